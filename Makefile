@@ -1,0 +1,80 @@
+# One door to everything. `make` alone lists what there is.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Where the firmware runs: mps2 (emulated Cortex-M4F) or host (a process of this machine).
+TARGET ?= mps2
+# The board's serial port, found by itself when empty.
+PORT ?=
+# More arguments for pytest, e.g. ARGS="-k store -x".
+ARGS ?=
+
+HAR := .venv/bin/har
+PORT_OPTION = $(if $(PORT),--port "$(PORT)")
+FIRMWARE_SOURCES = $(shell find firmware -path firmware/generated -prune -o \
+	-type f \( -name '*.h' -o -name '*.c' -o -name '*.cpp' \) -print)
+ifeq ($(TARGET),host)
+PYTEST_SELECT := -m "not emulated"
+endif
+
+# PlatformIO waits a minute for its own services unless told not to.
+export PLATFORMIO_SETTING_ENABLE_TELEMETRY := No
+export PLATFORMIO_DISABLE_UPGRADE_CHECK := true
+
+.PHONY: help setup toolchain demo test train quantize emit flash monitor bench lint fmt pretrain clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  TARGET=mps2 (emulated Cortex-M4F) or host (a process here); PORT=/dev/ttyACM0; ARGS for pytest"
+
+setup: ## Install the locked Python packages into .venv
+	@scripts/setup.sh
+
+toolchain: ## Check, or install with apt, the compilers and the emulator
+	@scripts/toolchain.sh $(TARGET)
+
+demo: setup toolchain ## Run the whole path: data, training, firmware, learning on the device, report
+	$(HAR) demo --target $(TARGET) --output build/demo
+
+test: setup toolchain ## Run every test
+	.venv/bin/python -m pytest -n 2 $(PYTEST_SELECT) $(ARGS)
+
+train: setup ## Train the classifier behind the pretrained extractor
+	$(HAR) train --output build/train
+
+quantize: setup ## Quantize to int8, write the bundle and emit the firmware's C
+	$(HAR) quantize --model build/train --output build/bundle
+	$(MAKE) --no-print-directory emit
+
+emit: setup ## Emit the firmware's C from the bundle
+	$(HAR) emit --bundle build/bundle --output firmware/generated
+
+flash: setup ## Build for the Nano 33 BLE Sense and upload
+	$(HAR) flash $(PORT_OPTION)
+
+monitor: setup ## Watch the board's predictions
+	$(HAR) monitor $(PORT_OPTION)
+
+bench: setup toolchain ## Count instructions of inference and update
+	$(HAR) bench
+
+lint: setup ## Check style and types, Python and C
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/clang-format --dry-run -Werror $(FIRMWARE_SOURCES)
+
+fmt: setup ## Format Python and C
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+	.venv/bin/clang-format -i $(FIRMWARE_SOURCES)
+
+pretrain: setup ## Reproduce the committed extractor of data/pretrained
+	$(HAR) pretrain
+
+clean: ## Remove what was built (keeps .venv and the downloaded data)
+	rm -rf build .pio .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find firmware/generated -type f ! -name README.md -delete 2>/dev/null || true

@@ -1,0 +1,42 @@
+/* The engine: runs the frozen int8 extractor. Pure interface; which engine stands behind it is
+ * chosen at link time: engine_compiled.c (C emitted by `har emit`) or engine_tflm.cpp
+ * (TFLite-Micro's MicroInterpreter). Both give the same int8 bytes.
+ *
+ * All memory is static and belongs to the engine. The pointers stay valid for ever. Sizes and
+ * quantization are compile-time constants of the generated har_model.h.
+ */
+#ifndef HAR_ENGINE_H
+#define HAR_ENGINE_H
+
+#include <stdint.h>
+
+#include "har_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Call once before anything else. HAR_ERR_ENGINE when the engine cannot start; then
+ * har_engine_error() says which step failed and what to do. */
+har_status har_engine_init(void);
+
+/* The quantized window to fill before a run: int8[HAR_WINDOW_LENGTH * HAR_CHANNELS], time-major.
+ * A run may overwrite it. */
+int8_t *har_engine_input(void);
+
+/* One inference. */
+har_status har_engine_run(void);
+
+/* After a run: int8[HAR_FEATURES], the activations at the cut. Overwritten by the next run. */
+const int8_t *har_engine_output(void);
+
+/* One line for a person; "" when nothing failed. */
+const char *har_engine_error(void);
+
+/* Name as in the protocol: 0 compiled, 1 tflm. */
+uint8_t har_engine_kind(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

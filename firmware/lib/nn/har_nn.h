@@ -1,0 +1,143 @@
+/* int8 neural-network kernels, byte-equal to TFLite-Micro's. One kernel per file.
+ *
+ * Tensors are dense, row-major, batch 1: (height, width, channels). The caller owns every buffer
+ * and makes sure of the sizes: they are fixed at compile time by pipeline/compiler, so kernels
+ * check nothing at run time. Input and output must not overlap unless a kernel says they may.
+ * No kernel allocates, keeps state, or needs scratch memory.
+ *
+ * Zero points: a real value is scale * (q - zero_point). In the kernels that accumulate products
+ * the input's zero point is already folded into the bias (bias - zero_point * sum of the channel's
+ * weights), so that the inner loop multiplies plain int8; a tap outside the image then reads the
+ * zero point, which stands for 0.
+ */
+#ifndef HAR_NN_H
+#define HAR_NN_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    int32_t input_height, input_width, input_channels;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_height, stride_width;
+    int32_t dilation_height, dilation_width;
+    int32_t pad_top, pad_left;
+    int32_t output_height, output_width, output_channels;
+    int32_t input_zero_point, output_zero_point;
+    int32_t activation_min, activation_max; /* in [-128, 127] */
+} har_conv2d_params;
+
+/* weights (output_channels, kernel_height, kernel_width, input_channels);
+ * bias, multiplier, shift (output_channels). */
+void har_conv2d_s8(const har_conv2d_params *params, const int8_t *input, const int8_t *weights,
+                   const int32_t *bias, const int32_t *multiplier, const int8_t *shift,
+                   int8_t *output);
+
+/* output_channels is a multiple of input_channels; input channel i feeds the outputs
+ * [i * m, (i + 1) * m). weights (kernel_height, kernel_width, output_channels);
+ * bias, multiplier, shift (output_channels). */
+void har_depthwise_conv2d_s8(const har_conv2d_params *params, const int8_t *input,
+                             const int8_t *weights, const int32_t *bias, const int32_t *multiplier,
+                             const int8_t *shift, int8_t *output);
+
+typedef struct {
+    int32_t rows; /* vectors to transform */
+    int32_t input_size, output_size;
+    int32_t per_channel; /* 1: one multiplier and shift per output; 0: one for all */
+    int32_t output_zero_point;
+    int32_t activation_min, activation_max;
+} har_fully_connected_params;
+
+/* input (rows, input_size), weights (output_size, input_size), bias (output_size),
+ * multiplier and shift (per_channel ? output_size : 1), output (rows, output_size). */
+void har_fully_connected_s8(const har_fully_connected_params *params, const int8_t *input,
+                            const int8_t *weights, const int32_t *bias, const int32_t *multiplier,
+                            const int8_t *shift, int8_t *output);
+
+typedef struct {
+    int32_t input_height, input_width, channels;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_height, stride_width;
+    int32_t pad_top, pad_left;
+    int32_t output_height, output_width;
+    int32_t activation_min, activation_max;
+} har_pool2d_params;
+
+/* Mean of the taps inside the image, halves away from zero. Same scale in and out. */
+void har_average_pool2d_s8(const har_pool2d_params *params, const int8_t *input, int8_t *output);
+
+/* Largest of the taps inside the image. Same scale in and out. */
+void har_max_pool2d_s8(const har_pool2d_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t outer, count, inner;  /* the input seen as (outer, count, inner) */
+    int32_t input_zero_point_sum; /* count * the input's zero point */
+    int32_t multiplier, shift;    /* 1 / count is folded in */
+    int32_t output_zero_point;
+} har_mean_params;
+
+/* Mean over the middle axis: (outer, count, inner) -> (outer, inner), requantized. */
+void har_mean_s8(const har_mean_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t size;
+    int32_t a_zero_point, a_multiplier, a_shift; /* shifts here are <= 0 */
+    int32_t b_zero_point, b_multiplier, b_shift;
+    int32_t output_multiplier, output_shift, output_zero_point;
+    int32_t activation_min, activation_max;
+} har_add_params;
+
+/* Element by element; output may be a or b. */
+void har_add_s8(const har_add_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+
+typedef struct {
+    int32_t input_shape[4];  /* shorter shapes are led by ones */
+    int32_t before[4];       /* elements put in front, per axis */
+    int32_t output_shape[4]; /* what is not input is value */
+    int32_t value;
+} har_pad_params;
+
+void har_pad_s8(const har_pad_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t outer; /* slices: the product of the axes in front of the joined one */
+    int32_t count; /* inputs */
+} har_concatenation_params;
+
+/* Input i is (outer, widths[i]); output (outer, sum of widths). Same scale everywhere. */
+void har_concatenation_s8(const har_concatenation_params *params, const int8_t *const *inputs,
+                          const int32_t *widths, int8_t *output);
+
+typedef struct {
+    int32_t rows, depth;            /* depth <= 511 */
+    int32_t multiplier, left_shift; /* beta * input scale, to Q5.26 */
+    int32_t difference_min; /* smaller differences to the row's maximum give probability 0 */
+} har_softmax_params;
+
+/* Each row of (rows, depth); output scale 1/256, zero point -128; output may be input. */
+void har_softmax_s8(const har_softmax_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t size;
+    int32_t input_zero_point, multiplier, shift, output_zero_point;
+    int32_t activation_min, activation_max;
+} har_requantize_params;
+
+/* QUANTIZE from int8, and RELU: to another scale, clamped; output may be input. */
+void har_requantize_s8(const har_requantize_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t size;
+    int32_t activation_min, activation_max;
+} har_clamp_params;
+
+/* RELU6: same scale in and out; output may be input. */
+void har_clamp_s8(const har_clamp_params *params, const int8_t *input, int8_t *output);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

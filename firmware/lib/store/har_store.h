@@ -1,0 +1,83 @@
+/* Learned tails that survive a power cut: whole records in alternating flash slots.
+ * Every byte is told in docs/STORAGE.md.
+ *
+ * The newest valid record wins. A cut at any write or erase leaves the old record or the new one,
+ * never neither. Records of another model are seen, never taken.
+ *
+ * What the flash answers other than HAR_OK is passed on as it is, and ends the call: a slot that
+ * cannot be read may hide the newest record.
+ *
+ * The store owns no memory: the caller keeps `struct har_store` and the payload buffers.
+ */
+#ifndef HAR_STORE_H
+#define HAR_STORE_H
+
+#include <stdint.h>
+
+#include "har_flash.h"
+#include "har_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HAR_MODEL_ID_BYTES 8u
+
+enum har_record_kind {
+    HAR_RECORD_FACTORY = 0, /* back to the shipped tail; no payload */
+    HAR_RECORD_LEARNED = 1
+};
+
+struct har_record {
+    uint32_t slot;
+    uint32_t sequence;
+    uint32_t length_bytes; /* of the payload */
+    uint8_t kind;          /* enum har_record_kind */
+};
+
+struct har_store {
+    const struct har_flash *flash;
+    uint8_t model_id[HAR_MODEL_ID_BYTES];
+    uint32_t slot_bytes;  /* a multiple of the page size */
+    uint32_t slots;       /* at least 2 */
+    uint32_t failed_slot; /* where the last write failed, or `slots` */
+};
+
+/* Keeps `flash`. HAR_ERR_ARGUMENT: the region holds fewer than two slots for
+ * `payload_limit_bytes`, or is no whole number of pages of whole words. */
+har_status har_store_init(struct har_store *store, const struct har_flash *flash,
+                          const uint8_t model_id[HAR_MODEL_ID_BYTES], uint32_t payload_limit_bytes);
+
+/* Newest valid record of this model, or HAR_ERR_EMPTY, or HAR_ERR_MODEL when the only valid
+ * records belong to another model. */
+har_status har_store_newest(const struct har_store *store, struct har_record *record);
+
+/* The valid record of this model with the highest sequence below `sequence`, or HAR_ERR_EMPTY. */
+har_status har_store_previous(const struct har_store *store, uint32_t sequence,
+                              struct har_record *record);
+
+/* Number of valid records of this model; 0 when the flash cannot be read. */
+uint32_t har_store_count(const struct har_store *store);
+
+/* Copies a record's payload; HAR_ERR_LENGTH when `capacity_bytes` is too small,
+ * HAR_ERR_CRC when it went bad since it was found (`payload` then holds garbage),
+ * HAR_ERR_ARGUMENT when it names no slot. */
+har_status har_store_read(const struct har_store *store, const struct har_record *record,
+                          void *payload, uint32_t capacity_bytes);
+
+/* Appends a record with the next sequence number, verifies it by reading it back, and only then
+ * answers HAR_OK and fills *written. `payload` is 4-byte aligned; learned records hold at least one
+ * word, factory records nothing (`payload` may be NULL). The slot of the newest record is never
+ * touched. Takes one erase per page of a slot (about 85 ms each on the nRF52840).
+ *
+ * HAR_ERR_ARGUMENT: unknown kind, or unaligned. HAR_ERR_LENGTH: no multiple of 4, or too long.
+ * HAR_ERR_STATE: sequence 2^32 - 1 is taken, which no flash lives to see. Any of these: nothing was
+ * touched. An error of the flash: the old newest record stands, or the new one does; writing again
+ * is safe and tries another slot where there is one. */
+har_status har_store_write(struct har_store *store, uint8_t kind, const void *payload,
+                           uint32_t length_bytes, struct har_record *written);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,70 @@
+#include "har_window.h"
+
+#include <string.h>
+
+#include "har_assert.h"
+
+/* Beyond any step that an int8 can reach from any zero point, and safe to make an integer. */
+#define STEP_LIMIT 512.0f
+
+static bool is_finite(float value) {
+    return value - value == 0.0f; /* NaN for NaN and the infinities */
+}
+
+static int8_t quantize(float sample, float mean, float gain, int32_t zero_point) {
+    float v = (sample - mean) * gain;
+    if (!(v < STEP_LIMIT)) v = STEP_LIMIT;
+    if (v < -STEP_LIMIT) v = -STEP_LIMIT;
+    /* Half away from zero on the exact fraction: adding 0.5 first would round twice. */
+    int32_t q = (int32_t)v;
+    const float fraction = v - (float)q;
+    if (fraction >= 0.5f) q += 1;
+    if (fraction <= -0.5f) q -= 1;
+    q += zero_point;
+    if (q > 127) q = 127;
+    if (q < -128) q = -128;
+    return (int8_t)q;
+}
+
+void har_window_init(struct har_window *window, const struct har_window_config *config,
+                     int8_t *ring) {
+    HAR_ASSERT(config->length > 0 && config->hop > 0 && config->hop <= config->length);
+    window->config = config;
+    window->ring = ring;
+    har_window_restart(window);
+}
+
+void har_window_restart(struct har_window *window) {
+    window->head = 0;
+    window->filled = 0;
+    window->until_next = window->config->length;
+}
+
+har_status har_window_push(struct har_window *window, const float *sample, bool *complete) {
+    const struct har_window_config *config = window->config;
+    *complete = false;
+    for (uint8_t c = 0; c < config->channels; ++c) {
+        if (!is_finite(sample[c])) return HAR_ERR_NOT_FINITE;
+    }
+    int8_t *row = window->ring + (uint32_t)window->head * config->channels;
+    for (uint8_t c = 0; c < config->channels; ++c) {
+        row[c] = quantize(sample[c], config->mean[c], config->gain[c], config->zero_point);
+    }
+    window->head = (uint16_t)(window->head + 1u == config->length ? 0u : window->head + 1u);
+    if (window->filled < config->length) window->filled += 1;
+    window->until_next -= 1;
+    if (window->until_next == 0) {
+        window->until_next = config->hop;
+        *complete = true;
+    }
+    return HAR_OK;
+}
+
+void har_window_copy(const struct har_window *window, int8_t *out) {
+    const struct har_window_config *config = window->config;
+    /* Before the ring has filled once, the oldest row is row 0. */
+    const uint32_t oldest = window->filled < config->length ? 0u : window->head;
+    const uint32_t tail_bytes = (config->length - oldest) * config->channels;
+    memcpy(out, window->ring + oldest * config->channels, tail_bytes);
+    memcpy(out + tail_bytes, window->ring, oldest * config->channels);
+}

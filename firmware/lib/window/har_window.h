@@ -1,0 +1,55 @@
+/* Samples in, quantized windows out.
+ *
+ * Each sample is normalized and quantized once, when it arrives:
+ *     v = (x - mean[c]) * gain[c];  q = clamp(round_half_away(v) + zero_point, -128, 127)
+ * with gain = 1 / (standard deviation * input scale). The window keeps int8 only (T * C bytes).
+ * A window is complete every `hop` samples once T samples have come without a gap.
+ *
+ * The caller owns the storage.
+ */
+#ifndef HAR_WINDOW_H
+#define HAR_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "har_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct har_window_config {
+    uint16_t length;    /* T, samples */
+    uint16_t hop;       /* samples between windows, 1..T */
+    uint8_t channels;   /* C */
+    int32_t zero_point; /* of the engine's input */
+    const float *mean;  /* (C,) g and rad/s */
+    const float *gain;  /* (C,) quantization steps per g and per rad/s */
+};
+
+struct har_window {
+    const struct har_window_config *config;
+    int8_t *ring;        /* (T, C), the caller's */
+    uint16_t head;       /* row that the next sample takes */
+    uint16_t filled;     /* rows since the last restart, at most T */
+    uint16_t until_next; /* samples still missing to the next complete window */
+};
+
+void har_window_init(struct har_window *window, const struct har_window_config *config,
+                     int8_t *ring);
+
+/* Forgets all samples: no window ever straddles a gap. */
+void har_window_restart(struct har_window *window);
+
+/* Takes one sample (C values, g and rad/s). *complete tells whether a window ends with it.
+ * HAR_ERR_NOT_FINITE: a value is NaN or infinite; the sample is not taken. */
+har_status har_window_push(struct har_window *window, const float *sample, bool *complete);
+
+/* Copies the last T samples, oldest first, as (T, C) int8. */
+void har_window_copy(const struct har_window *window, int8_t *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,28 @@
+/* Runs a compiled net on inputs that the host left in memory, and leaves the outputs and the counts
+ * there. The host (pipeline/device/parity.py) compares.
+ *
+ * The exchange memory, little-endian, offsets from its start:
+ *   0  magic "HARP"                  host
+ *   4  number of inputs N            host
+ *   8  bytes of one input            host
+ *  12  bytes of one input's outputs  host (all outputs of the net, in order)
+ *  16  offset of counts,  u32 (N)    host (a multiple of 4)
+ *  20  offset of inputs,  int8 (N, input bytes)    host
+ *  24  offset of outputs, int8 (N, output bytes)   host
+ *  28  inputs done                   board
+ *  32  unit of the counts, enum har_counter        board
+ *  36  deepest stack use, bytes      board
+ *  40  stack size, bytes             board
+ */
+#ifndef HAR_PARITY_H
+#define HAR_PARITY_H
+
+#include <stdint.h>
+
+/* Where the exchange memory begins in the flash file: behind the region of learned tails. */
+#define HAR_PARITY_OFFSET 0x10000u
+
+/* 0 when all inputs ran; 2 when the request does not suit this net or this memory. */
+int har_parity_run(uint8_t *memory, uint32_t size_bytes);
+
+#endif

@@ -1,0 +1,1 @@
+"""The command `har`: one module per verb group; parse, call, print."""

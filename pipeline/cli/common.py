@@ -1,0 +1,52 @@
+"""What every command shares: one stderr console, JSON on stdout, errors as one line."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from pipeline.errors import HarError, WorldError
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def note(message: str) -> None:
+    """One line for the person, on stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def print_json(document: Any) -> None:
+    """The command's one JSON document, on stdout."""
+    json.dump(document, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def guarded(function: F) -> F:
+    """Turns HarError, a full disk and Ctrl-C into one line and the right exit code."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except HarError as error:
+            note(f"har: {error}")
+            raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            note(f"har: {error.strerror or error}{where}")
+            raise typer.Exit(WorldError.exit_code) from None
+        except KeyboardInterrupt:
+            note("har: interrupted; nothing half-written was left behind")
+            raise typer.Exit(130) from None
+
+    return wrapper  # type: ignore[return-value]

@@ -1,0 +1,21 @@
+"""The engine compiler: an int8 .tflite becomes C on our own kernels (firmware/lib/nn).
+
+``compile_model`` is pure host Python. ``run_tflm`` runs the same file in TFLite-Micro, the oracle
+that the compiled engine equals byte for byte.
+"""
+
+from pipeline.compiler.compile import CompiledModel, compile_model
+from pipeline.compiler.errors import UnsupportedModel
+from pipeline.compiler.graph import TensorInfo
+from pipeline.compiler.lower import SUPPORTED_OPERATORS
+from pipeline.compiler.oracle import OracleResult, run_tflm
+
+__all__ = [
+    "SUPPORTED_OPERATORS",
+    "CompiledModel",
+    "OracleResult",
+    "TensorInfo",
+    "UnsupportedModel",
+    "compile_model",
+    "run_tflm",
+]

@@ -1,0 +1,55 @@
+"""The compiler's one verb: an int8 .tflite in, C out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pipeline.compiler.emit import constant_bytes, emit_c
+from pipeline.compiler.graph import KernelCall, TensorInfo
+from pipeline.compiler.lower import lower
+from pipeline.compiler.plan import plan_memory
+from pipeline.compiler.reader import read_model
+from pipeline.errors import InputError
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """The generated C and what it costs.
+
+    ``sources``: file name -> text. ``macs``: multiply-accumulates per inference, taps on padding
+    included; ``operator_macs`` per operator, in order, beside ``operators``. ``arena_bytes``:
+    RAM; ``weights_bytes``: const arrays in flash (weights, biases, multipliers, shifts).
+    """
+
+    sources: dict[str, str]
+    macs: int
+    arena_bytes: int
+    weights_bytes: int
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    operators: tuple[str, ...]
+    operator_macs: tuple[int, ...]
+
+
+def compile_model(model: bytes, *, name: str = "har_net") -> CompiledModel:
+    """Compiles an int8 .tflite's bytes to C that calls firmware/lib/nn.
+
+    ``name`` prefixes files and symbols. Raises InputError for bytes that are no valid .tflite or
+    a name that is no C identifier, UnsupportedModel for a model outside what the engine takes.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise InputError(f"{name!r} is no lower-case C identifier; name the network otherwise")
+    graph = lower(read_model(model))
+    plan = plan_memory(graph)
+    operator_macs = tuple(step.macs if isinstance(step, KernelCall) else 0 for step in graph.steps)
+    return CompiledModel(
+        sources=emit_c(graph, plan, name),
+        macs=sum(operator_macs),
+        arena_bytes=plan.arena_bytes,
+        weights_bytes=constant_bytes(graph),
+        inputs=(graph.tensors[graph.input],),
+        outputs=tuple(graph.tensors[index] for index in graph.outputs),
+        operators=tuple(step.operator for step in graph.steps),
+        operator_macs=operator_macs,
+    )

@@ -1,0 +1,82 @@
+"""What the compiler knows of a network after every check: kernel calls over int8 tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An int8 tensor: real value = scale * (q - zero_point). ``shape`` includes the batch, 1."""
+
+    name: str
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+    @property
+    def size_bytes(self) -> int:
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A const array of the generated C: ``values`` is int8 or int32, its shape a comment there."""
+
+    role: str
+    values: npt.NDArray[Any]
+
+    @property
+    def size_bytes(self) -> int:
+        return int(self.values.nbytes)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelCall:
+    """One operator as one call of har_nn.h.
+
+    ``struct`` and ``params`` fill the kernel's parameter struct; ``arrays`` follow the inputs in
+    the call, in order. ``gathered`` says that the inputs go in as one array of pointers.
+    """
+
+    index: int
+    operator: str
+    kernel: str
+    struct: str
+    params: dict[str, int | tuple[int, ...]]
+    inputs: tuple[int, ...]
+    output: int
+    arrays: tuple[Constant, ...] = ()
+    gathered: bool = False
+    macs: int = 0
+
+
+@dataclass(frozen=True)
+class View:
+    """RESHAPE: the output is the input's bytes under another shape; nothing runs."""
+
+    index: int
+    operator: str
+    input: int
+    output: int
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        return (self.input,)
+
+
+Step = KernelCall | View
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Steps in the order of execution. Tensor keys are the .tflite's tensor indexes."""
+
+    tensors: dict[int, TensorInfo]
+    steps: tuple[Step, ...]
+    input: int
+    outputs: tuple[int, ...] = field(default=())

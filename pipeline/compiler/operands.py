@@ -1,0 +1,126 @@
+"""Checked access to one operator's tensors, shared by all lowerings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.compiler.errors import Refusal
+from pipeline.compiler.fixedpoint import INT8_MAX, INT8_MIN
+from pipeline.compiler.graph import TensorInfo
+from pipeline.compiler.reader import RawOperator, RawTensor
+
+# An activation larger than this fits no memory that this engine is for.
+MAX_ACTIVATION_BYTES = 1 << 24
+_MAX_DIMENSION = 1 << 20
+
+
+def require(condition: bool, reason: str) -> None:
+    """Raises Refusal with ``reason`` unless ``condition``."""
+    if not condition:
+        raise Refusal(reason)
+
+
+def activation_info(tensor: RawTensor) -> TensorInfo:
+    """An int8 activation with one scale. Raises Refusal."""
+    what = f"tensor {tensor.index} {tensor.name!r}"
+    require(tensor.type == "INT8", f"{what} is {tensor.type}, not INT8")
+    require(not tensor.variable, f"{what} is a variable")
+    require(tensor.plain, f"{what} is sparse or quantized in blocks")
+    require(tensor.data is None, f"{what} is a constant where an activation is needed")
+    _check_shape(tensor, what)
+    require(len(tensor.scales) == 1, f"{what} has {len(tensor.scales)} scales, not 1")
+    require(len(tensor.zero_points) == 1, f"{what} has {len(tensor.zero_points)} zero points")
+    scale, zero_point = float(tensor.scales[0]), int(tensor.zero_points[0])
+    require(np.isfinite(scale) and scale > 0.0, f"{what} has scale {scale}")
+    require(INT8_MIN <= zero_point <= INT8_MAX, f"{what} has zero point {zero_point}")
+    return TensorInfo(tensor.name, tensor.shape, scale, zero_point)
+
+
+def _check_shape(tensor: RawTensor, what: str) -> None:
+    require(
+        all(1 <= size <= _MAX_DIMENSION for size in tensor.shape)
+        and prod(tensor.shape) <= MAX_ACTIVATION_BYTES,
+        f"{what} has shape {tensor.shape}",
+    )
+
+
+@dataclass(frozen=True)
+class Operands:
+    """One operator with the model's tensors in reach."""
+
+    operator: RawOperator
+    tensors: tuple[RawTensor, ...]
+
+    def require_count(self, low: int, high: int | None = None) -> None:
+        """Refuses another number of inputs than ``low``..``high``, or of outputs than 1."""
+        count = len(self.operator.inputs)
+        require(low <= count <= (high or low), f"{count} inputs")
+        require(len(self.operator.outputs) == 1, f"{len(self.operator.outputs)} outputs")
+
+    def options(self, *names: str) -> tuple[int, ...]:
+        """The named integer options."""
+        found = self.operator.options
+        if found is None:
+            raise Refusal("its options are missing")
+        return tuple(int(found[name]) for name in names)
+
+    def beta(self) -> float:
+        """SOFTMAX's only option."""
+        found = self.operator.options
+        if found is None:
+            raise Refusal("its options are missing")
+        return float(found["beta"])
+
+    def input_index(self, position: int) -> int:
+        """Tensor index of input ``position``; refuses an absent one."""
+        index = self.operator.inputs[position] if position < len(self.operator.inputs) else -1
+        require(index >= 0, f"input {position} is missing")
+        return index
+
+    @property
+    def output_index(self) -> int:
+        return self.operator.outputs[0]
+
+    def activation(self, position: int, rank: int | None = None) -> TensorInfo:
+        """Input ``position`` as an int8 activation, of this rank if given."""
+        return _with_rank(activation_info(self.tensors[self.input_index(position)]), rank)
+
+    def output(self, rank: int | None = None) -> TensorInfo:
+        """The only output as an int8 activation, of this rank if given."""
+        return _with_rank(activation_info(self.tensors[self.output_index]), rank)
+
+    def absent(self, position: int) -> bool:
+        """Whether optional input ``position`` is not given."""
+        return position >= len(self.operator.inputs) or self.operator.inputs[position] < 0
+
+    def constant(self, position: int, kind: str) -> tuple[RawTensor, npt.NDArray[Any]]:
+        """Input ``position`` as a constant of type INT8 or INT32, shaped. Raises Refusal."""
+        tensor = self.tensors[self.input_index(position)]
+        what = f"tensor {tensor.index} {tensor.name!r}"
+        require(tensor.type == kind, f"{what} is {tensor.type}, not {kind}")
+        if tensor.data is None:
+            raise Refusal(f"{what} is not a constant")
+        require(tensor.plain, f"{what} is sparse or quantized in blocks")
+        _check_shape(tensor, what)
+        item = np.dtype("<i1" if kind == "INT8" else "<i4")
+        needed = prod(tensor.shape) * item.itemsize
+        require(
+            tensor.data.nbytes == needed,
+            f"{what} of shape {tensor.shape} has {tensor.data.nbytes} bytes, not {needed}",
+        )
+        return tensor, tensor.data.view(item).reshape(tensor.shape)
+
+
+def _with_rank(info: TensorInfo, rank: int | None) -> TensorInfo:
+    require(rank is None or len(info.shape) == rank, f"{info.name!r} has shape {info.shape}")
+    return info
+
+
+def same_quantization(a: TensorInfo, b: TensorInfo) -> bool:
+    """Whether both tensors mean the same real value by the same int8."""
+    return a.scale == b.scale and a.zero_point == b.zero_point

@@ -1,0 +1,76 @@
+"""TFLite-Micro as the oracle of every int8 output, run in a process of its own: it may abort."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import HonestNo, InputError, WorldError
+
+_ROOT = Path(__file__).resolve().parents[2]
+_ARENA_TOTAL = re.compile(r"Arena allocation total (\d+)")
+
+
+@dataclass(frozen=True, eq=False)
+class OracleResult:
+    """``outputs``: one int8 array (N, ...) per output, without the batch axis. ``arena_bytes``:
+    TFLM's arena for this model on this 64-bit host, a little more than a board needs."""
+
+    outputs: list[npt.NDArray[np.int8]]
+    arena_bytes: int
+
+
+def run_tflm(
+    model: bytes, inputs: npt.NDArray[np.int8], *, timeout_s: float = 600.0
+) -> OracleResult:
+    """Runs N int8 inputs through the PyPI tflite_micro interpreter, one after another.
+
+    ``inputs`` is (N, *input shape), with or without the batch axis of 1. Raises InputError for
+    another dtype or size, HonestNo where TFLM refuses the model or aborts on it, WorldError where
+    the package is missing or the time is over.
+    """
+    if inputs.dtype != np.int8 or inputs.ndim < 1 or len(inputs) < 1:
+        raise InputError(
+            f"the oracle needs int8 inputs (N, ...), not {inputs.dtype} {inputs.shape}"
+        )
+    with tempfile.TemporaryDirectory(prefix="har-oracle-") as folder:
+        asked, answered = Path(folder, "in.npz"), Path(folder, "out.npz")
+        np.savez(asked, model=np.frombuffer(model, np.uint8), inputs=inputs)
+        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+        try:
+            process = subprocess.run(
+                [sys.executable, "-m", "pipeline.compiler.oracle_worker", asked, answered],
+                env={**os.environ, "PYTHONPATH": path},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise WorldError(
+                f"tflite_micro did not finish {len(inputs)} inputs in {timeout_s:g} s; use fewer"
+            ) from None
+        lines = process.stderr.strip().splitlines()
+        reason = lines[-1].strip() if lines else "no message"
+        if process.returncode == 3:
+            raise WorldError(f"{reason}; install what the lock file names (make setup)")
+        if process.returncode == 2:
+            raise InputError(reason)
+        if process.returncode < 0:
+            raise HonestNo(f"TFLite-Micro aborted on this model: {reason}")
+        if process.returncode != 0 or not answered.exists():
+            raise HonestNo(f"TFLite-Micro refuses this model: {reason}")
+        totals = _ARENA_TOTAL.findall(process.stderr)
+        with np.load(answered) as archive:
+            outputs = [archive[f"output_{i}"] for i in range(len(archive.files))]
+    return OracleResult(outputs, int(totals[-1]) if totals else 0)

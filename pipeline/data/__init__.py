@@ -1,0 +1,32 @@
+"""Sensor data: sources -> Recording -> Windows; splits by person; safe readers."""
+
+from __future__ import annotations
+
+from pipeline.data.catalog import dataset_names, fetch_dataset, list_sources, load_dataset
+from pipeline.data.csv_recording import RecordingWarning, read_csv, read_csv_dataset
+from pipeline.data.describe import describe
+from pipeline.data.recording import CHANNELS, UNITS, Dataset, Recording, Segment, Windows
+from pipeline.data.splits import SubjectSplit, split_subjects
+from pipeline.data.watch import mirror_right_arm
+from pipeline.data.windowing import make_windows
+
+__all__ = [
+    "CHANNELS",
+    "UNITS",
+    "Dataset",
+    "Recording",
+    "RecordingWarning",
+    "Segment",
+    "SubjectSplit",
+    "Windows",
+    "dataset_names",
+    "describe",
+    "fetch_dataset",
+    "list_sources",
+    "load_dataset",
+    "make_windows",
+    "mirror_right_arm",
+    "read_csv",
+    "read_csv_dataset",
+    "split_subjects",
+]

@@ -1,0 +1,129 @@
+"""Where fetched files live, and recordings as one .npz without pickles.
+
+Format version 1 of the .npz: ``sha256`` of the archive, ``samples`` float32 (all samples, 6),
+``lengths`` int64 (R,), ``rates`` float64 (R,), ``names`` str (R, 3) as subject, session, source,
+``segments`` int64 (S, 4) as recording, start, stop, activity, ``activities`` str (A,).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.data.recording import Recording, Segment
+from pipeline.errors import InputError, WorldError
+
+FORMAT_VERSION = 1
+
+
+def cache_directory() -> Path:
+    """The environment's HAR_CACHE, else data/cache of this repository."""
+    chosen = os.environ.get("HAR_CACHE", "").strip()
+    return Path(chosen).expanduser() if chosen else Path(__file__).parents[2] / "data" / "cache"
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Creates the directory and lets one process at a time work in it, where locks exist.
+
+    Raises:
+        WorldError: the directory cannot be written, or the disk is full.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / ".lock").open("a") as file:
+            with contextlib.suppress(ImportError):
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise WorldError(
+            f"cache {directory}: {error.strerror or error}; free some space or set HAR_CACHE to a "
+            "directory you may write"
+        ) from error
+
+
+def save_recordings(path: Path, recordings: Sequence[Recording], sha256: str) -> None:
+    """Writes atomically: the file is the old one or the new one, never half of it."""
+    activities = sorted({s.activity for recording in recordings for s in recording.segments})
+    arrays: dict[str, Any] = {
+        "format_version": np.array(FORMAT_VERSION),
+        "sha256": np.array(sha256),
+        "samples": np.concatenate([recording.samples for recording in recordings]),
+        "lengths": np.array([len(recording.samples) for recording in recordings], np.int64),
+        "rates": np.array([recording.rate_hz for recording in recordings], np.float64),
+        "names": np.array([(r.subject, r.session, r.source) for r in recordings], np.str_),
+        "segments": np.array(
+            [
+                (number, segment.start, segment.stop, activities.index(segment.activity))
+                for number, recording in enumerate(recordings)
+                for segment in recording.segments
+            ],
+            np.int64,
+        ).reshape(-1, 4),
+        "activities": np.array(activities, np.str_),
+    }
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load_recordings(path: Path, sha256: str) -> tuple[Recording, ...]:
+    """Reads what ``save_recordings`` wrote for the archive with this hash.
+
+    Raises:
+        InputError: damaged, of another format version, or made from another archive.
+        FileNotFoundError: no such file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if int(stored["format_version"]) != FORMAT_VERSION or str(stored["sha256"]) != sha256:
+                raise InputError(
+                    f"{path}: made by another version or from another archive; delete it"
+                )
+            arrays = {name: stored[name] for name in stored.files}
+        return _unpack(arrays)
+    except (FileNotFoundError, InputError):
+        raise
+    # A damaged file can make NumPy raise almost anything; whatever it is, it is made anew.
+    except Exception as error:
+        raise InputError(
+            f"{path}: damaged ({error}); delete it and load the data set again"
+        ) from error
+
+
+def _unpack(arrays: dict[str, Any]) -> tuple[Recording, ...]:
+    stops = np.cumsum(arrays["lengths"])
+    if (arrays["lengths"] < 0).any() or not len(stops) or stops[-1] != len(arrays["samples"]):
+        raise ValueError("lengths do not add up")
+    segments: list[list[Segment]] = [[] for _ in stops]
+    for number, start, stop, activity in arrays["segments"].tolist():
+        segments[number].append(Segment(start, stop, str(arrays["activities"][activity])))
+    return tuple(
+        Recording(
+            samples=arrays["samples"][stop - length : stop],
+            rate_hz=float(rate),
+            subject=str(subject),
+            session=str(session),
+            source=str(source),
+            segments=tuple(parts),
+        )
+        for length, stop, rate, (subject, session, source), parts in zip(
+            arrays["lengths"], stops, arrays["rates"], arrays["names"], segments, strict=True
+        )
+    )

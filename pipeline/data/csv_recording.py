@@ -1,0 +1,235 @@
+"""One's own recordings, as CSV.
+
+    # rate_hz: 50
+    # subject: anna
+    # session: anna/kitchen
+    time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity
+    0.00,0.01,-0.02,1.00,0.001,0.002,-0.001,walking
+
+The comment lines are optional. An empty activity means unlabelled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import warnings
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.plausibility import check_gravity, check_rotation
+from pipeline.data.recording import UNITS, Dataset, Recording, Segment
+from pipeline.errors import InputError
+
+COLUMNS = ("time_s", "ax_g", "ay_g", "az_g", "gx_rads", "gy_rads", "gz_rads", "activity")
+KEYS = ("rate_hz", "subject", "session")
+MAX_BYTES = 200_000_000
+MAX_NAME_LENGTH = 64
+MAX_NUMBER = 1e12
+RATE_TOLERANCE = 0.05
+# A step this many times the usual one is a gap; what is before and behind it never shares a window.
+GAP_PERIODS = 2.5
+
+
+class RecordingWarning(UserWarning):
+    """The recording can be used, and its owner should know something about it."""
+
+
+def read_csv(path: Path, *, activities: Collection[str] | None = None) -> Recording:
+    """Reads and checks one recording; ``activities``, where given, are the only labels allowed.
+
+    Subject and session default to the file's name, the rate to the measured one. A gap in time
+    ends a segment, so that no window straddles it. A gap, a single activity or none at all give a
+    RecordingWarning.
+
+    Raises:
+        InputError: a line, the time, the rate or a unit cannot be right; the message names the
+            line and what to do.
+        FileNotFoundError: no such file.
+    """
+    return _recording(path, _read_bytes(path), activities)
+
+
+def read_csv_dataset(path: Path) -> Dataset:
+    """One CSV recording as a Dataset; its activities in the order in which they first appear.
+
+    Raises:
+        InputError, FileNotFoundError: as ``read_csv``.
+    """
+    data = _read_bytes(path)
+    recording = _recording(path, data, None)
+    activities = tuple(dict.fromkeys(segment.activity for segment in recording.segments))
+    if not activities:
+        raise InputError(f"{path}: no sample has an activity; fill the last column")
+    return Dataset(
+        name=path.stem,
+        title=f"own recording {path.name}",
+        recordings=(recording,),
+        activities=activities,
+        rate_hz=recording.rate_hz,
+        units=UNITS,
+        terms="your own recording",
+        citation="",
+        package="",
+        version="",
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+@dataclass
+class _Table:
+    keys: dict[str, str] = field(default_factory=dict)
+    times: list[float] = field(default_factory=list)
+    values: list[list[float]] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    first_line: int = 0  # of the samples, counted from 1
+
+
+def _read_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{path}: longer than {MAX_BYTES} bytes; cut it into several recordings")
+    return data
+
+
+def _recording(path: Path, data: bytes, activities: Collection[str] | None) -> Recording:
+    table = _parse(path, data)
+    if activities is not None:
+        for number, label in enumerate(table.labels, start=table.first_line):
+            if label and label not in activities:
+                known = ", ".join(activities)
+                raise InputError(f"{path}, line {number}: unknown activity {label!r}; use {known}")
+    time_s = np.array(table.times, dtype=np.float64)
+    standing = np.flatnonzero(np.diff(time_s) <= 0)
+    if len(standing):
+        raise InputError(
+            f"{path}, line {table.first_line + int(standing[0]) + 1}: time_s does not increase; "
+            "sort the lines by time and drop repeated ones"
+        )
+    rate_hz, gaps = _rate_and_gaps(path, time_s, table.keys.get("rate_hz"))
+    samples = np.array(table.values, dtype=np.float32)
+    check_gravity(samples, rate_hz, str(path))
+    check_rotation(samples, str(path))
+    names = {segment for segment in table.labels if segment}
+    if gaps:
+        warn = f"{len(gaps)} gaps in time, the first before line {table.first_line + gaps[0]}"
+        _warn(path, f"{warn}; no window will straddle them")
+    if len(names) < 2:
+        _warn(path, f"only one activity, {min(names)}" if names else "no sample has an activity")
+    return Recording(
+        samples=samples,
+        rate_hz=rate_hz,
+        subject=table.keys.get("subject", path.stem),
+        session=table.keys.get("session", path.stem),
+        source=path.name,
+        segments=_segments(table.labels, gaps),
+    )
+
+
+def _warn(path: Path, message: str) -> None:
+    warnings.warn(f"{path}: {message}", RecordingWarning, stacklevel=4)
+
+
+def _parse(path: Path, data: bytes) -> _Table:
+    try:
+        lines = data.decode("utf-8-sig").rstrip().split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}, byte {error.start}: no UTF-8 text; save it as CSV") from None
+    table = _Table()
+    at = 0
+    while at < len(lines) and (not lines[at].strip() or lines[at].lstrip().startswith("#")):
+        _read_key(table.keys, lines[at], f"{path}, line {at + 1}")
+        at += 1
+    if at == len(lines):
+        raise InputError(f"{path}: no header and no samples; begin with the line {_header()}")
+    if tuple(name.strip() for name in lines[at].split(",")) != COLUMNS:
+        shown = lines[at].strip()[:100]
+        raise InputError(f"{path}, line {at + 1}: the header is {shown!r}; it must be {_header()}")
+    table.first_line = at + 2
+    for number, line in enumerate(lines[at + 1 :], start=table.first_line):
+        _read_sample(table, line, f"{path}, line {number}")
+    if len(table.times) < 2:
+        raise InputError(f"{path}: {len(table.times)} samples; a recording needs at least two")
+    return table
+
+
+def _header() -> str:
+    return ",".join(COLUMNS)
+
+
+def _read_key(keys: dict[str, str], line: str, place: str) -> None:
+    """Takes ``# key: value``; other comments and blank lines say nothing."""
+    name, colon, value = (part.strip() for part in line.lstrip("# \t").partition(":"))
+    if not colon or name not in KEYS:
+        return
+    if name in keys:
+        raise InputError(f"{place}: {name} is given twice; keep one")
+    if not value or len(value) > MAX_NAME_LENGTH or not value.isprintable():
+        raise InputError(f"{place}: {name} needs 1 to {MAX_NAME_LENGTH} printable characters")
+    keys[name] = value
+
+
+def _read_sample(table: _Table, line: str, place: str) -> None:
+    cells = [cell.strip() for cell in line.split(",")]
+    if len(cells) != len(COLUMNS):
+        raise InputError(f"{place}: {len(cells)} columns; expected {len(COLUMNS)}: {_header()}")
+    numbers = [
+        _number(cell, f"{place}, column {name}")
+        for name, cell in zip(COLUMNS, cells[:-1], strict=False)
+    ]
+    label = cells[-1]
+    if len(label) > MAX_NAME_LENGTH or not label.isprintable():
+        raise InputError(f"{place}: an activity has up to {MAX_NAME_LENGTH} printable characters")
+    table.times.append(numbers[0])
+    table.values.append(numbers[1:])
+    table.labels.append(label)
+
+
+def _number(text: str, place: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(f"{place}: {text[:30]!r} is no number") from None
+    if not math.isfinite(value) or abs(value) > MAX_NUMBER:
+        raise InputError(f"{place}: {text[:30]} is not a usable number; cut or repair that stretch")
+    return value
+
+
+def _rate_and_gaps(
+    path: Path, time_s: npt.NDArray[np.float64], stated: str | None
+) -> tuple[float, list[int]]:
+    """The rate in Hz, and the indices of the samples that follow a gap."""
+    steps = np.diff(time_s)
+    usual = GAP_PERIODS * float(np.median(steps))
+    measured = 1.0 / float(steps[steps <= usual].mean())
+    gaps = (np.flatnonzero(steps > usual) + 1).tolist()
+    if stated is None:
+        return round(measured, 1) or measured, gaps
+    try:
+        rate_hz = float(stated)
+    except ValueError:
+        rate_hz = math.nan
+    if not math.isfinite(rate_hz) or rate_hz <= 0:
+        raise InputError(f"{path}: rate_hz {stated!r} is no positive number")
+    if abs(measured / rate_hz - 1.0) > RATE_TOLERANCE:
+        raise InputError(
+            f"{path}: rate_hz says {rate_hz:g} Hz but time_s says {measured:.4g} Hz; correct "
+            "rate_hz, or resample the samples to that rate before they are read"
+        )
+    return rate_hz, gaps
+
+
+def _segments(labels: list[str], gaps: list[int]) -> tuple[Segment, ...]:
+    """Runs of one activity without a gap inside; what is unlabelled is left out."""
+    changes = {i for i in range(1, len(labels)) if labels[i] != labels[i - 1]}
+    borders = [0, *sorted(changes | set(gaps)), len(labels)]
+    return tuple(
+        Segment(start, stop, labels[start])
+        for start, stop in zip(borders, borders[1:], strict=False)
+        if labels[start]
+    )

@@ -1,0 +1,31 @@
+"""What is known in advance about a data set that can be fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.data.recording import Recording
+
+
+@dataclass(frozen=True)
+class Source:
+    """One pinned file of one package, and how to read it.
+
+    The package is never installed or imported: its file is only a container.
+    ``read`` takes the path of the verified file and raises InputError if it is not as expected.
+    """
+
+    name: str
+    title: str
+    package: str
+    version: str
+    file: str
+    sha256: str
+    size_bytes: int
+    rate_hz: float
+    activities: tuple[str, ...]
+    terms: str
+    citation: str
+    read: Callable[[Path], tuple[Recording, ...]]

@@ -1,0 +1,140 @@
+"""One conversation with a board whose every answer is held against the witness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pipeline.demo.stretches import stretches
+from pipeline.demo.witness import Witness
+from pipeline.device import Client, HeadState, Prediction, Status
+from pipeline.export import Bundle
+from pipeline.training import Scores, score
+from pipeline.training.task import HOP_SAMPLES, Task
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class Answers:
+    """What came back for some windows: their indices and the activity that the board said."""
+
+    sent: int
+    windows: list[int] = field(default_factory=list)
+    activities: list[int] = field(default_factory=list)
+    compared: int = 0
+    mismatches: int = 0
+    inference_count: int = 0  # engine and tail, in the unit of the board's counter
+
+
+@dataclass
+class Taught:
+    """What came of labelled windows: comparisons of the tail, its cost, and the board's
+    probability of the true activity before and after each label."""
+
+    compared: int = 0
+    mismatches: int = 0
+    update_count: int = 0
+    probabilities: list[tuple[float, float]] = field(default_factory=list)
+
+
+class BoardSession:
+    """Streams windows of a task to the board at ``port`` and compares bit for bit."""
+
+    def __init__(
+        self,
+        port: str,
+        bundle: Bundle,
+        witness: Witness,
+        task: Task,
+        on_progress: Callable[[int, int], None],
+    ) -> None:
+        self._task = task
+        self._witness = witness
+        self._on_progress = on_progress
+        self._next_index = 0
+        self._client = Client.open(port, model_id=bytes.fromhex(bundle.model_id))
+        self.engine = self._client.hello().engine.name.lower()
+
+    def close(self) -> None:
+        self._client.close()
+
+    def head(self) -> HeadState:
+        return self._client.head()
+
+    def save(self) -> HeadState:
+        return self._client.save()
+
+    def status(self) -> Status:
+        return self._client.status()
+
+    def classify(self, chosen: Array) -> Answers:
+        """Streams the windows with these indices; the witness predicts the same ones."""
+        windows = self._task.windows
+        expected = self._witness.features(windows.x[chosen])
+        row = {int(window): i for i, window in enumerate(chosen)}
+        answers = Answers(sent=len(chosen))
+        for stretch in stretches(self._task.dataset, windows, chosen, HOP_SAMPLES):
+            for window, prediction in self._stream(stretch.samples, stretch.windows):
+                answers.windows.append(window)
+                answers.activities.append(prediction.activity)
+                answers.compared += 1
+                answers.mismatches += not self._agrees(prediction, expected[row[window]])
+                answers.inference_count = max(
+                    answers.inference_count, prediction.engine_count + prediction.tail_count
+                )
+            self._on_progress(len(answers.windows), len(chosen))
+        return answers
+
+    def teach(self, chosen: Array) -> Taught:
+        """Streams each window by itself and labels it; the witness learns the same."""
+        windows = self._task.windows
+        features = self._witness.features(windows.x[chosen])
+        taught = Taught()
+        for i, window in enumerate(chosen.tolist()):
+            label = int(windows.y[window])
+            for _, prediction in self._stream(windows.x[window], np.array([window])):
+                learned = self._client.label(prediction.end_index, label)
+                self._witness.learn(features[i], label)
+                taught.compared += 1
+                taught.mismatches += learned.tail_crc != self._witness.tail.crc()
+                taught.update_count = max(taught.update_count, learned.update_count)
+                taught.probabilities.append(
+                    (learned.probability_before, learned.probability_after)
+                )
+            self._on_progress(i + 1, len(chosen))
+        return taught
+
+    def scores(self, answers: Answers) -> Scores:
+        """Of the windows that were answered."""
+        windows = self._task.windows
+        index = np.array(answers.windows, dtype=np.int64)
+        return score(
+            windows.y[index],
+            np.array(answers.activities, dtype=np.int64),
+            windows.subjects[index],
+            len(windows.activities),
+        )
+
+    def _stream(self, samples: Array, expected: Array) -> list[tuple[int, Prediction]]:
+        """Pairs of window index and prediction, matched by the window's last sample."""
+        first_end = self._next_index + self._task.windows.x.shape[1] - 1
+        result = self._client.stream(samples, restart=True, start_index=self._next_index)
+        self._next_index += len(samples)
+        pairs = []
+        for prediction in result.predictions:
+            number, rest = divmod(prediction.end_index - first_end, HOP_SAMPLES)
+            if rest == 0 and 0 <= number < len(expected):
+                pairs.append((int(expected[number]), prediction))
+        return pairs
+
+    def _agrees(self, prediction: Prediction, features: Array) -> bool:
+        probabilities = self._witness.predict(features)
+        return (
+            prediction.features_crc == self._witness.features_crc(features)
+            and np.asarray(prediction.probabilities, np.float32).tobytes()
+            == probabilities.tobytes()
+        )

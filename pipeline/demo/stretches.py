@@ -1,0 +1,70 @@
+"""Runs of overlapping windows, so that a host streams each sample once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.data import Dataset, Windows
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive windows of one segment: their indices in the Windows, and all their samples
+    (n, 6) in g and rad/s."""
+
+    windows: Array
+    samples: Array
+
+
+def stretches(dataset: Dataset, windows: Windows, chosen: Array, hop: int) -> Iterator[Stretch]:
+    """The windows with the sorted indices ``chosen``, grouped wherever one begins ``hop`` samples
+    after another in the same recording and with the same activity."""
+    length = windows.x.shape[1]
+    breaks = [
+        i
+        for i in range(1, len(chosen))
+        if windows.recording[chosen[i]] != windows.recording[chosen[i - 1]]
+        or windows.start[chosen[i]] != windows.start[chosen[i - 1]] + hop
+        or windows.y[chosen[i]] != windows.y[chosen[i - 1]]
+    ]
+    for group in np.split(chosen, breaks):
+        if len(group):
+            start = int(windows.start[group[0]])
+            stop = int(windows.start[group[-1]]) + length
+            recording = dataset.recordings[int(windows.recording[group[0]])]
+            yield Stretch(group, recording.samples[start:stop])
+
+
+def some_of_each(windows: Windows, subjects: tuple[str, ...], per_activity: int) -> Array:
+    """Sorted indices of the first ``per_activity`` windows of every activity of every subject."""
+    chosen: list[int] = []
+    for subject in subjects:
+        for label in range(len(windows.activities)):
+            mine = np.flatnonzero((windows.subjects == subject) & (windows.y == label))
+            chosen.extend(mine[:per_activity].tolist())
+    return np.array(sorted(chosen), dtype=np.int64)
+
+
+def calibration(windows: Windows, subject: str, per_activity: int) -> tuple[Array, Array]:
+    """One person's windows for labelling and, disjoint from them, for testing.
+
+    The first ``per_activity`` windows of each activity are labelled, in the order in which the
+    person made them; windows that share a sample with one of those are in neither set.
+    """
+    labelled = some_of_each(windows, (subject,), per_activity)
+    length = windows.x.shape[1]
+    rest = [
+        i
+        for i in np.flatnonzero(windows.subjects == subject)
+        if not np.any(
+            (windows.recording[labelled] == windows.recording[i])
+            & (np.abs(windows.start[labelled] - windows.start[i]) < length)
+        )
+    ]
+    return labelled, np.array(rest, dtype=np.int64)

@@ -1,0 +1,25 @@
+"""What can go wrong between the host and a board, beyond the tree of `pipeline.errors`."""
+
+from __future__ import annotations
+
+from pipeline.errors import HonestNo, WorldError
+
+
+class PortLost(WorldError):
+    """The port was open and is gone: unplugged, reset, or closed by the other side."""
+
+
+class NoAnswer(WorldError):
+    """The port is there; nobody on it answers as a board should."""
+
+
+class BoardRefused(HonestNo):
+    """The board answered ERROR.
+
+    `status` is a number of firmware/lib/base/har_status.h, `text` the board's own words.
+    """
+
+    def __init__(self, doing: str, status: int, text: str) -> None:
+        self.status = status
+        self.text = text
+        super().__init__(f"the board refused {doing}: {text or 'no reason given'} (status {status})")

@@ -1,0 +1,42 @@
+"""The classifier behind cut `fc`: multinomial logistic regression on frozen features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def fit_head(
+    features: Array, labels: Array, activities: int, *, l2: float = 1e-3, smoothing: float = 0.1
+) -> tuple[Array, Array]:
+    """Features (N, F) and labels (N,) -> weights (K, F) and bias (K,), float32.
+
+    Minimizes the mean softmax cross-entropy against smoothed labels plus l2/2 |w|^2 with L-BFGS
+    (Liu & Nocedal 1989) in float64 from zero: convex, so the result is one and has no seed.
+    Features are scaled to unit variance for the optimizer and the scale is folded back.
+    """
+    from scipy.optimize import minimize
+
+    n, f = features.shape
+    mean = features.mean(axis=0, dtype=np.float64)
+    scale = np.maximum(features.std(axis=0, dtype=np.float64), 1e-6)
+    x = (features - mean) / scale
+    target = np.eye(activities)[labels] * (1.0 - smoothing) + smoothing / activities
+
+    def loss(parameters: Array) -> tuple[float, Array]:
+        w = parameters[: activities * f].reshape(activities, f)
+        logits = x @ w.T + parameters[activities * f :]
+        logits -= logits.max(axis=1, keepdims=True)
+        log_sum = np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        value = -(target * (logits - log_sum)).sum() / n + 0.5 * l2 * (w * w).sum()
+        slope = (np.exp(logits - log_sum) - target) / n
+        return float(value), np.concatenate([(slope.T @ x + l2 * w).ravel(), slope.sum(axis=0)])
+
+    start = np.zeros(activities * (f + 1))
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
+    weights = best[: activities * f].reshape(activities, f) / scale
+    bias = best[activities * f :] - weights @ mean
+    return weights.astype(np.float32), bias.astype(np.float32)

@@ -1,0 +1,115 @@
+"""Pretraining: the whole backbone, end to end, on people that the test never sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.data import Windows
+from pipeline.models import backbone
+from pipeline.training.augment import Augmentation, augment
+from pipeline.training.metrics import score
+from pipeline.training.seeds import seed_everything
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """Adam with decoupled weight decay under a one-cycle rate (Smith 2018), label smoothing
+    (Szegedy et al. 2016)."""
+
+    backbone: str = "dscnn"
+    epochs: int = 30
+    batch: int = 64
+    peak_rate: float = 4e-3
+    decay: float = 5e-3
+    smoothing: float = 0.1
+    dropout: float = 0.2
+
+
+def normalization(x: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation per channel over windows (N, T, 6), float32 (6,)."""
+    mean = x.mean(axis=(0, 1), dtype=np.float64)
+    std = x.std(axis=(0, 1), dtype=np.float64)
+    return mean.astype(np.float32), np.maximum(std, 1e-3).astype(np.float32)
+
+
+def network_input(x: Array, mean: Array, std: Array) -> Array:
+    """Raw windows (N, T, 6) -> normalized network input (N, T, 1, 6)."""
+    normalized: Array = ((x - mean) / std).astype(np.float32)
+    return normalized[:, :, None, :]
+
+
+def one_cycle(step: Array, steps: int, peak: float) -> Array:
+    """Learning rate per step: a cosine up over 30 % of ``steps`` and a cosine down to 0."""
+    rise = 0.3 * steps
+    up = 0.5 - 0.5 * np.cos(np.pi * np.minimum(step / rise, 1.0))
+    down = 0.5 + 0.5 * np.cos(np.pi * np.clip((step - rise) / (steps - rise), 0.0, 1.0))
+    return np.maximum(peak * np.where(step < rise, up, down), peak * 1e-3)
+
+
+def pretrain(
+    dense: Windows,
+    per_epoch: int,
+    validation: Windows,
+    mean: Array,
+    std: Array,
+    settings: PretrainSettings,
+    seed: int,
+    on_epoch: Callable[[int, float], None] = lambda *_: None,
+) -> Any:
+    """Trains a backbone and returns the tf_keras model.
+
+    ``dense``: training windows at a small hop, of which each epoch draws ``per_epoch`` (a random
+    start within the segment). ``on_epoch(epoch, validation accuracy)`` is called as training goes
+    on; validation people choose nothing here, they only show.
+    """
+    seed_everything(seed)
+    import tensorflow as tf
+    import tf_keras
+
+    rng = np.random.default_rng(seed)
+    activities = len(dense.activities)
+    model = backbone(settings.backbone).build(
+        dense.x.shape[1], dense.x.shape[2], activities, settings.dropout
+    )
+    per_epoch = min(per_epoch, len(dense.y))
+    steps_per_epoch = per_epoch // settings.batch
+    steps = steps_per_epoch * settings.epochs
+    rates = tf.constant(one_cycle(np.arange(steps + 1), steps, settings.peak_rate), tf.float32)
+
+    class Rate(tf_keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+        def __call__(self, step: Any) -> Any:
+            return tf.gather(rates, tf.minimum(tf.cast(step, tf.int32), steps))
+
+        def get_config(self) -> dict[str, Any]:
+            return {}
+
+    optimizer = tf_keras.optimizers.AdamW(Rate(), weight_decay=settings.decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(
+        optimizer,
+        tf_keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=settings.smoothing
+        ),
+    )
+    shown = network_input(validation.x, mean, std)
+    one_hot = np.eye(activities, dtype=np.float32)
+    for epoch in range(settings.epochs):
+        chosen = rng.permutation(len(dense.y))[: steps_per_epoch * settings.batch]
+        x = augment(dense.x[chosen], rng, Augmentation())
+        model.fit(
+            network_input(x, mean, std),
+            one_hot[dense.y[chosen]],
+            batch_size=settings.batch,
+            shuffle=False,
+            verbose=0,
+        )
+        logits = model.predict(shown, batch_size=512, verbose=0)
+        scores = score(validation.y, logits.argmax(1), validation.subjects, activities)
+        on_epoch(epoch + 1, scores.accuracy)
+    return model

@@ -1,0 +1,134 @@
+"""The frozen extractors that the project ships: data/pretrained/NAME.npz with NAME.json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.errors import InputError
+from pipeline.models import backbone, load_weights, save_weights
+from pipeline.models.weights import model_arrays, set_model_arrays
+from pipeline.training.metrics import score
+from pipeline.training.pretrain import PretrainSettings, network_input, normalization, pretrain
+from pipeline.training.task import WINDOW_SAMPLES, Task
+
+Array = np.ndarray[Any, Any]
+
+
+class PretrainedCard(BaseModel):
+    """What NAME.json says: where the weights come from, for machines; MODEL_CARD.md is for
+    people."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str
+    dataset: str
+    split: str
+    seed: int
+    epochs: int
+    subjects: list[str]
+    activities: list[str]
+    rate_hz: float
+    window_samples: int
+    mean: list[float]
+    std: list[float]
+    validation_subjects: list[str]
+    validation_windows: int
+    validation_accuracy: float
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A pretrained backbone: its card and its weights by variable name."""
+
+    card: PretrainedCard
+    arrays: dict[str, Array]
+
+    def model(self) -> Any:
+        """The tf_keras model with these weights, logits head included."""
+        card = self.card
+        model = backbone(card.backbone).build(
+            card.window_samples, len(card.mean), len(card.activities), 0.0
+        )
+        set_model_arrays(model, self.arrays, f"pretrained {card.backbone}")
+        return model
+
+
+def pretrain_extractor(
+    task: Task,
+    settings: PretrainSettings,
+    seed: int,
+    path: Path,
+    on_epoch: Callable[[int, float], None] = lambda *_: None,
+) -> PretrainedCard:
+    """Pretrains on the task's training people and writes weights and card to ``path``."""
+    training = task.windows.for_subjects(task.split.train)
+    validation = task.windows.for_subjects(task.split.validation)
+    mean, std = normalization(training.x)
+    model = pretrain(
+        task.dense_training_windows(),
+        len(training.y),
+        validation,
+        mean,
+        std,
+        settings,
+        seed,
+        on_epoch,
+    )
+    logits = model.predict(network_input(validation.x, mean, std), batch_size=512, verbose=0)
+    scores = score(validation.y, logits.argmax(1), validation.subjects, len(validation.activities))
+    return save_pretrained(
+        path,
+        model,
+        {
+            "backbone": settings.backbone,
+            "dataset": task.dataset.name,
+            "split": task.split.name,
+            "seed": seed,
+            "epochs": settings.epochs,
+            "subjects": list(task.split.train),
+            "activities": list(validation.activities),
+            "rate_hz": task.dataset.rate_hz,
+            "window_samples": WINDOW_SAMPLES,
+            "mean": [float(value) for value in mean],
+            "std": [float(value) for value in std],
+            "validation_subjects": list(task.split.validation),
+            "validation_windows": scores.n,
+            "validation_accuracy": round(scores.accuracy, 6),
+        },
+    )
+
+
+def save_pretrained(path: Path, model: Any, card: dict[str, Any]) -> PretrainedCard:
+    """Writes ``path`` (.npz) and its card beside it (.json)."""
+    save_weights(path, model_arrays(model))
+    full = PretrainedCard(**card, weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    aside = path.with_suffix(".json.part")
+    aside.write_text(json.dumps(full.model_dump(), indent=2) + "\n")
+    aside.replace(path.with_suffix(".json"))
+    return full
+
+
+def load_pretrained(path: Path) -> Pretrained:
+    """Reads weights and card; InputError when either is missing, damaged, or not of the other."""
+    card_path = path.with_suffix(".json")
+    try:
+        card = PretrainedCard.model_validate_json(card_path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{card_path}: no such file; `make pretrain` makes it") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "content"
+        raise InputError(f"{card_path}: {where}: {first['msg']}") from None
+    arrays = load_weights(path)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != card.weights_sha256:
+        raise InputError(f"{path}: not the weights that {card_path.name} describes; pretrain again")
+    return Pretrained(card, arrays)

@@ -1,0 +1,193 @@
+"""`har train`: a new classifier behind the cut of a frozen pretrained extractor."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.data import SubjectSplit, Windows
+from pipeline.errors import InputError
+from pipeline.models import backbone, load_weights, save_weights
+from pipeline.models.weights import model_arrays, set_model_arrays
+from pipeline.training.augment import Augmentation, augment
+from pipeline.training.head import fit_head
+from pipeline.training.metrics import score
+from pipeline.training.pretrain import network_input
+from pipeline.training.pretrained import Pretrained
+from pipeline.training.seeds import seed_everything
+
+Array = np.ndarray[Any, Any]
+
+WEIGHTS = "weights.npz"
+CARD = "train.json"
+_AUGMENTED_COPIES = 4
+
+
+class TrainCard(BaseModel):
+    """What train.json says about the weights beside it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str
+    cut: str
+    dataset: str
+    split: str
+    seed: int
+    activities: list[str]
+    rate_hz: float
+    window_samples: int
+    hop_samples: int
+    mean: list[float]
+    std: list[float]
+    train_subjects: list[str]
+    validation_subjects: list[str]
+    test_subjects: list[str]
+    train_windows: int
+    validation_accuracy: float
+    pretrained_sha256: str
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained network: its card and the tf_keras model (normalized windows -> logits)."""
+
+    card: TrainCard
+    model: Any
+
+    def extractor(self) -> Any:
+        """The frozen part before the cut."""
+        return backbone(self.card.backbone).extractor(self.model, self.card.cut)
+
+    def tail(self) -> tuple[Array, Array]:
+        """The classifier behind cut `fc`: weights (K, F) and bias (K,)."""
+        kernel, bias = self.model.get_layer("logits").get_weights()
+        return np.ascontiguousarray(kernel.T), bias
+
+    def network_input(self, x: Array) -> Array:
+        """Raw windows (N, T, 6) -> (N, T, 1, 6), normalized as in training."""
+        return network_input(x, np.float32(self.card.mean), np.float32(self.card.std))
+
+
+def train(
+    pretrained: Pretrained,
+    windows: Windows,
+    split: SubjectSplit,
+    *,
+    dataset: str,
+    rate_hz: float,
+    hop_samples: int,
+    seed: int,
+) -> TrainedModel:
+    """Fits the head for cut `fc` on the split's training people.
+
+    The extractor stays bit for bit as pretrained. Features come from the windows as they are and
+    from seeded augmented copies. Raises InputError when training people lack an activity or the
+    windows do not fit the extractor.
+    """
+    card = pretrained.card
+    if windows.x.shape[1] != card.window_samples or rate_hz != card.rate_hz:
+        raise InputError(
+            f"windows of {windows.x.shape[1]} samples at {rate_hz:g} Hz do not fit the pretrained "
+            f"extractor ({card.window_samples} at {card.rate_hz:g} Hz)"
+        )
+    leaked = set(card.subjects) & set(split.test) if card.dataset == dataset else set()
+    if leaked:
+        raise InputError(
+            f"the extractor was pretrained on test people ({', '.join(sorted(leaked))}); "
+            "pretrain with this split"
+        )
+    training = windows.for_subjects(split.train)
+    missing = set(range(len(windows.activities))) - set(training.y.tolist())
+    if missing:
+        names = ", ".join(windows.activities[i] for i in sorted(missing))
+        raise InputError(f"no training windows of {names}; record some or leave it out")
+
+    seed_everything(seed)
+    rng = np.random.default_rng(seed)
+    mean, std = np.float32(card.mean), np.float32(card.std)
+    network = backbone(card.backbone)
+    frozen = pretrained.model()
+    extractor = network.extractor(frozen, "fc")
+    copies = [training.x] + [
+        augment(training.x, rng, Augmentation()) for _ in range(_AUGMENTED_COPIES)
+    ]
+    features = np.concatenate(
+        [
+            extractor.predict(network_input(x, mean, std), batch_size=512, verbose=0)
+            for x in copies
+        ]
+    )
+    labels = np.tile(training.y, len(copies))
+    weights, bias = fit_head(features, labels, len(windows.activities))
+
+    model = network.build(card.window_samples, len(card.mean), len(windows.activities), 0.0)
+    arrays = {**model_arrays(frozen), "logits/kernel": weights.T.copy(), "logits/bias": bias}
+    set_model_arrays(model, arrays, "trained head")
+    validation = windows.for_subjects(split.validation)
+    logits = model.predict(network_input(validation.x, mean, std), batch_size=512, verbose=0)
+    scores = score(
+        validation.y, logits.argmax(1), validation.subjects, len(windows.activities)
+    )
+    return TrainedModel(
+        TrainCard(
+            backbone=card.backbone,
+            cut="fc",
+            dataset=dataset,
+            split=split.name,
+            seed=seed,
+            activities=list(windows.activities),
+            rate_hz=rate_hz,
+            window_samples=card.window_samples,
+            hop_samples=hop_samples,
+            mean=card.mean,
+            std=card.std,
+            train_subjects=list(split.train),
+            validation_subjects=list(split.validation),
+            test_subjects=list(split.test),
+            train_windows=len(training.y),
+            validation_accuracy=round(scores.accuracy, 6),
+            pretrained_sha256=card.weights_sha256,
+            weights_sha256="",
+        ),
+        model,
+    )
+
+
+def save_trained(trained: TrainedModel, directory: Path) -> TrainCard:
+    """Writes weights.npz and, last, train.json."""
+    path = directory / WEIGHTS
+    save_weights(path, model_arrays(trained.model))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    card = trained.card.model_copy(update={"weights_sha256": digest})
+    aside = directory / (CARD + ".part")
+    aside.write_text(json.dumps(card.model_dump(), indent=2) + "\n")
+    aside.replace(directory / CARD)
+    return card
+
+
+def load_trained(directory: Path) -> TrainedModel:
+    """Reads what `save_trained` wrote; InputError for anything missing or changed."""
+    card_path = directory / CARD
+    try:
+        card = TrainCard.model_validate_json(card_path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{directory}: no {CARD} here; run `har train` first") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "content"
+        raise InputError(f"{card_path}: {where}: {first['msg']}") from None
+    arrays = load_weights(directory / WEIGHTS)
+    if hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest() != card.weights_sha256:
+        raise InputError(f"{directory / WEIGHTS}: not the weights of {CARD}; train again")
+    model = backbone(card.backbone).build(
+        card.window_samples, len(card.mean), len(card.activities), 0.0
+    )
+    set_model_arrays(model, arrays, str(directory / WEIGHTS))
+    return TrainedModel(card, model)
