@@ -15,9 +15,23 @@ from pipeline.errors import HarError, WorldError
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
+TargetOption = Annotated[
+    str,
+    typer.Option(
+        help="mps2: emulated Cortex-M4F; host: a process on this machine.",
+        callback=lambda value: _known_target(value),
+    ),
+]
+
 ROOT = Path(__file__).resolve().parents[2]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _known_target(value: str) -> str:
+    if value not in ("mps2", "host"):
+        raise typer.BadParameter("choose mps2 or host")
+    return value
 
 
 def note(message: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from pipeline.cli import train
@@ -17,6 +19,14 @@ app.command()(train.pretrain)
 app.command()(train.train)
 app.command()(train.quantize)
 app.command()(train.emit)
+
+
+@app.callback()
+def root() -> None:
+    # Both must be set before TensorFlow is first imported: its log goes to the user's terminal
+    # otherwise, and oneDNN's reordered sums differ from machine to machine.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from pipeline.compiler.reader import RawTensor
 
 _SAME = 0
 _INT32_MAX = (1 << 31) - 1
+_BIAS_SCALE_TOLERANCE = 0.02
 
 
 def lower_conv_2d(op: Operands) -> KernelCall:
@@ -143,7 +144,9 @@ def lower_fully_connected(op: Operands) -> KernelCall:
     scales = _weight_scales(tensor, 0, output_size)
     if len(scales) > 1:
         factors = [source.scale * float(scale) / target.scale for scale in scales]
-    else:  # TFLM multiplies these two in float32 here, and only here
+    else:
+        _check_bias_scale(op, source, target, float(scales[0]))
+        # TFLM multiplies these two in float32 here, and only here.
         product = np.float32(source.scale) * np.float32(scales[0])
         factors = [float(product) / target.scale]
     (activation,) = op.options("activation")
@@ -166,6 +169,21 @@ def lower_fully_connected(op: Operands) -> KernelCall:
         output=op.output_index,
         arrays=(Constant("weights", weights), Constant("bias", bias), *_multipliers(factors)),
         macs=rows * input_size * output_size,
+    )
+
+
+def _check_bias_scale(
+    op: Operands, source: TensorInfo, target: TensorInfo, weight_scale: float
+) -> None:
+    """TFLM's own condition on a per-tensor FULLY_CONNECTED, else it does not start."""
+    if op.absent(2):
+        return
+    bias, _ = op.constant(2, "INT32")
+    require(len(bias.scales) >= 1, "a bias without a scale")
+    difference = abs(source.scale * weight_scale - float(bias.scales[0]))
+    require(
+        difference / target.scale <= _BIAS_SCALE_TOLERANCE,
+        f"a bias of scale {float(bias.scales[0]):g}, not input scale * weight scale",
     )
 
 

@@ -60,8 +60,8 @@ def run_tflm(
             raise WorldError(
                 f"tflite_micro did not finish {len(inputs)} inputs in {timeout_s:g} s; use fewer"
             ) from None
-        lines = process.stderr.strip().splitlines()
-        reason = lines[-1].strip() if lines else "no message"
+        lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
+        reason = "; ".join(lines[-3:]) if lines else "no message"
         if process.returncode == 3:
             raise WorldError(f"{reason}; install what the lock file names (make setup)")
         if process.returncode == 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import zlib
@@ -19,7 +20,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_bounded(stream: IO[bytes], limit: int, where: str) -> bytes:
+def _read_bounded(stream: IO[bytes] | gzip.GzipFile, limit: int, where: str) -> bytes:
     data = stream.read(limit + 1)
     if len(data) > limit:
         raise InputError(f"{where}: longer than {limit} bytes; it is not the pinned file: {_AGAIN}")
@@ -79,8 +80,6 @@ def read_zip_member(path: Path, member: str, limit: int) -> bytes:
 
 def gunzip(data: bytes, limit: int, where: str) -> bytes:
     """Decompresses gzip, at most ``limit`` bytes; InputError if it is cut, damaged or longer."""
-    import gzip
-
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
             return _read_bounded(stream, limit, where)

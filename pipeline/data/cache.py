@@ -102,9 +102,7 @@ def load_recordings(path: Path, sha256: str) -> tuple[Recording, ...]:
         raise
     # A damaged file can make NumPy raise almost anything; whatever it is, it is made anew.
     except Exception as error:
-        raise InputError(
-            f"{path}: damaged ({error}); delete it and load the data set again"
-        ) from error
+        raise InputError(f"{path}: damaged ({error}); delete it and load again") from error
 
 
 def _unpack(arrays: dict[str, Any]) -> tuple[Recording, ...]:

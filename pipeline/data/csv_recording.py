@@ -12,6 +12,7 @@ The comment lines are optional. An empty activity means unlabelled.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import warnings
 from collections.abc import Collection
@@ -230,6 +231,6 @@ def _segments(labels: list[str], gaps: list[int]) -> tuple[Segment, ...]:
     borders = [0, *sorted(changes | set(gaps)), len(labels)]
     return tuple(
         Segment(start, stop, labels[start])
-        for start, stop in zip(borders, borders[1:], strict=False)
+        for start, stop in itertools.pairwise(borders)
         if labels[start]
     )

@@ -16,8 +16,11 @@ def describe(dataset: Dataset, *, length: int = 128, hop: int = 64) -> dict[str,
     """
     windows = make_windows(dataset.recordings, dataset.activities, length, hop)
     seconds: dict[str, float] = dict.fromkeys(dataset.activities, 0.0)
+    unlabelled = 0.0
     people: dict[str, set[str]] = {name: set() for name in dataset.activities}
     for recording in dataset.recordings:
+        labelled = sum(len(segment) for segment in recording.segments)
+        unlabelled += (len(recording.samples) - labelled) / recording.rate_hz
         for segment in recording.segments:
             name = segment.activity
             seconds[name] = seconds.get(name, 0.0) + len(segment) / recording.rate_hz
@@ -41,7 +44,7 @@ def describe(dataset: Dataset, *, length: int = 128, hop: int = 64) -> dict[str,
         "rate_hz": dataset.rate_hz,
         "units": dict(dataset.units),
         "minutes": round(total / 60, 2),
-        "unlabelled_minutes": round((total - sum(seconds.values())) / 60, 2),
+        "unlabelled_minutes": round(unlabelled / 60, 2),
         "window": {"length_samples": length, "hop_samples": hop, "count": len(windows)},
         "activities": [
             {**row(name), "windows": int((windows.y == index).sum())}

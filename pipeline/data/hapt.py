@@ -9,6 +9,9 @@ frame keeps its numbers in a block manager; its state names the columns and the 
 
 from __future__ import annotations
 
+import itertools
+import pickle
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,13 @@ import numpy.typing as npt
 
 from pipeline.data.archives import gunzip, read_tar_member
 from pipeline.data.recording import Recording, Segment
-from pipeline.data.safe_pickle import NUMPY_GLOBALS, Globals, Inert, InertArray, load_pickle
+from pipeline.data.safe_pickle import (
+    NUMPY_GLOBALS,
+    Global,
+    Globals,
+    Inert,
+    load_pickle,
+)
 from pipeline.data.source import Source
 from pipeline.errors import InputError
 
@@ -36,35 +45,32 @@ TRANSITIONS = (
     "lie-to-stand",
 )
 UNLABELLED = -1
-LABELS = {number: name for number, name in enumerate(ACTIVITIES + TRANSITIONS, start=1)}
+LABELS = dict(enumerate(ACTIVITIES + TRANSITIONS, start=1))
 
 COLUMNS = ("acc-x", "acc-y", "acc-z", "gyro-x", "gyro-y", "gyro-z", "sequence", "label")
 
 
-class _Class:
-    """Stand-in for a pandas class: only its name is used."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, *_: Any) -> Inert:
-        return Inert(self.name)
+def _stand_in(name: str) -> Global:
+    return Global(lambda *_: Inert(name))
 
 
-_INDEX = _Class("Index")
-_RANGE_INDEX = _Class("RangeIndex")
+_OBJECT = _stand_in("object")
+_FRAME = _stand_in("DataFrame")
+_MANAGER = _stand_in("BlockManager")
+_INDEX = _stand_in("Index")
+_RANGE_INDEX = _stand_in("RangeIndex")
 
 
-def _reconstructor(kind: Any, _base: Any, _state: Any) -> Inert:
-    if not isinstance(kind, _Class):
-        raise TypeError("_reconstructor of something that is not a pandas class")
+def _reconstructor(kind: Any, _base: Any, _state: Any) -> Any:
+    if kind is not _FRAME and kind is not _MANAGER:
+        raise pickle.UnpicklingError("_reconstructor of something that is not a table")
     return kind()
 
 
 def _new_index(kind: Any, fields: Any) -> Inert:
     if kind is not _INDEX and kind is not _RANGE_INDEX:
-        raise TypeError("_new_Index of something that is not an index")
-    return Inert(kind.name, fields)
+        raise pickle.UnpicklingError("_new_Index of something that is not an index")
+    return Inert("index", fields)
 
 
 def _slice(start: Any, stop: Any, step: Any) -> Inert:
@@ -73,15 +79,12 @@ def _slice(start: Any, stop: Any, step: Any) -> Inert:
 
 GLOBALS: Globals = {
     **NUMPY_GLOBALS,
-    ("copy_reg", "_reconstructor"): _reconstructor,
-    ("copyreg", "_reconstructor"): _reconstructor,
-    ("__builtin__", "object"): _Class("object"),
-    ("builtins", "object"): _Class("object"),
-    ("__builtin__", "slice"): _slice,
-    ("builtins", "slice"): _slice,
-    ("pandas.core.frame", "DataFrame"): _Class("DataFrame"),
-    ("pandas.core.internals.managers", "BlockManager"): _Class("BlockManager"),
-    ("pandas.core.indexes.base", "_new_Index"): _new_index,
+    ("copy_reg", "_reconstructor"): Global(_reconstructor),
+    ("__builtin__", "object"): _OBJECT,
+    ("__builtin__", "slice"): Global(_slice),
+    ("pandas.core.frame", "DataFrame"): _FRAME,
+    ("pandas.core.internals.managers", "BlockManager"): _MANAGER,
+    ("pandas.core.indexes.base", "_new_Index"): Global(_new_index),
     ("pandas.core.indexes.base", "Index"): _INDEX,
     ("pandas.core.indexes.range", "RangeIndex"): _RANGE_INDEX,
 }
@@ -100,10 +103,9 @@ def read_hapt(path: Path) -> tuple[Recording, ...]:
     if not isinstance(people, dict) or not people:
         raise InputError(f"{where}: no dictionary of people; it is not the pinned file")
     recordings = []
-    for number in sorted(people, key=str):
-        frames = people[number]
+    for number, frames in people.items():
         if type(number) is not int or not 0 < number < 100 or not isinstance(frames, list):
-            raise InputError(f"{where}: {number!r} is no person with a list of recordings")
+            raise InputError(f"{where}: an entry is no person 1..99 with a list of recordings")
         for trial, frame in enumerate(frames, start=1):
             place = f"{where}, person {number}, trial {trial}"
             recordings.append(_recording(_columns(frame, place), number, trial, place))
@@ -114,24 +116,31 @@ def _columns(frame: Any, place: str) -> dict[str, npt.NDArray[Any]]:
     """Column name -> values (n,) of one frame."""
     try:
         layout = frame.state["_data"].state[3]["0.14.1"]
-        names = [str(name) for name in layout["axes"][0].arguments[1]["data"].value]
+        names = layout["axes"][0].arguments[1]["data"].value
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError("column names that are no text")
         columns: dict[str, npt.NDArray[Any]] = {}
         for block in layout["blocks"]:
-            values = block["values"]
+            array = block["values"].value
             kind, start, stop, step = block["mgr_locs"].arguments
-            if kind != "slice" or not isinstance(values, InertArray):
+            if kind != "slice" or not isinstance(array, np.ndarray):
                 raise TypeError("a block without its place or its values")
-            array = np.asarray(values.value)
             located = range(*slice(start, stop, step).indices(len(names)))
             if array.ndim != 2 or len(array) != len(located):
                 raise TypeError(f"a block of shape {array.shape} for {len(located)} columns")
             columns.update({names[i]: row for i, row in zip(located, array, strict=True)})
     except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:
-        raise InputError(f"{place}: no table of the known layout ({error!r})") from error
+        raise InputError(f"{place}: no table of the known layout ({error})") from error
     if tuple(names) != COLUMNS or set(columns) != set(COLUMNS):
-        raise InputError(f"{place}: columns {names}; expected {list(COLUMNS)}")
+        raise InputError(f"{place}: columns {reprlib.repr(names)}; expected {list(COLUMNS)}")
     if len({len(column) for column in columns.values()}) != 1:
         raise InputError(f"{place}: columns of different lengths")
+    for name in COLUMNS:
+        wanted = np.int64 if name in ("sequence", "label") else np.float64
+        if columns[name].dtype != wanted:
+            raise InputError(
+                f"{place}: column {name} is {columns[name].dtype}, no {wanted.__name__}"
+            )
     return columns
 
 
@@ -139,22 +148,26 @@ def _recording(
     columns: dict[str, npt.NDArray[Any]], number: int, trial: int, place: str
 ) -> Recording:
     sequence, labels = columns["sequence"], columns["label"]
-    if sequence.dtype != np.int64 or not np.array_equal(sequence, np.arange(len(sequence))):
+    if not np.array_equal(sequence, np.arange(len(sequence))):
         raise InputError(f"{place}: the column sequence does not count 0, 1, 2, ...")
-    return Recording(
-        samples=np.stack([columns[name] for name in COLUMNS[:6]], axis=1).astype(np.float32),
-        rate_hz=RATE_HZ,
-        subject=f"subject{number:02d}",
-        session=f"subject{number:02d}/trial{trial}",
-        source=f"{SOURCE.package} {SOURCE.version}",
-        segments=_segments(labels, place),
-    )
+    segments = _segments(labels, place)
+    try:
+        return Recording(
+            samples=np.stack([columns[name] for name in COLUMNS[:6]], axis=1).astype(np.float32),
+            rate_hz=RATE_HZ,
+            subject=f"subject{number:02d}",
+            session=f"subject{number:02d}/trial{trial}",
+            source=f"{SOURCE.package} {SOURCE.version}",
+            segments=segments,
+        )
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error
 
 
 def _segments(labels: npt.NDArray[Any], place: str) -> tuple[Segment, ...]:
     """Runs of equal labels; what is unlabelled is left out."""
     known = np.isin(labels, [UNLABELLED, *LABELS])
-    if labels.dtype != np.int64 or not known.all():
+    if not known.all():
         first = int(np.argmin(known))
         raise InputError(
             f"{place}, sample {first}: unknown activity number {labels[first]}; "
@@ -163,7 +176,7 @@ def _segments(labels: npt.NDArray[Any], place: str) -> tuple[Segment, ...]:
     borders = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
     return tuple(
         Segment(start, stop, LABELS[int(labels[start])])
-        for start, stop in zip(borders, borders[1:], strict=False)
+        for start, stop in itertools.pairwise(borders)
         if start < stop and labels[start] != UNLABELLED
     )
 

@@ -22,7 +22,7 @@ from pipeline.data.source import Source
 from pipeline.errors import InputError, WorldError
 
 if TYPE_CHECKING:
-    import requests  # type: ignore[import-untyped]
+    import requests
 
 TIMEOUT_S = (15.0, 60.0)  # to connect, between two reads
 ATTEMPTS = 4
@@ -125,40 +125,48 @@ def download(source: Source, target: Path, advance: Advance) -> None:
         WorldError: no index, no network, no such file there, or the transfer keeps breaking off.
         InputError: what came is not the pinned file.
     """
+    part = target.with_name(target.name + ".part")
+    leftover = part.exists()
+    while True:
+        _complete(source, part, target, advance)
+        actual = file_sha256(part)
+        if actual == source.sha256:
+            part.replace(target)
+            return
+        part.unlink()
+        if not leftover:
+            break
+        leftover = False  # what an earlier run left may be what was wrong
+    raise InputError(
+        f"{source.file}: SHA-256 {actual} came from the index where {source.sha256} is pinned; "
+        "nothing was kept: use another index, or fetch again"
+    )
+
+
+def _complete(source: Source, part: Path, target: Path, advance: Advance) -> None:
+    """Makes ``part`` as long as the source's file, over as many attempts as it takes."""
     import requests
     import urllib3
 
-    part = target.with_name(target.name + ".part")
     if part.exists() and part.stat().st_size > source.size_bytes:
         part.unlink()
+    certificates = os.environ.get("PIP_CERT")
+    failure: Exception | None = None
+    url = ""
     with requests.Session() as session:
-        certificates = os.environ.get("PIP_CERT")
-        failure: Exception | None = None
-        url = ""
         for attempt in range(ATTEMPTS):
-            if attempt:
-                time.sleep(min(2.0**attempt, 8.0))
+            time.sleep(attempt)
             try:
                 url = url or _locate(session, source, certificates)
                 if not part.exists() or part.stat().st_size < source.size_bytes:
                     _transfer(session, url, part, source.size_bytes, certificates, advance)
-                break
+                return
             except (requests.RequestException, urllib3.exceptions.HTTPError, _Incomplete) as error:
                 failure = error
-        else:
-            raise WorldError(
-                f"{source.file}: the download failed {ATTEMPTS} times "
-                f"({_reason(failure)}); check the network and run it again: it resumes, or put "
-                f"the file yourself at {target}"
-            )
-    actual = file_sha256(part)
-    if actual != source.sha256:
-        part.unlink()
-        raise InputError(
-            f"{source.file}: SHA-256 {actual} came from the index where {source.sha256} is pinned; "
-            "nothing was kept: use another index, or fetch again"
-        )
-    part.replace(target)
+    raise WorldError(
+        f"{source.file}: the download failed {ATTEMPTS} times ({_reason(failure)}); check the "
+        f"network and run it again: it resumes, or put the file yourself at {target}"
+    )
 
 
 class _Incomplete(Exception):

@@ -68,8 +68,8 @@ class Recording:
         if not finite.all():
             row, column = np.argwhere(~finite)[0]
             raise InputError(
-                f"{where}: {int((~finite).sum())} values are not finite, the first at sample {row}, "
-                f"column {CHANNELS[column]}; cut or repair that stretch"
+                f"{where}: {int((~finite).sum())} values are not finite, the first at "
+                f"sample {row}, column {CHANNELS[column]}; cut or repair that stretch"
             )
         end = 0
         for segment in self.segments:

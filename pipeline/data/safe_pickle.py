@@ -1,19 +1,21 @@
 """Reads old pickles of arrays without running anything they ask for.
 
-Three walls, each enough against code execution:
+The caller has checked the file's hash already; this is for the day when that is not enough. Three
+walls, each enough against code execution:
 
 1. The opcodes are scanned first: no persistent ids, extension registry or instance building, a
    bounded number of them, bounded memo indices, and a proper end.
 2. ``find_class`` knows a short list of names, handed in by the reader of one file format.
-3. Each known name leads to an inert stand-in of this module. NumPy never sees a state that the
-   file wrote: arrays are rebuilt here from checked shape, type and length.
+3. Each known name leads to an inert stand-in, which the file may call and cannot alter. NumPy
+   never sees a state that the file wrote: arrays are rebuilt here from checked shape, type and
+   length.
 """
 
 from __future__ import annotations
 
 import io
 import pickle
-import pickletools
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,8 +23,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import InputError
-
-Globals = Mapping[tuple[str, str], Callable[..., Any]]
 
 # The bundled files hold about 23,000 and 5,000 opcodes. The bound also keeps nesting shallow
 # enough for the interpreter's own recursion (hashing a tuple of tuples).
@@ -34,6 +34,25 @@ _FORBIDDEN_OPCODES = {
     *("BYTEARRAY8", "NEXT_BUFFER", "READONLY_BUFFER"),
 }
 _MEMO_OPCODES = {"PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET"}
+
+
+class Global:
+    """What an allowed name leads to: the file may call it, or hand it on, and nothing else."""
+
+    __slots__ = ("_build",)
+
+    def __init__(self, build: Callable[..., Any]) -> None:
+        self._build = build
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._build(*arguments)
+
+    def __setstate__(self, _: Any) -> None:
+        # Without this method the unpickler would set attributes on what is shared by all loads.
+        raise pickle.UnpicklingError("it sets the state of a global")
+
+
+Globals = Mapping[tuple[str, str], Global]
 
 
 class Inert:
@@ -55,7 +74,9 @@ class InertType(Inert):
     def __init__(self, code: Any, *_: Any) -> None:
         super().__init__(code)
         if code not in self.KINDS:
-            raise pickle.UnpicklingError(f"an array of type {code!r}; only f8, i8 and O8 are read")
+            raise pickle.UnpicklingError(
+                f"an array of type {reprlib.repr(code)}; only f8, i8 and O8 are read"
+            )
         self.kind = self.KINDS[code]
 
     def __setstate__(self, state: Any) -> None:
@@ -93,23 +114,28 @@ class InertArray(Inert):
         self.value = flat.reshape(shape, order="F" if fortran else "C")
 
 
+_NDARRAY = Global(InertArray)
+
+
 def _reconstruct(kind: Any, _shape: Any, _typecode: Any) -> InertArray:
-    if kind is not InertArray:
+    if kind is not _NDARRAY:
         raise pickle.UnpicklingError("_reconstruct of something that is not an ndarray")
     return InertArray()
 
 
 def _encode(text: Any, encoding: Any) -> bytes:
     if not isinstance(text, str) or encoding != "latin1":
-        raise pickle.UnpicklingError(f"_codecs.encode to {encoding!r}; only latin1 is read")
+        raise pickle.UnpicklingError(
+            f"_codecs.encode to {reprlib.repr(encoding)}; only latin1 is read"
+        )
     return text.encode("latin1")
 
 
 NUMPY_GLOBALS: Globals = {
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy", "ndarray"): InertArray,
-    ("numpy", "dtype"): InertType,
-    ("_codecs", "encode"): _encode,
+    ("numpy.core.multiarray", "_reconstruct"): Global(_reconstruct),
+    ("numpy", "ndarray"): _NDARRAY,
+    ("numpy", "dtype"): Global(InertType),
+    ("_codecs", "encode"): Global(_encode),
 }
 
 
@@ -122,13 +148,16 @@ class _Unpickler(pickle.Unpickler):
         try:
             return self._allowed[(module_name, global_name)]
         except KeyError:
+            name = f"{module_name}.{global_name}"
             raise pickle.UnpicklingError(
-                f"it names {module_name}.{global_name}, which is outside the allow-list"
+                f"it names {reprlib.repr(name)}, which is outside the allow-list"
             ) from None
 
 
 def _scan(data: bytes) -> None:
     """Walks the opcodes without executing them; raises on the first bad one."""
+    import pickletools
+
     for count, (opcode, argument, position) in enumerate(pickletools.genops(data), start=1):
         if opcode.name in _FORBIDDEN_OPCODES:
             raise pickle.UnpicklingError(f"opcode {opcode.name} at byte {position}")
@@ -151,8 +180,8 @@ def load_pickle(data: bytes, allowed: Globals, where: str) -> Any:
         return _Unpickler(data, allowed).load()
     # A hostile pickle can raise anything at all; whatever it is, the file is refused.
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
+        reason = ascii(str(error) or type(error).__name__)[1:-1][:200]
         raise InputError(
-            f"{where}: this pickle is refused: {reason[0]}; "
+            f"{where}: this pickle is refused: {reason}; "
             "the file is damaged or tampered with: delete it and fetch again"
         ) from error

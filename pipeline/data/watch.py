@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,13 @@ def read_watch(path: Path) -> tuple[Recording, ...]:
     where = f"{path}, member {MEMBER}"
     content = _content(read_zip_member(path, MEMBER, MEMBER_BYTES), where)
     if tuple(content["X_labels"]) != COLUMNS:
-        raise InputError(f"{where}: columns {content['X_labels']}; expected {list(COLUMNS)}")
+        raise InputError(
+            f"{where}: columns {reprlib.repr(content['X_labels'])}; expected {list(COLUMNS)}"
+        )
     if tuple(content["y_labels"]) != ACTIVITIES:
-        raise InputError(f"{where}: activities {content['y_labels']}; expected {list(ACTIVITIES)}")
+        raise InputError(
+            f"{where}: activities {reprlib.repr(content['y_labels'])}; expected {list(ACTIVITIES)}"
+        )
     stretches = content["X"]
     count = len(stretches)
     labels = _numbers(content, "y", count, len(ACTIVITIES), where)
@@ -60,8 +65,8 @@ def read_watch(path: Path) -> tuple[Recording, ...]:
         if array.shape[1] != len(COLUMNS):
             raise InputError(f"{place}: {array.shape[1]} columns; expected {len(COLUMNS)}")
         subject = f"subject{people[index]:02d}"
-        recordings.append(
-            Recording(
+        try:
+            recording = Recording(
                 samples=np.ascontiguousarray(array, dtype=np.float32),
                 rate_hz=RATE_HZ,
                 subject=subject,
@@ -69,7 +74,9 @@ def read_watch(path: Path) -> tuple[Recording, ...]:
                 source=f"{SOURCE.package} {SOURCE.version}",
                 segments=(Segment(0, len(array), ACTIVITIES[labels[index]]),),
             )
-        )
+        except InputError as error:
+            raise InputError(f"{place}: {error}") from error
+        recordings.append(recording)
     order = {name: rank for rank, name in enumerate(ACTIVITIES)}
     return tuple(sorted(recordings, key=lambda r: (r.session, order[r.segments[0].activity])))
 
@@ -78,10 +85,11 @@ def _content(member: bytes, where: str) -> dict[str, Any]:
     """The dictionary inside the NumPy file."""
     file = io.BytesIO(member)
     try:
-        version = np.lib.format.read_magic(file)
+        npy: Any = np.lib.format
+        version = npy.read_magic(file)
         if version != (1, 0):
             raise ValueError(f"format version {version}")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        shape, _, dtype = npy.read_array_header_1_0(file)
     except ValueError as error:
         raise InputError(f"{where}: no NumPy file of version 1.0 ({error})") from error
     if shape != () or dtype != np.dtype(object):
@@ -102,8 +110,8 @@ def _numbers(
     content: dict[str, Any], name: str, count: int, limit: int, where: str
 ) -> npt.NDArray[np.int64]:
     """Entry ``name`` as whole numbers (count,) in 0..limit-1."""
-    values = np.asarray(content[name].value)
-    if values.shape != (count,) or values.dtype not in (np.float64, np.int64):
+    values = content[name].value
+    if not isinstance(values, np.ndarray) or values.shape != (count,):
         raise InputError(f"{where}: entry {name!r} is not one number per recording")
     valid = (values >= 0) & (values < limit) & (values == np.floor(values))
     if not valid.all():

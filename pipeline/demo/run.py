@@ -15,9 +15,11 @@ from pipeline.demo.witness import Witness
 from pipeline.device import FirmwareImage, build_firmware, launch
 from pipeline.errors import HonestNo
 from pipeline.export import Bundle, emit
-from pipeline.export.quantize import quantize
-from pipeline.training import Scores, load_pretrained, score, train
-from pipeline.training.task import HOP_SAMPLES, Task, load_task
+from pipeline.export.fit import NANO33BLE
+from pipeline.export.quantize import int8_scores, quantize
+from pipeline.report import DemoDetails, SubjectScore
+from pipeline.training import Pretrained, Scores, train
+from pipeline.training.task import HOP_SAMPLES, Task
 from pipeline.training.train import save_trained
 
 Array = np.ndarray[Any, Any]
@@ -29,8 +31,6 @@ class DemoSettings:
 
     target: str
     output: Path
-    pretrained: Path
-    dataset: str = "hapt"
     seed: int = 0
     streamed_per_activity: int = 8
     labelled_per_activity: int = 3
@@ -43,6 +43,7 @@ class DemoResult:
     settings: DemoSettings
     task: Task
     bundle: Bundle
+    int8: Scores
     image: FirmwareImage
     streamed: Scores
     answers: Answers
@@ -69,6 +70,8 @@ class LearningResult:
 
 def run_demo(
     settings: DemoSettings,
+    task: Task,
+    pretrained: Pretrained,
     on_step: Callable[[str], None] = lambda _: None,
     on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> DemoResult:
@@ -77,16 +80,12 @@ def run_demo(
     Raises HarError with one clear line when a step cannot be done.
     """
     output = settings.output
-    pretrained = load_pretrained(settings.pretrained)
-    on_step(f"Data: {settings.dataset}")
-    task = load_task(settings.dataset, seed=settings.seed)
-
     on_step(f"Training the classifier on {len(task.split.train)} people")
     trained = train(
         pretrained,
         task.windows,
         task.split,
-        dataset=settings.dataset,
+        dataset=task.dataset.name,
         rate_hz=task.dataset.rate_hz,
         hop_samples=HOP_SAMPLES,
         seed=settings.seed,
@@ -142,6 +141,9 @@ def run_demo(
         settings=settings,
         task=task,
         bundle=bundle,
+        int8=int8_scores(
+            bundle, output / "bundle", task.windows.for_subjects(task.split.test)
+        ),
         image=image,
         streamed=streamed,
         answers=answers,
@@ -166,9 +168,8 @@ def report_of(result: DemoResult) -> dict[str, Any]:
     """The content of report.json."""
     bundle, learning, sizes = result.bundle, result.learning, result.image.sizes
     metrics = bundle.metrics
-    on_emulator = result.settings.target == "mps2"
     return {
-        "dataset": result.settings.dataset,
+        "dataset": result.task.dataset.name,
         "split": bundle.provenance.split,
         "seed": result.settings.seed,
         "train_windows": result.train_windows,
@@ -208,7 +209,41 @@ def report_of(result: DemoResult) -> dict[str, Any]:
             "weights_bytes": sizes.weights_bytes,
         },
         "instructions": {
-            "inference": result.answers.inference_count if on_emulator else None,
-            "update": learning.update_count if on_emulator else None,
-        },
+            "inference": result.answers.inference_count,
+            "update": learning.update_count,
+        }
+        if result.settings.target == "mps2"
+        else None,
     }
+
+
+def details_of(result: DemoResult) -> DemoDetails:
+    """What the page shows beyond report.json."""
+    activities = result.task.windows.activities
+
+    def by_activity(scores: Scores) -> dict[str, float | None]:
+        totals = scores.confusion.sum(axis=1)
+        return {
+            name: float(scores.confusion[i, i] / totals[i]) if totals[i] else None
+            for i, name in enumerate(activities)
+        }
+
+    learning, dataset = result.learning, result.task.dataset
+    return DemoDetails(
+        activities=activities,
+        confusion=result.int8.confusion,
+        per_subject={
+            name: SubjectScore(accuracy, result.int8.subject_windows[name])
+            for name, accuracy in result.int8.subject_accuracy.items()
+        },
+        before=by_activity(learning.before),
+        after=by_activity(learning.after),
+        limits={
+            "flash_bytes": NANO33BLE.flash_limit_bytes,
+            "ram_bytes": NANO33BLE.ram_limit_bytes,
+        },
+        terms=dataset.terms,
+        citation=dataset.citation,
+        learning_test_windows=learning.before.n,
+        label_probabilities=[before for before, _ in learning.probabilities],
+    )

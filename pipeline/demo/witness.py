@@ -16,7 +16,7 @@ from pipeline.compiler.oracle import run_tflm
 from pipeline.device.messages import decode_samples, encode_samples
 from pipeline.export.bundle import EXTRACTOR, Bundle
 from pipeline.export.convert import quantize_windows
-from pipeline.learn import Learning, Tail
+from pipeline.learn import Learning, Tail, dequantize
 
 Array = np.ndarray[Any, Any]
 
@@ -52,9 +52,7 @@ class Witness:
         self.tail.update(self._dequantize(features), label, self._learning)
 
     def _dequantize(self, features: Array) -> Array:
-        return self.tail.dequantize(
-            features, self._bundle.feature.scale, self._bundle.feature.zero_point
-        )
+        return dequantize(features, self._bundle.feature.scale, self._bundle.feature.zero_point)
 
     @staticmethod
     def features_crc(features: Array) -> int:

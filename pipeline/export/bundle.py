@@ -136,14 +136,19 @@ class Bundle(_Strict):
 
     @property
     def norm_gain(self) -> np.ndarray[Any, Any]:
-        """Quantization steps per g and per rad/s, float32 (6,): 1 / (std * input scale)."""
-        std = np.asarray(self.normalization.std, np.float64)
-        return (1.0 / (std * self.input.scale)).astype(np.float32)
+        """Quantization steps per g and per rad/s, float32 (6,)."""
+        return norm_gain(self.normalization, self.input)
 
     @property
     def norm_mean(self) -> np.ndarray[Any, Any]:
         """g and rad/s, float32 (6,)."""
         return np.asarray(self.normalization.mean, np.float32)
+
+
+def norm_gain(normalization: Normalization, source: Quantization) -> np.ndarray[Any, Any]:
+    """Quantization steps per g and per rad/s, float32 (6,): 1 / (std * input scale)."""
+    std = np.asarray(normalization.std, np.float64)
+    return (1.0 / (std * source.scale)).astype(np.float32)
 
 
 def model_id_of(content: dict[str, Any]) -> str:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,14 +27,20 @@ def _converter(model: Any) -> Any:
 
 
 def _convert(converter: Any) -> bytes:
-    """Converts with the converter's chatter kept off the user's terminal."""
-    import contextlib
-    import io
+    """Converts with the converter's chatter, which comes from C++, kept off the terminal."""
     import logging
+    import tempfile
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return bytes(converter.convert())
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            return bytes(converter.convert())
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def to_float(model: Any) -> bytes:

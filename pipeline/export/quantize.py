@@ -17,11 +17,14 @@ from pipeline.export.bundle import (
     FULL_INT8,
     TAIL,
     Bundle,
+    Normalization,
+    Quantization,
+    norm_gain,
     write_bundle,
 )
 from pipeline.export.convert import quantize_windows, to_float, to_int8
 from pipeline.models import save_weights
-from pipeline.training import TrainedModel, score
+from pipeline.training import Scores, TrainedModel, score
 
 Array = np.ndarray[Any, Any]
 
@@ -79,19 +82,20 @@ def quantize(
 
         on_step("compiling")
         compiled = compile_model(extractor)
-        whole = compile_model(full_int8)
         source, feature = compiled.inputs[0], compiled.outputs[0]
 
         on_step(f"measuring on {len(test.y)} test windows")
         logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
         activities = len(card.activities)
         float_scores = score(test.y, logits.argmax(1), test.subjects, activities)
-        mean = np.float32(card.mean)
-        gain = (1.0 / (np.float64(np.float32(card.std)) * whole.inputs[0].scale)).astype(np.float32)
-        quantized = quantize_windows(test.x, mean, gain, whole.inputs[0].zero_point)
-        oracle = run_tflm(full_int8, quantized)
-        int8_scores = score(test.y, oracle.outputs[0].argmax(1), test.subjects, activities)
-        arena = run_tflm(extractor, quantized[:1]).arena_bytes
+        int8_scores = _int8_scores(
+            full_int8,
+            test,
+            Normalization(mean=card.mean, std=card.std),
+            Quantization(scale=source.scale, zero_point=source.zero_point),
+        )
+        one = np.zeros((1, *compiled.inputs[0].shape[1:]), np.int8)
+        arena = run_tflm(extractor, one).arena_bytes
         features = trained.extractor().predict(representative, batch_size=512, verbose=0)
 
         worst = int8_scores.worst_subject
@@ -148,3 +152,22 @@ def quantize(
         return bundle
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def int8_scores(bundle: Bundle, directory: Path, test: Windows) -> Scores:
+    """Scores of the bundle's whole int8 network, run by TFLite-Micro, on windows."""
+    full = (directory / FULL_INT8).read_bytes()
+    return _int8_scores(full, test, bundle.normalization, bundle.input)
+
+
+def _int8_scores(
+    full_int8: bytes, test: Windows, normalization: Normalization, source: Quantization
+) -> Scores:
+    from pipeline.compiler.oracle import run_tflm
+
+    mean = np.asarray(normalization.mean, np.float32)
+    quantized = quantize_windows(
+        test.x, mean, norm_gain(normalization, source), source.zero_point
+    )
+    logits = run_tflm(full_int8, quantized).outputs[0].reshape(len(test.y), -1)
+    return score(test.y, logits.argmax(1), test.subjects, len(test.activities))

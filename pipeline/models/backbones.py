@@ -34,7 +34,9 @@ class Backbone:
             raise InputError(
                 f"backbone {self.name} has no cut {cut!r}; it has {', '.join(self.cuts)}"
             )
-        return tf_keras.Model(model.input, model.get_layer(self.cuts[cut]).output)
+        return tf_keras.Model(
+            model.input, model.get_layer(self.cuts[cut]).output, name=f"{self.name}_{cut}"
+        )
 
 
 _BACKBONES = {

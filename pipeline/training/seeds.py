@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
-
 def seed_everything(seed: int) -> None:
     """Seeds Python, NumPy and TensorFlow and asks for deterministic kernels.
 
     Two runs on one machine give equal bits. Another CPU may choose other vector instructions in
     TensorFlow's kernels and differ in the last bits of the weights.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
     import tf_keras
 

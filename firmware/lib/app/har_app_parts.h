@@ -1,0 +1,114 @@
+/* The app's inside, for har_app*.c only. Three parts, each with one static instance:
+ * send (what goes out), head (the tail, its history and its storage), stream (samples to
+ * predictions). har_app.c itself reads the wire and executes requests. */
+#ifndef HAR_APP_PARTS_H
+#define HAR_APP_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "har_protocol.h"
+#include "har_status.h"
+
+#define HAR_FIRMWARE_VERSION "0.1.0"
+
+/* ---- send (har_app_send.c): never waits; what does not fit whole is dropped and counted ---- */
+
+void har_send_init(void);
+
+/* Hands the board as much as it takes. */
+void har_send_drain(void);
+
+void har_send_frame(uint8_t type, uint16_t seq, const void *payload, size_t size);
+
+/* Sends the answer to `request` and keeps it for har_send_again(). */
+void har_send_reply(const struct har_frame *request, uint8_t type, const void *payload,
+                    size_t size);
+
+/* Answers `request` with the kept reply when it repeats the request that was answered last. */
+bool har_send_again(const struct har_frame *request);
+
+/* ERROR payload: what was asked, the status, one line for a person. Returns its size. */
+size_t har_send_error_payload(uint8_t *payload, size_t capacity, uint8_t type, uint16_t seq,
+                              har_status status, const char *text);
+
+/* "har: TEXT\n" */
+void har_send_notice(const char *text);
+
+/* "NAME 0.97\n"; skipped, not counted, while nobody takes the line before. */
+void har_send_prediction_line(const char *name, float probability);
+
+/* Ends a line of text, so that it does not become part of the first frame. */
+void har_send_delimiter(void);
+
+uint32_t har_send_dropped(void);
+
+/* ---- head (har_app_head.c) ----------------------------------------------------------------- */
+
+/* Takes the newest stored head of this model, else the shipped one. Returns a line for a person
+ * when a stored head could not be taken, else NULL. */
+const char *har_head_init(void);
+
+/* What every change of the head answers; `text` says what to do when `status` is not HAR_OK. */
+struct har_answer {
+    har_status status;
+    const char *text;
+};
+
+/* x (F,) -> probabilities (K,) */
+void har_head_predict(const float *x, float *probabilities);
+
+struct har_lesson {
+    float before; /* probability of the label */
+    float after;
+    uint32_t updates; /* labels learned since the shipped head */
+    uint32_t tail_crc;
+    uint32_t count; /* cost of the update, in the unit of har_board_counter() */
+};
+
+struct har_answer har_head_learn(const float *x, uint8_t activity, struct har_lesson *lesson);
+struct har_answer har_head_save(void);
+struct har_answer har_head_reset(void);
+struct har_answer har_head_rollback(void);
+struct har_answer har_head_commit(const uint8_t *model_id, uint32_t length_bytes, uint32_t crc);
+
+/* One piece of a head from the host; *end is where the next belongs. */
+struct har_answer har_head_write(uint32_t offset, const uint8_t *data, size_t size, uint32_t *end);
+
+/* `size` bytes of the current head's payload, or NULL when they are not all inside it. */
+const uint8_t *har_head_bytes(uint32_t offset, size_t size);
+
+/* HEAD_STATE payload. */
+void har_head_put_state(struct har_writer *writer);
+
+/* ---- stream (har_app_stream.c) ------------------------------------------------------------- */
+
+/* How predictions leave: lines of text, or frames. */
+void har_stream_init(void);
+
+/* A new session in text (framed = false) or frames: an empty window, indices from 0, samples from
+ * the board's own IMU until the host sends some. */
+void har_stream_begin(bool framed);
+
+/* Checks a SAMPLES frame and takes it; har_stream_work() does the rest. The frame's payload must
+ * stay until har_stream_busy() is false. */
+struct har_answer har_stream_take(const struct har_frame *frame);
+
+/* Samples of the last frame are still to be taken. */
+bool har_stream_busy(void);
+
+/* Takes samples until there are none or one inference was done; true in the latter case. */
+bool har_stream_work(void);
+
+/* Activations (F,) of the window that ended at `end_index`, if that was the last one. */
+const float *har_stream_window(uint32_t end_index);
+
+struct har_stream_counts {
+    uint32_t received; /* samples taken */
+    uint32_t lost;     /* samples missing in gaps, or not finite */
+    uint32_t windows;
+};
+struct har_stream_counts har_stream_counts(void);
+
+#endif

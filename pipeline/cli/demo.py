@@ -1,0 +1,77 @@
+"""`har demo`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.common import JsonOption, TargetOption, guarded, note, print_json
+from pipeline.cli.train import PRETRAINED, DatasetOption, SeedOption
+
+
+@guarded
+def demo(
+    target: TargetOption = "mps2",
+    dataset: DatasetOption = "hapt",
+    seed: SeedOption = 0,
+    pretrained: Annotated[Path, typer.Option(help="Weights of the frozen extractor.")] = PRETRAINED,
+    output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/demo"),
+    as_json: JsonOption = False,
+) -> None:
+    """The whole path: data, training, int8, firmware, a board that predicts and learns, a report."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from pipeline.demo import DemoSettings, run_demo
+    from pipeline.demo.run import details_of, report_of
+    from pipeline.report import demo_table, write_demo_report
+    from pipeline.report.schema import TARGET_NOTES
+    from pipeline.training import load_pretrained
+    from pipeline.training.task import load_task
+
+    began = time.monotonic()
+    note(f"Target: {TARGET_NOTES[target]}")
+    extractor = load_pretrained(pretrained)
+    task = load_task(dataset, seed=seed)
+    data = task.dataset
+    note(
+        f"Data: {data.title}: {len(data.subjects)} people, "
+        f"{sum(r.duration_s for r in data.recordings) / 60:.0f} min at {data.rate_hz:g} Hz, "
+        f"{len(task.windows)} windows. {data.terms}"
+    )
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        current = bar.add_task("Preparing", total=1)
+
+        def on_step(text: str) -> None:
+            nonlocal current
+            bar.update(current, completed=bar.tasks[-1].total)
+            current = bar.add_task(text, total=1)
+
+        def on_progress(done: int, total: int) -> None:
+            bar.update(current, completed=done, total=total)
+
+        result = run_demo(
+            DemoSettings(target=target, output=output, seed=seed),
+            task,
+            extractor,
+            on_step,
+            on_progress,
+        )
+        bar.update(current, completed=bar.tasks[-1].total)
+    report = report_of(result) | {"seconds": round(time.monotonic() - began, 1)}
+    page = write_demo_report(report, details_of(result), output)
+    if as_json:
+        print_json(report)
+    else:
+        Console().print(demo_table(report))
+        print(f"Report: {page}\nFigures: {output / 'report.json'}")

@@ -1,0 +1,62 @@
+"""`har fit` and `har bench`: what a bundle takes of a board, and what it costs to run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.common import JsonOption, TargetOption, guarded, note, print_json
+
+BundleOption = Annotated[Path, typer.Option(help="Bundle folder.")]
+BuildOption = Annotated[Path, typer.Option(help="Folder to build in.")]
+
+
+@guarded
+def fit(
+    bundle: BundleOption = Path("build/bundle"),
+    engine: Annotated[str, typer.Option(help="compiled or tflm.")] = "compiled",
+    build_directory: BuildOption = Path("build/fit"),
+    as_json: JsonOption = False,
+) -> None:
+    """Say before flashing whether a bundle fits the board. Exit code 1 if it does not."""
+    from pipeline.export.measure import fit_bundle
+
+    result = fit_bundle(bundle, engine, build_directory)
+    if as_json:
+        print_json(result.document())
+    else:
+        flash, ram = result.flash_bytes, result.ram_bytes
+        print(f"{'fits' if result.fits else 'DOES NOT FIT'} {result.board}, engine {result.engine}")
+        print(f"  flash   {flash.used:>9,} of {flash.limit:,} bytes (estimate)")
+        print(f"  RAM     {ram.used:>9,} of {ram.limit:,} bytes (estimate)")
+        print(f"  stack   {result.stack_bytes:>9,} bytes (deepest seen on the emulator)")
+        print(f"  latency {result.latency_ms:>9.2f} ms, {result.energy_uj:.1f} uJ a prediction "
+              "(estimates)")
+    if not result.fits:
+        raise typer.Exit(1)
+
+
+@guarded
+def bench(
+    bundle: BundleOption = Path("build/bundle"),
+    target: TargetOption = "mps2",
+    build_directory: BuildOption = Path("build/bench"),
+    as_json: JsonOption = False,
+) -> None:
+    """Count what one prediction and one update cost."""
+    from pipeline.export.measure import bench_bundle
+
+    result = bench_bundle(bundle, target, build_directory)
+    if as_json:
+        print_json(result.document())
+        return
+    note(f"model {result.model_id} on {result.target}, largest of {result.repeats}")
+    for name, count in (
+        ("engine", result.engine),
+        ("tail", result.tail),
+        ("prediction", result.inference),
+        ("update", result.update),
+    ):
+        print(f"{name:<11} {count:>12,} {result.unit}")

@@ -1,0 +1,55 @@
+"""`har monitor`: what the board sees, now."""
+
+from __future__ import annotations
+
+import os
+import sys
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.common import guarded
+from pipeline.cli.stream import PortOption
+
+if TYPE_CHECKING:
+    from pipeline.ui.monitor import View
+
+
+@guarded
+def monitor(
+    port: PortOption,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many.")] = None,
+) -> None:
+    """Show predictions as they come: live bars in a terminal, else one line each. Ctrl-C ends."""
+    from contextlib import closing
+
+    from pipeline.errors import InputError
+    from pipeline.ui.monitor import watch
+
+    if as_json and as_csv:
+        raise InputError("--json or --csv, not both")
+    try:
+        with (
+            _view(port, as_json, as_csv) as view,
+            closing(watch(port, view.tell)) as sightings,
+        ):
+            for sighting in islice(sightings, count):
+                view.show(sighting)
+    except KeyboardInterrupt:
+        return  # the usual way to end it
+    except BrokenPipeError:
+        # Whoever read our lines has enough; do not let the interpreter flush into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _view(port: str, as_json: bool, as_csv: bool) -> View:
+    from pipeline.ui import monitor as ui
+
+    if as_json:
+        return ui.JsonView(sys.stdout)
+    if as_csv:
+        return ui.CsvView(sys.stdout)
+    return ui.BarsView(port) if sys.stdout.isatty() else ui.LinesView(sys.stdout)

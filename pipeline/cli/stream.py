@@ -1,0 +1,130 @@
+"""`har stream`: recorded people in front of a board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.common import JsonOption, guarded, note, print_json
+
+if TYPE_CHECKING:
+    from pipeline.device.replay import Replay
+
+PortOption = Annotated[
+    str, typer.Option(help="Serial port (/dev/ttyACM0, COM3) or URL (socket://HOST:PORT).")
+]
+DatasetOption = Annotated[
+    str | None, typer.Option(help="A name from `har data list`.", show_default="hapt")
+]
+SplitOption = Annotated[
+    str | None, typer.Option(help="test, train, validation or all.", show_default="test")
+]
+SubjectOption = Annotated[str | None, typer.Option(help="Only this person.")]
+CsvOption = Annotated[Path | None, typer.Option(help="A recording of your own instead.")]
+
+
+@guarded
+def stream(
+    port: PortOption,
+    dataset: DatasetOption = None,
+    split: SplitOption = None,
+    subject: SubjectOption = None,
+    csv: CsvOption = None,
+    windows: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stream recorded samples to a board and set its predictions beside the labels."""
+    from pipeline.device import Client
+    from pipeline.device.replay import Replay, replay, stretches
+    from pipeline.device.selection import select
+
+    with Client.open(port) as client:
+        board = client.hello()
+        selection = select(dataset, split, subject, csv, note)
+        what = stretches(selection.recordings, client, windows=windows)
+        result = Replay(board.activities)
+        with _progress(sum(len(s.samples) for s in what)) as show:
+            replay(client, what, into=result, on_stretch=show)
+    document = {
+        "port": port,
+        "model_id": board.model_id.hex(),
+        "engine": board.engine.name.lower(),
+        "target": board.target.name.lower(),
+        "dataset": selection.source,
+        "split": selection.split,
+        "subjects": list(selection.subjects),
+        **result.document(),
+    }
+    if as_json:
+        print_json(document)
+    else:
+        _print(document, result)
+
+
+class _progress:
+    """A bar on stderr that grows with the samples sent."""
+
+    def __init__(self, samples: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task("streaming", total=samples)
+
+    def __enter__(self) -> Any:
+        self._bar.start()
+        return self._show
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def _show(self, result: Replay) -> None:
+        accuracy = result.accuracy
+        right = "" if accuracy is None else f"  {accuracy:.1%} right"
+        self._bar.update(
+            self._task,
+            completed=result.samples_sent,
+            description=f"{len(result.outcomes)} predictions{right}",
+        )
+
+
+def _print(document: dict[str, Any], result: Replay) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    if result.accuracy is not None:
+        names = document["activities"]
+        title = f"{escape(document['dataset'])} on {escape(document['port'])}"
+        table = Table("shown \\ seen", title=title, title_justify="left")
+        for name in names:
+            table.add_column(escape(name), justify="right")
+        for row, (name, counts) in enumerate(zip(names, document["confusion"], strict=True)):
+            cells = [
+                f"[bold green]{count}[/]" if row == column else str(count or "")
+                for column, count in enumerate(counts)
+            ]
+            table.add_row(escape(name), *cells)
+        console.print(table)
+        for person, share in document["subject_accuracy"].items():
+            console.print(f"{escape(person)}  {share:.1%}")
+        console.print(f"accuracy {result.accuracy:.1%} of {len(result.outcomes)} windows")
+    else:
+        for outcome in result.outcomes:
+            at = outcome.prediction
+            share = at.probabilities[at.activity]
+            console.print(f"{at.end_index:8d}  {escape(outcome.predicted)} {share:.2f}")
+    console.print(
+        f"{result.samples_sent} samples sent, {result.samples_lost} lost; "
+        f"{len(result.outcomes)} predictions, {result.predictions_missing} missing; "
+        f"{result.saturated} values beyond the sensor's range"
+    )

@@ -1,0 +1,72 @@
+"""What a prediction and an update cost on a board, counted by the board itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.device.client import Client
+from pipeline.device.emulator import launch
+from pipeline.errors import WorldError
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Counts in ``unit`` (instructions on the emulator), the largest of ``repeats``.
+
+    inference: engine and tail of one prediction; update: one labelled window. Stack in bytes.
+    """
+
+    target: str
+    unit: str
+    model_id: str
+    repeats: int
+    engine: int
+    tail: int
+    inference: int
+    update: int
+    stack_used_bytes: int
+    stack_size_bytes: int
+
+    def document(self) -> dict[str, object]:
+        """For --json."""
+        return asdict(self)
+
+
+def bench(target: str, image: Path, flash: Path, *, repeats: int = 10, seed: int = 0) -> Bench:
+    """Boots ``image``, streams a seeded signal that moves as a person does, labels each window.
+
+    Nothing is saved. Raises WorldError when the board answers no prediction.
+    """
+    rng = np.random.default_rng(seed)
+    engine, tail, total, update = [], [], [], []
+    with launch(target, image, flash) as emulator, Client.open(emulator.port) as client:
+        hello = client.hello()
+        time_s = np.arange(hello.window)[:, None] / hello.rate_hz
+        for i in range(repeats):
+            swing = np.sin(2 * np.pi * rng.uniform(0.5, 3.0, 6) * time_s) * rng.uniform(0, 1, 6)
+            samples = (swing + [1, 0, 0, 0, 0, 0]).astype(np.float32)
+            answer = client.stream(samples, restart=True)
+            for prediction in answer.predictions:
+                engine.append(prediction.engine_count)
+                tail.append(prediction.tail_count)
+                total.append(prediction.engine_count + prediction.tail_count)
+                label = i % len(hello.activities)
+                update.append(client.label(prediction.end_index, label).update_count)
+        status = client.status()
+    if not total:
+        raise WorldError(f"the {target} board answered no prediction; try `har emulate`")
+    return Bench(
+        target=target,
+        unit=hello.counter.name.lower(),
+        model_id=hello.model_id.hex(),
+        repeats=len(total),
+        engine=max(engine),
+        tail=max(tail),
+        inference=max(total),
+        update=max(update),
+        stack_used_bytes=status.stack_used,
+        stack_size_bytes=status.stack_size,
+    )

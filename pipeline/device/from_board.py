@@ -1,0 +1,302 @@
+"""The messages that a board sends, as docs/PROTOCOL.md lists them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import ClassVar, Self
+
+from pipeline.device.payload import Reader, pack, pack_string
+from pipeline.device.protocol import (
+    MODEL_ID_BYTES,
+    Counter,
+    Empty,
+    Engine,
+    ErrorCode,
+    HeadSource,
+    MessageType,
+    Target,
+    pack_model_id,
+)
+
+
+@dataclass(frozen=True)
+class Hello:
+    """HELLO_REPLY: who the board is. Window and hop in samples."""
+
+    TYPE: ClassVar = MessageType.HELLO_REPLY
+    version: int
+    model_id: bytes
+    engine: Engine
+    target: Target
+    counter: Counter
+    rate_hz: float
+    window: int
+    hop: int
+    features: int
+    activities: tuple[str, ...]
+    firmware_version: str
+
+    def encode(self) -> bytes:
+        return b"".join(
+            [
+                pack("B", self.version),
+                pack_model_id(self.model_id),
+                pack("BBBf", self.engine, self.target, self.counter, self.rate_hz),
+                pack("HHHB", self.window, self.hop, self.features, len(self.activities)),
+                *map(pack_string, self.activities),
+                pack_string(self.firmware_version),
+            ]
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        reader = Reader(cls.TYPE.name, payload)
+        message = cls(
+            version=reader.u8(),
+            model_id=reader.take(MODEL_ID_BYTES),
+            engine=reader.choice(Engine),
+            target=reader.choice(Target),
+            counter=reader.choice(Counter),
+            rate_hz=reader.f32(),
+            window=reader.u16(),
+            hop=reader.u16(),
+            features=reader.u16(),
+            activities=tuple(reader.string() for _ in range(reader.u8())),
+            firmware_version=reader.string(),
+        )
+        reader.done()
+        rate_is_good = isfinite(message.rate_hz) and message.rate_hz > 0
+        reader.require(rate_is_good, f"has a rate of {message.rate_hz} Hz")
+        reader.require(
+            1 <= message.hop <= message.window,
+            f"has a window of {message.window} and a hop of {message.hop} samples",
+        )
+        reader.require(message.features >= 1, "has no features")
+        reader.require(len(message.activities) >= 1, "names no activity")
+        reader.require(
+            len(set(message.activities)) == len(message.activities) and all(message.activities),
+            "names activities that are empty or the same",
+        )
+        return message
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """PREDICTION: one window, named by its last sample. Counts in the unit of `Hello.counter`."""
+
+    TYPE: ClassVar = MessageType.PREDICTION
+    end_index: int
+    time_ms: int
+    activity: int
+    features_crc: int
+    engine_count: int
+    tail_count: int
+    probabilities: tuple[float, ...]
+
+    def encode(self) -> bytes:
+        return pack(
+            f"IIBIII{len(self.probabilities)}f",
+            self.end_index,
+            self.time_ms,
+            self.activity,
+            self.features_crc,
+            self.engine_count,
+            self.tail_count,
+            *self.probabilities,
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        reader = Reader(cls.TYPE.name, payload)
+        head = (reader.u32(), reader.u32(), reader.u8(), reader.u32(), reader.u32(), reader.u32())
+        activities = reader.left // 4
+        message = cls(*head, tuple(reader.probability() for _ in range(activities)))
+        reader.done()
+        reader.require(
+            message.activity < activities, f"has activity {message.activity} of {activities}"
+        )
+        return message
+
+
+@dataclass(frozen=True)
+class Learned:
+    """LEARNED: what one labelled window did to the tail."""
+
+    TYPE: ClassVar = MessageType.LEARNED
+    end_index: int
+    activity: int
+    updates: int
+    probability_before: float
+    probability_after: float
+    tail_crc: int
+    update_count: int
+
+    def encode(self) -> bytes:
+        return pack(
+            "IBIffII",
+            self.end_index,
+            self.activity,
+            self.updates,
+            self.probability_before,
+            self.probability_after,
+            self.tail_crc,
+            self.update_count,
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        reader = Reader(cls.TYPE.name, payload)
+        message = cls(
+            end_index=reader.u32(),
+            activity=reader.u8(),
+            updates=reader.u32(),
+            probability_before=reader.probability(),
+            probability_after=reader.probability(),
+            tail_crc=reader.u32(),
+            update_count=reader.u32(),
+        )
+        reader.done()
+        return message
+
+
+@dataclass(frozen=True)
+class HeadState:
+    """HEAD_STATE: where the tail in use comes from. ``labels`` counts what each activity taught;
+    ``sequence`` is that of the newest record in flash, 0 when there is none."""
+
+    TYPE: ClassVar = MessageType.HEAD_STATE
+    source: HeadSource
+    unsaved: bool
+    sequence: int
+    updates: int
+    tail_crc: int
+    records: int
+    features: int
+    labels: tuple[int, ...]
+
+    def encode(self) -> bytes:
+        return pack(
+            f"BBIIIBHB{len(self.labels)}I",
+            self.source,
+            self.unsaved,
+            self.sequence,
+            self.updates,
+            self.tail_crc,
+            self.records,
+            self.features,
+            len(self.labels),
+            *self.labels,
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        reader = Reader(cls.TYPE.name, payload)
+        message = cls(
+            source=reader.choice(HeadSource),
+            unsaved=reader.flag("unsaved"),
+            sequence=reader.u32(),
+            updates=reader.u32(),
+            tail_crc=reader.u32(),
+            records=reader.u8(),
+            features=reader.u16(),
+            labels=tuple(reader.u32() for _ in range(reader.u8())),
+        )
+        reader.done()
+        return message
+
+
+@dataclass(frozen=True)
+class HeadData:
+    """HEAD_DATA: a piece of the tail in use, as docs/STORAGE.md lays out its payload."""
+
+    TYPE: ClassVar = MessageType.HEAD_DATA
+    offset: int
+    data: bytes
+
+    def encode(self) -> bytes:
+        return pack("I", self.offset) + self.data
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        reader = Reader(cls.TYPE.name, payload)
+        return cls(reader.u32(), reader.take(reader.left))
+
+
+@dataclass(frozen=True)
+class HeadWritten:
+    """HEAD_WRITTEN: the staging buffer now holds bytes 0 .. ``end_offset`` - 1."""
+
+    TYPE: ClassVar = MessageType.HEAD_WRITTEN
+    end_offset: int
+
+    def encode(self) -> bytes:
+        return pack("I", self.end_offset)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        reader = Reader(cls.TYPE.name, payload)
+        message = cls(reader.u32())
+        reader.done()
+        return message
+
+
+@dataclass(frozen=True)
+class Status:
+    """STATUS_REPLY: counters since boot, all modulo 2^32; stack in bytes, 0 where unknown."""
+
+    TYPE: ClassVar = MessageType.STATUS_REPLY
+    uptime_ms: int
+    samples_received: int
+    samples_lost: int
+    windows: int
+    frames_bad: int
+    frames_dropped: int
+    stack_used: int
+    stack_size: int
+
+    def encode(self) -> bytes:
+        return pack(
+            "8I",
+            self.uptime_ms,
+            self.samples_received,
+            self.samples_lost,
+            self.windows,
+            self.frames_bad,
+            self.frames_dropped,
+            self.stack_used,
+            self.stack_size,
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        reader = Reader(cls.TYPE.name, payload)
+        message = cls(*(reader.u32() for _ in range(8)))
+        reader.done()
+        return message
+
+
+@dataclass(frozen=True)
+class ByeReply(Empty):
+    TYPE: ClassVar = MessageType.BYE_REPLY
+
+
+@dataclass(frozen=True)
+class ErrorReply:
+    """ERROR: why the board refused the request that had ``type`` and ``seq``."""
+
+    TYPE: ClassVar = MessageType.ERROR
+    type: int
+    seq: int
+    status: ErrorCode
+    text: str
+
+    def encode(self) -> bytes:
+        return pack("BHB", self.type, self.seq, self.status) + pack_string(self.text)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        reader = Reader(cls.TYPE.name, payload)
+        message = cls(reader.u8(), reader.u16(), reader.choice(ErrorCode), reader.string())
+        reader.done()
+        return message

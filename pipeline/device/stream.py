@@ -1,0 +1,159 @@
+"""Streams samples to a board, no faster than its predictions come back, and counts every loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.device import messages
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    from pipeline.device.client import Client
+    from pipeline.device.messages import Prediction
+
+# Predictions that may be on their way at once: enough to keep the line busy, little enough
+# that no buffer between here and the board fills up.
+PREDICTIONS_AHEAD = 4
+INDEX_MASK = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class StreamResult:
+    """What one stream gave.
+
+    `predictions` in order, each once. `saturated` counts values beyond what the wire can carry
+    (+-8 g, +-40.96 rad/s), which were sent clipped. `samples_lost` never reached a window: lost on
+    the way, as the board counts. `predictions_missing` were due and did not come.
+    """
+
+    start_index: int
+    predictions: tuple[Prediction, ...]
+    samples_sent: int
+    saturated: int
+    samples_lost: int
+    predictions_missing: int
+
+
+def stream(
+    client: Client,
+    samples: npt.NDArray[np.float32],
+    *,
+    restart: bool = True,
+    start_index: int | None = None,
+    on_prediction: Callable[[Prediction], None] | None = None,
+) -> StreamResult:
+    """Streams samples (n, 6) float32 [ax ay az g, gx gy gz rad/s] and collects the predictions.
+
+    `restart` empties the board's window first. Samples are numbered from `start_index`, by default
+    on from the last stream: so an `end_index` names one window of the whole session, and a LABEL
+    can never mean another.
+
+    Raises `InputError` for a wrong shape or values that are not finite, before anything is sent;
+    `PortLost` or `NoAnswer` when the board is gone or silent.
+    """
+    raw, saturated = _to_wire(samples)
+    board = client.board
+    start = client.next_index if start_index is None else start_index
+    if restart:
+        client.origin = start
+    elif start != client.next_index:
+        raise InputError(
+            f"a stream that does not restart goes on at sample {client.next_index}, not {start}"
+        )
+    before = client.status()
+    pace = _Pace(client, start, len(raw), on_prediction)
+    for at in range(0, len(raw), messages.SAMPLES_PER_FRAME):
+        piece = raw[at : at + messages.SAMPLES_PER_FRAME]
+        client.send_samples(start + at, piece, restart=restart and at == 0)
+        client.next_index = start + at + len(piece)
+        pace.keep(client.next_index)
+    after = client.status()  # answered in order: what has not come by now never will
+    pace.take(0.0)
+    lost = (after.samples_lost - before.samples_lost) & INDEX_MASK
+    # The loss of a stream's last samples leaves no gap that the board could see.
+    unseen = len(raw) - ((after.samples_received - before.samples_received) & INDEX_MASK)
+    due = _windows_by(start + len(raw), client.origin, board.window, board.hop) - _windows_by(
+        start, client.origin, board.window, board.hop
+    )
+    return StreamResult(
+        start_index=start,
+        predictions=tuple(pace.predictions),
+        samples_sent=len(raw),
+        saturated=saturated,
+        samples_lost=max(lost, unseen, 0),
+        predictions_missing=max(0, due - len(pace.predictions)),
+    )
+
+
+class _Pace:
+    """Holds the sender back while too many predictions are due."""
+
+    def __init__(
+        self,
+        client: Client,
+        start: int,
+        size: int,
+        on_prediction: Callable[[Prediction], None] | None,
+    ) -> None:
+        self.predictions: list[Prediction] = []
+        self._client = client
+        self._start = start
+        self._size = size
+        self._on_prediction = on_prediction
+        self._answered = start  # samples before this one await no prediction any more
+
+    def keep(self, sent: int) -> None:
+        """Returns when at most `PREDICTIONS_AHEAD` predictions of the samples sent are due."""
+        self.take(0.0)
+        while self._due(sent) > PREDICTIONS_AHEAD:
+            if not self.take(self._client.timeout_s):
+                self._client.status()  # answered in order: predictions still due were lost
+                self.take(0.0)
+                self._answered = sent
+
+    def take(self, timeout_s: float) -> bool:
+        """Takes the predictions that are there; True when there was one."""
+        any_came = False
+        prediction = self._client.prediction(timeout_s)
+        while prediction is not None:
+            any_came = True
+            self._accept(prediction)
+            prediction = self._client.prediction(0.0)
+        return any_came
+
+    def _accept(self, prediction: Prediction) -> None:
+        at = (prediction.end_index - self._start) & INDEX_MASK
+        if at >= self._size or self._start + at < self._answered:
+            return  # of an earlier stream, or a repetition
+        self._answered = self._start + at + 1
+        self.predictions.append(prediction)
+        if self._on_prediction is not None:
+            self._on_prediction(prediction)
+
+    def _due(self, sent: int) -> int:
+        board = self._client.board
+        return _windows_by(sent, self._client.origin, board.window, board.hop) - _windows_by(
+            self._answered, self._client.origin, board.window, board.hop
+        )
+
+
+def _windows_by(index: int, origin: int, window: int, hop: int) -> int:
+    """Windows that samples `origin` .. `index` - 1 complete."""
+    filled = index - origin
+    return 0 if filled < window else 1 + (filled - window) // hop
+
+
+def _to_wire(samples: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int16], int]:
+    if samples.ndim != 2 or samples.shape[1] != 6:
+        raise InputError(
+            f"samples have the shape {samples.shape}; give (n, 6) as [ax ay az g, gx gy gz rad/s]"
+        )
+    if not np.isfinite(samples).all():
+        row = int(np.argwhere(~np.isfinite(samples))[0][0])
+        raise InputError(f"sample {row} is not finite: cut or repair that stretch")
+    return messages.quantize_samples(samples)

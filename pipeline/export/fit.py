@@ -1,0 +1,113 @@
+"""Does a bundle fit a board? Answered before anything is flashed.
+
+Bytes of our own code and data are measured (the linker's map of an image built from the same
+sources for the same core); what the board's own software takes, cycles and energy are estimates
+and named so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a board offers; bytes. ``core_*``: the share of the board's own software."""
+
+    name: str
+    flash_limit_bytes: int
+    ram_limit_bytes: int
+    core_flash_bytes: int
+    core_ram_bytes: int
+    clock_hz: float
+    cycles_per_instruction: float
+    active_watts: float
+
+
+# Arduino Nano 33 BLE Sense. Flash: the application area 0x10000..0xF0000 (the pages behind it hold
+# learned tails). Core: an image of core, USB, Wire, both IMU libraries and FlashIAP. Cycles per
+# instruction: flash wait states and multi-cycle loads of a Cortex-M4 at 64 MHz. Power: Nordic's
+# figure for the CPU running from flash with the DC/DC converter, 3.3 mA at 3 V; the board's other
+# parts are not in it.
+NANO33BLE = Board(
+    name="nano33ble",
+    flash_limit_bytes=0xF0000 - 0x10000,
+    ram_limit_bytes=256 * 1024,
+    core_flash_bytes=147_456,
+    core_ram_bytes=47_104,
+    clock_hz=64e6,
+    cycles_per_instruction=1.25,
+    active_watts=3.3e-3 * 3.0,
+)
+
+# TFLite-Micro's interpreter with the kernels of a dscnn, measured on a Cortex-M4F (reference
+# kernels and CMSIS-NN differ by less than a fifth).
+_TFLM_RUNTIME_FLASH_BYTES = 54_152
+
+
+@dataclass(frozen=True)
+class Use:
+    """Bytes used of a limit."""
+
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The answer. ``estimates`` names the fields that are not measured alone."""
+
+    fits: bool
+    board: str
+    engine: str
+    model_id: str
+    flash_bytes: Use
+    ram_bytes: Use
+    stack_bytes: int
+    latency_ms: float
+    energy_uj: float
+    estimates: tuple[str, ...]
+
+    def document(self) -> dict[str, object]:
+        """For --json."""
+        return asdict(self)
+
+
+def check_fit(
+    *,
+    model_id: str,
+    engine: str,
+    image_flash_bytes: int,
+    image_ram_bytes: int,
+    stack_bytes: int,
+    instructions: int,
+    tflite_bytes: int,
+    net_flash_bytes: int,
+    net_arena_bytes: int,
+    tflm_arena_bytes: int,
+    board: Board = NANO33BLE,
+) -> Fit:
+    """Judges an image that was built with the compiled engine.
+
+    ``instructions``: of one prediction. For the engine ``tflm`` the compiled network's weights
+    and arena are exchanged for the .tflite file, TFLM's runtime and its arena.
+    """
+    flash = image_flash_bytes + board.core_flash_bytes
+    ram = image_ram_bytes + board.core_ram_bytes
+    estimates = ["flash_bytes", "ram_bytes", "latency_ms", "energy_uj"]
+    if engine == "tflm":
+        flash += tflite_bytes + _TFLM_RUNTIME_FLASH_BYTES - net_flash_bytes
+        ram += tflm_arena_bytes - net_arena_bytes
+    seconds = instructions * board.cycles_per_instruction / board.clock_hz
+    return Fit(
+        fits=flash <= board.flash_limit_bytes and ram <= board.ram_limit_bytes,
+        board=board.name,
+        engine=engine,
+        model_id=model_id,
+        flash_bytes=Use(flash, board.flash_limit_bytes),
+        ram_bytes=Use(ram, board.ram_limit_bytes),
+        stack_bytes=stack_bytes,
+        latency_ms=round(seconds * 1e3, 3),
+        energy_uj=round(seconds * board.active_watts * 1e6, 3),
+        estimates=tuple(estimates),
+    )

@@ -1,0 +1,26 @@
+"""What the board computes on its own, computed a second time: window, tail, stored payload.
+
+Every function here gives the very bits of its C twin in firmware/lib (docs/LEARNING.md).
+"""
+
+from __future__ import annotations
+
+from pipeline.learn.mathematics import exp32, softmax
+from pipeline.learn.payload import LearnedTail, pack, payload_bytes, unpack
+from pipeline.learn.tail import LIMIT, Learning, Tail, dequantize
+from pipeline.learn.window import WindowReference, quantize_samples
+
+__all__ = [
+    "LIMIT",
+    "LearnedTail",
+    "Learning",
+    "Tail",
+    "WindowReference",
+    "dequantize",
+    "exp32",
+    "pack",
+    "payload_bytes",
+    "quantize_samples",
+    "softmax",
+    "unpack",
+]

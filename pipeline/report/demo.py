@@ -1,0 +1,57 @@
+"""report.json and report.html of `har demo`, and its closing table."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.report.details import DemoDetails
+from pipeline.report.schema import DemoReport
+from pipeline.report.tables import demo_summary
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def demo_table(report: Mapping[str, Any]) -> Table:
+    """The closing table for the terminal.
+
+    Raises pydantic.ValidationError for a report that is not of schema.DemoReport.
+    """
+    return demo_summary(DemoReport.model_validate(report))
+
+
+def write_demo_report(report: Mapping[str, Any], details: DemoDetails, output: Path) -> Path:
+    """Writes ``output``/report.json and ``output``/report.html, each whole or not at all.
+
+    Returns the path of the page. Raises pydantic.ValidationError for a report that is not of
+    schema.DemoReport, OSError where the disk does not take it.
+    """
+    from pipeline.report.html import demo_page
+
+    checked = DemoReport.model_validate(report)
+    page = demo_page(checked, details)
+    output.mkdir(parents=True, exist_ok=True)
+    _write_whole(output / "report.html", page)
+    _write_whole(output / "report.json", json.dumps(checked.document(), indent=2) + "\n")
+    return output / "report.html"
+
+
+def _write_whole(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    scratch = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp's files are for the owner only; a report is for everyone.
+        scratch.chmod(0o644)
+        scratch.replace(path)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise

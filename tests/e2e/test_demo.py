@@ -1,0 +1,50 @@
+"""The demo's whole path on a made-up data set: train, quantize, build, boot, stream, learn."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.demo import DemoSettings, run_demo
+from pipeline.demo.run import details_of, report_of
+from pipeline.report import write_demo_report
+from pipeline.training import Pretrained
+from pipeline.training.task import Task
+
+
+@pytest.mark.parametrize(
+    "target", ["host", pytest.param("mps2", marks=pytest.mark.emulated)]
+)
+def test_the_whole_path_agrees_bit_for_bit_and_survives_a_power_cut(
+    task: Task, pretrained: Pretrained, tmp_path: Path, target: str
+) -> None:
+    settings = DemoSettings(
+        target=target,
+        output=tmp_path,
+        seed=7,
+        streamed_per_activity=4,
+        labelled_per_activity=2,
+    )
+    steps: list[str] = []
+    result = run_demo(settings, task, pretrained, steps.append)
+    report = report_of(result)
+    assert report["parity"] == {
+        "compared": report["windows_streamed"],
+        "mismatches": 0,
+    }
+    assert report["predictions_received"] == report["windows_streamed"] == 2 * 3 * 4
+    assert report["samples_lost"] == 0
+    assert report["learning"]["labelled_windows"] == 6
+    assert report["learning"]["parity_mismatches"] == 0
+    assert report["learning"]["survived_power_cycle"] is True
+    assert len(steps) >= 5
+    if target == "mps2":
+        assert report["instructions"]["inference"] > 285_000  # at least one per MAC
+        assert report["size"]["flash_bytes"] > report["size"]["weights_bytes"] > 18_000
+    else:
+        assert report["instructions"] is None
+    page = write_demo_report(report, details_of(result), tmp_path)
+    assert json.loads((tmp_path / "report.json").read_text())["model_id"] == report["model_id"]
+    html = page.read_text()
+    assert report["model_id"] in html
+    assert ("no emulator was used" in html) == (target == "host")

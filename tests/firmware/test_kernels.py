@@ -1,0 +1,198 @@
+"""Every int8 kernel equals TFLite-Micro byte for byte, on random shapes, scales and inputs.
+
+Each case is a .tflite with ten variants of one operator, compiled to C, built for this machine, and
+run on noise and on saturating extremes beside the tflite_micro interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.compiler import compile_model, run_tflm
+from tests.support.host_net import (
+    SANITIZE,
+    HostNet,
+    kernel_objects,
+    random_inputs,
+    run_sanitized,
+)
+from tests.support.tflite_builder import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Net, Value
+
+VARIANTS = 10
+ELEMENTS = 720  # of each model's input, seen as many shapes
+
+Branch = Callable[[Net, Value, np.random.Generator], Value]
+CASES: dict[str, Branch] = {}
+
+
+def case(function: Branch) -> Branch:
+    CASES[function.__name__] = function
+    return function
+
+
+def _model(name: str, seed: int) -> bytes:
+    """One flat input; each variant reshapes it to an image of its own and is one output."""
+    rng = np.random.default_rng(seed)
+    scale = 0.12 if name == "softmax" else None
+    net = Net(seed, (1, ELEMENTS), scale)
+    outputs = []
+    for _ in range(VARIANTS):
+        channels = int(rng.choice([1, 2, 3, 4, 5, 8]))
+        height = int(rng.choice([h for h in (5, 6, 9, 10, 12) if ELEMENTS % (h * channels) == 0]))
+        shape = (1, height, ELEMENTS // height // channels, channels)
+        outputs.append(CASES[name](net, net.reshape(net.input, shape), rng))
+    return net.build(*outputs)
+
+
+def _window(rng: np.random.Generator, dilated: bool = True) -> dict[str, Any]:
+    window: dict[str, Any] = {
+        "kernel": tuple(rng.integers(1, 5, 2).tolist()),
+        "stride": tuple(rng.integers(1, 4, 2).tolist()),
+        "padding": int(rng.choice([SAME, VALID])),
+        "activation": int(rng.choice([NONE, RELU, RELU6, RELU_N1_TO_1])),
+    }
+    if dilated and rng.random() < 0.3:
+        window["dilation"] = (1, int(rng.integers(2, 4)))
+    return window
+
+
+def _layer(rng: np.random.Generator) -> dict[str, bool]:
+    return {"per_channel": bool(rng.random() < 0.7), "bias": bool(rng.random() < 0.8)}
+
+
+@case
+def conv_2d(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    return net.conv(x, int(rng.integers(1, 10)), **_window(rng), **_layer(rng))
+
+
+@case
+def conv_2d_with_factors_above_one(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    # The accumulator is multiplied up, and nearly all outputs saturate.
+    return net.conv(x, 4, kernel=(2, 2), output=(x.scale * 1e-3, int(rng.integers(-90, 90))))
+
+
+@case
+def depthwise_conv_2d(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    return net.depthwise(x, int(rng.integers(1, 4)), **_window(rng), **_layer(rng))
+
+
+@case
+def fully_connected(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    return net.fully_connected(
+        x,
+        int(rng.integers(2, 20)),
+        int(rng.choice([NONE, RELU, RELU6, RELU_N1_TO_1])),
+        keep_dims=bool(rng.random() < 0.5),
+        **_layer(rng),
+    )
+
+
+@case
+def average_pool_2d(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    return net.pool(x, "AVERAGE", **_window(rng, dilated=False))
+
+
+@case
+def max_pool_2d(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    return net.pool(x, "MAX", **_window(rng, dilated=False))
+
+
+@case
+def mean(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    axes = [(1, 2), (2, 1), (-3, -2), (1,), (2,), (3,), (1, 2, 3)][int(rng.integers(0, 7))]
+    return net.mean(x, axes, keep_dims=bool(rng.random() < 0.5))
+
+
+@case
+def add(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    other = net.unary("QUANTIZE", x)
+    a, b = (x, other) if rng.random() < 0.7 else (other, other)
+    return net.add(a, b, activation=int(rng.choice([NONE, RELU, RELU6, RELU_N1_TO_1])))
+
+
+@case
+def pad(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    x = net.reshape(x, [x.shape, x.shape[1:], (ELEMENTS,)][int(rng.integers(0, 3))])
+    paddings = [(int(a), int(b)) for a, b in rng.integers(0, 3, (len(x.shape), 2))]
+    return net.pad(x, paddings, int(rng.integers(-128, 128)) if rng.random() < 0.5 else None)
+
+
+@case
+def concatenation(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    axis = int(rng.choice([-1, 1, 2, 3]))
+    parts = [x]
+    for _ in range(int(rng.integers(1, 4))):
+        paddings = [(0, 0)] * 4
+        paddings[axis] = (0, int(rng.integers(1, 4)))
+        parts.append(net.pad(x, paddings))
+    return net.concatenate(parts, axis)
+
+
+@case
+def reshape(net: Net, x: Value, _: np.random.Generator) -> Value:
+    y = net.conv(x, 4)
+    pixels = y.shape[1] * y.shape[2]
+    return net.reshape(net.reshape(y, (2, pixels, 2)), (4 * pixels,))
+
+
+@case
+def softmax(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    depth = int(rng.choice([1, 2, 6, 40, 360]))
+    x = net.reshape(x, (ELEMENTS // depth, depth))
+    return net.softmax(x, beta=float(rng.choice([1.0, 0.5, 3.0])))
+
+
+@case
+def quantize(net: Net, x: Value, _: np.random.Generator) -> Value:
+    return net.unary("QUANTIZE", x)
+
+
+@case
+def relu(net: Net, x: Value, _: np.random.Generator) -> Value:
+    return net.unary("RELU", x)
+
+
+@case
+def relu6(net: Net, x: Value, _: np.random.Generator) -> Value:
+    return net.unary("RELU6", net.unary("QUANTIZE", x))
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return kernel_objects(tmp_path_factory.mktemp("kernels"), "-O2")
+
+
+@pytest.fixture(scope="module")
+def sanitized_objects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return kernel_objects(tmp_path_factory.mktemp("sanitized"), *SANITIZE)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_kernel_equals_tflm_on_noise_and_extremes(
+    name: str, tmp_path: Path, objects: list[Path]
+) -> None:
+    model = _model(name, seed=7)
+    compiled = compile_model(model)
+    inputs = random_inputs(compiled.inputs[0].shape, 24, seed=1)
+    expected = run_tflm(model, inputs).outputs
+    got = HostNet(compiled, tmp_path, objects).run(inputs)
+    assert len(got) == VARIANTS
+    assert len({mine.tobytes() for mine in got[0]}) > 2
+    for mine, theirs in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(mine, theirs.reshape(len(inputs), -1))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_kernel_is_clean_under_address_and_undefined_behaviour_sanitizers(
+    name: str, tmp_path: Path, objects: list[Path], sanitized_objects: list[Path]
+) -> None:
+    compiled = compile_model(_model(name, seed=77))
+    inputs = random_inputs(compiled.inputs[0].shape, 6, seed=5)
+    sanitized = run_sanitized(compiled, tmp_path / "asan", sanitized_objects, inputs)
+    plain = HostNet(compiled, tmp_path / "plain", objects).run(inputs)
+    assert sanitized == np.concatenate(plain, axis=1).tobytes()

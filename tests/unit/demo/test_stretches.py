@@ -1,0 +1,37 @@
+import numpy as np
+
+from pipeline.demo.stretches import calibration, some_of_each, stretches
+from pipeline.training.task import HOP_SAMPLES, Task
+
+
+def test_stretches_hold_every_window_s_own_samples(task: Task) -> None:
+    windows = task.windows
+    chosen = some_of_each(windows, task.split.test, 4)
+    seen = []
+    for stretch in stretches(task.dataset, windows, chosen, HOP_SAMPLES):
+        for number, window in enumerate(stretch.windows):
+            start = number * HOP_SAMPLES
+            np.testing.assert_array_equal(
+                stretch.samples[start : start + windows.x.shape[1]], windows.x[window]
+            )
+        seen.extend(stretch.windows.tolist())
+    assert seen == chosen.tolist()
+    assert len(chosen) == len(task.split.test) * len(windows.activities) * 4
+
+
+def test_calibration_and_test_windows_share_no_sample(task: Task) -> None:
+    windows, subject = task.windows, task.split.test[0]
+    labelled, rest = calibration(windows, subject, 3)
+    assert len(labelled) == 3 * len(windows.activities) and len(rest) > 10
+    used = {
+        (int(windows.recording[i]), sample)
+        for i in labelled
+        for sample in range(windows.start[i], windows.start[i] + 128)
+    }
+    tested = {
+        (int(windows.recording[i]), sample)
+        for i in rest
+        for sample in range(windows.start[i], windows.start[i] + 128)
+    }
+    assert not used & tested
+    assert set(windows.subjects[np.concatenate([labelled, rest])]) == {subject}
