@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -16,22 +16,13 @@ from pipeline.errors import HarError, WorldError
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 TargetOption = Annotated[
-    str,
-    typer.Option(
-        help="mps2: emulated Cortex-M4F; host: a process on this machine.",
-        callback=lambda value: _known_target(value),
-    ),
+    Literal["mps2", "host"],
+    typer.Option(help="mps2: emulated Cortex-M4F; host: a process on this machine."),
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _known_target(value: str) -> str:
-    if value not in ("mps2", "host"):
-        raise typer.BadParameter("choose mps2 or host")
-    return value
 
 
 def note(message: str) -> None:

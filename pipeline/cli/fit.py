@@ -32,8 +32,10 @@ def fit(
         print(f"  flash   {flash.used:>9,} of {flash.limit:,} bytes (estimate)")
         print(f"  RAM     {ram.used:>9,} of {ram.limit:,} bytes (estimate)")
         print(f"  stack   {result.stack_bytes:>9,} bytes (deepest seen on the emulator)")
-        print(f"  latency {result.latency_ms:>9.2f} ms, {result.energy_uj:.1f} uJ a prediction "
-              "(estimates)")
+        print(
+            f"  latency {result.latency_ms:>9.2f} ms, {result.energy_uj:.1f} uJ a prediction "
+            "(estimates)"
+        )
     if not result.fits:
         raise typer.Exit(1)
 

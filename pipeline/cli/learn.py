@@ -25,7 +25,7 @@ def learn(
 ) -> None:
     """Stream labelled windows, label them, and show what the board learned."""
     from pipeline.device import Client
-    from pipeline.device.replay import lessons_of, stretches, teach
+    from pipeline.device.playback import lessons_of, stretches, teach
     from pipeline.device.selection import as_activity, select
     from pipeline.errors import InputError
 

@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.common import JsonOption, guarded, note, print_json
 
 if TYPE_CHECKING:
-    from pipeline.device.replay import Replay
+    from pipeline.device.playback import Replay
 
 PortOption = Annotated[
     str, typer.Option(help="Serial port (/dev/ttyACM0, COM3) or URL (socket://HOST:PORT).")
@@ -37,7 +37,7 @@ def stream(
 ) -> None:
     """Stream recorded samples to a board and set its predictions beside the labels."""
     from pipeline.device import Client
-    from pipeline.device.replay import Replay, replay, stretches
+    from pipeline.device.playback import Replay, replay, stretches
     from pipeline.device.selection import select
 
     with Client.open(port) as client:

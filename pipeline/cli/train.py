@@ -43,8 +43,10 @@ def pretrain(
     if as_json:
         print_json(card.model_dump())
     else:
-        print(f"{output}: validation accuracy {card.validation_accuracy:.3f} "
-              f"({card.validation_windows} windows of {len(card.validation_subjects)} people)")
+        print(
+            f"{output}: validation accuracy {card.validation_accuracy:.3f} "
+            f"({card.validation_windows} windows of {len(card.validation_subjects)} people)"
+        )
 
 
 @guarded
@@ -77,8 +79,10 @@ def train(
     if as_json:
         print_json(card.model_dump())
     else:
-        print(f"{output}: validation accuracy {card.validation_accuracy:.3f} "
-              f"(split {card.split}, seed {card.seed}, {card.train_windows} training windows)")
+        print(
+            f"{output}: validation accuracy {card.validation_accuracy:.3f} "
+            f"(split {card.split}, seed {card.seed}, {card.train_windows} training windows)"
+        )
 
 
 @guarded
@@ -101,9 +105,11 @@ def quantize(
         print_json(bundle.model_dump())
     else:
         m = bundle.metrics
-        print(f"{output}: model {bundle.model_id}, int8 accuracy {m.int8_accuracy:.4f} "
-              f"(float {m.float_accuracy:.4f}), worst person {m.worst_subject} "
-              f"{m.worst_subject_accuracy:.3f}, n = {m.test_windows}")
+        print(
+            f"{output}: model {bundle.model_id}, int8 accuracy {m.int8_accuracy:.4f} "
+            f"(float {m.float_accuracy:.4f}), worst person {m.worst_subject} "
+            f"{m.worst_subject_accuracy:.3f}, n = {m.test_windows}"
+        )
 
 
 @guarded

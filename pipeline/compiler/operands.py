@@ -14,8 +14,9 @@ from pipeline.compiler.fixedpoint import INT8_MAX, INT8_MIN
 from pipeline.compiler.graph import TensorInfo
 from pipeline.compiler.reader import RawOperator, RawTensor
 
-# An activation larger than this fits no memory that this engine is for.
-MAX_ACTIVATION_BYTES = 1 << 24
+# Larger activations fit no memory that this engine is for; below it, sums over a whole tensor
+# (MEAN, AVERAGE_POOL_2D) stay within int32.
+MAX_ACTIVATION_BYTES = 1 << 22
 _MAX_DIMENSION = 1 << 20
 
 
@@ -33,6 +34,10 @@ def activation_info(tensor: RawTensor) -> TensorInfo:
     require(tensor.plain, f"{what} is sparse or quantized in blocks")
     require(tensor.data is None, f"{what} is a constant where an activation is needed")
     _check_shape(tensor, what)
+    require(
+        prod(tensor.shape) <= MAX_ACTIVATION_BYTES,
+        f"{what} of shape {tensor.shape} is larger than {MAX_ACTIVATION_BYTES} bytes",
+    )
     require(len(tensor.scales) == 1, f"{what} has {len(tensor.scales)} scales, not 1")
     require(len(tensor.zero_points) == 1, f"{what} has {len(tensor.zero_points)} zero points")
     scale, zero_point = float(tensor.scales[0]), int(tensor.zero_points[0])
@@ -43,8 +48,7 @@ def activation_info(tensor: RawTensor) -> TensorInfo:
 
 def _check_shape(tensor: RawTensor, what: str) -> None:
     require(
-        all(1 <= size <= _MAX_DIMENSION for size in tensor.shape)
-        and prod(tensor.shape) <= MAX_ACTIVATION_BYTES,
+        all(1 <= size <= _MAX_DIMENSION for size in tensor.shape),
         f"{what} has shape {tensor.shape}",
     )
 

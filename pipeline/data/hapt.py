@@ -139,7 +139,7 @@ def _columns(frame: Any, place: str) -> dict[str, npt.NDArray[Any]]:
         wanted = np.int64 if name in ("sequence", "label") else np.float64
         if columns[name].dtype != wanted:
             raise InputError(
-                f"{place}: column {name} is {columns[name].dtype}, no {wanted.__name__}"
+                f"{place}: column {name} is {columns[name].dtype}, not {wanted.__name__}"
             )
     return columns
 

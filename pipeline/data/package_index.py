@@ -5,6 +5,8 @@ No index is named here: pip is asked. The file is only stored: nothing of it is 
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 import os
 import re
@@ -38,10 +40,8 @@ def index_url() -> str:
     Raises:
         WorldError: there is no pip to ask, or its index is no http(s) address.
     """
-    url = (
-        os.environ.get("PIP_INDEX_URL", "").strip()
-        or _ask(["-m", "pip", "config", "get", "global.index-url"])
-        or _ask(["-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"])
+    url = _pip_setting("index-url") or _ask(
+        ["-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"]
     )
     if not url:
         raise WorldError(
@@ -50,6 +50,29 @@ def index_url() -> str:
     if urlsplit(url).scheme not in ("http", "https"):
         raise WorldError(f"pip's index {_public(url)} is no http(s) address; set PIP_INDEX_URL")
     return url.rstrip("/")
+
+
+def certificates() -> str | None:
+    """A bundle of certificate authorities, where pip is told to use one."""
+    if any(os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")):
+        return os.environ.get("PIP_CERT") or None  # requests finds the other two by itself
+    return _pip_setting("cert") or None
+
+
+def _pip_setting(name: str) -> str:
+    """A setting as pip sees it, "" where there is none.
+
+    Read from ``pip config list``: ``pip config get`` looks into the user's file only.
+    """
+    value = os.environ.get("PIP_" + name.upper().replace("-", "_"), "").strip()
+    if value:
+        return value
+    for line in _ask(["-m", "pip", "config", "list"]).splitlines():
+        key, _, text = line.partition("=")
+        if key == f"global.{name}":
+            with contextlib.suppress(ValueError, SyntaxError):
+                value = str(ast.literal_eval(text)).strip()
+    return value
 
 
 def _ask(arguments: list[str]) -> str:
@@ -150,16 +173,16 @@ def _complete(source: Source, part: Path, target: Path, advance: Advance) -> Non
 
     if part.exists() and part.stat().st_size > source.size_bytes:
         part.unlink()
-    certificates = os.environ.get("PIP_CERT")
+    bundle = certificates()
     failure: Exception | None = None
     url = ""
     with requests.Session() as session:
         for attempt in range(ATTEMPTS):
             time.sleep(attempt)
             try:
-                url = url or _locate(session, source, certificates)
+                url = url or _locate(session, source, bundle)
                 if not part.exists() or part.stat().st_size < source.size_bytes:
-                    _transfer(session, url, part, source.size_bytes, certificates, advance)
+                    _transfer(session, url, part, source.size_bytes, bundle, advance)
                 return
             except (requests.RequestException, urllib3.exceptions.HTTPError, _Incomplete) as error:
                 failure = error
@@ -178,7 +201,7 @@ def _reason(error: Exception | None) -> str:
     return re.sub(r"//[^/@\s]+@", "//", text)[:200]
 
 
-def _locate(session: requests.Session, source: Source, certificates: str | None) -> str:
+def _locate(session: requests.Session, source: Source, bundle: str | None) -> str:
     project = re.sub(r"[-_.]+", "-", source.package).lower()
     page_url = f"{index_url()}/{project}/"
     accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
@@ -186,7 +209,7 @@ def _locate(session: requests.Session, source: Source, certificates: str | None)
         page_url,
         headers={"Accept": accept},
         timeout=TIMEOUT_S,
-        verify=certificates,
+        verify=bundle,
         stream=True,
     ) as response:
         _check(response, page_url)
@@ -214,7 +237,7 @@ def _transfer(
     url: str,
     part: Path,
     size: int,
-    certificates: str | None,
+    bundle: str | None,
     advance: Advance,
 ) -> None:
     """Adds to ``part`` until it has ``size`` bytes."""
@@ -223,7 +246,7 @@ def _transfer(
     if have:
         headers["Range"] = f"bytes={have}-"
     with session.get(
-        url, headers=headers, timeout=TIMEOUT_S, verify=certificates, stream=True
+        url, headers=headers, timeout=TIMEOUT_S, verify=bundle, stream=True
     ) as response:
         if response.status_code == 416:
             part.unlink(missing_ok=True)

@@ -102,9 +102,7 @@ class BoardSession:
                 taught.compared += 1
                 taught.mismatches += learned.tail_crc != self._witness.tail.crc()
                 taught.update_count = max(taught.update_count, learned.update_count)
-                taught.probabilities.append(
-                    (learned.probability_before, learned.probability_after)
-                )
+                taught.probabilities.append((learned.probability_before, learned.probability_after))
             self._on_progress(i + 1, len(chosen))
         return taught
 

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.demo.board import Answers, BoardSession
 from pipeline.demo.stretches import calibration, some_of_each
 from pipeline.demo.witness import Witness
-from pipeline.device import FirmwareImage, build_firmware, launch
+from pipeline.device import FirmwareImage, Target, build_firmware, launch
 from pipeline.errors import HonestNo
 from pipeline.export import Bundle, emit
 from pipeline.export.fit import NANO33BLE
@@ -29,7 +29,7 @@ Array = np.ndarray[Any, Any]
 class DemoSettings:
     """What a demo runs on. The ``*_per_activity`` count windows of each person and activity."""
 
-    target: str
+    target: Target
     output: Path
     seed: int = 0
     streamed_per_activity: int = 8
@@ -141,9 +141,7 @@ def run_demo(
         settings=settings,
         task=task,
         bundle=bundle,
-        int8=int8_scores(
-            bundle, output / "bundle", task.windows.for_subjects(task.split.test)
-        ),
+        int8=int8_scores(bundle, output / "bundle", task.windows.for_subjects(task.split.test)),
         image=image,
         streamed=streamed,
         answers=answers,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.device.client import Client
-from pipeline.device.emulator import launch
+from pipeline.device.emulator import Target, launch
 from pipeline.errors import WorldError
 
 
@@ -35,7 +35,7 @@ class Bench:
         return asdict(self)
 
 
-def bench(target: str, image: Path, flash: Path, *, repeats: int = 10, seed: int = 0) -> Bench:
+def bench(target: Target, image: Path, flash: Path, *, repeats: int = 10, seed: int = 0) -> Bench:
     """Boots ``image``, streams a seeded signal that moves as a person does, labels each window.
 
     Nothing is saved. Raises WorldError when the board answers no prediction.

@@ -12,22 +12,27 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.device import messages
-from pipeline.device.errors import BoardRefused, NoAnswer, PortLost
-from pipeline.device.frames import Frame, FrameDecoder, encode_frame
+from pipeline.device.errors import BoardRefused, NoAnswer
+from pipeline.device.frames import DELIMITER, Frame, FrameDecoder, encode_frame
 from pipeline.device.messages import (
-    Hello,
+    HEAD_PIECE_BYTES_MAX,
+    PROTOCOL_VERSION,
+    ErrorReply,
     HeadState,
+    Hello,
     Learned,
+    Message,
     MessageType,
     Prediction,
     Status,
 )
+from pipeline.device.records import head_payload_bytes, head_weights_offset
 from pipeline.device.transport import Transport, open_port
 from pipeline.errors import HarError, HonestNo, InputError
 
@@ -36,7 +41,11 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 2.0
 ATTEMPTS = 5
+GOODBYE_ATTEMPTS = 2
 PREDICTIONS_KEPT = 4096
+U32 = 0xFFFFFFFF
+
+Answer = TypeVar("Answer", bound=Message)
 
 
 class Client:
@@ -59,10 +68,10 @@ class Client:
     ) -> None:
         self.timeout_s = timeout_s
         self.attempts = attempts
-        self.next_index = 0  # of the sample that continues the last stream
-        self.origin = 0  # where the board's window last started
+        self.next_index = 0  # number of the sample that continues the last stream
+        self.origin: int | None = None  # where the last restart emptied the board's window
         self._transport = transport
-        self._model_id = bytes.fromhex(model_id) if isinstance(model_id, str) else model_id
+        self._model_id = _model_id(model_id)
         self._decoder = FrameDecoder()
         # A random start, so that a late answer to an earlier program is not taken for ours.
         self._seq = int.from_bytes(os.urandom(2), "little")
@@ -99,51 +108,43 @@ class Client:
         """Frames from the board that came damaged and were dropped."""
         return self._decoder.bad
 
-    # --- the conversation -------------------------------------------------------------------
+    # ---- the session ---------------------------------------------------------------------------
 
     def hello(self, *, attempts: int | None = None) -> Hello:
-        """Switches the board to frames and learns who it is.
+        """Begins a session: frames, an empty window, samples numbered from 0. Tells who is there.
 
-        Raises `HonestNo` when it speaks another protocol version or runs another model than the
-        one expected.
+        Raises `HonestNo` when the board speaks another protocol version or runs another model than
+        the one expected.
         """
-        self._transport.write(b"\x00")  # ends whatever an earlier program left half-sent
+        self._hello = None
+        self._transport.write(DELIMITER)  # ends whatever an earlier program left half-sent
         try:
-            frame = self._request(
-                MessageType.HELLO,
-                bytes([messages.PROTOCOL_VERSION]),
-                MessageType.HELLO_REPLY,
-                "HELLO",
-                attempts=attempts,
-            )
+            hello = self.request(messages.HelloRequest(), Hello, attempts=attempts)
         except BoardRefused as error:
-            raise HonestNo(
-                f"{self.port}: the board refused protocol version {messages.PROTOCOL_VERSION} "
-                f"({error.text}): flash the firmware that belongs to this har"
-            ) from None
-        hello = self._parsed(Hello.parse, frame)
-        if hello.version != messages.PROTOCOL_VERSION:
-            raise HonestNo(
-                f"{self.port} speaks protocol version {hello.version}, this har "
-                f"{messages.PROTOCOL_VERSION}: flash the firmware that belongs to this har"
-            )
+            if error.status != messages.ErrorCode.VERSION:
+                raise
+            raise self._other_version(error.text) from None
+        if hello.version != PROTOCOL_VERSION:
+            raise self._other_version(f"it speaks {hello.version}")
         if self._model_id is not None and hello.model_id != self._model_id:
             raise HonestNo(
                 f"{self.port} runs model {hello.model_id.hex()}, not {self._model_id.hex()}: "
                 "flash this model, or use the bundle that the board was built from"
             )
+        self._predictions.clear()  # of an earlier session
         self._hello = hello
+        self.next_index = 0
+        self.origin = None
         return hello
 
     def status(self) -> Status:
-        """Counters and stack use of the board. All that was sent before is then processed."""
-        frame = self._request(MessageType.STATUS, b"", MessageType.STATUS_REPLY, "STATUS")
-        return self._parsed(Status.parse, frame)
+        """The board's counters, after it has processed all that was sent before."""
+        return self.request(messages.StatusRequest(), Status)
 
     def bye(self) -> None:
-        """Back to text. A board that does not answer is left as it is."""
-        self._transport.write(b"\x00")  # a Ctrl-C may have cut a frame in two
-        self._request(MessageType.BYE, b"", MessageType.BYE_REPLY, "BYE", attempts=2)
+        """Ends the session: text again."""
+        self._transport.write(DELIMITER)  # a Ctrl-C may have cut a frame in two
+        self.request(messages.ByeRequest(), messages.ByeReply, attempts=GOODBYE_ATTEMPTS)
         self._hello = None
 
     def close(self) -> None:
@@ -155,11 +156,11 @@ class Client:
             if self._hello is not None:
                 self.bye()
         except HarError:
-            pass  # best effort: whatever broke was reported where it broke
+            pass  # whatever broke was reported where it broke
         finally:
             self._transport.close()
 
-    # --- samples and predictions -------------------------------------------------------------
+    # ---- samples and predictions ---------------------------------------------------------------
 
     def stream(
         self,
@@ -176,11 +177,11 @@ class Client:
             self, samples, restart=restart, start_index=start_index, on_prediction=on_prediction
         )
 
-    def send_samples(self, index: int, raw: npt.NDArray[np.int16], *, restart: bool) -> None:
-        """Sends one SAMPLES frame: at most 32 samples (n, 6) in wire units. Waits for nothing."""
-        time_ms = round(index * 1000 / self.board.rate_hz) & 0xFFFFFFFF
-        payload = messages.encode_samples(index & 0xFFFFFFFF, time_ms, raw, restart=restart)
-        self._transport.write(encode_frame(MessageType.SAMPLES, self._next_seq(), payload))
+    def send_samples(self, index: int, wire: npt.NDArray[np.int16], *, restart: bool) -> None:
+        """Sends one SAMPLES frame, 1 to 32 samples (n, 6) in wire units, and waits for nothing."""
+        time_ms = round(index * 1000 / self.board.rate_hz)
+        message = messages.SamplesMessage(index & U32, time_ms & U32, wire, restart)
+        self._transport.write(encode_frame(message.TYPE, self._next_seq(), message.encode()))
 
     def prediction(self, timeout_s: float = 0.0) -> Prediction | None:
         """The oldest prediction not taken yet; waits at most `timeout_s` seconds for one."""
@@ -191,14 +192,12 @@ class Client:
                 return None
         return self._predictions.popleft()
 
-    # --- learning and heads ------------------------------------------------------------------
+    # ---- learning and heads --------------------------------------------------------------------
 
     def label(self, end_index: int, activity: str | int) -> Learned:
         """Teaches the board its last window, named by `end_index`."""
         number = self.activity_index(activity)
-        payload = messages.encode_label(end_index, number)
-        frame = self._request(MessageType.LABEL, payload, MessageType.LEARNED, "LABEL")
-        return self._parsed(Learned.parse, frame)
+        return self.request(messages.LabelRequest(end_index & U32, number), Learned)
 
     def activity_index(self, activity: str | int) -> int:
         """The board's number of an activity; `InputError` names those that it knows."""
@@ -211,114 +210,134 @@ class Client:
 
     def save(self) -> HeadState:
         """Writes the current head to flash, to survive power loss."""
-        return self._head(MessageType.SAVE, "SAVE")
+        return self.request(messages.SaveRequest(), HeadState)
 
     def head(self) -> HeadState:
         """What the current head is and how it came to be."""
-        return self._head(MessageType.HEAD_SHOW, "HEAD_SHOW")
+        return self.request(messages.HeadShowRequest(), HeadState)
 
     def head_reset(self) -> HeadState:
         """Back to the shipped head, for good."""
-        return self._head(MessageType.HEAD_RESET, "HEAD_RESET")
+        return self.request(messages.HeadResetRequest(), HeadState)
 
     def head_rollback(self) -> HeadState:
         """Back to the record before the newest."""
-        return self._head(MessageType.HEAD_ROLLBACK, "HEAD_ROLLBACK")
+        return self.request(messages.HeadRollbackRequest(), HeadState)
 
     def pull(self) -> bytes:
         """The current head as the payload of docs/STORAGE.md, checked against the board's CRC."""
         state = self.head()
-        size = messages.head_payload_bytes(state.features, len(state.labels))
+        size = head_payload_bytes(state.features, len(state.labels))
         payload = bytearray()
         while len(payload) < size:
-            want = min(messages.HEAD_PIECE_BYTES, size - len(payload))
-            request = messages.encode_head_read(len(payload), want)
-            frame = self._request(
-                MessageType.HEAD_READ, request, MessageType.HEAD_DATA, "HEAD_READ"
-            )
-            offset, piece = self._parsed(messages.parse_head_data, frame)
-            if offset != len(payload) or len(piece) != want:
+            want = min(HEAD_PIECE_BYTES_MAX, size - len(payload))
+            piece = self.request(messages.HeadReadRequest(len(payload), want), messages.HeadData)
+            if piece.offset != len(payload) or len(piece.data) != want:
                 raise NoAnswer(
-                    f"{self.port} answered {len(piece)} bytes at {offset} of its head, not {want} "
-                    f"at {len(payload)}: flash the firmware that belongs to this har"
+                    f"{self.port} sent another piece of its head than the one asked for: "
+                    "flash the firmware that belongs to this har"
                 )
-            payload += piece
-        learned = zlib.crc32(payload[messages.head_weights_offset(len(state.labels)) :])
-        if learned != state.tail_crc:
-            raise HonestNo(
-                f"the head read from {self.port} does not have the CRC that the board names: "
-                "it changed meanwhile; pull again"
-            )
+            payload += piece.data
+        if zlib.crc32(payload[head_weights_offset(len(state.labels)) :]) != state.tail_crc:
+            raise NoAnswer(f"the head on {self.port} changed while it was read: pull again")
         return bytes(payload)
 
     def push(self, payload: bytes) -> HeadState:
         """Makes `payload` (docs/STORAGE.md) the current head and stores it.
 
-        Raises `InputError`, before anything is sent, when its size is not that of this board's
-        model; the board itself checks the model id, the CRC and every value.
+        Raises `InputError`, before anything of it is sent, when its size is not that of this
+        board's model; the board checks length, CRC, shape and every value before it changes.
         """
         board = self.board
-        size = messages.head_payload_bytes(board.features, len(board.activities))
+        size = head_payload_bytes(board.features, len(board.activities))
         if len(payload) != size:
             raise InputError(
                 f"a head for {self.port} ({board.features} features, {len(board.activities)} "
                 f"activities) has {size} bytes, this one {len(payload)}: use one of the same model"
             )
-        for offset in range(0, size, messages.HEAD_PIECE_BYTES):
-            piece = payload[offset : offset + messages.HEAD_PIECE_BYTES]
-            request = messages.encode_head_write(offset, piece)
-            self._request(MessageType.HEAD_WRITE, request, MessageType.HEAD_WRITTEN, "HEAD_WRITE")
-        commit = messages.encode_head_commit(board.model_id, size, zlib.crc32(payload))
-        return self._head(MessageType.HEAD_COMMIT, "HEAD_COMMIT", commit)
+        for offset in range(0, size, HEAD_PIECE_BYTES_MAX):
+            piece = payload[offset : offset + HEAD_PIECE_BYTES_MAX]
+            self.request(messages.HeadWriteRequest(offset, piece), messages.HeadWritten)
+        commit = messages.HeadCommitRequest(board.model_id, size, zlib.crc32(payload))
+        return self.request(commit, HeadState)
 
-    # --- below the messages ------------------------------------------------------------------
+    # ---- below the messages --------------------------------------------------------------------
 
-    def _head(self, kind: MessageType, doing: str, payload: bytes = b"") -> HeadState:
-        frame = self._request(kind, payload, MessageType.HEAD_STATE, doing)
-        return self._parsed(HeadState.parse, frame)
-
-    def _request(
-        self,
-        kind: MessageType,
-        payload: bytes,
-        answer: MessageType,
-        doing: str,
-        *,
-        attempts: int | None = None,
-    ) -> Frame:
-        if self._hello is None and kind not in (MessageType.HELLO, MessageType.BYE):
+    def request(
+        self, message: Message, answer: type[Answer], *, attempts: int | None = None
+    ) -> Answer:
+        """Sends `message` until its `answer` comes, and returns that; says HELLO first if nobody
+        did."""
+        if self._hello is None and message.TYPE != MessageType.HELLO:
             self.hello()
         seq = self._next_seq()
-        data = encode_frame(kind, seq, payload)
+        data = encode_frame(message.TYPE, seq, message.encode())
         self._replies.clear()
         for _ in range(attempts or self.attempts):
             self._transport.write(data)
-            deadline = time.monotonic() + self.timeout_s
-            while True:
-                while self._replies:
-                    frame = self._replies.popleft()
-                    if frame.seq != seq:
-                        continue  # a late or repeated answer to an earlier request
-                    if frame.type == answer:
-                        return frame
-                    if frame.type == MessageType.ERROR:
-                        error = self._parsed(messages.parse_error, frame)
-                        raise BoardRefused(doing, error.status, error.text)
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    break
-                self._listen(left)
+            frame = self._await(seq, answer.TYPE)
+            if frame is None:
+                continue
+            if frame.type == MessageType.ERROR:
+                raise _refused(ErrorReply.decode(frame.payload))
+            return answer.decode(frame.payload)
         raise NoAnswer(
-            f"{self.port} does not answer {doing}: is the har firmware on it? "
+            f"{self.port} does not answer {message.TYPE.name}: is the har firmware on it? "
             "Reset the board, then retry"
         )
+
+    def _await(self, seq: int, kind: MessageType) -> Frame | None:
+        deadline = time.monotonic() + self.timeout_s
+        while True:
+            while self._replies:
+                frame = self._replies.popleft()
+                # Any other seq is a late or repeated answer to an earlier request.
+                if frame.seq == seq and frame.type in (kind, MessageType.ERROR):
+                    return frame
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            self._listen(left)
 
     def _listen(self, timeout_s: float) -> bool:
         """Takes what has arrived; False when nothing came within `timeout_s` seconds."""
         data = self._transport.read(timeout_s)
         for frame in self._decoder.push(data):
             if frame.type == MessageType.PREDICTION:
-                self._predictions.append(self._parsed(Prediction.parse, frame))
+                self._predictions.append(Prediction.decode(frame.payload))
+            elif frame.type == MessageType.ERROR and self._hello is not None:
+                error = ErrorReply.decode(frame.payload)
+                if error.type == MessageType.SAMPLES:  # nobody waits for an answer to these
+                    raise _refused(error)
+                self._replies.append(frame)
             else:
                 self._replies.append(frame)
         return bool(data)
+
+    def _next_seq(self) -> int:
+        self._seq = (self._seq + 1) & 0xFFFF
+        return self._seq
+
+    def _other_version(self, how: str) -> HonestNo:
+        return HonestNo(
+            f"{self.port} does not speak protocol version {PROTOCOL_VERSION} ({how}): "
+            "flash the firmware that belongs to this har"
+        )
+
+
+def _refused(error: ErrorReply) -> BoardRefused:
+    try:
+        doing = MessageType(error.type).name
+    except ValueError:
+        doing = f"type {error.type:#04x}"
+    return BoardRefused(doing, error.status, error.text)
+
+
+def _model_id(model_id: bytes | str | None) -> bytes | None:
+    try:
+        given = bytes.fromhex(model_id) if isinstance(model_id, str) else model_id
+    except ValueError:
+        given = b""
+    if given is not None and len(given) != messages.MODEL_ID_BYTES:
+        raise InputError(f"{model_id!r} is no model id: give 16 hexadecimal digits")
+    return given

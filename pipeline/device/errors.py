@@ -22,4 +22,6 @@ class BoardRefused(HonestNo):
     def __init__(self, doing: str, status: int, text: str) -> None:
         self.status = status
         self.text = text
-        super().__init__(f"the board refused {doing}: {text or 'no reason given'} (status {status})")
+        super().__init__(
+            f"the board refused {doing}: {text or 'no reason given'} (status {status})"
+        )

@@ -110,12 +110,12 @@ _MESSAGES: tuple[type[Message], ...] = (
     ByeReply,
     ErrorReply,
 )
-_BY_TYPE = {message.TYPE: message for message in _MESSAGES}
+_BY_TYPE: dict[int, type[Message]] = {int(message.TYPE): message for message in _MESSAGES}
 
 
 def decode_message(frame: Frame) -> Message:
     """The message in a frame of either direction. Raises `DecodeError`, also for unknown types."""
-    message = _BY_TYPE.get(frame.type)  # type: ignore[call-overload]
+    message = _BY_TYPE.get(frame.type)
     if message is None:
         raise DecodeError(
             f"a frame has the unknown type {frame.type:#04x}: "

@@ -96,7 +96,7 @@ def pack(form: str, *values: object) -> bytes:
     """struct.pack, little-endian. Raises ValueError when a value does not fit."""
     try:
         return struct.pack("<" + form, *values)
-    except struct.error as error:
+    except (struct.error, OverflowError) as error:
         raise ValueError(f"a value does not fit its field: {error}") from None
 
 

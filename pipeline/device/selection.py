@@ -77,7 +77,9 @@ def as_activity(selection: Selection, activity: str) -> Selection:
 
 def _read(path: Path, tell: Callable[[str], None]) -> Recording:
     if not path.is_file():
-        raise InputError(f"no file {path}: give a CSV with time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads")
+        raise InputError(
+            f"no file {path}: give a CSV with time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads"
+        )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         recording = read_csv(path)

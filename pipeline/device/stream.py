@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.device import messages
+from pipeline.device.samples import CHANNELS, SAMPLES_PER_FRAME_MAX, encode_samples
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Predictions that may be on their way at once: enough to keep the line busy, little enough
 # that no buffer between here and the board fills up.
 PREDICTIONS_AHEAD = 4
-INDEX_MASK = 0xFFFFFFFF
+U32 = 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,10 @@ def stream(
     Raises `InputError` for a wrong shape or values that are not finite, before anything is sent;
     `PortLost` or `NoAnswer` when the board is gone or silent.
     """
-    raw, saturated = _to_wire(samples)
-    board = client.board
+    wire, saturated = encode_samples(samples)
+    if client.origin is None:
+        _silence_imu(client)
+        restart = True
     start = client.next_index if start_index is None else start_index
     if restart:
         client.origin = start
@@ -66,28 +68,34 @@ def stream(
             f"a stream that does not restart goes on at sample {client.next_index}, not {start}"
         )
     before = client.status()
-    pace = _Pace(client, start, len(raw), on_prediction)
-    for at in range(0, len(raw), messages.SAMPLES_PER_FRAME):
-        piece = raw[at : at + messages.SAMPLES_PER_FRAME]
+    while client.prediction() is not None:
+        pass  # of samples before these
+    pace = _Pace(client, start, len(wire), on_prediction)
+    for at in range(0, len(wire), SAMPLES_PER_FRAME_MAX):
+        piece = wire[at : at + SAMPLES_PER_FRAME_MAX]
         client.send_samples(start + at, piece, restart=restart and at == 0)
         client.next_index = start + at + len(piece)
         pace.keep(client.next_index)
     after = client.status()  # answered in order: what has not come by now never will
     pace.take(0.0)
-    lost = (after.samples_lost - before.samples_lost) & INDEX_MASK
+    gaps = (after.samples_lost - before.samples_lost) & U32
     # The loss of a stream's last samples leaves no gap that the board could see.
-    unseen = len(raw) - ((after.samples_received - before.samples_received) & INDEX_MASK)
-    due = _windows_by(start + len(raw), client.origin, board.window, board.hop) - _windows_by(
-        start, client.origin, board.window, board.hop
-    )
+    unseen = len(wire) - ((after.samples_received - before.samples_received) & U32)
+    due = pace.windows(start, start + len(wire))
     return StreamResult(
         start_index=start,
         predictions=tuple(pace.predictions),
-        samples_sent=len(raw),
+        samples_sent=len(wire),
         saturated=saturated,
-        samples_lost=max(lost, unseen, 0),
+        samples_lost=max(gaps, unseen, 0),
         predictions_missing=max(0, due - len(pace.predictions)),
     )
+
+
+def _silence_imu(client: Client) -> None:
+    # From the first sample of a host on, a board listens to its own IMU no more. The stream that
+    # follows restarts, so that this sample reaches no window.
+    client.send_samples(0, np.zeros((1, CHANNELS), np.int16), restart=True)
 
 
 class _Pace:
@@ -110,7 +118,7 @@ class _Pace:
     def keep(self, sent: int) -> None:
         """Returns when at most `PREDICTIONS_AHEAD` predictions of the samples sent are due."""
         self.take(0.0)
-        while self._due(sent) > PREDICTIONS_AHEAD:
+        while self.windows(self._answered, sent) > PREDICTIONS_AHEAD:
             if not self.take(self._client.timeout_s):
                 self._client.status()  # answered in order: predictions still due were lost
                 self.take(0.0)
@@ -127,7 +135,7 @@ class _Pace:
         return any_came
 
     def _accept(self, prediction: Prediction) -> None:
-        at = (prediction.end_index - self._start) & INDEX_MASK
+        at = (prediction.end_index - self._start) & U32
         if at >= self._size or self._start + at < self._answered:
             return  # of an earlier stream, or a repetition
         self._answered = self._start + at + 1
@@ -135,25 +143,14 @@ class _Pace:
         if self._on_prediction is not None:
             self._on_prediction(prediction)
 
-    def _due(self, sent: int) -> int:
-        board = self._client.board
-        return _windows_by(sent, self._client.origin, board.window, board.hop) - _windows_by(
-            self._answered, self._client.origin, board.window, board.hop
+    def windows(self, since: int, until: int) -> int:
+        """Windows that end with one of the samples `since` .. `until` - 1."""
+        board, origin = self._client.board, self._client.origin or 0
+        return _windows_by(until - origin, board.window, board.hop) - _windows_by(
+            since - origin, board.window, board.hop
         )
 
 
-def _windows_by(index: int, origin: int, window: int, hop: int) -> int:
-    """Windows that samples `origin` .. `index` - 1 complete."""
-    filled = index - origin
-    return 0 if filled < window else 1 + (filled - window) // hop
-
-
-def _to_wire(samples: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int16], int]:
-    if samples.ndim != 2 or samples.shape[1] != 6:
-        raise InputError(
-            f"samples have the shape {samples.shape}; give (n, 6) as [ax ay az g, gx gy gz rad/s]"
-        )
-    if not np.isfinite(samples).all():
-        row = int(np.argwhere(~np.isfinite(samples))[0][0])
-        raise InputError(f"sample {row} is not finite: cut or repair that stretch")
-    return messages.quantize_samples(samples)
+def _windows_by(samples: int, window: int, hop: int) -> int:
+    """Windows that the first `samples` after a restart complete."""
+    return 0 if samples < window else 1 + (samples - window) // hop

@@ -90,7 +90,7 @@ class SerialTransport:
 
         if isinstance(error, SerialTimeoutException):
             return PortLost(
-                f"{self._name} took no bytes for {WRITE_TIMEOUT_S:.0f} s: reset the board, then retry"
+                f"{self._name} took no bytes for {WRITE_TIMEOUT_S:.0f} s: reset the board, retry"
             )
         return PortLost(
             f"{self._name} is gone (unplugged, reset, or closed by the other side): "
@@ -191,7 +191,7 @@ def _permission_step(port: str) -> str:
         group = "dialout"
     if group == "root":
         return (
-            "run `echo 'SUBSYSTEM==\"tty\", GROUP=\"dialout\"' | sudo tee "
+            'run `echo \'SUBSYSTEM=="tty", GROUP="dialout"\' | sudo tee '
             "/etc/udev/rules.d/60-har.rules`, then plug the board in again"
         )
     return f"run `sudo usermod -aG {group} $USER`, then log out and in again"

@@ -151,9 +151,7 @@ extern const float har_factory_bias[HAR_ACTIVITIES];                /* (K,) */
 """
 
 
-def _model_source(
-    bundle: Bundle, weights: np.ndarray[Any, Any], bias: np.ndarray[Any, Any]
-) -> str:
+def _model_source(bundle: Bundle, weights: np.ndarray[Any, Any], bias: np.ndarray[Any, Any]) -> str:
     names = _rows([_c_string(name) for name in bundle.activities], 4)
     return f"""\
 /* Written by `har emit` from bundle {bundle.model_id}. Do not edit. */

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from pipeline.device import FirmwareImage, build_firmware
+from pipeline.device import FirmwareImage, Target, build_firmware
 from pipeline.device.bench import Bench, bench
 from pipeline.errors import InputError
 from pipeline.export.bundle import EXTRACTOR, Bundle, load_bundle
@@ -15,7 +15,7 @@ from pipeline.export.fit import Fit, check_fit
 ENGINES = ("compiled", "tflm")
 
 
-def bench_bundle(directory: Path, target: str, build_directory: Path) -> Bench:
+def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Bench:
     """Counts one prediction and one update of the bundle in ``directory`` on ``target``.
 
     Raises InputError for a damaged bundle, WorldError for a missing tool.
@@ -51,13 +51,13 @@ def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
     )
 
 
-def _build(directory: Path, target: str, build_directory: Path) -> tuple[Bundle, FirmwareImage]:
+def _build(directory: Path, target: Target, build_directory: Path) -> tuple[Bundle, FirmwareImage]:
     bundle = load_bundle(directory)
     generated = build_directory / "generated"
     emit(directory, generated)
     return bundle, build_firmware(target, generated, build_directory / f"firmware-{target}")
 
 
-def _bench(target: str, image: FirmwareImage) -> Bench:
+def _bench(target: Target, image: FirmwareImage) -> Bench:
     with tempfile.TemporaryDirectory() as scratch:
         return bench(target, image.path, Path(scratch) / "flash.img")

@@ -166,8 +166,6 @@ def _int8_scores(
     from pipeline.compiler.oracle import run_tflm
 
     mean = np.asarray(normalization.mean, np.float32)
-    quantized = quantize_windows(
-        test.x, mean, norm_gain(normalization, source), source.zero_point
-    )
+    quantized = quantize_windows(test.x, mean, norm_gain(normalization, source), source.zero_point)
     logits = run_tflm(full_int8, quantized).outputs[0].reshape(len(test.y), -1)
     return score(test.y, logits.argmax(1), test.subjects, len(test.activities))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.report import plots
 from pipeline.report.details import DemoDetails
 from pipeline.report.schema import DemoReport
-from pipeline.report.words import grouped, kilobytes, percent, points
+from pipeline.report.words import grouped, kilobytes, percent, points, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,7 +26,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, points=points, grouped=grouped, kilobytes=kilobytes)
+    environment.filters.update(
+        {word.__name__: word for word in (percent, points, grouped, kilobytes, printable)}
+    )
     return environment
 
 
@@ -40,8 +42,8 @@ def demo_page(report: DemoReport, details: DemoDetails) -> str:
         for name, value in (("flash_bytes", size.flash_bytes), ("ram_bytes", size.ram_bytes))
         if value is not None and details.limits.get(name, 0) > 0
     }
-    probabilities = list(details.label_probabilities)
     mean = float(details.confusion.trace() / max(int(details.confusion.sum()), 1))
+    probabilities = list(details.label_probabilities)
     pictures = {
         "confusion": plots.confusion_picture(details.activities, details.confusion),
         "subjects": plots.subject_picture(details.per_subject, mean),
@@ -56,7 +58,7 @@ def demo_page(report: DemoReport, details: DemoDetails) -> str:
     }
     link = details.citation_url
     seconds = report.seconds if isinstance(report.seconds, dict) else {}
-    total = report.seconds if isinstance(report.seconds, float | int) else sum(seconds.values())
+    total = report.seconds if isinstance(report.seconds, float) else sum(seconds.values())
     return (
         _environment()
         .get_template("demo.html.j2")

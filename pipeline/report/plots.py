@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.details import SubjectScore
-from pipeline.report.words import grouped, kilobytes, percent
+from pipeline.report.words import grouped, kilobytes, percent, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -193,8 +193,9 @@ def subject_picture(per_subject: Mapping[int | str, SubjectScore], mean: float) 
         return _inline(
             figure,
             "subjects",
-            f"Accuracy of {len(ranked)} held-out people, best first; worst is person {worst_id} "
-            f"with {percent(worst_score.accuracy)} of {worst_score.windows} windows.",
+            f"Accuracy of {len(ranked)} held-out people, best first; worst is person "
+            f"{printable(worst_id)} with {percent(worst_score.accuracy)} "
+            f"of {worst_score.windows} windows.",
         )
 
 
@@ -299,7 +300,5 @@ def size_picture(used: Mapping[str, int], limits: Mapping[str, int]) -> str:
 
 
 def _short(name: str, limit: int = 18) -> str:
-    printable = "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name
-    )
-    return printable if len(printable) <= limit else printable[: limit - 1] + "…"
+    shown = printable(name)
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.report.details import SubjectScore
 from pipeline.report.schema import DemoReport
-from pipeline.report.words import grouped, kilobytes, percent, points
+from pipeline.report.words import grouped, kilobytes, percent, points, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,7 @@ def _verdict(text: str, good: bool) -> Text:
 def _plain(value: object, style: str = "") -> Text:
     from rich.text import Text
 
-    return Text(str(value), style=style)
+    return Text(printable(value), style=style)
 
 
 def demo_summary(report: DemoReport) -> Table:
@@ -83,7 +83,7 @@ def demo_summary(report: DemoReport) -> Table:
         f"{grouped(learning.labelled_windows)} labelled windows",
     )
     row(
-        "updates that differ from NumPy",
+        "results that differ from NumPy",
         _verdict(grouped(learning.parity_mismatches), learning.parity_mismatches == 0),
     )
     row(

@@ -28,3 +28,8 @@ def grouped(count: int) -> str:
 def kilobytes(count: int) -> str:
     """Bytes in units of 1024: 54152 -> "52.9 KB"; below 10,000 in plain bytes."""
     return f"{grouped(count)} B" if count < 10_000 else f"{count / 1024:,.1f} KB"
+
+
+def printable(name: object) -> str:
+    """A name from outside with control and direction characters shown as U+FFFD."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(name))

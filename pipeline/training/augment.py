@@ -55,7 +55,8 @@ def _magnitude(n: int, length: int, rng: np.random.Generator, strength: Augmenta
     part = position - left
     curve = knots[:, left] * (1.0 - part) + knots[:, left + 1] * part
     scale: Array = np.exp(rng.normal(0.0, strength.scale, (n, 1)))
-    return (scale * curve)[..., None]
+    factors: Array = (scale * curve)[..., None]
+    return factors
 
 
 def _rotation(axis: Array, angle: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+
 def seed_everything(seed: int) -> None:
     """Seeds Python, NumPy and TensorFlow and asks for deterministic kernels.
 

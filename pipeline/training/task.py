@@ -32,7 +32,7 @@ class Task:
 
 
 def load_task(name: str = "hapt", *, seed: int = 0, progress: bool = True) -> Task:
-    """Fetches if need be, splits by subject (the seed draws the validation people), cuts windows."""
+    """Fetches if need be, splits by subject, cuts windows. The seed draws the validation people."""
     dataset = load_dataset(name, progress=progress)
     windows = make_windows(
         dataset.recordings, dataset.activities, length=WINDOW_SAMPLES, hop=HOP_SAMPLES

@@ -72,7 +72,7 @@ class TrainedModel:
 
     def network_input(self, x: Array) -> Array:
         """Raw windows (N, T, 6) -> (N, T, 1, 6), normalized as in training."""
-        return network_input(x, np.float32(self.card.mean), np.float32(self.card.std))
+        return network_input(x, np.asarray(self.card.mean, np.float32), np.asarray(self.card.std, np.float32))
 
 
 def train(
@@ -111,7 +111,7 @@ def train(
 
     seed_everything(seed)
     rng = np.random.default_rng(seed)
-    mean, std = np.float32(card.mean), np.float32(card.std)
+    mean, std = np.asarray(card.mean, np.float32), np.asarray(card.std, np.float32)
     network = backbone(card.backbone)
     frozen = pretrained.model()
     extractor = network.extractor(frozen, "fc")
@@ -119,10 +119,7 @@ def train(
         augment(training.x, rng, Augmentation()) for _ in range(_AUGMENTED_COPIES)
     ]
     features = np.concatenate(
-        [
-            extractor.predict(network_input(x, mean, std), batch_size=512, verbose=0)
-            for x in copies
-        ]
+        [extractor.predict(network_input(x, mean, std), batch_size=512, verbose=0) for x in copies]
     )
     labels = np.tile(training.y, len(copies))
     weights, bias = fit_head(features, labels, len(windows.activities))
@@ -132,9 +129,7 @@ def train(
     set_model_arrays(model, arrays, "trained head")
     validation = windows.for_subjects(split.validation)
     logits = model.predict(network_input(validation.x, mean, std), batch_size=512, verbose=0)
-    scores = score(
-        validation.y, logits.argmax(1), validation.subjects, len(windows.activities)
-    )
+    scores = score(validation.y, logits.argmax(1), validation.subjects, len(windows.activities))
     return TrainedModel(
         TrainCard(
             backbone=card.backbone,

@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -71,7 +71,7 @@ def watch(
     hello_timeout_s: float = HELLO_TIMEOUT_S,
     retry_s: float = RETRY_S,
     quiet_s: float = QUIET_S,
-) -> Iterator[Sighting]:
+) -> Generator[Sighting, None, None]:
     """Predictions as they come, for ever; closing the generator says BYE.
 
     A port that cannot be opened at first raises `WorldError`; one that vanishes later is waited
@@ -101,7 +101,7 @@ def _open_again(port: str, serial: str | None, open_transport: Open, retry_s: fl
 
 def _watch_once(
     transport: Transport, tell: Tell, began: float, hello_timeout_s: float, quiet_s: float
-) -> Iterator[Sighting]:
+) -> Generator[Sighting, None, None]:
     client = Client(transport, timeout_s=hello_timeout_s)
     try:
         hello = client.hello(attempts=HELLO_ATTEMPTS)
@@ -131,7 +131,7 @@ def _watch_once(
             )
 
 
-def _watch_text(transport: Transport, tell: Tell, began: float) -> Iterator[Sighting]:
+def _watch_text(transport: Transport, tell: Tell, began: float) -> Generator[Sighting, None, None]:
     waiting = b""
     while True:
         *lines, waiting = (waiting + transport.read(LISTEN_S)).split(b"\n")

@@ -12,9 +12,7 @@ from pipeline.training import Pretrained
 from pipeline.training.task import Task
 
 
-@pytest.mark.parametrize(
-    "target", ["host", pytest.param("mps2", marks=pytest.mark.emulated)]
-)
+@pytest.mark.parametrize("target", ["host", pytest.param("mps2", marks=pytest.mark.emulated)])
 def test_the_whole_path_agrees_bit_for_bit_and_survives_a_power_cut(
     task: Task, pretrained: Pretrained, tmp_path: Path, target: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""Whole networks, compiled, equal TFLite-Micro byte for byte: each a small one of a known family."""
+"""Whole networks, compiled, equal TFLite-Micro byte for byte: one small net of each family."""
 
 from __future__ import annotations
 
@@ -117,9 +117,7 @@ def test_kernels_and_generated_code_build_for_the_cortex_m4f_without_warnings(
     tmp_path: Path,
 ) -> None:
     compiler = "arm-none-eabi-gcc"
-    if not any(
-        Path(folder, compiler).exists() for folder in os.environ.get("PATH", "").split(":")
-    ):
+    if not any(Path(folder, compiler).exists() for folder in os.environ.get("PATH", "").split(":")):
         pytest.skip(f"{compiler} is not installed")
     sources = write_sources(compile_model(inverted_residual(1)), tmp_path)
     files = [str(path) for path in (*sources, *sorted(NN.glob("*.c")))]

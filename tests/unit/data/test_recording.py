@@ -29,7 +29,7 @@ def test_wrong_type_or_shape_is_refused(samples: object) -> None:
 def test_a_value_that_is_not_finite_is_refused_with_its_place(bad: float) -> None:
     samples = np.zeros((10, 6), np.float32)
     samples[7, 4] = bad
-    with pytest.raises(InputError, match="anna/1.*sample 7, column gy"):
+    with pytest.raises(InputError, match=r"anna/1.*sample 7, column gy"):
         build(samples)
 
 

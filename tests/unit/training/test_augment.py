@@ -27,9 +27,7 @@ def test_rotation_keeps_every_sensor_s_magnitude() -> None:
 def test_rotation_about_the_vertical_alone_leaves_gravity_where_it_is() -> None:
     x = _windows()
     turned = augment(x, np.random.default_rng(1), replace(ONLY_ROTATION, tilt_degrees=0.0))
-    np.testing.assert_allclose(
-        turned[..., :3].mean(axis=1), x[..., :3].mean(axis=1), atol=1e-4
-    )
+    np.testing.assert_allclose(turned[..., :3].mean(axis=1), x[..., :3].mean(axis=1), atol=1e-4)
 
 
 def test_the_same_seed_gives_the_same_windows() -> None:

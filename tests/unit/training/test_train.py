@@ -39,9 +39,7 @@ def test_training_leaves_the_extractor_as_it_was_pretrained(
 
 def test_two_runs_of_pretraining_give_the_same_bits(task: Task, tmp_path: Path) -> None:
     settings = PretrainSettings(epochs=1, batch=32)
-    cards = [
-        pretrain_extractor(task, settings, 3, tmp_path / name / "dscnn.npz") for name in "ab"
-    ]
+    cards = [pretrain_extractor(task, settings, 3, tmp_path / name / "dscnn.npz") for name in "ab"]
     assert cards[0].weights_sha256 == cards[1].weights_sha256
 
 
@@ -52,9 +50,7 @@ def test_two_runs_of_training_give_the_same_bits(
     assert cards[0].weights_sha256 == cards[1].weights_sha256
 
 
-def test_an_extractor_that_saw_a_test_person_is_refused(
-    pretrained: Pretrained, task: Task
-) -> None:
+def test_an_extractor_that_saw_a_test_person_is_refused(pretrained: Pretrained, task: Task) -> None:
     split = task.split
     leaking = replace(split, train=split.test, test=split.train)
     with pytest.raises(InputError, match="pretrained on test people"):
@@ -69,7 +65,9 @@ def test_training_people_who_lack_an_activity_are_refused(
         _train(pretrained, one_class)
 
 
-def test_a_trained_model_survives_the_disk(trained: TrainedModel, task: Task, tmp_path: Path) -> None:
+def test_a_trained_model_survives_the_disk(
+    trained: TrainedModel, task: Task, tmp_path: Path
+) -> None:
     save_trained(trained, tmp_path)
     again = load_trained(tmp_path)
     x = trained.network_input(task.windows.x[:5])

@@ -1,0 +1,62 @@
+// The pages kept for learned tails: 0xF0000-0xFFFFF of the nRF52840's internal flash, through
+// Mbed's FlashIAP. Erasing a page takes about 85 ms, writing a word 41 us; the processor stands
+// still meanwhile.
+#include <cmsis.h>
+#include <drivers/FlashIAP.h>
+
+#include "nano33ble.h"
+
+namespace {
+
+constexpr uint32_t region_start = 0xF0000u;
+constexpr uint32_t region_bytes = 0x10000u;
+constexpr uint32_t page_bytes = 0x1000u;
+constexpr uint32_t erased_word = 0xFFFFFFFFu;
+
+mbed::FlashIAP flash;
+bool ready = false;
+
+bool inside(uint32_t offset, uint32_t size_bytes) {
+    return offset <= region_bytes && size_bytes <= region_bytes - offset;
+}
+
+har_status read(void *, uint32_t offset, void *data, uint32_t size_bytes) {
+    if (!inside(offset, size_bytes)) return HAR_ERR_ARGUMENT;
+    if (!ready) return HAR_ERR_FLASH;
+    return flash.read(data, region_start + offset, size_bytes) == 0 ? HAR_OK : HAR_ERR_FLASH;
+}
+
+har_status write(void *, uint32_t offset, const void *data, uint32_t size_bytes) {
+    if (!inside(offset, size_bytes)) return HAR_ERR_ARGUMENT;
+    if (offset % HAR_FLASH_WORD_BYTES != 0u || size_bytes % HAR_FLASH_WORD_BYTES != 0u) {
+        return HAR_ERR_ARGUMENT;
+    }
+    if (!ready) return HAR_ERR_FLASH;
+    return flash.program(data, region_start + offset, size_bytes) == 0 ? HAR_OK : HAR_ERR_FLASH;
+}
+
+har_status erase(void *, uint32_t offset) {
+    if (!inside(offset, page_bytes) || offset % page_bytes != 0u) return HAR_ERR_ARGUMENT;
+    if (!ready) return HAR_ERR_FLASH;
+    return flash.erase(region_start + offset, page_bytes) == 0 ? HAR_OK : HAR_ERR_FLASH;
+}
+
+const struct har_flash region = {region_bytes, page_bytes, nullptr, read, write, erase};
+
+}  // namespace
+
+const struct har_flash *har_nano33ble_flash(void) {
+    return &region;
+}
+
+har_status har_nano33ble_flash_init(void) {
+    // Boards updated by Arduino's Nano33BLE_System keep a bootloader at 0xE0000 and its settings
+    // at 0xFF000. The word at 0x10001014 (UICR) then names its address; else it is erased.
+    if (NRF_UICR->NRFFW[0] != erased_word) return HAR_ERR_STATE;
+    if (FLASHIAP_APP_ROM_END_ADDR > region_start) return HAR_ERR_STATE;
+    if (flash.init() != 0) return HAR_ERR_FLASH;
+    // The record format of docs/STORAGE.md is cut for this geometry.
+    ready = flash.get_sector_size(region_start) == page_bytes &&
+            flash.get_page_size() <= HAR_FLASH_WORD_BYTES;
+    return ready ? HAR_OK : HAR_ERR_FLASH;
+}

@@ -1,0 +1,255 @@
+#include "har_app.h"
+
+#include <string.h>
+
+#include "har_app_parts.h"
+#include "har_board.h"
+#include "har_engine.h"
+#include "har_model.h"
+
+#define CHUNK_BYTES 64u
+
+static uint8_t frame_buffer[HAR_FRAME_BUFFER_BYTES];
+static struct har_frame_decoder decoder;
+static uint8_t chunk[CHUNK_BYTES]; /* bytes read and not yet decoded */
+static size_t chunk_at;
+static size_t chunk_size;
+static bool framed;
+static bool engine_ready;
+
+void har_app_init(void) {
+    har_send_init();
+    har_frame_decoder_init(&decoder, frame_buffer, sizeof frame_buffer);
+    chunk_at = 0;
+    chunk_size = 0;
+    framed = false;
+    const char *notice = har_head_init();
+    if (notice != NULL) har_send_notice(notice);
+    har_stream_init();
+    engine_ready = har_engine_init() == HAR_OK;
+    if (!engine_ready) har_send_notice(har_engine_error());
+    har_board_show(engine_ready ? 0 : 3);
+}
+
+static struct har_answer done(void) {
+    return (struct har_answer){HAR_OK, ""};
+}
+
+static struct har_answer refuse(har_status status, const char *text) {
+    return (struct har_answer){status, text};
+}
+
+static struct har_answer wrong_length(void) {
+    return refuse(HAR_ERR_LENGTH, "the payload has another length");
+}
+
+/* Each execute_* reads a request and writes the payload of its reply. */
+
+static struct har_answer execute_hello(struct har_reader *in, struct har_writer *reply) {
+    static const uint8_t model_id[] = HAR_MODEL_ID_INIT;
+    const uint8_t version = har_get_u8(in);
+    if (in->failed) return wrong_length();
+    if (version != HAR_PROTOCOL_VERSION) {
+        return refuse(HAR_ERR_VERSION, "this firmware speaks protocol version 1");
+    }
+    if (!har_reader_done(in)) return wrong_length();
+    har_put_u8(reply, HAR_PROTOCOL_VERSION);
+    har_put_bytes(reply, model_id, sizeof model_id);
+    har_put_u8(reply, har_engine_kind());
+    har_put_u8(reply, har_board_target());
+    har_put_u8(reply, har_board_counter());
+    har_put_f32(reply, HAR_RATE_HZ);
+    har_put_u16(reply, HAR_WINDOW_LENGTH);
+    har_put_u16(reply, HAR_WINDOW_HOP);
+    har_put_u16(reply, HAR_FEATURES);
+    har_put_u8(reply, HAR_ACTIVITIES);
+    for (unsigned k = 0; k < HAR_ACTIVITIES; ++k) har_put_string(reply, har_activity_names[k]);
+    har_put_string(reply, HAR_FIRMWARE_VERSION);
+    if (reply->failed) return refuse(HAR_ERR_LENGTH, "the activities' names are too long");
+    framed = true;
+    har_stream_begin(true);
+    return done();
+}
+
+static struct har_answer execute_label(struct har_reader *in, struct har_writer *reply) {
+    struct har_lesson lesson;
+    const uint32_t end_index = har_get_u32(in);
+    const uint8_t activity = har_get_u8(in);
+    if (!har_reader_done(in)) return wrong_length();
+    const float *x = har_stream_window(end_index);
+    if (x == NULL) return refuse(HAR_ERR_STATE, "only the last window can be labelled");
+    har_board_show(2);
+    const struct har_answer answer = har_head_learn(x, activity, &lesson);
+    if (answer.status != HAR_OK) return answer;
+    har_put_u32(reply, end_index);
+    har_put_u8(reply, activity);
+    har_put_u32(reply, lesson.updates);
+    har_put_f32(reply, lesson.before);
+    har_put_f32(reply, lesson.after);
+    har_put_u32(reply, lesson.tail_crc);
+    har_put_u32(reply, lesson.count);
+    return done();
+}
+
+static struct har_answer execute_head_read(struct har_reader *in, struct har_writer *reply) {
+    const uint32_t offset = har_get_u32(in);
+    const uint16_t length = har_get_u16(in);
+    if (!har_reader_done(in)) return wrong_length();
+    const uint8_t *bytes = har_head_bytes(offset, length);
+    if (length > HAR_HEAD_PIECE_BYTES_MAX || bytes == NULL) {
+        return refuse(HAR_ERR_ARGUMENT, "that piece is not inside the head, or longer than 508");
+    }
+    har_put_u32(reply, offset);
+    har_put_bytes(reply, bytes, length);
+    return done();
+}
+
+static struct har_answer execute_head_write(struct har_reader *in, struct har_writer *reply) {
+    const uint32_t offset = har_get_u32(in);
+    if (in->failed) return wrong_length();
+    const size_t size = har_reader_left(in);
+    uint32_t end = 0;
+    const struct har_answer answer = har_head_write(offset, har_get_bytes(in, size), size, &end);
+    if (answer.status == HAR_OK) har_put_u32(reply, end);
+    return answer;
+}
+
+static struct har_answer execute_head_commit(struct har_reader *in) {
+    const uint8_t *model_id = har_get_bytes(in, 8);
+    const uint32_t length_bytes = har_get_u32(in);
+    const uint32_t crc = har_get_u32(in);
+    if (!har_reader_done(in)) return wrong_length();
+    return har_head_commit(model_id, length_bytes, crc);
+}
+
+static void put_status(struct har_writer *reply) {
+    const struct har_stream_counts counts = har_stream_counts();
+    har_put_u32(reply, har_board_millis());
+    har_put_u32(reply, counts.received);
+    har_put_u32(reply, counts.lost);
+    har_put_u32(reply, counts.windows);
+    har_put_u32(reply, decoder.bad);
+    har_put_u32(reply, har_send_dropped());
+    har_put_u32(reply, har_board_stack_used());
+    har_put_u32(reply, har_board_stack_size());
+}
+
+/* Requests without a payload, and those whose reply is the head's state. */
+static struct har_answer execute_plain(uint8_t type, const struct har_reader *in,
+                                       struct har_writer *reply) {
+    if (har_reader_left(in) != 0) return wrong_length();
+    switch (type) {
+        case HAR_MSG_SAVE:
+            return har_head_save();
+        case HAR_MSG_HEAD_RESET:
+            return har_head_reset();
+        case HAR_MSG_HEAD_ROLLBACK:
+            return har_head_rollback();
+        case HAR_MSG_STATUS:
+            put_status(reply);
+            return done();
+        default: /* HEAD_SHOW, BYE */
+            return done();
+    }
+}
+
+static uint8_t reply_type(uint8_t type) {
+    switch (type) {
+        case HAR_MSG_HELLO:
+            return HAR_MSG_HELLO_REPLY;
+        case HAR_MSG_LABEL:
+            return HAR_MSG_LEARNED;
+        case HAR_MSG_SAVE:
+        case HAR_MSG_HEAD_SHOW:
+        case HAR_MSG_HEAD_RESET:
+        case HAR_MSG_HEAD_ROLLBACK:
+        case HAR_MSG_HEAD_COMMIT:
+            return HAR_MSG_HEAD_STATE;
+        case HAR_MSG_HEAD_READ:
+            return HAR_MSG_HEAD_DATA;
+        case HAR_MSG_HEAD_WRITE:
+            return HAR_MSG_HEAD_WRITTEN;
+        case HAR_MSG_STATUS:
+            return HAR_MSG_STATUS_REPLY;
+        case HAR_MSG_BYE:
+            return HAR_MSG_BYE_REPLY;
+        default: /* unknown, or SAMPLES, which has no reply but ERROR */
+            return HAR_MSG_ERROR;
+    }
+}
+
+static struct har_answer execute(const struct har_frame *frame, struct har_writer *reply) {
+    struct har_reader in;
+    har_reader_init(&in, frame->payload, frame->size);
+    if (frame->type != HAR_MSG_SAMPLES && reply_type(frame->type) == HAR_MSG_ERROR) {
+        return refuse(HAR_ERR_TYPE, "unknown type of frame");
+    }
+    if (!engine_ready) return refuse(HAR_ERR_ENGINE, har_engine_error());
+    if (!framed && frame->type != HAR_MSG_HELLO) {
+        return refuse(HAR_ERR_STATE, "say HELLO first: the board has started anew");
+    }
+    switch (frame->type) {
+        case HAR_MSG_HELLO:
+            return execute_hello(&in, reply);
+        case HAR_MSG_SAMPLES:
+            return har_stream_take(frame);
+        case HAR_MSG_LABEL:
+            return execute_label(&in, reply);
+        case HAR_MSG_HEAD_READ:
+            return execute_head_read(&in, reply);
+        case HAR_MSG_HEAD_WRITE:
+            return execute_head_write(&in, reply);
+        case HAR_MSG_HEAD_COMMIT:
+            return execute_head_commit(&in);
+        default:
+            return execute_plain(frame->type, &in, reply);
+    }
+}
+
+static void handle(const struct har_frame *frame) {
+    /* A frame from a board is our own, echoed: answering would never end. */
+    if (frame->type >= HAR_MSG_HELLO_REPLY) return;
+    if (har_send_again(frame)) return;
+
+    uint8_t payload[HAR_LINK_MAX_PAYLOAD];
+    struct har_writer reply;
+    har_writer_init(&reply, payload, sizeof payload);
+    const struct har_answer answer = execute(frame, &reply);
+    uint8_t type = reply_type(frame->type);
+    if (answer.status != HAR_OK) {
+        type = HAR_MSG_ERROR;
+        reply.size = har_send_error_payload(payload, sizeof payload, frame->type, frame->seq,
+                                            answer.status, answer.text);
+    } else if (type == HAR_MSG_HEAD_STATE) {
+        har_head_put_state(&reply);
+    }
+    if (frame->type != HAR_MSG_SAMPLES) {
+        har_send_reply(frame, type, payload, reply.size);
+    } else if (answer.status != HAR_OK) {
+        har_send_frame(type, frame->seq, payload, reply.size);
+    }
+    if (frame->type == HAR_MSG_BYE && answer.status == HAR_OK) {
+        framed = false;
+        har_stream_begin(false);
+    }
+}
+
+/* Decodes to the end of the chunk, unless an inference or a request has taken its time. */
+static void read_wire(void) {
+    if (chunk_at == chunk_size) {
+        chunk_at = 0;
+        chunk_size = har_board_read(chunk, sizeof chunk);
+    }
+    while (chunk_at < chunk_size) {
+        struct har_frame frame;
+        if (!har_frame_decoder_push(&decoder, chunk[chunk_at++], &frame)) continue;
+        handle(&frame);
+        if (frame.type != HAR_MSG_SAMPLES || har_stream_work()) return;
+    }
+}
+
+void har_app_poll(void) {
+    har_send_drain();
+    if (!engine_ready || !har_stream_work()) read_wire();
+    har_send_drain();
+}

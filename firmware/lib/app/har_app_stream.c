@@ -1,0 +1,190 @@
+#include <string.h>
+
+#include "har_app_parts.h"
+#include "har_board.h"
+#include "har_crc32.h"
+#include "har_engine.h"
+#include "har_model.h"
+#include "har_tail.h"
+#include "har_window.h"
+
+_Static_assert(HAR_CHANNELS == HAR_SAMPLE_CHANNELS, "the wire carries six channels");
+
+/* One byte each for activity; end_index, time_ms, features_crc and two counts; the rest floats. */
+#define PREDICTION_BYTES (21u + 4u * HAR_ACTIVITIES)
+_Static_assert(PREDICTION_BYTES <= HAR_LINK_MAX_PAYLOAD, "a prediction must fit one frame");
+
+static const struct har_window_config window_config = {
+    HAR_WINDOW_LENGTH,    HAR_WINDOW_HOP, HAR_CHANNELS,
+    HAR_INPUT_ZERO_POINT, har_norm_mean,  har_norm_gain,
+};
+
+static int8_t ring[HAR_WINDOW_LENGTH * HAR_CHANNELS]; /* (T, C) */
+static struct har_window window;
+static float x[HAR_FEATURES]; /* (F,) activations of the last window */
+static bool has_x;
+static uint32_t x_end_index;
+
+static bool framed;
+static bool from_host; /* the host has sent samples in this session */
+static uint32_t expected;
+static struct har_stream_counts counts;
+
+/* Of a SAMPLES frame that is not yet used up. */
+static struct har_reader pending; /* its samples */
+static uint8_t pending_left;
+static uint8_t pending_taken;
+static uint32_t pending_index; /* of the next sample */
+static uint32_t pending_time_ms;
+static uint16_t pending_seq;
+
+void har_stream_init(void) {
+    har_window_init(&window, &window_config, ring);
+    memset(&counts, 0, sizeof counts);
+    har_stream_begin(false);
+}
+
+void har_stream_begin(bool in_frames) {
+    framed = in_frames;
+    from_host = false;
+    has_x = false;
+    expected = 0;
+    pending_left = 0;
+    har_window_restart(&window);
+}
+
+static void engine_failed(void) {
+    har_board_show(3);
+    if (!framed) {
+        har_send_notice(har_engine_error());
+        return;
+    }
+    uint8_t payload[HAR_LINK_MAX_PAYLOAD];
+    const size_t size = har_send_error_payload(payload, sizeof payload, HAR_MSG_SAMPLES,
+                                               pending_seq, HAR_ERR_ENGINE, har_engine_error());
+    har_send_frame(HAR_MSG_ERROR, pending_seq, payload, size);
+}
+
+/* The window is complete: engine, tail, prediction out. */
+static void predict(uint32_t end_index, uint32_t time_ms) {
+    const uint16_t seq = (uint16_t)counts.windows;
+    ++counts.windows;
+    has_x = false;
+    har_window_copy(&window, har_engine_input());
+    har_board_count_begin();
+    const har_status status = har_engine_run();
+    const uint32_t engine_count = har_board_count_end();
+    if (status != HAR_OK) {
+        engine_failed();
+        return;
+    }
+    const int8_t *features = har_engine_output(); /* (F,) */
+    float probabilities[HAR_ACTIVITIES];          /* (K,) */
+    har_board_count_begin();
+    har_tail_dequantize(features, HAR_FEATURES, HAR_FEATURE_SCALE, HAR_FEATURE_ZERO_POINT, x);
+    har_head_predict(x, probabilities);
+    const uint32_t tail_count = har_board_count_end();
+    has_x = true;
+    x_end_index = end_index;
+    har_board_show(1);
+
+    const uint16_t activity = har_tail_argmax(probabilities, HAR_ACTIVITIES);
+    if (!framed) {
+        har_send_prediction_line(har_activity_names[activity], probabilities[activity]);
+        return;
+    }
+    uint8_t payload[PREDICTION_BYTES];
+    struct har_writer writer;
+    har_writer_init(&writer, payload, sizeof payload);
+    har_put_u32(&writer, end_index);
+    har_put_u32(&writer, time_ms);
+    har_put_u8(&writer, (uint8_t)activity);
+    har_put_u32(&writer, har_crc32(0, features, HAR_FEATURES));
+    har_put_u32(&writer, engine_count);
+    har_put_u32(&writer, tail_count);
+    for (unsigned k = 0; k < HAR_ACTIVITIES; ++k) har_put_f32(&writer, probabilities[k]);
+    har_send_frame(HAR_MSG_PREDICTION, seq, payload, writer.size);
+}
+
+/* True when the sample completed a window. */
+static bool push(const float *sample, uint32_t index, uint32_t time_ms) {
+    bool complete = false;
+    expected = index + 1u;
+    if (har_window_push(&window, sample, &complete) != HAR_OK) {
+        ++counts.lost; /* a sensor that answers nonsense is a gap like any other */
+        har_window_restart(&window);
+        return false;
+    }
+    ++counts.received;
+    if (complete) predict(index, time_ms);
+    return complete;
+}
+
+struct har_answer har_stream_take(const struct har_frame *frame) {
+    struct har_reader reader;
+    har_reader_init(&reader, frame->payload, frame->size);
+    const uint32_t index = har_get_u32(&reader);
+    const uint32_t time_ms = har_get_u32(&reader);
+    const uint8_t flags = har_get_u8(&reader);
+    const uint8_t count = har_get_u8(&reader);
+    if (reader.failed || har_reader_left(&reader) != count * HAR_SAMPLE_BYTES) {
+        return (struct har_answer){HAR_ERR_LENGTH, "count and length of the samples disagree"};
+    }
+    if (count == 0 || count > HAR_SAMPLES_PER_FRAME_MAX || flags > HAR_SAMPLES_FLAG_RESTART) {
+        return (struct har_answer){HAR_ERR_ARGUMENT, "1 to 32 samples, and no flag but RESTART"};
+    }
+    if (!from_host) {
+        from_host = true;
+        expected = 0;
+        har_window_restart(&window);
+    }
+    if (flags & HAR_SAMPLES_FLAG_RESTART) {
+        expected = index;
+        har_window_restart(&window);
+    }
+    pending = reader;
+    pending_left = count;
+    pending_taken = 0;
+    pending_index = index;
+    pending_time_ms = time_ms;
+    pending_seq = frame->seq;
+    return (struct har_answer){HAR_OK, ""};
+}
+
+/* One sample of the host's frame; true when it completed a window. */
+static bool take_pending(void) {
+    float sample[HAR_SAMPLE_CHANNELS];
+    har_get_sample(&pending, sample);
+    const uint32_t index = pending_index++;
+    const uint32_t time_ms =
+        pending_time_ms + (uint32_t)((float)pending_taken * (1000.0f / HAR_RATE_HZ));
+    ++pending_taken;
+    --pending_left;
+    const uint32_t ahead = index - expected;
+    if (ahead >= 0x80000000u) return false; /* before the expected one: a repetition */
+    if (ahead > 0) {
+        counts.lost += ahead;
+        har_window_restart(&window);
+    }
+    return push(sample, index, time_ms);
+}
+
+bool har_stream_work(void) {
+    while (pending_left > 0) {
+        if (take_pending()) return true;
+    }
+    if (from_host) return false;
+    float sample[HAR_SAMPLE_CHANNELS];
+    while (har_board_imu(sample)) {
+        if (push(sample, expected, har_board_millis())) return true;
+    }
+    return false;
+}
+
+const float *har_stream_window(uint32_t end_index) {
+    return has_x && x_end_index == end_index ? x : NULL;
+}
+
+struct har_stream_counts har_stream_counts(void) {
+    return counts;
+}

@@ -1,0 +1,14 @@
+// The sketch. What it does is in lib/app; how it touches the board, in board/nano33ble.
+#include <Arduino.h>
+
+#include "har_app.h"
+#include "har_board.h"
+
+void setup() {
+    har_board_init();
+    har_app_init();
+}
+
+void loop() {
+    har_app_poll();
+}

@@ -1,0 +1,64 @@
+"""A learned head as a file: one record of docs/STORAGE.md, which checks itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipeline.device.records import (
+    RECORD_OVERHEAD_BYTES,
+    Head,
+    Record,
+    RecordKind,
+    build_record,
+    parse_record,
+)
+from pipeline.errors import HonestNo, InputError
+
+SUFFIX = ".head"
+SIZE_MAX_BYTES = 1 << 20  # far above what any board stores
+
+
+def write_head(path: Path, payload: bytes, *, model_id: bytes, sequence: int) -> None:
+    """Writes the payload that `Client.pull` gave; `sequence` is the board's, at least 1 here.
+
+    The file is there whole or not at all. Raises `InputError` for a payload that is no head.
+    """
+    Head.decode(payload)
+    record = build_record(
+        model_id=model_id,
+        sequence=max(1, sequence),
+        kind=RecordKind.LEARNED,
+        payload=payload,
+    )
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(record)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_head(path: Path, *, model_id: bytes | None = None) -> Record:
+    """Reads a file of `write_head` and checks all of it.
+
+    Raises `InputError` for a file that is none, cut off or changed, and `HonestNo` for a head of
+    another model than `model_id`.
+    """
+    if not path.is_file():
+        raise InputError(f"no file {path}: give one that `har head pull` wrote")
+    size = path.stat().st_size
+    record = parse_record(path.read_bytes()) if size <= SIZE_MAX_BYTES else None
+    if (
+        record is None
+        or size != len(record.payload) + RECORD_OVERHEAD_BYTES
+        or record.kind != RecordKind.LEARNED
+    ):
+        raise InputError(f"{path} is no head, or cut off or changed: pull it again")
+    Head.decode(record.payload)
+    if model_id is not None and record.model_id != model_id:
+        raise HonestNo(
+            f"{path} belongs to model {record.model_id.hex()}, the board runs {model_id.hex()}: "
+            "flash that model, or push a head of this one"
+        )
+    return record

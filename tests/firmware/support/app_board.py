@@ -1,0 +1,164 @@
+"""The app as a process under AddressSanitizer and UBSan, and a host's end of docs/PROTOCOL.md that
+is written from that page alone."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[3]
+LIB = ROOT / "firmware" / "lib"
+SUPPORT = Path(__file__).resolve().parent
+PARTS = ("base", "link", "window", "learn", "store", "engine", "app")
+INCLUDES = [f"-I{LIB / part}" for part in PARTS] + [f"-I{SUPPORT}"]
+STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
+SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+FLASH_BYTES = 4 * 4096
+FOREVER = 0xFFFFFFFF
+MODEL_ID = bytes(range(1, 9))
+OTHER_MODEL_ID = bytes(range(0x11, 0x19))
+
+HELLO, SAMPLES, LABEL, SAVE, SHOW, RESET, ROLLBACK = range(1, 8)
+READ, WRITE, COMMIT, STATUS, BYE = range(8, 13)
+HELLO_REPLY, PREDICTION, LEARNED, STATE, DATA, WRITTEN = 0x81, 0x82, 0x83, 0x84, 0x88, 0x89
+STATUS_REPLY, BYE_REPLY, ERROR = 0x8B, 0x8C, 0xFF
+
+
+def build_app(program: Path, *flags: str) -> Path:
+    """Links the app, all libraries below it, the hand-made model and the scripted board."""
+    sources = [
+        *(path for part in PARTS for path in sorted((LIB / part).glob("*.c"))),
+        SUPPORT / "app_board.c",
+        SUPPORT / "app_model.c",
+    ]
+    sources = [path for path in sources if path.name != "har_engine_compiled.c"]
+    command = ["gcc", *STRICT, *SANITIZE, *flags, *INCLUDES, *map(str, sources)]
+    subprocess.run([*command, "-o", str(program)], check=True)
+    return program
+
+
+def cobs(data: bytes) -> bytes:
+    pieces = (data + b"\x00").split(b"\x00")[:-1]
+    encoded = bytearray()
+    for piece in pieces:
+        while len(piece) >= 254:
+            encoded += b"\xff" + piece[:254]
+            piece = piece[254:]
+        encoded += bytes([len(piece) + 1]) + piece
+    return bytes(encoded)
+
+
+def uncobs(data: bytes) -> bytes:
+    decoded = bytearray()
+    at = 0
+    while at < len(data):
+        code = data[at]
+        decoded += data[at + 1 : at + code]
+        at += code
+        if code < 255 and at < len(data):
+            decoded.append(0)
+    return bytes(decoded)
+
+
+def frame(kind: int, seq: int, payload: bytes = b"") -> bytes:
+    body = struct.pack("<BH", kind, seq) + payload
+    return cobs(body + struct.pack("<I", zlib.crc32(body))) + b"\x00"
+
+
+@dataclass(frozen=True)
+class Frame:
+    type: int
+    seq: int
+    payload: bytes
+
+    @property
+    def status(self) -> int:
+        """Of an ERROR."""
+        assert self.type == ERROR
+        return self.payload[3]
+
+    @property
+    def text(self) -> str:
+        """Of an ERROR."""
+        assert self.payload[4] == len(self.payload) - 5
+        return self.payload[5:].decode()
+
+
+def parse(data: bytes) -> list[Frame]:
+    """All that stands between zeros; anything damaged is a failure of the test."""
+    frames = []
+    assert data == b"" or data.endswith(b"\x00")
+    for piece in filter(None, data.split(b"\x00")):
+        body = uncobs(piece)
+        assert zlib.crc32(body[:-4]) == struct.unpack("<I", body[-4:])[0]
+        kind, seq = struct.unpack_from("<BH", body)
+        frames.append(Frame(kind, seq, body[3:-4]))
+    return frames
+
+
+def samples_payload(index: int, wire: np.ndarray, restart: bool = False, time_ms: int = 0) -> bytes:
+    head = struct.pack("<IIBB", index, time_ms, int(restart), len(wire))
+    return head + wire.astype("<i2").tobytes()
+
+
+class Board:
+    """A context manager; leaving it is a power cut, and the flash file stays."""
+
+    def __init__(self, program: Path, flash: Path, *arguments: str) -> None:
+        if not flash.exists():
+            flash.write_bytes(b"\xff" * FLASH_BYTES)
+        self._command = [str(program), str(flash), *arguments]
+        self.seq = 0
+
+    def __enter__(self) -> Board:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, stderr=pipe)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _, complaint = self._process.communicate()
+        assert self._process.returncode == 0, complaint.decode()
+
+    def tell(self, command: str, number: int) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(command.encode() + struct.pack("<I", number))
+        self._process.stdin.flush()
+
+    def _exchange(self, command: str, data: bytes) -> bytes:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(command.encode() + struct.pack("<I", len(data)) + data)
+        self._process.stdin.flush()
+        size = self._process.stdout.read(4)
+        assert len(size) == 4, self._process.communicate()[1].decode()
+        return self._process.stdout.read(struct.unpack("<I", size)[0])
+
+    def serial(self, data: bytes = b"") -> bytes:
+        """Bytes to the board; what it sent."""
+        return self._exchange("r", data)
+
+    def imu(self, samples: np.ndarray) -> bytes:
+        """Samples (n, 6) from its own sensor; what it sent."""
+        return self._exchange("i", samples.astype("<f4").tobytes())
+
+    def send(self, kind: int, payload: bytes = b"", seq: int | None = None) -> list[Frame]:
+        self.seq = (self.seq + 1) % 65536 if seq is None else seq
+        return parse(self.serial(frame(kind, self.seq, payload)))
+
+    def ask(self, kind: int, payload: bytes = b"", seq: int | None = None) -> Frame:
+        """Exactly one answer, with the seq of the request."""
+        (reply,) = self.send(kind, payload, seq)
+        assert reply.seq == self.seq
+        return reply
+
+    def hello(self) -> Frame:
+        data = self.serial(b"\x00" + frame(HELLO, 7, b"\x01"))
+        text, _, rest = data.partition(b"\x00")
+        assert b"\x00" not in text
+        (reply,) = parse(rest)
+        return reply

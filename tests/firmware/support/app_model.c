@@ -1,0 +1,54 @@
+/* The model of har_model.h and an engine that anyone can compute by hand (its Python twin is in
+ * test_app.py): feature f is the saturated sum of every input times one of -2..2, over 4. */
+#include "har_engine.h"
+#include "har_model.h"
+
+const char *const har_activity_names[HAR_ACTIVITIES] = {"walking", "sitting", "l\303\244uft"};
+const float har_norm_mean[HAR_CHANNELS] = {0.1f, -0.2f, 0.9f, 0.0f, 0.05f, -0.1f};
+const float har_norm_gain[HAR_CHANNELS] = {40.0f, 35.5f, 50.25f, 20.0f, 18.0f, 25.0f};
+const float har_factory_weights[HAR_ACTIVITIES * HAR_FEATURES] = {
+    0.1f,  -0.2f, 0.3f,  0.05f, 0.0f,  -0.15f, 0.25f, 0.12f, -0.3f,  0.2f,  -0.05f, 0.4f,
+    -0.2f, 0.1f,  0.15f, -0.1f, 0.35f, 0.2f,   -0.1f, 0.0f,  0.25f,  -0.3f, 0.1f,   -0.2f,
+    0.05f, 0.3f,  -0.4f, 0.2f,  -0.1f, 0.1f,   0.15f, -0.2f, 0.125f, 0.1f,  0.2f,   -0.1f,
+};
+const float har_factory_bias[HAR_ACTIVITIES] = {0.1f, -0.1f, 0.05f};
+
+#define INPUTS (HAR_WINDOW_LENGTH * HAR_CHANNELS)
+
+extern int har_test_engine_broken;    /* it cannot start */
+extern int har_test_engine_run_fails; /* it starts and cannot run */
+
+static int8_t input[INPUTS];
+static int8_t output[HAR_FEATURES];
+
+har_status har_engine_init(void) {
+    return har_test_engine_broken ? HAR_ERR_ENGINE : HAR_OK;
+}
+
+int8_t *har_engine_input(void) {
+    return input;
+}
+
+har_status har_engine_run(void) {
+    if (har_test_engine_run_fails) return HAR_ERR_ENGINE;
+    for (int f = 0; f < HAR_FEATURES; ++f) {
+        int32_t sum = 0;
+        for (int i = 0; i < INPUTS; ++i) sum += input[i] * ((i * 7 + f * 13) % 5 - 2);
+        sum /= 4;
+        output[f] = (int8_t)(sum > 127 ? 127 : sum < -128 ? -128 : sum);
+    }
+    for (int i = 0; i < INPUTS; ++i) input[i] = 0x55; /* as a run may */
+    return HAR_OK;
+}
+
+const int8_t *har_engine_output(void) {
+    return output;
+}
+
+const char *har_engine_error(void) {
+    return "the arena is too small: emit again";
+}
+
+uint8_t har_engine_kind(void) {
+    return 0;
+}

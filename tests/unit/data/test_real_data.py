@@ -1,0 +1,106 @@
+"""What the real data must show. Runs where the cache has it; never downloads."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from pipeline.data import Dataset, describe, load_dataset, make_windows, split_subjects
+from pipeline.data.catalog import archive_path, find_source
+from pipeline.data.plausibility import resting_acceleration
+
+
+def cached(name: str) -> Dataset:
+    if not archive_path(find_source(name)).is_file():
+        pytest.skip(f"{name} is not in the cache; run `har data fetch {name}`")
+    return load_dataset(name, progress=False)
+
+
+@pytest.fixture(scope="module")
+def hapt() -> Dataset:
+    return cached("hapt")
+
+
+@pytest.fixture(scope="module")
+def watch() -> Dataset:
+    return cached("watch")
+
+
+def test_hapt_is_complete(hapt: Dataset) -> None:
+    document = describe(hapt)
+    assert (len(hapt.subjects), document["recordings"]) == (30, 61)
+    assert document["samples"] == 1_122_772
+    assert document["minutes"] == pytest.approx(374.3, abs=0.1)
+    minutes = sum(row["minutes"] for row in document["activities"])
+    assert minutes == pytest.approx(249.5, abs=0.5)
+    assert min(row["subjects"] for row in document["activities"]) == 30
+
+
+def test_hapt_is_in_g_with_gravity(hapt: Dataset) -> None:
+    at_rest = [resting_acceleration(r.samples, r.rate_hz) for r in hapt.recordings]
+    assert 0.95 < min(at_rest) < max(at_rest) < 1.1
+
+
+def test_hapt_labels_fit_how_bodies_move(hapt: Dataset) -> None:
+    """Upright, gravity lies along x (the phone on the waist); lying, it does not; stairs shake."""
+    windows = make_windows(hapt.recordings, hapt.activities)
+    gravity_x = windows.x[:, :, 0].mean(axis=1)
+    motion = np.linalg.norm(windows.x[:, :, :3], axis=2).std(axis=1)
+    by_name = {name: windows.y == i for i, name in enumerate(hapt.activities)}
+    for name in ("walking", "upstairs", "downstairs", "sitting", "standing"):
+        assert np.median(gravity_x[by_name[name]]) > 0.9
+    assert abs(np.median(gravity_x[by_name["lying"]])) < 0.2
+    shake = {name: float(np.median(motion[mask])) for name, mask in by_name.items()}
+    assert max(shake[name] for name in ("sitting", "standing", "lying")) < 0.05
+    assert min(shake[name] for name in ("walking", "upstairs")) > 0.1
+    assert shake["downstairs"] > 1.2 * max(shake["walking"], shake["upstairs"])
+
+
+def test_hapt_gyroscope_turns_gravity_as_physics_says(hapt: Dataset) -> None:
+    """Where people change posture, gravity in the body's frame obeys da/dt = -w x a.
+
+    The slope between the two sides is 1 if rate, units and signs are right (deg/s would give 1/57),
+    and only the true order of the axes explains the turn.
+    """
+    turning, rotation, gravity = [], [], []
+    kernel = np.ones(15) / 15
+    for recording in hapt.recordings:
+        for segment in recording.segments:
+            if segment.activity in hapt.activities:
+                continue
+            values = recording.samples[segment.start : segment.stop].astype(np.float64)
+            smooth = np.stack([np.convolve(c, kernel, "valid") for c in values.T], axis=1)
+            turning.append((smooth[2:, :3] - smooth[:-2, :3]) * recording.rate_hz / 2)
+            gravity.append(smooth[1:-1, :3])
+            rotation.append(smooth[1:-1, 3:])
+    measured, a, w = (np.concatenate(part) for part in (turning, gravity, rotation))
+
+    def explained(axes: tuple[int, ...]) -> tuple[float, float]:
+        expected = -np.cross(w[:, axes], a)
+        slope = float((expected * measured).sum() / (expected**2).sum())
+        return slope, float(np.corrcoef(expected.ravel(), measured.ravel())[0, 1])
+
+    slope, correlation = explained((0, 1, 2))
+    assert slope == pytest.approx(1.0, abs=0.1)
+    assert correlation > 0.8
+    others = [axes for axes in itertools.permutations(range(3)) if axes != (0, 1, 2)]
+    assert max(explained(axes)[1] for axes in others) < 0.5
+
+
+def test_hapt_official_split_tests_on_nine_people(hapt: Dataset) -> None:
+    split = split_subjects(hapt)
+    windows = make_windows(hapt.recordings, hapt.activities)
+    assert len(windows) == 10_411
+    assert len(windows.for_subjects(split.test)) == 2_996
+    parts = (split.train, split.validation, split.test)
+    assert sum(len(windows.for_subjects(part)) for part in parts) == len(windows)
+
+
+def test_watch_is_complete_and_in_g(watch: Dataset) -> None:
+    document = describe(watch)
+    assert (len(watch.subjects), document["recordings"], document["sessions"]) == (10, 140, 20)
+    assert document["samples"] == 244_102
+    size = np.concatenate([np.linalg.norm(r.samples[:, :3], axis=1) for r in watch.recordings])
+    assert 0.9 < float(np.median(size)) < 1.1
