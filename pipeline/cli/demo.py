@@ -21,7 +21,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/demo"),
     as_json: JsonOption = False,
 ) -> None:
-    """The whole path: data, training, int8, firmware, a board that predicts and learns, a report."""
+    """Run the whole path: data, training, int8, a board that predicts and learns, a report."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from pipeline.cli import train
+from pipeline.cli import data, demo, fit, head, learn, monitor, stream, train
 
 app = typer.Typer(
     name="har",
@@ -15,10 +15,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(train.pretrain)
-app.command()(train.train)
-app.command()(train.quantize)
-app.command()(train.emit)
+app.add_typer(data.app, name="data")
+app.add_typer(head.app, name="head")
+for verb in (
+    train.pretrain,
+    train.train,
+    train.quantize,
+    train.emit,
+    fit.fit,
+    fit.bench,
+    stream.stream,
+    monitor.monitor,
+    learn.learn,
+    demo.demo,
+):
+    app.command()(verb)
 
 
 @app.callback()

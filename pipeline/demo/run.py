@@ -12,12 +12,13 @@ import numpy as np
 from pipeline.demo.board import Answers, BoardSession
 from pipeline.demo.stretches import calibration, some_of_each
 from pipeline.demo.witness import Witness
-from pipeline.device import FirmwareImage, Target, build_firmware, launch
+from pipeline.device.emulator import Target, launch
+from pipeline.device.firmware import FirmwareImage, build_firmware
 from pipeline.errors import HonestNo
 from pipeline.export import Bundle, emit
 from pipeline.export.fit import NANO33BLE
 from pipeline.export.quantize import int8_scores, quantize
-from pipeline.report import DemoDetails, SubjectScore
+from pipeline.report import DemoDetails, SubjectScore, per_activity
 from pipeline.training import Pretrained, Scores, train
 from pipeline.training.task import HOP_SAMPLES, Task
 from pipeline.training.train import save_trained
@@ -218,14 +219,6 @@ def report_of(result: DemoResult) -> dict[str, Any]:
 def details_of(result: DemoResult) -> DemoDetails:
     """What the page shows beyond report.json."""
     activities = result.task.windows.activities
-
-    def by_activity(scores: Scores) -> dict[str, float | None]:
-        totals = scores.confusion.sum(axis=1)
-        return {
-            name: float(scores.confusion[i, i] / totals[i]) if totals[i] else None
-            for i, name in enumerate(activities)
-        }
-
     learning, dataset = result.learning, result.task.dataset
     return DemoDetails(
         activities=activities,
@@ -234,14 +227,14 @@ def details_of(result: DemoResult) -> DemoDetails:
             name: SubjectScore(accuracy, result.int8.subject_windows[name])
             for name, accuracy in result.int8.subject_accuracy.items()
         },
-        before=by_activity(learning.before),
-        after=by_activity(learning.after),
+        before=per_activity(activities, learning.before.confusion),
+        after=per_activity(activities, learning.after.confusion),
         limits={
             "flash_bytes": NANO33BLE.flash_limit_bytes,
             "ram_bytes": NANO33BLE.ram_limit_bytes,
         },
         terms=dataset.terms,
         citation=dataset.citation,
-        learning_test_windows=learning.before.n,
+        measured_on=f"int8 model, all {result.int8.n} windows of the test people",
         label_probabilities=[before for before, _ in learning.probabilities],
     )

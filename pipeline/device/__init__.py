@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipeline.device.client import Client
     from pipeline.device.emulator import Emulator, launch
     from pipeline.device.errors import BoardRefused, NoAnswer, PortLost
-    from pipeline.device.firmware import build_firmware
+    from pipeline.device.firmware import FirmwareImage, build_firmware
     from pipeline.device.headfile import read_head, write_head
     from pipeline.device.messages import HeadState, Hello, Learned, Prediction, Status
     from pipeline.device.playback import Replay, Stretch, replay, stretches, teach
@@ -23,7 +23,7 @@ _HOMES = {
     "client": ("Client",),
     "emulator": ("Emulator", "launch"),
     "errors": ("BoardRefused", "NoAnswer", "PortLost"),
-    "firmware": ("build_firmware",),
+    "firmware": ("FirmwareImage", "build_firmware"),
     "headfile": ("read_head", "write_head"),
     "messages": ("HeadState", "Hello", "Learned", "Prediction", "Status"),
     "playback": ("Replay", "Stretch", "replay", "stretches", "teach"),
@@ -36,6 +36,7 @@ __all__ = [
     "BoardRefused",
     "Client",
     "Emulator",
+    "FirmwareImage",
     "HeadState",
     "Hello",
     "Learned",

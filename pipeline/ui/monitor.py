@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
 from pipeline.device.client import Client
-from pipeline.device.errors import NoAnswer, PortLost
+from pipeline.device.errors import BoardRefused, NoAnswer, PortLost
+from pipeline.device.protocol import ErrorCode
 from pipeline.device.transport import Transport, open_port, port_of, serial_number
 from pipeline.errors import WorldError
 
@@ -86,6 +87,10 @@ def watch(
             yield from _watch_once(transport, tell, began, hello_timeout_s, quiet_s)
         except (PortLost, NoAnswer) as error:
             tell(f"{error}; waiting for it (Ctrl-C ends)")
+        except BoardRefused as error:
+            if error.status != ErrorCode.STATE:
+                raise
+            tell(f"the board on {transport.name} has started anew")
         finally:
             transport.close()
         transport = _open_again(port, serial, open_transport, retry_s)

@@ -295,9 +295,7 @@ def test_indices_wrap_around_without_a_gap(board: Board) -> None:
         (struct.pack("<IIBB", 0, 0, 2, 1) + bytes(12), ARGUMENT),
     ],
 )
-def test_bad_samples_are_refused_and_none_is_taken(
-    board: Board, payload: bytes, code: int
-) -> None:
+def test_bad_samples_are_refused_and_none_is_taken(board: Board, payload: bytes, code: int) -> None:
     assert board.ask(wire.SAMPLES, payload).status == code
     assert status(board)["received"] == 0
 

@@ -1,5 +1,6 @@
 // Board: Arduino Nano 33 BLE Sense, either revision.
 #include <Arduino.h>
+#include <USB/PluggableUSBSerial.h>
 #include <cmsis.h>
 
 #include "har_assert.h"
@@ -39,7 +40,6 @@ void har_board_init(void) {
     pinMode(LEDB, OUTPUT);
     har_board_show(0);
     cycle_counter_start();
-    Serial.begin(115200);
     // Without flash nothing can be kept, without the sensor a host can still send samples: both
     // tell of themselves when they are used.
     (void)har_nano33ble_flash_init();
@@ -62,7 +62,7 @@ uint32_t har_board_millis(void) {
 size_t har_board_read(uint8_t *data, size_t capacity) {
     size_t size = 0;
     while (size < capacity) {
-        const int byte = Serial.read();
+        const int byte = _SerialUSB.read();
         if (byte < 0) break;
         data[size++] = static_cast<uint8_t>(byte);
     }
@@ -70,12 +70,12 @@ size_t har_board_read(uint8_t *data, size_t capacity) {
 }
 
 size_t har_board_write(const uint8_t *data, size_t size) {
-    // Serial.write() waits without limit for a host that holds the port open and does not read.
-    // send_nb() takes nothing while a packet is under way, or when nobody has opened the port.
+    // Serial.write() waits without limit for a host that holds the port open and does not read, so
+    // this speaks to the object behind `Serial`: its send_nb() takes nothing while a packet is under way, or when nobody has opened the port.
     if (size == 0u) return 0u;
     const uint32_t most = static_cast<uint32_t>(size < packet_bytes ? size : packet_bytes);
     uint32_t sent = 0;
-    Serial.send_nb(const_cast<uint8_t *>(data), most, &sent, true);  // only copies from it
+    _SerialUSB.send_nb(const_cast<uint8_t *>(data), most, &sent, true);  // only copies from it
     return sent;
 }
 

@@ -1,6 +1,7 @@
 // The pages kept for learned tails: 0xF0000-0xFFFFF of the nRF52840's internal flash, through
 // Mbed's FlashIAP. Erasing a page takes about 85 ms, writing a word 41 us; the processor stands
 // still meanwhile.
+#include <Arduino.h>
 #include <cmsis.h>
 #include <drivers/FlashIAP.h>
 

@@ -26,7 +26,8 @@ uint8_t har_get_u8(struct har_reader *reader) {
 
 uint16_t har_get_u16(struct har_reader *reader) {
     const uint8_t *bytes = har_get_bytes(reader, 2);
-    return bytes == NULL ? 0 : (uint16_t)(bytes[0] | (uint16_t)(bytes[1] << 8));
+    if (bytes == NULL) return 0;
+    return (uint16_t)(bytes[0] | (uint16_t)(bytes[1] << 8));
 }
 
 uint32_t har_get_u32(struct har_reader *reader) {

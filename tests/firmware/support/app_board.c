@@ -73,8 +73,7 @@ static har_status flash_erase(void *context, uint32_t offset) {
     return flash_put(offset, erased, sizeof erased);
 }
 
-void har_board_init(void) {
-}
+void har_board_init(void) {}
 
 uint8_t har_board_target(void) {
     return HAR_TARGET_HOST;
@@ -118,8 +117,7 @@ const struct har_flash *har_board_flash(void) {
     return flash.size_bytes == 0 ? NULL : &flash;
 }
 
-void har_board_count_begin(void) {
-}
+void har_board_count_begin(void) {}
 
 uint32_t har_board_count_end(void) {
     return ++counted;
@@ -142,9 +140,9 @@ static void take(void *data, size_t size) {
 }
 
 static void answer(void) {
-    do har_app_poll();
-    while (arrived_at < arrived_size || imu_at < imu_size);
-    for (int i = 0; i < 40; ++i) har_app_poll(); /* for what it has read and not yet done */
+    while (arrived_at < arrived_size) har_app_poll();
+    /* For what it has read and not yet done: at most a window with each sample. */
+    for (size_t i = 0; i < imu_size + 40; ++i) har_app_poll();
     const uint32_t size = (uint32_t)sent_size;
     fwrite(&size, 1, sizeof size, stdout);
     fwrite(sent, 1, size, stdout);

@@ -84,9 +84,9 @@ def test_hapt_gyroscope_turns_gravity_as_physics_says(hapt: Dataset) -> None:
 
     slope, correlation = explained((0, 1, 2))
     assert slope == pytest.approx(1.0, abs=0.1)
-    assert correlation > 0.8
+    assert correlation > 0.7  # the rest is the body's own acceleration
     others = [axes for axes in itertools.permutations(range(3)) if axes != (0, 1, 2)]
-    assert max(explained(axes)[1] for axes in others) < 0.5
+    assert max(explained(axes)[1] for axes in others) < 0.4
 
 
 def test_hapt_official_split_tests_on_nine_people(hapt: Dataset) -> None:

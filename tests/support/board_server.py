@@ -1,0 +1,109 @@
+"""Puts a fake board behind a real port: a TCP socket or a pseudo-terminal, as pyserial opens them."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import termios
+import threading
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.support.fake_board import FakeBoard
+
+
+class BoardServer:
+    """`port` is what a client opens. `say` makes the board speak unasked."""
+
+    def __init__(self, board: FakeBoard) -> None:
+        self.board = board
+        self.port = ""
+        self._peer: int | None = None
+        self._stop = threading.Event()
+
+    def say(self, data: bytes) -> None:
+        assert self._peer is not None
+        os.write(self._peer, data)
+
+    def wait_for_peer(self) -> None:
+        while self._peer is None:
+            self._stop.wait(0.005)
+
+    def serve(self, descriptor: int) -> None:
+        """Until the other end is gone or the test is over."""
+        self._peer = descriptor
+        try:
+            while not self._stop.is_set():
+                if select.select([descriptor], [], [], 0.01)[0]:
+                    data = os.read(descriptor, 65536)
+                    if not data:
+                        return
+                    answer = self.board.feed(data)
+                    while answer:
+                        answer = answer[os.write(descriptor, answer) :]
+        except OSError:
+            return  # hung up
+        finally:
+            self._peer = None
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+
+@contextmanager
+def board_on_socket(board: FakeBoard) -> Iterator[BoardServer]:
+    """One client after another may connect, as with the emulator."""
+    server = BoardServer(board)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.05)
+        server.port = f"socket://127.0.0.1:{listener.getsockname()[1]}"
+
+        def accept() -> None:
+            while not server.stopped:
+                try:
+                    peer, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                except OSError:
+                    return
+                with peer:
+                    peer.setblocking(True)
+                    server.serve(peer.fileno())
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+            thread.join(5.0)
+
+
+@contextmanager
+def board_on_terminal(board: FakeBoard) -> Iterator[BoardServer]:
+    """`stop` unplugs it: the master's end closes."""
+    server = BoardServer(board)
+    master, slave = os.openpty()
+    tty.setraw(slave, termios.TCSANOW)
+    server.port = os.ttyname(slave)
+
+    def serve() -> None:
+        try:
+            server.serve(master)
+        finally:
+            os.close(master)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join(5.0)
+        os.close(slave)

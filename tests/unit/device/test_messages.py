@@ -1,0 +1,332 @@
+"""pipeline/device/messages.py: golden vectors, round trips, and what each message refuses."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import fields, replace
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.device import messages
+from pipeline.device.frames import PAYLOAD_BYTES_MAX, Frame
+from pipeline.device.messages import (
+    Counter,
+    DecodeError,
+    Engine,
+    ErrorCode,
+    ErrorReply,
+    HeadSource,
+    HeadState,
+    Hello,
+    MessageType,
+    Prediction,
+    SamplesMessage,
+    Target,
+    decode_message,
+    decode_samples,
+    encode_samples,
+)
+from pipeline.errors import InputError, WorldError
+from tests.golden.vectors import protocol
+
+FIRMWARE = Path(__file__).resolve().parents[3] / "firmware" / "lib"
+VECTORS = protocol()["messages"]
+U8, U16, U32 = st.integers(0, 0xFF), st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF)
+ENDS_FREELY = {"HeadWriteRequest", "HeadData"}  # their bytes reach to the end
+
+
+def payload_of(name: str) -> bytes:
+    return bytes.fromhex(next(v["payload"] for v in VECTORS if v["name"] == name))
+
+
+def flat(value: Any) -> list[object]:
+    """The fields of a message as the vectors have them."""
+    if isinstance(value, tuple):
+        return [leaf for item in value for leaf in flat(item)]
+    if isinstance(value, np.ndarray):
+        return [int(leaf) for leaf in value.ravel()]
+    if isinstance(value, bytes):
+        return [value.hex()]
+    return [int(value) if isinstance(value, (bool, IntEnum)) else value]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["name"])
+def test_message_equals_its_golden_vector(vector: dict[str, Any]) -> None:
+    payload = bytes.fromhex(vector["payload"])
+    message = decode_message(Frame(vector["type"], 0, payload))
+    assert type(message).__name__ == vector["name"]
+    assert message.encode() == payload
+    leaves = flat(tuple(getattr(message, f.name) for f in fields(message)))  # type: ignore[arg-type]
+    # Counts stand only on the wire; the order of samples and restart only differs there.
+    missing = list(leaves)
+    for value in vector["values"]:
+        if value in missing:
+            missing.remove(value)
+    assert missing == []
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["name"])
+def test_message_refuses_every_wrong_length(vector: dict[str, Any]) -> None:
+    payload = bytes.fromhex(vector["payload"])
+    shortest = 4 if vector["name"] in ENDS_FREELY else len(payload)
+    for size in range(shortest):
+        with pytest.raises(DecodeError):
+            decode_message(Frame(vector["type"], 0, payload[:size]))
+    if vector["name"] not in ENDS_FREELY:
+        with pytest.raises(DecodeError):
+            decode_message(Frame(vector["type"], 0, payload + b"\x00"))
+
+
+@given(U8, st.binary(max_size=PAYLOAD_BYTES_MAX))
+def test_any_payload_is_decoded_to_itself_or_refused_in_one_line(kind: int, payload: bytes) -> None:
+    try:
+        message = decode_message(Frame(kind, 0, payload))
+    except DecodeError as error:
+        assert isinstance(error, WorldError)
+        assert "\n" not in str(error)
+    else:
+        assert message.encode() == payload
+
+
+@given(st.data())
+def test_a_changed_byte_of_a_good_payload_is_decoded_to_itself_or_refused(
+    data: st.DataObject,
+) -> None:
+    vector = data.draw(st.sampled_from([v for v in VECTORS if v["payload"]]))
+    payload = bytearray.fromhex(vector["payload"])
+    payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(U8)
+    try:
+        message = decode_message(Frame(vector["type"], 0, bytes(payload)))
+    except DecodeError:
+        return
+    assert message.encode() == bytes(payload)
+
+
+@given(
+    st.builds(
+        Hello,
+        version=U8,
+        model_id=st.binary(min_size=8, max_size=8),
+        engine=st.sampled_from(Engine),
+        target=st.sampled_from(Target),
+        counter=st.sampled_from(Counter),
+        rate_hz=st.floats(0.125, 1e6, width=32),
+        window=st.just(128),
+        hop=st.integers(1, 128),
+        features=st.integers(1, 0xFFFF),
+        activities=st.lists(
+            st.text("abc \u00e4\u2191", min_size=1, max_size=20),
+            min_size=1,
+            max_size=6,
+            unique=True,
+        ).map(tuple),
+        firmware_version=st.text("0123456789.", max_size=20),
+    )
+)
+def test_hello_comes_back(hello: Hello) -> None:
+    assert Hello.decode(hello.encode()) == hello
+
+
+@given(
+    st.builds(
+        Prediction,
+        *[U32, U32, st.integers(0, 2), U32, U32, U32],
+        st.lists(st.floats(0, 1, width=32), min_size=3, max_size=9).map(tuple),
+    )
+)
+def test_prediction_comes_back(prediction: Prediction) -> None:
+    assert Prediction.decode(prediction.encode()) == prediction
+
+
+@given(
+    st.builds(
+        HeadState,
+        *[st.sampled_from(HeadSource), st.booleans(), U32, U32, U32, U8, U16],
+        st.lists(U32, max_size=30).map(tuple),
+    )
+)
+def test_head_state_comes_back(state: HeadState) -> None:
+    assert HeadState.decode(state.encode()) == state
+
+
+def test_an_unknown_type_is_refused() -> None:
+    with pytest.raises(DecodeError, match="0x7e"):
+        decode_message(Frame(0x7E, 0, b""))
+
+
+GOOD_HELLO = Hello.decode(payload_of("Hello"))
+WRONG_HELLOS = {
+    "rate is zero": replace(GOOD_HELLO, rate_hz=0.0),
+    "rate is nan": replace(GOOD_HELLO, rate_hz=float("nan")),
+    "rate is infinite": replace(GOOD_HELLO, rate_hz=float("inf")),
+    "hop is zero": replace(GOOD_HELLO, hop=0),
+    "hop beyond the window": replace(GOOD_HELLO, hop=129),
+    "no features": replace(GOOD_HELLO, features=0),
+    "no activities": replace(GOOD_HELLO, activities=()),
+    "an activity twice": replace(GOOD_HELLO, activities=("walking", "walking")),
+    "an activity without a name": replace(GOOD_HELLO, activities=("walking", "")),
+    "a name that steers the terminal": replace(GOOD_HELLO, activities=("\x1b[2J",)),
+    "a version of two lines": replace(GOOD_HELLO, firmware_version="0.1\n0.2"),
+}
+
+
+@pytest.mark.parametrize("hello", WRONG_HELLOS.values(), ids=WRONG_HELLOS.keys())
+def test_hello_with_a_value_out_of_range_is_refused(hello: Hello) -> None:
+    with pytest.raises(DecodeError, match="HELLO_REPLY"):
+        Hello.decode(hello.encode())
+
+
+@pytest.mark.parametrize("at", [9, 10, 11], ids=["engine", "target", "counter"])
+def test_hello_with_an_unknown_enum_is_refused(at: int) -> None:
+    payload = bytearray(GOOD_HELLO.encode())
+    payload[at] = 9
+    with pytest.raises(DecodeError, match=r"unknown .* \(9\)"):
+        Hello.decode(bytes(payload))
+
+
+def test_a_name_that_is_no_utf8_is_refused() -> None:
+    with pytest.raises(DecodeError, match="UTF-8"):
+        Hello.decode(GOOD_HELLO.encode().replace(b"walking", b"walk\xffng"))
+    with pytest.raises(DecodeError, match="UTF-8"):
+        ErrorReply.decode(b"\x03\x00\x00\x06\x02\xc3\x28")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.5, 1.5])
+def test_a_probability_that_is_none_is_refused(value: float) -> None:
+    payload = payload_of("Prediction")[:-4] + struct.pack("<f", value)
+    with pytest.raises(DecodeError, match="probability"):
+        Prediction.decode(payload)
+
+
+def test_a_prediction_of_an_activity_that_it_does_not_list_is_refused() -> None:
+    prediction = replace(Prediction.decode(payload_of("Prediction")), activity=3)
+    with pytest.raises(DecodeError, match="activity 3 of 3"):
+        Prediction.decode(prediction.encode())
+
+
+def test_a_flag_is_zero_or_one() -> None:
+    payload = bytearray(payload_of("HeadState"))
+    payload[1] = 2
+    with pytest.raises(DecodeError, match="unsaved"):
+        HeadState.decode(bytes(payload))
+
+
+@pytest.mark.parametrize("status", [0, 12, 255])
+def test_an_error_with_an_unknown_status_is_refused(status: int) -> None:
+    with pytest.raises(DecodeError, match="errorcode"):
+        ErrorReply.decode(bytes([3, 0, 0, status, 0]))
+
+
+@pytest.mark.parametrize(("at", "value"), [(8, 2), (8, 0x80), (9, 0), (9, 33), (9, 3), (9, 1)])
+def test_samples_with_unknown_flags_or_another_count_are_refused(at: int, value: int) -> None:
+    payload = bytearray(payload_of("SamplesMessage"))
+    payload[at] = value
+    with pytest.raises(DecodeError, match="SAMPLES"):
+        SamplesMessage.decode(bytes(payload))
+
+
+def test_a_message_that_does_not_fit_its_fields_is_not_built() -> None:
+    samples = np.zeros((1, 6), np.int16)
+    wrong: list[Any] = [
+        SamplesMessage(2**32, 0, samples),
+        SamplesMessage(0, 0, np.zeros((33, 6), np.int16)),
+        SamplesMessage(0, 0, np.zeros((0, 6), np.int16)),
+        SamplesMessage(0, 0, np.zeros((1, 5), np.int16)),
+        SamplesMessage(0, 0, np.zeros((1, 6), np.int32)),  # type: ignore[arg-type]
+        messages.LabelRequest(0, 256),
+        messages.HeadCommitRequest(bytes(7), 0, 0),
+        replace(GOOD_HELLO, model_id=bytes(9)),
+        replace(GOOD_HELLO, rate_hz=1e39),
+        ErrorReply(1, 1, ErrorCode.STATE, "x" * 256),
+    ]
+    for message in wrong:
+        with pytest.raises(ValueError, match=r"field|samples|model id"):
+            message.encode()
+
+
+def test_every_message_fits_a_frame() -> None:
+    longest = SamplesMessage(0, 0, np.zeros((messages.SAMPLES_PER_FRAME_MAX, 6), np.int16))
+    assert len(longest.encode()) <= PAYLOAD_BYTES_MAX
+    piece = messages.HeadWriteRequest(0, bytes(messages.HEAD_PIECE_BYTES_MAX))
+    assert len(piece.encode()) == PAYLOAD_BYTES_MAX
+
+
+def c_enum(header: str, prefix: str) -> dict[str, int]:
+    """The members of the enum in a header whose names begin with `prefix`."""
+    text = (FIRMWARE / header).read_text()
+    found = re.findall(rf"\b{prefix}(\w+) = (0x[0-9A-Fa-f]+|\d+)", text)
+    return {name: int(value, 0) for name, value in found}
+
+
+def test_numbers_are_those_of_the_firmware() -> None:
+    def members(kind: type[IntEnum]) -> dict[str, int]:
+        return {member.name: int(member) for member in kind}
+
+    assert members(MessageType) == c_enum("link/har_protocol.h", "HAR_MSG_")
+    assert members(ErrorCode) == c_enum("base/har_status.h", "HAR_ERR_")
+    assert members(Target) == c_enum("app/har_board.h", "HAR_TARGET_")
+    assert members(Counter) == c_enum("app/har_board.h", "HAR_COUNT_")
+
+
+# --- samples ----------------------------------------------------------------------------------
+
+
+def test_samples_decode_to_the_golden_bits() -> None:
+    for vector in protocol()["samples"]:
+        wire = np.full((1, 6), vector["wire"], np.int16)
+        bits = decode_samples(wire).astype(">f4").tobytes().hex()
+        assert bits == vector["accel_g"] * 3 + vector["gyro_rad_s"] * 3
+
+
+def test_every_wire_value_survives_decode_and_encode() -> None:
+    every = np.arange(-32768, 32768, dtype=np.int16)
+    wire = np.stack([every] * 6, axis=1)
+    again, saturated = encode_samples(decode_samples(wire))
+    assert np.array_equal(again, wire)
+    assert saturated == 0
+
+
+def test_samples_round_to_the_nearest_step_and_count_what_saturates() -> None:
+    samples = np.array(
+        [
+            [0.6 / 4096, -0.6 / 4096, 0.4 / 4096, 0.6 / 800, 1.5 / 800, 2.5 / 800],
+            [7.9999, -8.0, 8.0, 40.95, -40.96, 40.97],
+            [1e30, -1e30, 0.0, 0.0, -1000.0, 0.0],
+        ]
+    )
+    wire, saturated = encode_samples(samples)
+    assert wire.dtype == np.int16
+    assert wire.tolist() == [
+        [1, -1, 0, 1, 2, 2],
+        [32767, -32768, 32767, 32760, -32768, 32767],
+        [32767, -32768, 0, 0, -32768, 0],
+    ]
+    # 7.9999 g rounds to 32768 steps, 8 g is 32768: one step beyond.
+    assert saturated == 6
+
+
+def test_samples_decode_to_float32_and_keep_their_shape() -> None:
+    decoded = decode_samples(np.zeros((0, 6), np.int16))
+    assert decoded.dtype == np.float32
+    assert decoded.shape == (0, 6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_sample_that_is_not_finite_is_refused_by_its_number(value: float) -> None:
+    samples = np.zeros((5, 6), np.float32)
+    samples[3, 2] = value
+    with pytest.raises(InputError, match="sample 3"):
+        encode_samples(samples)
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 5), (2, 3, 6)])
+def test_samples_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="shape"):
+        encode_samples(np.zeros(shape, np.float32))
