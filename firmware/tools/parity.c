@@ -1,6 +1,7 @@
 #include "parity.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "har_board.h"
@@ -60,6 +61,7 @@ int har_parity_run(uint8_t *memory, uint32_t size_bytes) {
             output += har_net_output_bytes[i];
         }
         request.done = n + 1u;
+        memcpy(memory + offsetof(struct request, done), &request.done, sizeof(request.done));
     }
     request.counter = har_board_counter();
     request.stack_used_bytes = har_board_stack_used();

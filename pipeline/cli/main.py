@@ -6,7 +6,19 @@ import os
 
 import typer
 
-from pipeline.cli import data, demo, fit, head, learn, monitor, stream, train
+from pipeline.cli import (
+    data,
+    demo,
+    emulate,
+    fit,
+    flash,
+    head,
+    learn,
+    monitor,
+    parity,
+    stream,
+    train,
+)
 
 app = typer.Typer(
     name="har",
@@ -22,8 +34,12 @@ for verb in (
     train.train,
     train.quantize,
     train.emit,
+    parity.parity,
     fit.fit,
     fit.bench,
+    emulate.build,
+    emulate.emulate,
+    flash.flash,
     stream.stream,
     monitor.monitor,
     learn.learn,

@@ -29,6 +29,16 @@ class Answers:
     mismatches: int = 0
     inference_count: int = 0  # engine and tail, in the unit of the board's counter
 
+    def only(self, chosen: Array) -> Answers:
+        """The answers for these windows; comparisons are not split up."""
+        wanted = set(chosen.tolist())
+        kept = [
+            (window, activity)
+            for window, activity in zip(self.windows, self.activities, strict=True)
+            if window in wanted
+        ]
+        return Answers(len(chosen), [w for w, _ in kept], [a for _, a in kept])
+
 
 @dataclass
 class Taught:
@@ -64,6 +74,11 @@ class BoardSession:
 
     def head(self) -> HeadState:
         return self._client.head()
+
+    def reset(self) -> HeadState:
+        """Both back to the shipped tail."""
+        self._witness.tail.reset()
+        return self._client.head_reset()
 
     def save(self) -> HeadState:
         return self._client.save()

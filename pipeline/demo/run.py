@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.demo.board import Answers, BoardSession
-from pipeline.demo.stretches import calibration, some_of_each
+from pipeline.demo.stretches import calibration
 from pipeline.demo.witness import Witness
 from pipeline.device.emulator import Target, launch
 from pipeline.device.firmware import FirmwareImage, build_firmware
-from pipeline.errors import HonestNo
 from pipeline.export import Bundle, emit
-from pipeline.export.fit import NANO33BLE
+from pipeline.device.boards import NANO33BLE
 from pipeline.export.quantize import int8_scores, quantize
 from pipeline.report import DemoDetails, SubjectScore, per_activity
 from pipeline.training import Pretrained, Scores, train
@@ -25,21 +24,38 @@ from pipeline.training.train import save_trained
 
 Array = np.ndarray[Any, Any]
 
+_WINDOWS_AFTER_POWER_CUT = 20
+
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """What a demo runs on. The ``*_per_activity`` count windows of each person and activity."""
+    """What a demo runs on. ``labelled_per_activity``: windows of each activity and session that a
+    person labels; three served the validation people best."""
 
     target: Target
     output: Path
     seed: int = 0
-    streamed_per_activity: int = 8
     labelled_per_activity: int = 3
 
 
 @dataclass
+class Lesson:
+    """One person teaches the board; ``rest`` are that person's windows that were not labelled."""
+
+    subject: str
+    labelled: int
+    rest: Array
+    before: Scores
+    after: Scores
+    compared: int
+    mismatches: int
+    update_count: int
+    probabilities: list[tuple[float, float]]
+
+
+@dataclass
 class DemoResult:
-    """Everything that the report is made of."""
+    """Everything that the report is made of. The last lesson is the one that was saved."""
 
     settings: DemoSettings
     task: Task
@@ -48,25 +64,13 @@ class DemoResult:
     image: FirmwareImage
     streamed: Scores
     answers: Answers
-    learning: LearningResult
+    lessons: list[Lesson]
+    survived: bool
+    mismatches_after_power_cut: int
+    compared_after_power_cut: int
     engine: str
     samples_lost: int
-    train_windows: int = 0
-
-
-@dataclass
-class LearningResult:
-    """One person teaches the board."""
-
-    subject: str
-    labelled: int
-    before: Scores
-    after: Scores
-    mismatches: int
-    compared: int
-    update_count: int
-    survived: bool
-    probabilities: list[tuple[float, float]] = field(default_factory=list)
+    train_windows: int
 
 
 def run_demo(
@@ -105,29 +109,27 @@ def run_demo(
     flash = output / "flash.img"
     flash.unlink(missing_ok=True)
     witness = Witness(bundle, output / "bundle")
+    witness = Witness(bundle, output / "bundle")
+    people = sorted(task.split.test, key=lambda name: (name == bundle.metrics.worst_subject, name))
     with launch(settings.target, image.path, flash) as emulator:
         board = BoardSession(emulator.port, bundle, witness, task, on_progress)
-        on_step("Streaming held-out people's samples to the board")
-        chosen = some_of_each(task.windows, task.split.test, settings.streamed_per_activity)
-        answers = board.classify(chosen)
-        streamed = board.scores(answers)
-
-        subject = bundle.metrics.worst_subject
-        on_step(f"Person {subject} teaches the board")
-        labelled, rest = calibration(task.windows, subject, settings.labelled_per_activity)
-        before = board.classify(rest)
-        taught = board.teach(labelled)
-        after = board.classify(rest)
+        on_step("Streaming all held-out people's samples to the board")
+        answers = board.classify(np.flatnonzero(np.isin(task.windows.subjects, task.split.test)))
+        lessons = []
+        for person in people:
+            on_step(f"{person} teaches the board")
+            lessons.append(_teach(board, task, person, answers, settings.labelled_per_activity))
         head = board.save()
         status = board.status()
         engine = board.engine
         board.close()
         on_step("Cutting the power")
         emulator.kill()
+    lesson = lessons[-1]
     with launch(settings.target, image.path, flash) as emulator:
         board = BoardSession(emulator.port, bundle, witness, task, on_progress)
         woken = board.head()
-        again = board.classify(rest[: settings.streamed_per_activity])
+        again = board.classify(lesson.rest[:_WINDOWS_AFTER_POWER_CUT])
         board.close()
 
     survived = (
@@ -136,36 +138,48 @@ def run_demo(
         and woken.tail_crc == head.tail_crc
         and again.mismatches == 0
     )
-    if not len(answers.windows):
-        raise HonestNo("the board answered no window; look at build/demo")
     return DemoResult(
         settings=settings,
         task=task,
         bundle=bundle,
         int8=int8_scores(bundle, output / "bundle", task.windows.for_subjects(task.split.test)),
         image=image,
-        streamed=streamed,
+        streamed=board.scores(answers),
         answers=answers,
-        learning=LearningResult(
-            subject=subject,
-            labelled=len(labelled),
-            before=board.scores(before),
-            after=board.scores(after),
-            mismatches=taught.mismatches + after.mismatches + before.mismatches + again.mismatches,
-            compared=taught.compared + after.compared + before.compared + again.compared,
-            update_count=taught.update_count,
-            survived=survived,
-            probabilities=taught.probabilities,
-        ),
+        lessons=lessons,
+        survived=survived,
+        mismatches_after_power_cut=again.mismatches,
+        compared_after_power_cut=again.compared,
         engine=engine,
         samples_lost=status.samples_lost,
         train_windows=trained.card.train_windows,
     )
 
 
+def _teach(
+    board: BoardSession, task: Task, person: str, answers: Answers, per_activity: int
+) -> Lesson:
+    """From the shipped tail, one person's labels, then that person's other windows again."""
+    board.reset()
+    labelled, rest = calibration(task.windows, person, per_activity)
+    taught = board.teach(labelled)
+    after = board.classify(rest)
+    return Lesson(
+        subject=person,
+        labelled=len(labelled),
+        rest=rest,
+        before=board.scores(answers.only(rest)),
+        after=board.scores(after),
+        compared=taught.compared + after.compared,
+        mismatches=taught.mismatches + after.mismatches,
+        update_count=taught.update_count,
+        probabilities=taught.probabilities,
+    )
+
+
 def report_of(result: DemoResult) -> dict[str, Any]:
     """The content of report.json."""
-    bundle, learning, sizes = result.bundle, result.learning, result.image.sizes
+    bundle, lesson, sizes = result.bundle, result.lessons[-1], result.image.sizes
     metrics = bundle.metrics
     return {
         "dataset": result.task.dataset.name,
@@ -192,14 +206,26 @@ def report_of(result: DemoResult) -> dict[str, Any]:
             "mismatches": result.answers.mismatches,
         },
         "learning": {
-            "subject": learning.subject,
-            "labelled_windows": learning.labelled,
-            "test_windows": learning.before.n,
-            "accuracy_before": learning.before.accuracy,
-            "accuracy_after": learning.after.accuracy,
-            "parity_compared": learning.compared,
-            "parity_mismatches": learning.mismatches,
-            "survived_power_cycle": learning.survived,
+            "subject": lesson.subject,
+            "labelled_windows": lesson.labelled,
+            "test_windows": lesson.before.n,
+            "accuracy_before": lesson.before.accuracy,
+            "accuracy_after": lesson.after.accuracy,
+            "parity_compared": sum(each.compared for each in result.lessons)
+            + result.compared_after_power_cut,
+            "parity_mismatches": sum(each.mismatches for each in result.lessons)
+            + result.mismatches_after_power_cut,
+            "survived_power_cycle": result.survived,
+            "everyone": [
+                {
+                    "id": each.subject,
+                    "labelled_windows": each.labelled,
+                    "test_windows": each.before.n,
+                    "accuracy_before": each.before.accuracy,
+                    "accuracy_after": each.after.accuracy,
+                }
+                for each in sorted(result.lessons, key=lambda each: each.subject)
+            ],
         },
         "size": {
             "flash_bytes": sizes.flash_bytes,
@@ -209,7 +235,7 @@ def report_of(result: DemoResult) -> dict[str, Any]:
         },
         "instructions": {
             "inference": result.answers.inference_count,
-            "update": learning.update_count,
+            "update": lesson.update_count,
         }
         if result.settings.target == "mps2"
         else None,
@@ -219,7 +245,7 @@ def report_of(result: DemoResult) -> dict[str, Any]:
 def details_of(result: DemoResult) -> DemoDetails:
     """What the page shows beyond report.json."""
     activities = result.task.windows.activities
-    learning, dataset = result.learning, result.task.dataset
+    lesson, dataset = result.lessons[-1], result.task.dataset
     return DemoDetails(
         activities=activities,
         confusion=result.int8.confusion,
@@ -227,8 +253,8 @@ def details_of(result: DemoResult) -> DemoDetails:
             name: SubjectScore(accuracy, result.int8.subject_windows[name])
             for name, accuracy in result.int8.subject_accuracy.items()
         },
-        before=per_activity(activities, learning.before.confusion),
-        after=per_activity(activities, learning.after.confusion),
+        before=per_activity(activities, lesson.before.confusion),
+        after=per_activity(activities, lesson.after.confusion),
         limits={
             "flash_bytes": NANO33BLE.flash_limit_bytes,
             "ram_bytes": NANO33BLE.ram_limit_bytes,
@@ -236,5 +262,5 @@ def details_of(result: DemoResult) -> DemoDetails:
         terms=dataset.terms,
         citation=dataset.citation,
         measured_on=f"int8 model, all {result.int8.n} windows of the test people",
-        label_probabilities=[before for before, _ in learning.probabilities],
+        label_probabilities=[before for before, _ in lesson.probabilities],
     )

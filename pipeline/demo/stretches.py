@@ -41,23 +41,25 @@ def stretches(dataset: Dataset, windows: Windows, chosen: Array, hop: int) -> It
             yield Stretch(group, recording.samples[start:stop])
 
 
-def some_of_each(windows: Windows, subjects: tuple[str, ...], per_activity: int) -> Array:
-    """Sorted indices of the first ``per_activity`` windows of every activity of every subject."""
+def first_of_each(windows: Windows, subject: str, per_activity: int) -> Array:
+    """Sorted indices of one person's first ``per_activity`` windows of each activity in each
+    session: what one labels after putting the device on."""
     chosen: list[int] = []
-    for subject in subjects:
+    mine = windows.subjects == subject
+    for session in np.unique(windows.sessions[mine]):
         for label in range(len(windows.activities)):
-            mine = np.flatnonzero((windows.subjects == subject) & (windows.y == label))
-            chosen.extend(mine[:per_activity].tolist())
+            here = np.flatnonzero(mine & (windows.sessions == session) & (windows.y == label))
+            chosen.extend(here[:per_activity].tolist())
     return np.array(sorted(chosen), dtype=np.int64)
 
 
 def calibration(windows: Windows, subject: str, per_activity: int) -> tuple[Array, Array]:
     """One person's windows for labelling and, disjoint from them, for testing.
 
-    The first ``per_activity`` windows of each activity are labelled, in the order in which the
-    person made them; windows that share a sample with one of those are in neither set.
+    Labelled are those of `first_of_each`, in the order in which the person made them; windows
+    that share a sample with one of those are in neither set.
     """
-    labelled = some_of_each(windows, (subject,), per_activity)
+    labelled = first_of_each(windows, subject, per_activity)
     length = windows.x.shape[1]
     rest = [
         i

@@ -1,129 +1,156 @@
-"""Builds the firmware with CMake for a target that needs no board, and reads its sizes."""
+"""Builds the firmware for the two boards that need no hardware, with CMake."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.device.emulator import Target
-from pipeline.errors import InputError, WorldError
+from pipeline.device.emulator import TARGETS, Target
+from pipeline.device.linker_map import LinkerMap, Sizes, parse_map, sizes_of
+from pipeline.errors import HonestNo, InputError, WorldError
 
-FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
-_BUILD_TIMEOUT_S = 600
+ROOT = Path(__file__).resolve().parents[2]
+PRESETS: dict[Target, str] = {"host": "host", "mps2": "qemu"}
+SUFFIXES: dict[Target, str] = {"host": "", "mps2": ".elf"}
+GENERATED = {"har_firmware": ("har_model.c", "har_net.c"), "har_parity": ("har_net.c",)}
+BUILD_TIMEOUT_S = 900.0
 
-
-@dataclass(frozen=True)
-class Sizes:
-    """Bytes of a linked image.
-
-    flash: code, constants, and the first values of variables. ram: variables and, on the
-    emulated core, the stack reserved. weights: the compiled network's constants and the shipped
-    tail; runtime_flash is flash without them.
-    """
-
-    flash_bytes: int
-    ram_bytes: int
-    runtime_flash_bytes: int
-    weights_bytes: int
+_OVERFLOW = re.compile(r"region `(\w+)' overflowed by (\d+) bytes")
+_ERROR = re.compile(r"^.*(?:error:|Error at|undefined reference).*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class FirmwareImage:
-    """A built program and what it takes."""
+    """A built image: `path` is what `launch` takes; `map` tells where every byte went."""
 
     path: Path
     target: Target
     sizes: Sizes
+    map: LinkerMap
 
 
-def build_firmware(
-    target: Target, generated: Path, build_directory: Path, *, program: str = "har_firmware"
+def build_firmware(target: Target, generated: Path, build_dir: Path) -> FirmwareImage:
+    """Builds `har_firmware` from what `har emit` wrote into `generated`.
+
+    Does only what is not done yet. Raises `InputError` when `generated` lacks a file, `HonestNo`
+    when the firmware does not fit the board's memory, `WorldError` when a tool is missing (with
+    the command to type) or the build fails.
+    """
+    return build_image("har_firmware", target, build_dir, generated)
+
+
+def build_image(
+    name: str,
+    target: Target,
+    build_dir: Path,
+    generated: Path | None = None,
+    *,
+    sanitize: bool = False,
 ) -> FirmwareImage:
-    """Builds ``program`` of firmware/CMakeLists.txt from the C that `har emit` wrote.
+    """Builds one executable of firmware/CMakeLists.txt. Raises as `build_firmware`.
 
-    Raises InputError when the generated C is missing or the image does not fit the board's
-    memory, WorldError when a tool is missing or a build fails.
+    ``sanitize`` (host only) adds AddressSanitizer and UBSan.
     """
-    if not (generated / "har_net.c").is_file():
-        raise InputError(f"{generated}: no generated C here; run `har emit` first")
-    _require("cmake", "cmake")
+    if target not in TARGETS:
+        raise InputError(f"no target {target!r}; there are {' and '.join(TARGETS)}")
+    for file in GENERATED.get(name, ()):
+        if generated is None or not (generated / file).is_file():
+            raise InputError(f"{generated} holds no {file}: run `har emit` first")
+    _require_tools(target)
+    if not _is_configured(build_dir, name, target, generated):
+        _configure(build_dir, "host-asan" if sanitize else PRESETS[target], generated)
+    _run(["cmake", "--build", str(build_dir), "--target", name], build_dir)
+    image = build_dir / f"{name}{SUFFIXES[target]}"
+    linked = parse_map((build_dir / f"{name}.map").read_text(errors="replace"))
+    return FirmwareImage(image, target, sizes_of(linked), linked)
+
+
+def missing_packages(target: Target) -> list[str]:
+    """Debian's names of what building for `target` lacks here."""
+    missing = []
+    if shutil.which("cmake") is None:
+        missing.append("cmake")
+    if shutil.which("ninja") is None and shutil.which("make") is None:
+        missing.append("ninja-build")
+    if target == "host" and shutil.which("cc") is None:
+        missing += ["gcc", "libc6-dev"]
     if target == "mps2":
-        _require("arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi")
-    elif not (shutil.which("cc") or shutil.which("gcc")):
-        raise WorldError("no C compiler found; type: sudo apt-get install -y gcc")
-    configure = ["cmake", "-S", str(FIRMWARE), "-B", str(build_directory)]
-    configure += [f"-DHAR_BOARD={target}", f"-DHAR_GENERATED_DIR={generated.resolve()}"]
-    if target == "mps2":
-        toolchain = FIRMWARE / "cmake" / "arm-none-eabi.cmake"
-        configure.append(f"-DCMAKE_TOOLCHAIN_FILE={toolchain}")
-    if shutil.which("ninja"):
-        configure += ["-G", "Ninja"]
-    _run(configure, build_directory)
-    _run(["cmake", "--build", str(build_directory), "--target", program], build_directory)
-    suffix = ".elf" if target == "mps2" else ""
-    path = build_directory / (program + suffix)
-    return FirmwareImage(path, target, read_sizes(path))
+        if shutil.which("arm-none-eabi-gcc") is None:
+            missing += ["gcc-arm-none-eabi", "libnewlib-arm-none-eabi"]
+        elif not _has_newlib():
+            missing.append("libnewlib-arm-none-eabi")
+    return missing
 
 
-def read_sizes(image: Path) -> Sizes:
-    """Sizes of an ELF file, from its sections and symbols.
-
-    Raises InputError when it is none.
-    """
-    from elftools.common.exceptions import ELFError
-    from elftools.elf.elffile import ELFFile
-
-    flash = ram = weights = 0
-    try:
-        with image.open("rb") as file:
-            elf = ELFFile(file)
-            for section in elf.iter_sections():
-                if not section["sh_flags"] & 2:  # SHF_ALLOC: takes memory when it runs
-                    continue
-                size, writable = section["sh_size"], section["sh_flags"] & 1
-                stored = section["sh_type"] != "SHT_NOBITS"
-                flash += size if stored else 0
-                ram += size if writable or not stored else 0
-            table = elf.get_section_by_name(".symtab")
-            symbols = table.iter_symbols() if table is not None else []
-            weights = sum(s["st_size"] for s in symbols if _is_weight(s.name))
-    except (OSError, ELFError) as error:
-        raise InputError(f"{image}: not a readable ELF image ({error})") from None
-    return Sizes(flash, ram, flash - weights, weights)
-
-
-def _is_weight(symbol: str) -> bool:
-    # The names that the emitters give to constants: see pipeline/compiler/emit.py.
-    return symbol in ("har_factory_weights", "har_factory_bias") or any(
-        symbol.startswith(f"{kind}_") and symbol[len(kind) + 1 :].isdigit()
-        for kind in ("weights", "bias", "multiplier", "shift")
-    )
-
-
-def _require(tool: str, packages: str) -> None:
-    if shutil.which(tool) is None:
+def _require_tools(target: Target) -> None:
+    if missing := missing_packages(target):
+        other = ", or use --target host" if target == "mps2" else ""
         raise WorldError(
-            f"{tool} is not installed; type: sudo apt-get install -y {packages} "
-            "(or use --target host)"
+            f"cannot build for {target}: run `sudo apt-get install --no-install-recommends "
+            f"{' '.join(missing)}`{other}"
         )
 
 
-def _run(command: list[str], directory: Path) -> None:
+def _has_newlib() -> bool:
+    answer = subprocess.run(
+        ["arm-none-eabi-gcc", "-print-file-name=nano.specs"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Path(answer.stdout.strip()).is_absolute()
+
+
+def _is_configured(build_dir: Path, name: str, target: Target, generated: Path | None) -> bool:
+    try:
+        cache = (build_dir / "CMakeCache.txt").read_text().splitlines()
+    except OSError:
+        return False
+    wanted = {f"HAR_BOARD:STRING={target}", f"CMAKE_HOME_DIRECTORY:INTERNAL={ROOT}"}
+    if generated is not None:
+        wanted.add(f"HAR_GENERATED_DIR:PATH={generated.resolve()}")
+    has_target = (build_dir / "firmware" / "CMakeFiles" / f"{name}.dir").is_dir()
+    return has_target and wanted.issubset({line.replace(":UNINITIALIZED=", ":STRING=") for line in cache})
+
+
+def _configure(build_dir: Path, preset: str, generated: Path | None) -> None:
+    build_dir.mkdir(parents=True, exist_ok=True)
+    (build_dir / "CMakeCache.txt").unlink(missing_ok=True)
+    shutil.rmtree(build_dir / "CMakeFiles", ignore_errors=True)
+    command = ["cmake", "--preset", preset, "-S", str(ROOT), "-B", str(build_dir.resolve())]
+    if shutil.which("ninja"):
+        command += ["-G", "Ninja"]
+    if generated is not None:
+        command.append(f"-DHAR_GENERATED_DIR:PATH={generated.resolve()}")
+    _run(command, build_dir)
+
+
+def _run(command: list[str], build_dir: Path) -> None:
+    log = build_dir / "build.log"
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=BUILD_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        raise WorldError(f"{' '.join(command[:2])} did not end in {_BUILD_TIMEOUT_S} s") from None
-    if done.returncode:
-        output = done.stdout + done.stderr
-        overflow = [line for line in output.splitlines() if "will not fit" in line]
-        if overflow:
-            raise InputError(f"the image does not fit the board: {overflow[0].strip()}")
-        directory.mkdir(parents=True, exist_ok=True)
-        log = directory / "build.log"
-        log.write_text(output)
-        first = next((line for line in output.splitlines() if "error" in line.lower()), "see there")
-        raise WorldError(f"the firmware did not build: {first.strip()} ({log})")
+        raise WorldError(f"{command[0]} did not finish in {BUILD_TIMEOUT_S:.0f} s; retry") from None
+    log.write_text(done.stdout)
+    if done.returncode == 0:
+        return
+    if over := dict(_OVERFLOW.findall(done.stdout)):
+        much = ", ".join(f"{int(number):,} bytes too much {name}" for name, number in over.items())
+        raise HonestNo(f"the firmware does not fit the board: {much}; use a smaller network")
+    lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    first = _ERROR.search(done.stdout)
+    said = first.group().strip() if first else (lines[-1] if lines else "no message")
+    raise WorldError(f"the firmware does not build: {said} (all of it: {log})")

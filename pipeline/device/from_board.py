@@ -83,7 +83,10 @@ class Hello:
 
 @dataclass(frozen=True)
 class Prediction:
-    """PREDICTION: one window, named by its last sample. Counts in the unit of `Hello.counter`."""
+    """PREDICTION: one window, named by its last sample. Counts in the unit of `Hello.counter`.
+
+    The frame does not say how many activities there are: compare with `Hello.activities`.
+    """
 
     TYPE: ClassVar = MessageType.PREDICTION
     end_index: int

@@ -9,36 +9,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from pipeline.device.boards import NANO33BLE, Board
 
-@dataclass(frozen=True)
-class Board:
-    """What a board offers; bytes. ``core_*``: the share of the board's own software."""
-
-    name: str
-    flash_limit_bytes: int
-    ram_limit_bytes: int
-    core_flash_bytes: int
-    core_ram_bytes: int
-    clock_hz: float
-    cycles_per_instruction: float
-    active_watts: float
-
-
-# Arduino Nano 33 BLE Sense. Flash: the application area 0x10000..0xF0000 (the pages behind it hold
-# learned tails). Core: an image of core, USB, Wire, both IMU libraries and FlashIAP. Cycles per
-# instruction: flash wait states and multi-cycle loads of a Cortex-M4 at 64 MHz. Power: Nordic's
-# figure for the CPU running from flash with the DC/DC converter, 3.3 mA at 3 V; the board's other
-# parts are not in it.
-NANO33BLE = Board(
-    name="nano33ble",
-    flash_limit_bytes=0xF0000 - 0x10000,
-    ram_limit_bytes=256 * 1024,
-    core_flash_bytes=147_456,
-    core_ram_bytes=47_104,
-    clock_hz=64e6,
-    cycles_per_instruction=1.25,
-    active_watts=3.3e-3 * 3.0,
-)
 
 # TFLite-Micro's interpreter with the kernels of a dscnn, measured on a Cortex-M4F (reference
 # kernels and CMSIS-NN differ by less than a fifth).

@@ -34,6 +34,16 @@ class Parity(_Part):
     mismatches: Count
 
 
+class Lesson(_Part):
+    """What learning from their own labels did for one held-out person."""
+
+    id: int | str
+    labelled_windows: Count
+    test_windows: Count
+    accuracy_before: Share
+    accuracy_after: Share
+
+
 class Learning(_Part):
     """One held-out person before and after labelled windows were learned on the device.
 
@@ -48,6 +58,17 @@ class Learning(_Part):
     parity_compared: Count | None = None
     parity_mismatches: Count
     survived_power_cycle: bool
+    everyone: list[Lesson] = []
+
+    @property
+    def mean_before(self) -> float:
+        """Mean over `everyone`, each person counted once."""
+        return sum(each.accuracy_before for each in self.everyone) / len(self.everyone)
+
+    @property
+    def mean_after(self) -> float:
+        """Mean over `everyone`, each person counted once."""
+        return sum(each.accuracy_after for each in self.everyone) / len(self.everyone)
 
 
 class Size(_Part):

@@ -82,6 +82,12 @@ def demo_summary(report: DemoReport) -> Table:
         f"{points(learning.accuracy_after - learning.accuracy_before)} from "
         f"{grouped(learning.labelled_windows)} labelled windows",
     )
+    if learning.everyone:
+        row(
+            "mean of all, before and after",
+            f"{percent(learning.mean_before)} to {percent(learning.mean_after)}",
+            f"{len(learning.everyone)} people, each taught alone",
+        )
     row(
         "results that differ from NumPy",
         _verdict(grouped(learning.parity_mismatches), learning.parity_mismatches == 0),

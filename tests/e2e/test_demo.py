@@ -20,7 +20,6 @@ def test_the_whole_path_agrees_bit_for_bit_and_survives_a_power_cut(
         target=target,
         output=tmp_path,
         seed=7,
-        streamed_per_activity=4,
         labelled_per_activity=2,
     )
     steps: list[str] = []
@@ -30,11 +29,16 @@ def test_the_whole_path_agrees_bit_for_bit_and_survives_a_power_cut(
         "compared": report["windows_streamed"],
         "mismatches": 0,
     }
-    assert report["predictions_received"] == report["windows_streamed"] == 2 * 3 * 4
+    assert report["predictions_received"] == report["windows_streamed"] == len(
+        task.windows.for_subjects(task.split.test)
+    )
     assert report["samples_lost"] == 0
     assert report["learning"]["labelled_windows"] == 6
     assert report["learning"]["parity_mismatches"] == 0
     assert report["learning"]["survived_power_cycle"] is True
+    everyone = report["learning"]["everyone"]
+    assert [each["id"] for each in everyone] == list(task.split.test)
+    assert all(each["test_windows"] > 50 for each in everyone)
     assert len(steps) >= 5
     if target == "mps2":
         assert report["instructions"]["inference"] > 285_000  # at least one per MAC

@@ -1,4 +1,4 @@
-"""Puts a fake board behind a real port: a TCP socket or a pseudo-terminal, as pyserial opens them."""
+"""Puts a fake board behind a real port: a TCP socket or a pseudo-terminal, for pyserial to open."""
 
 from __future__ import annotations
 

@@ -29,7 +29,11 @@ void har_send_reply(const struct har_frame *request, uint8_t type, const void *p
 /* Answers `request` with the kept reply when it repeats the request that was answered last. */
 bool har_send_again(const struct har_frame *request);
 
-/* ERROR payload: what was asked, the status, one line for a person. Returns its size. */
+#define HAR_ERROR_TEXT_BYTES 120u /* longer texts are cut */
+#define HAR_ERROR_BYTES (5u + HAR_ERROR_TEXT_BYTES)
+
+/* ERROR payload: what was asked, the status, one line for a person. HAR_ERROR_BYTES are always
+ * enough. Returns its size. */
 size_t har_send_error_payload(uint8_t *payload, size_t capacity, uint8_t type, uint16_t seq,
                               har_status status, const char *text);
 

@@ -98,7 +98,7 @@ size_t har_send_error_payload(uint8_t *payload, size_t capacity, uint8_t type, u
     har_put_u16(&writer, seq);
     har_put_u8(&writer, (uint8_t)status);
     const size_t length = strlen(text);
-    const size_t size = length < LINE_BYTES ? length : LINE_BYTES; /* the engine's may be long */
+    const size_t size = length < HAR_ERROR_TEXT_BYTES ? length : HAR_ERROR_TEXT_BYTES;
     har_put_u8(&writer, (uint8_t)size);
     har_put_bytes(&writer, text, size);
     return writer.size;

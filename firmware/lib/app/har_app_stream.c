@@ -59,7 +59,7 @@ static void engine_failed(void) {
         har_send_notice(har_engine_error());
         return;
     }
-    uint8_t payload[HAR_LINK_MAX_PAYLOAD];
+    uint8_t payload[HAR_ERROR_BYTES];
     const size_t size = har_send_error_payload(payload, sizeof payload, HAR_MSG_SAMPLES,
                                                pending_seq, HAR_ERR_ENGINE, har_engine_error());
     har_send_frame(HAR_MSG_ERROR, pending_seq, payload, size);

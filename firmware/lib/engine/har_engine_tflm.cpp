@@ -74,6 +74,7 @@ bool quantized_as(const TfLiteTensor *tensor, float scale, int32_t zero_point) {
 }  // namespace
 
 har_status har_engine_init(void) {
+    if (interpreter != nullptr) return HAR_OK;
     const tflite::Model *model = tflite::GetModel(har_extractor_tflite);
     if (model->version() != TFLITE_SCHEMA_VERSION) {
         return fail("the model has another schema version than this TFLite-Micro: emit again");

@@ -2,8 +2,6 @@
  * is allocated at its exact size, so that the sanitizer sees a byte too far.
  *
  *   D CAPACITY STREAM         decode: "TYPE:SEQ:CRC:PAYLOAD ... good bad"
- *   P CAPACITY STREAM         the same, reporting before each byte how far the stream had come:
- *                             "AT:TYPE:SEQ:CRC:PAYLOAD ..." with AT the index of the ending 0x00
  *   E CAPACITY TYPE SEQ PAYLOAD   encode: the bytes on the wire, or "-"
  *   R LAYOUT PAYLOAD          read: the values, then "done", "left N" or "failed"
  *   W CAPACITY LAYOUT VALUE...    write: the bytes, or "failed SIZE"
@@ -52,7 +50,7 @@ static size_t number(void) {
     return (size_t)strtoull(word(), NULL, 0);
 }
 
-static void decode(int with_place) {
+static void decode(void) {
     const size_t capacity = number();
     struct bytes stream = bytes_of(word());
     uint8_t *buffer = malloc(capacity);
@@ -61,7 +59,6 @@ static void decode(int with_place) {
     for (size_t i = 0; i < stream.size; ++i) {
         struct har_frame frame;
         if (!har_frame_decoder_push(&decoder, stream.data[i], &frame)) continue;
-        if (with_place) printf("%zu:", i);
         printf("%u:%u:%" PRIu32 ":", frame.type, frame.seq, frame.crc);
         print_hex(frame.payload, frame.size);
         printf(" ");
@@ -198,8 +195,7 @@ int main(void) {
     while (fgets(line, LINE_BYTES, stdin) != NULL) {
         const char *command = strtok(line, " \n");
         if (command == NULL) continue;
-        if (*command == 'D') decode(0);
-        if (*command == 'P') decode(1);
+        if (*command == 'D') decode();
         if (*command == 'E') encode();
         if (*command == 'R') read_values();
         if (*command == 'W') write_values();

@@ -16,6 +16,7 @@ from pipeline.device import messages as m
 from pipeline.device.frames import encode_frame
 from pipeline.errors import WorldError
 from pipeline.ui.monitor import (
+    LISTEN_S,
     BarsView,
     CsvView,
     JsonView,
@@ -36,20 +37,25 @@ def sense(board, count, level_g=0.0):
 
 
 class Feed(FakeWire):
-    """A wire whose board, once greeted, says `words` one by one, and is unplugged at `None`."""
+    """A wire whose board says `words` one by one: in frames once it is greeted, in text (`deaf`)
+    once the host has given up. `None` unplugs it."""
 
-    def __init__(self, board, words, **faults):
-        super().__init__(board, Faults(**faults))
+    def __init__(self, board, words, *, deaf=False):
+        super().__init__(board, Faults(host=lambda _: "drop" if self.deaf else ""))
+        self.deaf = deaf
         self.words = list(words)
+        self.silent = 0
 
     def read(self, timeout_s):
         data = super().read(timeout_s)
-        if not data and self.words and (self.board.framed or self.faults.host(0) == "drop"):
+        if not data and self.words and (self.board.framed or timeout_s == LISTEN_S):
             word = self.words.pop(0)
             if word is None:
                 self.unplugged = True
             else:
                 data = word() if callable(word) else word
+        self.silent = 0 if data else self.silent + 1
+        assert self.silent < 2000, "the test waits for words that nobody will say"
         return data
 
 
@@ -83,7 +89,7 @@ def test_frames_become_sightings_and_closing_says_bye():
 
 def test_a_board_that_knows_only_text_is_shown_as_well():
     words = [b"har: no flash\nwalk", b"ing 0.97\r\nsit", b"ting 0.50\nnonsense\n"]
-    context, told = watching(Feed(FakeBoard(), words, host=lambda _: "drop"))
+    context, told = watching(Feed(FakeBoard(), words, deaf=True))
     with context as sightings:
         first, second = next(sightings), next(sightings)
     assert (first.activity, first.probability, first.end_index) == ("walking", 0.97, None)
@@ -154,7 +160,7 @@ def test_lines_of_text_that_are_none(line):
 
 def test_a_board_cannot_steer_the_terminal():
     words = [b"\x1b[2Jevil\n", b"walk\x1b[31ming 0.97\n"]
-    context, told = watching(Feed(FakeBoard(), words, host=lambda _: "drop"))
+    context, told = watching(Feed(FakeBoard(), words, deaf=True))
     with context as sightings:
         assert "\x1b" not in next(sightings).activity
     assert told[1] == "board: [2Jevil"
@@ -213,6 +219,6 @@ def test_a_board_gone_silent_is_noticed():
     context, told = watching(wire, Feed(board, [lambda: sense(board, 128)]))
     with context as sightings:
         next(sightings)
-        wire.faults.host = lambda _: "drop"
+        wire.deaf = True
         next(sightings)
     assert any("does not answer STATUS" in line for line in told)

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.export.fit import NANO33BLE, check_fit
+from pipeline.device.boards import NANO33BLE
+from pipeline.export.fit import check_fit
 
 SMALL: dict[str, Any] = {
     "model_id": "0" * 16,

@@ -1,0 +1,32 @@
+"""`har flash`: the firmware onto the real board."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from pipeline.cli.common import ROOT, JsonOption, guarded, note, print_json
+
+
+@guarded
+def flash(
+    port: Annotated[
+        str | None, typer.Option(help="Serial port; found by USB id when left out.")
+    ] = None,
+    engine: Annotated[
+        Literal["tflm", "compiled"], typer.Option(help="What runs the extractor.")
+    ] = "tflm",
+    as_json: JsonOption = False,
+) -> None:
+    """Build the firmware for the Nano 33 BLE Sense with PlatformIO and upload it."""
+    from pipeline.device.flashing import flash as upload
+
+    result = upload(ROOT, engine=engine, port=port, tell=note)
+    if as_json:
+        print_json(result.document())
+    else:
+        print(
+            f"flashed {result.environment} to {result.port} in {result.seconds:.0f} s; "
+            "next: har monitor"
+        )

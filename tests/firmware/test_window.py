@@ -1,0 +1,168 @@
+"""The window's C equals its NumPy twin byte for byte, restarts and refusals included."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.learn import WindowReference, quantize_samples
+
+LIB = Path(__file__).resolve().parents[2] / "firmware" / "lib"
+C = 6
+NOT_FINITE = 7
+OUT_OF_RANGE = np.float32(3e38)
+
+_ASSERT = """
+#include <stdlib.h>
+#include "har_assert.h"
+void har_assert_failed(const char *file, int line) { (void)file; (void)line; abort(); }
+"""
+
+
+class Config(ctypes.Structure):
+    _fields_ = [
+        ("length", ctypes.c_uint16),
+        ("hop", ctypes.c_uint16),
+        ("channels", ctypes.c_uint8),
+        ("zero_point", ctypes.c_int32),
+        ("mean", ctypes.c_void_p),
+        ("gain", ctypes.c_void_p),
+    ]
+
+
+class State(ctypes.Structure):
+    _fields_ = [
+        ("config", ctypes.c_void_p),
+        ("ring", ctypes.c_void_p),
+        ("head", ctypes.c_uint16),
+        ("filled", ctypes.c_uint16),
+        ("until_next", ctypes.c_uint16),
+    ]
+
+
+class CWindow:
+    """har_window behind the twin's interface."""
+
+    def __init__(
+        self,
+        library: ctypes.CDLL,
+        length: int,
+        hop: int,
+        mean: np.ndarray,
+        gain: np.ndarray,
+        zero_point: int,
+    ) -> None:
+        self._library = library
+        self._keep = (mean.astype(np.float32), gain.astype(np.float32))
+        self._shape = (length, C)
+        addresses = [array.ctypes.data for array in self._keep]
+        self._config = Config(length, hop, C, zero_point, *addresses)
+        self._ring = (ctypes.c_int8 * (length * C))()
+        self._state = State()
+        library.har_window_init(ctypes.byref(self._state), ctypes.byref(self._config), self._ring)
+
+    def restart(self) -> None:
+        self._library.har_window_restart(ctypes.byref(self._state))
+
+    def push_one(self, sample: np.ndarray) -> tuple[int, np.ndarray | None]:
+        """(status, the window that it completed)"""
+        row = np.ascontiguousarray(sample, np.float32)
+        complete = ctypes.c_bool()
+        status = self._library.har_window_push(
+            ctypes.byref(self._state), ctypes.c_void_p(row.ctypes.data), ctypes.byref(complete)
+        )
+        return status, self.copy() if complete.value else None
+
+    def push(self, samples: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        windows = []
+        for position, sample in enumerate(samples):
+            status, window = self.push_one(sample)
+            assert status == 0
+            if window is not None:
+                windows.append((position, window))
+        return windows
+
+    def copy(self) -> np.ndarray:
+        out = np.empty(self._shape, np.int8)
+        self._library.har_window_copy(ctypes.byref(self._state), ctypes.c_void_p(out.ctypes.data))
+        return out
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    folder = tmp_path_factory.mktemp("window")
+    (folder / "assert.c").write_text(_ASSERT)
+    command = ["gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wconversion"]
+    command += ["-ffp-contract=off", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
+    command += ["-fPIC", "-shared", f"-I{LIB / 'base'}", f"-I{LIB / 'window'}"]
+    sources = [LIB / "window" / "har_window.c", folder / "assert.c"]
+    subprocess.run([*command, *map(str, sources), "-o", str(folder / "window.so")], check=True)
+    return ctypes.CDLL(str(folder / "window.so"))
+
+
+def _normalization(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+    mean = rng.normal(0, 1, C).astype(np.float32)
+    gain = (1 / rng.uniform(0.001, 0.2, C)).astype(np.float32)
+    return mean, gain, int(rng.integers(-128, 128))
+
+
+def _samples(rng: np.random.Generator, n: int, gain: np.ndarray) -> np.ndarray:
+    """Around and beyond what an int8 holds; exact halves among them."""
+    x = rng.normal(0, 80, (n, C)) / gain
+    x[rng.random((n, C)) < 0.02] *= 1e6
+    x[rng.random((n, C)) < 0.01] = OUT_OF_RANGE
+    halves = rng.random((n, C)) < 0.1
+    return np.where(halves, rng.integers(-150, 150, (n, C)) + 0.5, x).astype(np.float32)
+
+
+@pytest.mark.parametrize(("length", "hop"), [(128, 64), (16, 16), (16, 1), (7, 3), (1, 1)])
+def test_windows_equal_numpy_byte_for_byte(library: ctypes.CDLL, length: int, hop: int) -> None:
+    rng = np.random.default_rng(length * 1000 + hop)
+    total = 0
+    for _ in range(4):
+        mean, gain, zero_point = _normalization(rng)
+        ours = CWindow(library, length, hop, mean, gain, zero_point)
+        twin = WindowReference(length, hop, mean, gain, zero_point)
+        for _ in range(6):
+            x = _samples(rng, int(rng.integers(1, 5 * length + 40)), gain)
+            got, expected = ours.push(x), twin.push(x)
+            assert [p for p, _ in got] == [p for p, _ in expected]
+            for (_, a), (_, b) in zip(got, expected, strict=True):
+                assert a.tobytes() == b.tobytes()
+            total += len(got)
+            if rng.random() < 0.3:
+                ours.restart()
+                twin.restart()
+    assert total > 10
+
+
+def test_halves_and_their_neighbours_round_as_the_header_says(library: ctypes.CDLL) -> None:
+    one, none = np.ones(C, np.float32), np.zeros(C, np.float32)
+    halves = (np.arange(-140, 140) + 0.5).astype(np.float32)
+    values = np.stack([np.nextafter(halves, np.float32(s * 1e9)) for s in (-1, 1)] + [halves])
+    ours = CWindow(library, 1, 1, none, one, 0)
+    for value in values.ravel():
+        _, window = ours.push_one(np.full(C, value))
+        away = int(np.sign(value)) * int(np.floor(abs(float(value)) + 0.5))
+        assert window is not None and window[0, 0] == max(-128, min(127, away))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("channel", range(C))
+def test_a_sample_that_is_not_finite_is_not_taken(
+    library: ctypes.CDLL, value: float, channel: int
+) -> None:
+    rng = np.random.default_rng(1)
+    mean, gain, zero_point = _normalization(rng)
+    ours = CWindow(library, 4, 2, mean, gain, zero_point)
+    x = rng.normal(0, 1, (4, C)).astype(np.float32)
+    bad = x[0].copy()
+    bad[channel] = value
+    assert ours.push(x[:3]) == []
+    assert ours.push_one(bad) == (NOT_FINITE, None)
+    ((_, window),) = ours.push(x[3:])
+    assert window.tobytes() == quantize_samples(x, mean, gain, zero_point).tobytes()

@@ -1,0 +1,26 @@
+#ifndef MBED_CMSIS_H
+#define MBED_CMSIS_H
+
+#include <stdint.h>
+
+typedef struct {
+    volatile uint32_t CTRL;
+    volatile uint32_t CYCCNT;
+} DWT_Type;
+
+typedef struct {
+    volatile uint32_t DEMCR;
+} CoreDebug_Type;
+
+typedef struct {
+    volatile uint32_t NRFFW[15];
+} NRF_UICR_Type;
+
+extern DWT_Type *const DWT;
+extern CoreDebug_Type *const CoreDebug;
+extern NRF_UICR_Type *const NRF_UICR;
+
+#define CoreDebug_DEMCR_TRCENA_Msk (1UL << 24)
+#define DWT_CTRL_CYCCNTENA_Msk (1UL << 0)
+
+#endif

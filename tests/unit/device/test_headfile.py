@@ -1,0 +1,80 @@
+"""A head as a file: it checks itself, and nothing less than the whole of it is taken."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.device import read_head, write_head
+from pipeline.device.records import Head, RecordKind, build_record
+from pipeline.errors import HonestNo, InputError
+
+MODEL = bytes(range(8))
+PAYLOAD = Head(
+    7, (3, 4), np.arange(10, dtype=np.float32).reshape(2, 5), np.ones(2, np.float32)
+).encode()
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "anna.head"
+    write_head(path, PAYLOAD, model_id=MODEL, sequence=5)
+    return path
+
+
+def test_what_was_written_is_read(file):
+    record = read_head(file, model_id=MODEL)
+    assert (record.payload, record.model_id, record.sequence) == (PAYLOAD, MODEL, 5)
+    assert [path.name for path in file.parent.iterdir()] == ["anna.head"]
+
+
+def test_a_head_that_was_never_stored_gets_sequence_one(tmp_path):
+    write_head(tmp_path / "a.head", PAYLOAD, model_id=MODEL, sequence=0)
+    assert read_head(tmp_path / "a.head").sequence == 1
+
+
+def test_every_truncation_is_refused(file):
+    whole = file.read_bytes()
+    for size in range(len(whole)):
+        file.write_bytes(whole[:size])
+        with pytest.raises(InputError, match="cut off or changed: pull it again"):
+            read_head(file)
+
+
+def test_every_changed_byte_is_refused(file):
+    whole = file.read_bytes()
+    for at in range(len(whole)):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        with pytest.raises(InputError, match="cut off or changed"):
+            read_head(file)
+
+
+def test_bytes_behind_the_record_are_refused(file):
+    file.write_bytes(file.read_bytes() + b"\x00")
+    with pytest.raises(InputError):
+        read_head(file)
+
+
+def test_another_models_head_is_refused_with_both_names(file):
+    with pytest.raises(HonestNo, match="belongs to model 0001020304050607, the board runs ffff"):
+        read_head(file, model_id=b"\xff" * 8)
+
+
+def test_a_factory_record_and_a_missing_file_are_no_heads(tmp_path):
+    path = tmp_path / "a.head"
+    with pytest.raises(InputError, match="no file"):
+        read_head(path)
+    path.write_bytes(build_record(model_id=MODEL, sequence=1, kind=RecordKind.FACTORY, payload=b""))
+    with pytest.raises(InputError, match="is no head"):
+        read_head(path)
+
+
+def test_values_that_are_not_finite_are_refused_both_ways(tmp_path):
+    bad = PAYLOAD[:-4] + np.float32(np.nan).tobytes()
+    path = tmp_path / "a.head"
+    with pytest.raises(InputError, match="not finite"):
+        write_head(path, bad, model_id=MODEL, sequence=1)
+    assert not path.exists()
+    path.write_bytes(build_record(model_id=MODEL, sequence=1, kind=RecordKind.LEARNED, payload=bad))
+    with pytest.raises(InputError, match="not finite"):
+        read_head(path)
