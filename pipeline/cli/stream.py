@@ -126,5 +126,6 @@ def _print(document: dict[str, Any], result: Replay) -> None:
     console.print(
         f"{result.samples_sent} samples sent, {result.samples_lost} lost; "
         f"{len(result.outcomes)} predictions, {result.predictions_missing} missing; "
-        f"{result.saturated} values beyond the sensor's range"
+        f"{result.saturated} values beyond the sensor's range",
+        soft_wrap=True,
     )

@@ -12,10 +12,10 @@ import numpy as np
 from pipeline.demo.board import Answers, BoardSession
 from pipeline.demo.stretches import calibration
 from pipeline.demo.witness import Witness
+from pipeline.device.boards import NANO33BLE
 from pipeline.device.emulator import Target, launch
 from pipeline.device.firmware import FirmwareImage, build_firmware
 from pipeline.export import Bundle, emit
-from pipeline.device.boards import NANO33BLE
 from pipeline.export.quantize import int8_scores, quantize
 from pipeline.report import DemoDetails, SubjectScore, per_activity
 from pipeline.training import Pretrained, Scores, train

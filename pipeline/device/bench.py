@@ -44,10 +44,11 @@ def bench(target: Target, image: Path, flash: Path, *, repeats: int = 10, seed: 
     engine, tail, total, update = [], [], [], []
     with launch(target, image, flash) as emulator, Client.open(emulator.port) as client:
         hello = client.hello()
+        gravity = np.array([1.0, 0, 0, 0, 0, 0])
         time_s = np.arange(hello.window)[:, None] / hello.rate_hz
         for i in range(repeats):
             swing = np.sin(2 * np.pi * rng.uniform(0.5, 3.0, 6) * time_s) * rng.uniform(0, 1, 6)
-            samples = (swing + [1, 0, 0, 0, 0, 0]).astype(np.float32)
+            samples = (swing + gravity).astype(np.float32)
             answer = client.stream(samples, restart=True)
             for prediction in answer.predictions:
                 engine.append(prediction.engine_count)

@@ -110,7 +110,7 @@ class Emulator:
             if not self.running:
                 said = " ".join(self.log.split()) or f"exit code {self._process.returncode}"
                 raise WorldError(
-                    f"the emulated board did not start: {said}; build the firmware again, then retry"
+                    f"the emulated board did not start: {said}; build the firmware again and retry"
                 )
             if time.monotonic() > deadline:
                 raise WorldError(
@@ -178,7 +178,7 @@ def open_flash(path: Path) -> BinaryIO:
     except BlockingIOError:
         file.close()
         raise WorldError(
-            f"the flash file {path} is in use by another emulator: end that one, or name another file"
+            f"the flash file {path} is in use by another emulator: end that or name another file"
         ) from None
     except OSError as error:
         file.close()

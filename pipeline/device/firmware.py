@@ -60,6 +60,7 @@ def build_image(
         if generated is None or not (generated / file).is_file():
             raise InputError(f"{generated} holds no {file}: run `har emit` first")
     _require_tools(target)
+    build_dir = build_dir.resolve()  # CMake runs elsewhere
     if not _is_configured(build_dir, name, target, generated):
         _configure(build_dir, "host-asan" if sanitize else PRESETS[target], generated)
     _run(["cmake", "--build", str(build_dir), "--target", name], build_dir)
@@ -113,7 +114,9 @@ def _is_configured(build_dir: Path, name: str, target: Target, generated: Path |
     if generated is not None:
         wanted.add(f"HAR_GENERATED_DIR:PATH={generated.resolve()}")
     has_target = (build_dir / "firmware" / "CMakeFiles" / f"{name}.dir").is_dir()
-    return has_target and wanted.issubset({line.replace(":UNINITIALIZED=", ":STRING=") for line in cache})
+    return has_target and wanted.issubset(
+        {line.replace(":UNINITIALIZED=", ":STRING=") for line in cache}
+    )
 
 
 def _configure(build_dir: Path, preset: str, generated: Path | None) -> None:

@@ -132,7 +132,9 @@ def _run(
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise WorldError(f"the net did not finish within {timeout_s:.0f} s; give fewer inputs")
+            raise WorldError(
+                f"the net did not finish within {timeout_s:.0f} s; give fewer inputs"
+            ) from None
         finally:
             end(process)
         if code:

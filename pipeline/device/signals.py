@@ -47,10 +47,12 @@ def _waves(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.f
     turns = rng.uniform(0.5, 8.0, lanes) * np.arange(steps)[:, None] / steps
     phase = rng.uniform(0.0, 1.0, lanes)
     height = rng.uniform(5.0, 140.0, lanes)
-    return (height * np.sin(2 * np.pi * (turns + phase)) + rng.normal(0, 2, (steps, lanes))).ravel()
+    waves: npt.NDArray[np.float64] = height * np.sin(2 * np.pi * (turns + phase))
+    return (waves + rng.normal(0, 2, (steps, lanes))).ravel()
 
 
 def _walk(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     steps, lanes = _time_and_lanes(shape)
     stride = rng.uniform(0.5, 12.0, lanes)
-    return np.cumsum(rng.normal(0.0, 1.0, (steps, lanes)) * stride, axis=0).ravel()
+    walk: npt.NDArray[np.float64] = np.cumsum(rng.normal(size=(steps, lanes)) * stride, axis=0)
+    return walk.ravel()

@@ -26,6 +26,8 @@ EXTRACTOR = "extractor.int8.tflite"
 FULL_INT8 = "full.int8.tflite"
 FULL_FLOAT = "full.float.tflite"
 TAIL = "tail.npz"
+# HELLO_REPLY carries every name behind its length, beside 60 bytes of other fields, in 512.
+_NAMES_BYTES_MAX = 440
 FILES = (EXTRACTOR, FULL_INT8, FULL_FLOAT, TAIL)
 
 
@@ -120,6 +122,8 @@ class Bundle(_Strict):
         for name in names:
             if not 1 <= len(name.encode()) <= 31 or not name.isprintable():
                 raise ValueError(f"activity {name!r} must be 1 to 31 printable bytes")
+        if sum(1 + len(name.encode()) for name in names) > _NAMES_BYTES_MAX:
+            raise ValueError(f"activities' names must fit in {_NAMES_BYTES_MAX} bytes together")
         return names
 
     def tail(self, directory: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

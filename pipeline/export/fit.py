@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 
 from pipeline.device.boards import NANO33BLE, Board
 
-
 # TFLite-Micro's interpreter with the kernels of a dscnn, measured on a Cortex-M4F (reference
 # kernels and CMSIS-NN differ by less than a fifth).
 _TFLM_RUNTIME_FLASH_BYTES = 54_152

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from pipeline.device.bench import Bench, bench
 from pipeline.device.emulator import Target
 from pipeline.device.firmware import FirmwareImage, build_firmware
-from pipeline.device.bench import Bench, bench
 from pipeline.errors import InputError
 from pipeline.export.bundle import EXTRACTOR, Bundle, load_bundle
 from pipeline.export.emit import emit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.report import plots
 from pipeline.report.details import DemoDetails
 from pipeline.report.schema import DemoReport
-from pipeline.report.words import grouped, kilobytes, percent, points, printable
+from pipeline.report.words import grouped, kilobytes, percent, person, points, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,7 +27,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        {word.__name__: word for word in (percent, points, grouped, kilobytes, printable)}
+        {word.__name__: word for word in (percent, person, points, grouped, kilobytes, printable)}
     )
     return environment
 

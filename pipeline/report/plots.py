@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.details import SubjectScore
-from pipeline.report.words import grouped, kilobytes, percent, printable
+from pipeline.report.words import grouped, kilobytes, percent, person, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -185,7 +185,7 @@ def subject_picture(per_subject: Mapping[int | str, SubjectScore], mean: float) 
             color=MUTED,
             size=9,
         )
-        axes.set_yticks(range(len(ranked)), [_short(f"person {subject}") for subject, _ in ranked])
+        axes.set_yticks(range(len(ranked)), [_short(person(subject)) for subject, _ in ranked])
         axes.set_xticks([])
         axes.set_xlim(0, 1.46)
         axes.set_ylim(len(ranked) - 0.1, -0.5)

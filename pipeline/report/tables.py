@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.report.details import SubjectScore
 from pipeline.report.schema import DemoReport
-from pipeline.report.words import grouped, kilobytes, percent, points, printable
+from pipeline.report.words import grouped, kilobytes, percent, person, points, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +53,7 @@ def demo_summary(report: DemoReport) -> Table:
     row("accuracy, int8", percent(report.int8_accuracy), f"{grouped(report.test_windows)} windows")
     row("accuracy, float", percent(report.float_accuracy), "the same windows")
     row("macro F1, int8", percent(report.int8_macro_f1), people)
-    row("worst person", percent(worst.accuracy), f"person {worst.id}", style="yellow")
+    row("worst person", percent(worst.accuracy), person(worst.id), style="yellow")
     table.add_section()
     device = f"{grouped(report.windows_streamed)} windows streamed, {report.engine} engine"
     row("accuracy, on the device", percent(report.device_accuracy), device)
@@ -72,7 +72,7 @@ def demo_summary(report: DemoReport) -> Table:
         f"of {grouped(parity.compared)}, compared bit for bit",
     )
     table.add_section()
-    row("before learning", percent(learning.accuracy_before), f"person {learning.subject}")
+    row("before learning", percent(learning.accuracy_before), person(learning.subject))
     row(
         "after learning",
         _verdict(

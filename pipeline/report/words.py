@@ -32,4 +32,13 @@ def kilobytes(count: int) -> str:
 
 def printable(name: object) -> str:
     """A name from outside with control and direction characters shown as U+FFFD."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(name))
+    return "".join(
+        letter if letter.isprintable() or letter == NARROW_SPACE else "\ufffd"
+        for letter in str(name)
+    )
+
+
+def person(name: object) -> str:
+    """7 -> "person 7"; a name that says more than a number stays as it is: "subject07"."""
+    shown = printable(name)
+    return f"person {shown}" if shown.isdecimal() else shown

@@ -73,9 +73,7 @@ class TrainedModel:
     def network_input(self, x: Array) -> Array:
         """Raw windows (N, T, 6) -> (N, T, 1, 6), normalized as in training."""
         card = self.card
-        return network_input(
-            x, np.asarray(card.mean, np.float32), np.asarray(card.std, np.float32)
-        )
+        return network_input(x, np.asarray(card.mean, np.float32), np.asarray(card.std, np.float32))
 
 
 def train(

@@ -29,8 +29,10 @@ def test_the_whole_path_agrees_bit_for_bit_and_survives_a_power_cut(
         "compared": report["windows_streamed"],
         "mismatches": 0,
     }
-    assert report["predictions_received"] == report["windows_streamed"] == len(
-        task.windows.for_subjects(task.split.test)
+    assert (
+        report["predictions_received"]
+        == report["windows_streamed"]
+        == len(task.windows.for_subjects(task.split.test))
     )
     assert report["samples_lost"] == 0
     assert report["learning"]["labelled_windows"] == 6

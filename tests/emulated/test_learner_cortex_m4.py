@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.firmware.support.learner import SCRIPTS, build_mps2, encode, expected_trace
+from tests.firmware.support.learner import ALL_SCRIPTS, build_mps2, encode, expected_trace
 
 pytestmark = pytest.mark.emulated
 
@@ -42,5 +42,5 @@ def test_cortex_m4_and_numpy_agree_bit_for_bit_after_each_update(
     floats: str, tmp_path: Path
 ) -> None:
     image = build_mps2(tmp_path / "learner.elf", *FLOATS[floats])
-    for name, script in SCRIPTS.items():
+    for name, script in ALL_SCRIPTS.items():
         assert _run(image, tmp_path / "ram", encode(script)) == expected_trace(script), name

@@ -194,11 +194,12 @@ def test_text_never_holds_a_zero_byte_and_old_lines_do_not_pile_up(
         assert status(board)["dropped"] == 0
 
 
-def test_frames_before_hello_are_told_to_say_hello(program: Path, flash: Path) -> None:
+def test_before_hello_every_request_is_told_to_say_hello(program: Path, flash: Path) -> None:
     with Board(program, flash) as board:
-        for kind, payload in ((wire.STATUS, b""), (wire.SAMPLES, b"")):
-            assert board.ask(kind, payload).status == STATE
+        for kind in (wire.STATUS, wire.SAMPLES, wire.RESET, wire.BYE):
+            assert board.ask(kind).status == STATE
         assert board.serial(b"help\r\n") == b""
+        assert board.hello().type == wire.HELLO_REPLY
 
 
 def test_hello_tells_who_is_there_and_bye_goes_back_to_text(program: Path, flash: Path) -> None:

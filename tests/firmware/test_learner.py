@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.firmware.support.learner import SCRIPTS, build_host, encode, expected_trace
+from tests.firmware.support.learner import ALL_SCRIPTS, SCRIPTS, build_host, encode, expected_trace
 
 BUILDS = {
     "O2": ["-O2"],
@@ -22,7 +22,7 @@ BUILDS = {
 @pytest.mark.parametrize("build", BUILDS)
 def test_c_and_numpy_agree_bit_for_bit_after_each_update(build: str, tmp_path: Path) -> None:
     program = build_host(tmp_path / "learner", *BUILDS[build])
-    for name, script in SCRIPTS.items():
+    for name, script in ALL_SCRIPTS.items():
         result = subprocess.run([program], input=encode(script), capture_output=True)
         assert result.returncode == 0, result.stderr.decode()
         assert result.stdout == expected_trace(script), f"{name}: {_where(script, result.stdout)}"

@@ -49,6 +49,12 @@ def pattern(size: int) -> bytes:
     return bytes(1 + i % 255 for i in range(size))
 
 
+def without_zero(size: int) -> tuple[int, bytes]:
+    """The first seq, and its frame, of which no byte is 0x00."""
+    tried = ((seq, raw_frame(9, seq, pattern(size))) for seq in range(0x0101, 0xFFFF))
+    return next((seq, raw) for seq, raw in tried if 0 not in raw)
+
+
 def frames() -> list[dict[str, object]]:
     cases = [
         ("no payload", 0x0B, 0, b""),
@@ -63,7 +69,7 @@ def frames() -> list[dict[str, object]]:
     ]
     # A frame whose bytes hold no 0x00, with full groups that end just before, at and after its end.
     for size in (246, 247, 248, 501, 502):
-        seq = next(s for s in range(0x0101, 0xFFFF) if 0 not in raw_frame(9, s, pattern(size)))
+        seq, _ = without_zero(size)
         cases.append((f"{size + 7} bytes without 0x00", 0x09, seq, pattern(size)))
     return [
         {
@@ -83,8 +89,8 @@ def streams() -> list[dict[str, object]]:
     one, two, three = good
     wrong_crc = bytearray(raw_frame(0x0B, 9, b"x"))
     wrong_crc[-1] ^= 0x80
-    full_seq = next(s for s in range(0x0101, 0xFFFF) if 0 not in raw_frame(9, s, pattern(247)))
-    full = raw_frame(9, full_seq, pattern(247))
+    full_seq, full = without_zero(247)
+    _, longest = without_zero(512)
     cases = [
         ("three frames", one + two + three, [1, 2, 3], 0),
         ("idle line between frames", b"\0\0" + one + b"\0\0\0" + two, [1, 2], 0),
@@ -96,6 +102,7 @@ def streams() -> list[dict[str, object]]:
         ("shorter than any frame", cobs(b"\x0b\x01\x00\x00\x00\x00") + b"\0" + two, [2], 1),
         ("513 bytes of payload", cobs(raw_frame(9, 5, bytes(513))) + b"\0" + two, [2], 1),
         ("523 bytes without 0x00", b"\x01" * 523 + b"\0" + two, [2], 1),
+        ("a longest frame with a byte behind it", cobs(longest) + b"\x01\0" + two, [2], 1),
         ("1500 bytes without 0x00", b"\xff" * 1500 + b"\0" + two, [2], 1),
         ("a group that runs past the end", b"\x05\x01\0" + two, [2], 1),
         ("an empty group behind a full one", cobs(full) + b"\x01\0" + two, [full_seq, 2], 0),

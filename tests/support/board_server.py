@@ -11,25 +11,32 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from tests.support.fake_board import FakeBoard
 
 
 class BoardServer:
-    """`port` is what a client opens. `say` makes the board speak unasked."""
+    """`port` is what a client opens."""
 
     def __init__(self, board: FakeBoard) -> None:
         self.board = board
         self.port = ""
         self._peer: int | None = None
         self._stop = threading.Event()
+        self._turn = threading.Lock()  # an answer is out before the next word is said
 
-    def say(self, data: bytes) -> None:
-        assert self._peer is not None
-        os.write(self._peer, data)
+    def sense(self, count: int, level_g: float) -> None:
+        """The board's own sensor gives so many samples; what it says to them goes out."""
+        sample = np.full(6, level_g * 4096.0)
+        with self._turn:
+            for _ in range(count):
+                self._send(self.board.take(self.board.expected, sample))
 
-    def wait_for_peer(self) -> None:
-        while self._peer is None:
-            self._stop.wait(0.005)
+    def _send(self, data: bytes) -> None:
+        # Nobody there: a board talks to the air.
+        while data and self._peer is not None:
+            data = data[os.write(self._peer, data) :]
 
     def serve(self, descriptor: int) -> None:
         """Until the other end is gone or the test is over."""
@@ -40,13 +47,13 @@ class BoardServer:
                     data = os.read(descriptor, 65536)
                     if not data:
                         return
-                    answer = self.board.feed(data)
-                    while answer:
-                        answer = answer[os.write(descriptor, answer) :]
+                    with self._turn:
+                        self._send(self.board.feed(data))
         except OSError:
             return  # hung up
         finally:
-            self._peer = None
+            with self._turn:
+                self._peer = None
 
     def stop(self) -> None:
         self._stop.set()

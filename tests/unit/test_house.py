@@ -186,7 +186,7 @@ def test_every_import_is_of_a_package_that_is_asked_for() -> None:
             top = imported.split(".")[0]
             package = PACKAGES.get(top, top).replace("-", "_")
             if (
-                top not in sys.stdlib_module_names | {"pipeline", "tests"}
+                top not in sys.stdlib_module_names | {"pipeline", "scripts", "tests"}
                 and package not in allowed
             ):
                 strangers.add(f"{name}: {top}")

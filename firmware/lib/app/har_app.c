@@ -186,7 +186,7 @@ static struct har_answer execute(const struct har_frame *frame, struct har_write
     }
     if (!engine_ready) return refuse(HAR_ERR_ENGINE, har_engine_error());
     if (!framed && frame->type != HAR_MSG_HELLO) {
-        return refuse(HAR_ERR_STATE, "say HELLO first: the board has started anew");
+        return refuse(HAR_ERR_STATE, "say HELLO first: the board speaks text, or started anew");
     }
     switch (frame->type) {
         case HAR_MSG_HELLO:

@@ -4,7 +4,8 @@
  * What the receiver guarantees, whatever bytes arrive (tests/firmware/test_link.py and
  * tests/unit/device/test_frames.py check each by its number):
  *
- *  G1  A frame is yielded only when its CRC-32 is right; never a frame with altered bytes.
+ *  G1  A frame is yielded only when its CRC-32 is right: altered bytes are never yielded, but for
+ *      the one in 2^32 that a CRC-32 cannot tell.
  *  G2  No byte outside the buffer given at init is ever written or read.
  *  G3  Bytes and the order of pushes are all that matters: any splitting of a stream into pushes
  *      yields the same frames and the same counts.

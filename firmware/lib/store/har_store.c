@@ -138,18 +138,17 @@ har_status har_store_init(struct har_store *store, const struct har_flash *flash
                           const uint8_t model_id[HAR_MODEL_ID_BYTES],
                           uint32_t payload_limit_bytes) {
     const uint32_t page = flash->page_bytes;
+    const uint32_t half = flash->size_bytes / 2u;
     if (page == 0 || page % HAR_FLASH_WORD_BYTES != 0 || flash->size_bytes % page != 0) {
         return HAR_ERR_ARGUMENT;
     }
-    /* Compared before adding: a limit near 2^32 must not wrap into a small slot. */
-    if (payload_limit_bytes > flash->size_bytes) return HAR_ERR_ARGUMENT;
-    const uint64_t pages =
-        ((uint64_t)payload_limit_bytes + RECORD_OVERHEAD_BYTES + page - 1u) / page;
-    const uint64_t slot_bytes = pages * page;
-    if (2u * slot_bytes > flash->size_bytes) return HAR_ERR_ARGUMENT;
+    /* Asked before anything is added: what comes from a limit near 2^32 must not wrap. */
+    if (page > half || payload_limit_bytes > half) return HAR_ERR_ARGUMENT;
+    const uint32_t pages = (payload_limit_bytes + RECORD_OVERHEAD_BYTES - 1u) / page + 1u;
+    if (pages * page > half) return HAR_ERR_ARGUMENT;
     store->flash = flash;
     memcpy(store->model_id, model_id, HAR_MODEL_ID_BYTES);
-    store->slot_bytes = (uint32_t)slot_bytes;
+    store->slot_bytes = pages * page;
     store->slots = flash->size_bytes / store->slot_bytes;
     store->failed_slot = store->slots;
     return HAR_OK;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,19 @@ SCRIPTS = {
     "full pull": random_script(3, 17, 2, Learning(0.1, 10.0, 8)),
     "overconfident": random_script(4, 33, 12, Learning(4.0, 0.001, 2)),
 }
+
+
+def _near_the_limit() -> Script:
+    """Every size of tail and activation, so that accepted and refused lie side by side."""
+    script = random_script(5, 10, 3, Learning(0.25, 1.0, 2))
+    rng = np.random.default_rng(6)
+    sizes = np.ldexp(1.0, rng.integers(10, 22, len(script.x)))[:, None]
+    spread = (rng.uniform(-1, 1, script.x.shape) * sizes).astype(np.float32)
+    weights = rng.uniform(-1e6, 1e6, script.weights.shape).astype(np.float32)
+    return replace(script, x=spread, weights=weights)
+
+
+ALL_SCRIPTS = {**SCRIPTS, "near the limit": _near_the_limit()}
 
 
 def encode(script: Script) -> bytes:

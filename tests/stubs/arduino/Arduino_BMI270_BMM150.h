@@ -10,7 +10,7 @@ typedef enum {
 } CfgBoshSensor_t;
 
 class BoschSensorClass {
-  public:
+   public:
     int begin(CfgBoshSensor_t cfg = BOSCH_ACCEL_AND_MAGN);
 };
 

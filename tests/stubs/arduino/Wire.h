@@ -5,7 +5,7 @@
 namespace arduino {
 
 class MbedI2C {
-  public:
+   public:
     virtual void begin();
     virtual void setClock(uint32_t freq);
     virtual void beginTransmission(uint8_t address);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -73,7 +74,7 @@ def write_csv(path, *parts):
     for activity, count in parts:
         rng = np.random.default_rng(at)
         for _ in range(count):
-            values = [1.0, 0, 0, 0, 0, 0] + rng.normal(0, 0.02, 6)
+            values = np.array([1.0, 0, 0, 0, 0, 0]) + rng.normal(0, 0.02, 6)
             rows.append(f"{at / 50:.2f},{','.join(f'{v:.5f}' for v in values)},{activity}")
             at += 1
     path.write_text("\n".join(rows) + "\n")
@@ -229,10 +230,7 @@ def speak(server, windows):
     deadline = time.monotonic() + 10
     while not server.board.framed and time.monotonic() < deadline:
         time.sleep(0.01)
-    for _ in range(64 * windows + 64):
-        said = server.board.take(server.board.expected, np.full(6, 4096.0))
-        if said:
-            server.say(said)
+    server.sense(64 * windows + 64, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +262,8 @@ def test_a_reader_that_has_enough_ends_the_monitor_silently(board):
     speak(board, 1)
     process.stdout.readline()
     process.stdout.close()
-    speak(board, 8)
+    with contextlib.suppress(OSError):  # it may hang up in the middle
+        speak(board, 8)
     assert process.wait(timeout=20) == 0
     assert "Error" not in process.stderr.read()
     process.stderr.close()

@@ -10,7 +10,7 @@ from pipeline.device import Client, NoAnswer, selection
 from pipeline.device.playback import Stretch, lessons_of, replay, stretches, teach
 from pipeline.device.selection import Selection, as_activity, select
 from pipeline.errors import InputError
-from tests.support.fake_board import ACTIVITIES, FakeBoard, Faults, FakeWire
+from tests.support.fake_board import ACTIVITIES, FakeBoard, FakeWire, Faults
 
 LEVEL = {name: level for level, name in enumerate(ACTIVITIES)} | {"jumping": 1}
 
@@ -140,17 +140,19 @@ def test_a_board_without_predictions_cannot_be_taught(client):
 def dataset(monkeypatch):
     people = tuple(recording(("walking", 300), subject=name) for name in ("anna", "bob"))
     made = Dataset("hapt", "made up", people, ACTIVITIES, 50.0, {}, "", "", "", "", "")
-    monkeypatch.setattr(selection, "load_dataset", lambda name: made)
+    monkeypatch.setattr(selection, "load_dataset", lambda _: made)
     return made
 
 
-def test_one_person_is_found_in_the_whole_data_set(dataset):
+@pytest.mark.usefixtures("dataset")
+def test_one_person_is_found_in_the_whole_data_set():
     chosen = select(None, None, "bob", None, print)
     assert (chosen.subjects, chosen.source, chosen.split) == (("bob",), "hapt", "all")
     assert select("hapt", "all", None, None, print).subjects == ("anna", "bob")
 
 
-def test_options_that_exclude_each_other_are_refused(dataset, tmp_path):
+@pytest.mark.usefixtures("dataset")
+def test_options_that_exclude_each_other_are_refused(tmp_path):
     with pytest.raises(InputError, match="no 'carl' in hapt"):
         select(None, None, "carl", None, print)
     with pytest.raises(InputError, match="no --split 'best'"):

@@ -68,6 +68,7 @@ def test_a_changed_manifest_is_noticed(copy: Path) -> None:
         ({"activities": ["one"]}, "activities"),
         ({"activities": ["a", "a"]}, "activities"),
         ({"activities": ["a", "b\n"]}, "activities"),
+        ({"activities": [f"{i:02d}" + "x" * 29 for i in range(20)]}, "activities"),
         ({"rate_hz": 0}, "rate_hz"),
         ({"cut": "../fc"}, "cut"),
         ({"format": 2}, "format"),

@@ -6,12 +6,12 @@
 namespace arduino {
 
 class USBCDC {
-  public:
+   public:
     void send_nb(uint8_t *buffer, uint32_t size, uint32_t *actual, bool now = true);
 };
 
 class USBSerial : public USBCDC {
-  public:
+   public:
     int read(void);
 };
 

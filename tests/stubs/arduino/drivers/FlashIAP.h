@@ -9,7 +9,7 @@ extern uint32_t flashiap_app_rom_end_addr;
 namespace mbed {
 
 class FlashIAP {
-  public:
+   public:
     constexpr FlashIAP() {}
 
     int init();

@@ -35,7 +35,7 @@ class MicroResourceVariables;
 class MicroProfilerInterface;
 
 class MicroInterpreter {
-  public:
+   public:
     MicroInterpreter(const Model *model, const MicroOpResolver &op_resolver, uint8_t *tensor_arena,
                      size_t tensor_arena_size, MicroResourceVariables *resource_variables = nullptr,
                      MicroProfilerInterface *profiler = nullptr);

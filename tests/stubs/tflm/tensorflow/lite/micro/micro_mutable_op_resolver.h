@@ -8,7 +8,7 @@ namespace tflite {
 // One method per operator that `har emit` can name.
 template <unsigned int tOpCount>
 class MicroMutableOpResolver : public MicroOpResolver {
-  public:
+   public:
     TfLiteStatus AddAdd();
     TfLiteStatus AddAveragePool2D();
     TfLiteStatus AddConcatenation();

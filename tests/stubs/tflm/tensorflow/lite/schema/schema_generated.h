@@ -20,7 +20,7 @@ struct Element<Offset<T>> {
 
 template <typename T>
 class Vector {
-  public:
+   public:
     typedef typename Element<T>::Type Value;
     uint32_t size() const;
     Value Get(uint32_t i) const;

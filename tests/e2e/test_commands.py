@@ -1,0 +1,183 @@
+"""What a user types, from a bundle to a board: each command as its own process."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import __version__
+
+ROOT = Path(__file__).parents[2]
+EMULATED = pytest.param("mps2", marks=pytest.mark.emulated)
+HAR = [sys.executable, "-m", "pipeline.cli.main"]
+
+
+def _har(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*HAR, *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def _json(*arguments: str, cwd: Path) -> Any:
+    done = _har(*arguments, "--json", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.emulated
+@pytest.mark.parametrize("engine", ["compiled", "tflm"])
+def test_fit_answers_with_every_figure(bundle_directory: Path, tmp_path: Path, engine: str) -> None:
+    fit = _json("fit", "--bundle", str(bundle_directory), "--engine", engine, cwd=tmp_path)
+    assert fit["fits"] is True
+    assert fit["flash_bytes"]["used"] < fit["flash_bytes"]["limit"] == 917_504
+    assert fit["ram_bytes"]["used"] < fit["ram_bytes"]["limit"] == 262_144
+    assert 0 < fit["stack_bytes"] < 8192
+    assert fit["latency_ms"] > 1 and fit["energy_uj"] > 1
+    assert "latency_ms" in fit["estimates"]
+
+
+@pytest.mark.emulated
+def test_bench_counts_the_same_instructions_twice(bundle_directory: Path, tmp_path: Path) -> None:
+    first, second = (_json("bench", "--bundle", str(bundle_directory), cwd=tmp_path) for _ in "12")
+    assert first == second
+    assert first["unit"] == "instructions"
+    assert first["inference"] > first["engine"] > 285_000 > first["update"] > first["tail"] > 1000
+
+
+@pytest.mark.parametrize("target", ["host", EMULATED])
+def test_parity_finds_no_difference(bundle_directory: Path, tmp_path: Path, target: str) -> None:
+    model = str(bundle_directory / "full.int8.tflite")
+    report = _json(
+        "parity", "--model", model, "--inputs", "30", "--seed", "5", "--target", target,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert report["mismatches"] == 0 and report["compared"] == 30
+    assert report["distinct_outputs"] > 20
+    assert (report["instructions"] is None) == (target == "host")
+
+
+def test_parity_names_an_unsupported_model_and_exits_1(
+    bundle_directory: Path, tmp_path: Path
+) -> None:
+    model = str(bundle_directory / "full.float.tflite")
+    done = _har("parity", "--model", model, "--target", "host", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "CONV_2D" in done.stderr
+    assert done.stdout == "" and "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def board(bundle_directory: Path, tmp_path: Path) -> Iterator[str]:
+    """The port of `har emulate`, run as a user does."""
+    assert _har("emit", "--bundle", str(bundle_directory), "--output", "c", cwd=tmp_path).stdout
+    process = subprocess.Popen(
+        [*HAR, "emulate", "--target", "host", "--generated", "c", "--flash", "flash.img", "--json"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        document = ""
+        while not document.endswith("}\n"):
+            line = process.stdout.readline()
+            assert line, "har emulate ended"
+            document += line
+        yield json.loads(document)["port"]
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_a_recording_teaches_a_board_whose_head_moves_to_a_file(board: str, tmp_path: Path) -> None:
+    lines = ["# rate_hz: 50", "# subject: me", "# session: today"]
+    lines.append("time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity")
+    lines += [f"{i / 50:.3f},{1 + 0.01 * (i % 3)},0,0,0,0,0,resting" for i in range(400)]
+    (tmp_path / "me.csv").write_text("\n".join(lines) + "\n")
+    port = ("--port", board)
+    streamed = _json("stream", *port, "--csv", "me.csv", cwd=tmp_path)
+    assert streamed["samples_lost"] == 0
+    _json(
+        "learn", *port, "--activity", "walking", "--csv", "me.csv", "--save",
+        cwd=tmp_path,
+    )  # fmt: skip
+    learned = _json("head", "show", *port, cwd=tmp_path)
+    _json("head", "pull", "mine.head", *port, cwd=tmp_path)
+    assert (tmp_path / "mine.head").stat().st_size > 1000
+    _json("head", "reset", *port, cwd=tmp_path)
+    factory = _json("head", "show", *port, cwd=tmp_path)
+    _json("head", "push", "mine.head", *port, cwd=tmp_path)
+    pushed = _json("head", "show", *port, cwd=tmp_path)
+    assert factory["tail_crc"] != learned["tail_crc"] == pushed["tail_crc"]
+
+
+def test_a_tampered_head_file_is_refused_before_the_board_is_touched(
+    board: str, tmp_path: Path
+) -> None:
+    port = ("--port", board)
+    _json("head", "reset", *port, cwd=tmp_path)
+    before = _json("head", "show", *port, cwd=tmp_path)
+    (tmp_path / "bad.head").write_bytes(b"HARH" + bytes(60))
+    done = _har("head", "push", "bad.head", *port, cwd=tmp_path)
+    assert done.returncode == 2 and "bad.head" in done.stderr and "Traceback" not in done.stderr
+    assert _json("head", "show", *port, cwd=tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["quantize", "--model", "nowhere"], 2),
+        (["emit", "--bundle", "nowhere"], 2),
+        (["fit", "--bundle", "nowhere"], 2),
+        (["parity", "--model", "nowhere.tflite", "--target", "host"], 2),
+        (["build", "--generated", "nowhere", "--target", "host"], 2),
+        (["head", "show", "--port", "nowhere"], 3),
+        (["train", "--pretrained", "nowhere.npz"], 2),
+        (["data", "info", "nowhere.csv"], 2),
+        (["demo", "--target", "moon"], 2),
+    ],
+)
+def test_a_refusal_is_one_clear_line(arguments: list[str], code: int, tmp_path: Path) -> None:
+    done = _har(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    if "moon" not in arguments:  # the option parser draws a box around its own
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        assert "nowhere" in done.stderr
+
+
+def test_the_firmware_says_the_package_s_version() -> None:
+    header = (ROOT / "firmware" / "lib" / "app" / "har_app_parts.h").read_text()
+    assert f'#define HAR_FIRMWARE_VERSION "{__version__}"' in header
+
+
+def test_an_interrupted_quantize_leaves_no_half_bundle(
+    task: Any, trained: Any, bundle_directory: Path, tmp_path: Path
+) -> None:
+    from pipeline.export import load_bundle
+    from pipeline.export.quantize import quantize
+
+    old = Path(shutil.copytree(bundle_directory, tmp_path / "bundle"))
+
+    def interrupt(step: str) -> None:
+        if step.startswith("measuring"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        quantize(trained, task.windows, task.split, old, on_step=interrupt)
+    assert load_bundle(old).model_id == load_bundle(bundle_directory).model_id
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

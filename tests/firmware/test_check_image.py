@@ -1,0 +1,105 @@
+"""scripts/check_image.py on images made here: what fits, what does not, what is no image."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.check_image import SOFT_FLOAT, Elf, measure
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts" / "check_image.py"
+needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no Arm compiler")
+
+LINKER_SCRIPT = """
+MEMORY { FLASH (rx) : ORIGIN = 0x10000, LENGTH = 1M  RAM (rwx) : ORIGIN = 0x20000000, LENGTH = 1M }
+ENTRY(Reset_Handler)
+SECTIONS {
+    .text : { *(.text*) *(.rodata*) } > FLASH
+    .data : { *(.data*) } > RAM AT > FLASH
+    .bss (NOLOAD) : { *(.bss*) } > RAM
+    .heap (NOLOAD) : { . = 0x30000; } > RAM
+}
+"""
+
+
+def image(folder: Path, constants: int, data: int, zeros: int) -> Path:
+    """An ELF with so many bytes of each kind, and 4 bytes of code."""
+    (folder / "image.ld").write_text(LINKER_SCRIPT)
+    (folder / "image.S").write_text(
+        ".syntax unified\n.thumb\n.text\n.global Reset_Handler\nReset_Handler: nop\nnop\n"
+        f'.section .rodata,"a"\n.space {constants}, 1\n'
+        f".data\n.space {data}, 2\n.bss\n.space {zeros}\n"
+    )
+    elf = folder / "image.elf"
+    command = ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-nostdlib"]
+    command += ["-T", str(folder / "image.ld"), str(folder / "image.S"), "-o", str(elf)]
+    subprocess.run(command, check=True, capture_output=True)
+    return elf
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@needs_arm
+def test_counts_code_constants_and_initial_data_as_flash_and_no_heap_as_ram(
+    tmp_path: Path,
+) -> None:
+    usage = measure(Elf(image(tmp_path, 1000, 200, 3000)))
+    assert usage.flash_bytes == 4 + 1000 + 200
+    assert usage.ram_bytes == 200 + 3000
+
+
+@needs_arm
+def test_an_image_up_to_the_last_byte_fits_and_one_more_word_does_not(tmp_path: Path) -> None:
+    limit = 0xF0000 - 0x10000
+    fits = run(image(tmp_path, limit - 4 - 8, 8, 100))
+    assert fits.returncode == 0, fits.stderr
+    assert "917,504 of 917,504 bytes" in fits.stdout
+    too_large = run(image(tmp_path, limit - 4 - 4, 8, 100))
+    assert too_large.returncode == 1
+    assert "4 bytes into the pages kept for learned tails" in too_large.stderr
+
+
+@needs_arm
+def test_static_memory_over_the_board_s_ram_is_refused(tmp_path: Path) -> None:
+    refused = run(image(tmp_path, 0, 8, 0x40000))
+    assert refused.returncode == 1
+    assert "8 bytes over the board's RAM" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x7fELF", b"\x7fELF\x02\x01" + bytes(60), b"\x7fELF\x01\x01" + b"\xff" * 60]
+)
+def test_what_is_no_image_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "firmware.elf"
+    path.write_bytes(content)
+    refused = run(path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("check_image: ")
+    assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("symbol", "soft"),
+    [
+        ("__aeabi_fmul", True),
+        ("__aeabi_fcmplt", True),
+        ("__aeabi_cfcmple", True),
+        ("__aeabi_f2iz", True),
+        ("__aeabi_f2d", True),
+        ("__aeabi_i2f", True),
+        ("__aeabi_f2lz", False),
+        ("__aeabi_l2f", False),
+        ("__aeabi_uldivmod", False),
+        ("__aeabi_memcpy", False),
+    ],
+)
+def test_names_of_float_arithmetic_that_the_fpu_does(symbol: str, soft: bool) -> None:
+    assert bool(SOFT_FLOAT.match(symbol)) is soft
