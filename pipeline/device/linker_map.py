@@ -56,10 +56,7 @@ class Sizes:
     flash_bytes: int
     ram_bytes: int
     weights_bytes: int
-
-    @property
-    def runtime_flash_bytes(self) -> int:
-        return self.flash_bytes - self.weights_bytes
+    runtime_flash_bytes: int
 
 
 def parse_map(text: str) -> LinkerMap:
@@ -86,10 +83,12 @@ def sizes_of(linked: LinkerMap) -> Sizes:
         for piece in linked.pieces
         if piece.section.startswith(".rodata") and _WEIGHTS_OBJECT.search(piece.origin)
     )
+    flash = sum(linked.sections.get(name, 0) for name in _FLASH_SECTIONS)
     return Sizes(
-        flash_bytes=sum(linked.sections.get(name, 0) for name in _FLASH_SECTIONS),
+        flash_bytes=flash,
         ram_bytes=sum(linked.sections.get(name, 0) for name in _RAM_SECTIONS),
         weights_bytes=weights,
+        runtime_flash_bytes=flash - weights,
     )
 
 

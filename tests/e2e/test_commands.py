@@ -112,7 +112,7 @@ def test_a_recording_teaches_a_board_whose_head_moves_to_a_file(board: str, tmp_
     streamed = _json("stream", *port, "--csv", "me.csv", cwd=tmp_path)
     assert streamed["samples_lost"] == 0
     _json(
-        "learn", *port, "--activity", "walking", "--csv", "me.csv", "--save",
+        "learn", *port, "--activity", "resting", "--csv", "me.csv", "--save",
         cwd=tmp_path,
     )  # fmt: skip
     learned = _json("head", "show", *port, cwd=tmp_path)

@@ -86,7 +86,7 @@ def test_what_is_missing_is_named_with_the_command_to_type(
         launch("host", tmp_path / "none", tmp_path / "flash")
     (tmp_path / "x.elf").touch()
     monkeypatch.setattr(module.shutil, "which", lambda _: None)
-    with pytest.raises(WorldError, match="apt-get install .*qemu-system-arm"):
+    with pytest.raises(WorldError, match=r"apt-get install .*qemu-system-arm"):
         launch("mps2", tmp_path / "x.elf", tmp_path / "flash")
     with pytest.raises(InputError, match="host and mps2"):
         launch("esp32", tmp_path / "x.elf", tmp_path / "flash")  # type: ignore[arg-type]
@@ -95,9 +95,11 @@ def test_what_is_missing_is_named_with_the_command_to_type(
 def test_a_busy_port_is_refused_and_the_flash_file_is_free_again(
     image: Path, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(WorldError, match="choose another port"):
-            launch("host", image, tmp_path / "flash", port=taken.getsockname()[1])
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(WorldError, match="choose another port"),
+    ):
+        launch("host", image, tmp_path / "flash", port=taken.getsockname()[1])
     open_flash(tmp_path / "flash").close()
 
 
