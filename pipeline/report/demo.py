@@ -26,17 +26,28 @@ def demo_table(report: Mapping[str, Any]) -> Table:
 
 
 def write_demo_report(report: Mapping[str, Any], details: DemoDetails, output: Path) -> Path:
-    """Writes ``output``/report.json and ``output``/report.html, each whole or not at all.
+    """Writes report.json, report.html and report.svg (its main pictures) into ``output``, each
+    whole or not at all.
 
     Returns the path of the page. Raises pydantic.ValidationError for a report that is not of
     schema.DemoReport, OSError where the disk does not take it.
     """
-    from pipeline.report.html import demo_page
+    from pipeline.report.html import demo_page, demo_pictures
+    from pipeline.report.picture import side_by_side
 
     checked = DemoReport.model_validate(report)
     page = demo_page(checked, details)
+    drawn = demo_pictures(checked, details)
+    picture = side_by_side(
+        {
+            "What it was, and what it said": drawn["confusion"],
+            "Each held-out person": drawn["subjects"],
+            "One of them taught the board: before, after": drawn["learning"],
+        }
+    )
     output.mkdir(parents=True, exist_ok=True)
     _write_whole(output / "report.html", page)
+    _write_whole(output / "report.svg", picture)
     _write_whole(output / "report.json", json.dumps(checked.document(), indent=2) + "\n")
     return output / "report.html"
 

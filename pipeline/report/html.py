@@ -32,10 +32,8 @@ def _environment() -> Environment:
     return environment
 
 
-def demo_page(report: DemoReport, details: DemoDetails) -> str:
-    """The page of ``har demo`` as HTML text. The same arguments give the same bytes."""
-    from markupsafe import Markup
-
+def demo_pictures(report: DemoReport, details: DemoDetails) -> dict[str, str]:
+    """Inline SVGs by name; "" for one that this report has no figures for."""
     learning, size = report.learning, report.size
     used = {
         name: value
@@ -44,7 +42,7 @@ def demo_page(report: DemoReport, details: DemoDetails) -> str:
     }
     mean = float(details.confusion.trace() / max(int(details.confusion.sum()), 1))
     probabilities = list(details.label_probabilities)
-    pictures = {
+    return {
         "confusion": plots.confusion_picture(details.activities, details.confusion),
         "subjects": plots.subject_picture(details.per_subject, mean),
         "learning": plots.learning_picture(
@@ -56,6 +54,13 @@ def demo_page(report: DemoReport, details: DemoDetails) -> str:
         "labels": plots.label_picture(probabilities) if len(probabilities) > 1 else "",
         "sizes": plots.size_picture(used, details.limits) if used else "",
     }
+
+
+def demo_page(report: DemoReport, details: DemoDetails) -> str:
+    """The page of ``har demo`` as HTML text. The same arguments give the same bytes."""
+    from markupsafe import Markup
+
+    pictures = demo_pictures(report, details)
     link = details.citation_url
     seconds = report.seconds if isinstance(report.seconds, dict) else {}
     total = report.seconds if isinstance(report.seconds, float) else sum(seconds.values())

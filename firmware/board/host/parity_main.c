@@ -22,8 +22,8 @@ int main(int argc, char **argv) {
     uint8_t *memory = (uint8_t *)mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (memory == MAP_FAILED) har_host_die("cannot map", argv[1]);
     har_board_init();
-    const int code = har_parity_run(memory + HAR_PARITY_OFFSET,
-                                    (uint32_t)(size - HAR_PARITY_OFFSET));
+    const int code =
+        har_parity_run(memory + HAR_PARITY_OFFSET, (uint32_t)(size - HAR_PARITY_OFFSET));
     (void)munmap(memory, size);
     (void)close(file);
     return code;

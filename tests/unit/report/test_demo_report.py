@@ -99,12 +99,16 @@ def test_each_required_key_is_missed(key: str) -> None:
         DemoReport.model_validate(report)
 
 
-def test_a_second_run_replaces_both_files_and_leaves_no_other(tmp_path: Path) -> None:
+def test_a_second_run_replaces_the_files_and_leaves_no_other(tmp_path: Path) -> None:
     write_demo_report(sample_report(), sample_details(), tmp_path)
     page = write_demo_report(sample_report(seed=5), sample_details(), tmp_path)
     assert page == tmp_path / "report.html"
     assert json.loads((tmp_path / "report.json").read_text())["seed"] == 5
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "report.html",
+        "report.json",
+        "report.svg",
+    ]
 
 
 def test_a_write_that_fails_leaves_the_old_file(
