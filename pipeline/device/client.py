@@ -32,6 +32,7 @@ from pipeline.device.messages import (
     Prediction,
     Status,
 )
+from pipeline.device.payload import DecodeError
 from pipeline.device.records import head_payload_bytes, head_weights_offset
 from pipeline.device.transport import Transport, open_port
 from pipeline.errors import HarError, HonestNo, InputError
@@ -131,7 +132,6 @@ class Client:
                 f"{self.port} runs model {hello.model_id.hex()}, not {self._model_id.hex()}: "
                 "flash this model, or use the bundle that the board was built from"
             )
-        self._predictions.clear()  # of an earlier session
         self._hello = hello
         self.next_index = 0
         self.origin = None
@@ -304,15 +304,27 @@ class Client:
         data = self._transport.read(timeout_s)
         for frame in self._decoder.push(data):
             if frame.type == MessageType.PREDICTION:
-                self._predictions.append(Prediction.decode(frame.payload))
-            elif frame.type == MessageType.ERROR and self._hello is not None:
+                self._predictions.append(self._predicted(frame))
+                continue
+            if self._hello is None:
+                if frame.type == MessageType.HELLO_REPLY:
+                    self._predictions.clear()  # those before it are of an earlier session
+            elif frame.type == MessageType.ERROR:
                 error = ErrorReply.decode(frame.payload)
                 if error.type == MessageType.SAMPLES:  # nobody waits for an answer to these
                     raise _refused(error)
-                self._replies.append(frame)
-            else:
-                self._replies.append(frame)
+            self._replies.append(frame)
         return bool(data)
+
+    def _predicted(self, frame: Frame) -> Prediction:
+        prediction = Prediction.decode(frame.payload)
+        known = None if self._hello is None else len(self._hello.activities)
+        if known is not None and len(prediction.probabilities) != known:
+            raise DecodeError(
+                f"{self.port}: a prediction over {len(prediction.probabilities)} activities from a "
+                f"board that named {known}: flash the firmware that belongs to this har"
+            )
+        return prediction
 
     def _next_seq(self) -> int:
         self._seq = (self._seq + 1) & 0xFFFF

@@ -14,6 +14,8 @@ import pytest
 import pipeline.device
 from pipeline.device import BoardRefused, Client, NoAnswer, PortLost
 from pipeline.device import messages as m
+from pipeline.device.frames import encode_frame
+from pipeline.device.payload import DecodeError
 from pipeline.errors import HonestNo, InputError
 from tests.support.fake_board import (
     ACTIVITIES,
@@ -82,6 +84,24 @@ def test_text_and_half_a_frame_before_hello_do_no_harm():
     wire.say(b"walking 0.97\nwalking 0.9")
     wire.write(b"half a fra")
     assert client.hello() == HELLO
+
+
+def test_what_a_board_predicts_right_behind_its_hello_is_kept_and_what_came_before_is_not():
+    client, wire = client_on()
+    board = wire.board
+    board.framed = True  # left so by an earlier program
+    wire.say(b"".join(board.take(index, np.zeros(6)) for index in range(128)))
+    greet = board.feed
+
+    def feed(data):
+        answer = greet(data)
+        return answer + b"".join(board.take(index, np.zeros(6)) for index in range(192))
+
+    board.feed = feed
+    client.hello()
+    board.feed = greet
+    assert [client.prediction().end_index for _ in range(2)] == [127, 191]
+    assert client.prediction() is None
 
 
 def test_another_model_is_refused_with_both_names():
@@ -432,3 +452,12 @@ def test_importing_the_package_loads_nothing_heavy():
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_a_prediction_over_other_activities_than_hello_named_is_refused():
+    client, wire = client_on()
+    client.hello()
+    odd = m.Prediction(0, 0, 0, 0, 0, 0, tuple([0.1] * (len(HELLO.activities) + 1)))
+    wire.say(encode_frame(odd.TYPE, 0, odd.encode()))
+    with pytest.raises(DecodeError, match="flash the firmware"):
+        client.prediction(0.1)
