@@ -34,6 +34,7 @@ def print_json(document: Any) -> None:
     """The command's one JSON document, on stdout."""
     json.dump(document, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
+    sys.stdout.flush()  # whoever reads it may be waiting while the command goes on
 
 
 def guarded(function: F) -> F:
@@ -51,7 +52,7 @@ def guarded(function: F) -> F:
             note(f"har: {error.strerror or error}{where}")
             raise typer.Exit(WorldError.exit_code) from None
         except KeyboardInterrupt:
-            note("har: interrupted; nothing half-written was left behind")
+            note("har: interrupted")
             raise typer.Exit(130) from None
 
     return wrapper  # type: ignore[return-value]

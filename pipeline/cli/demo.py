@@ -26,7 +26,7 @@ def demo(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from pipeline.demo import DemoSettings, run_demo
-    from pipeline.demo.run import details_of, report_of
+    from pipeline.demo.run import details_of, failures, report_of
     from pipeline.report import demo_table, write_demo_report
     from pipeline.report.schema import TARGET_NOTES
     from pipeline.training import load_pretrained
@@ -75,3 +75,6 @@ def demo(
     else:
         Console().print(demo_table(report))
         print(f"Report: {page}\nFigures: {output / 'report.json'}")
+    if wrong := failures(report):
+        note(f"har: the demo found: {'; '.join(wrong)}; `make test` narrows it down")
+        raise typer.Exit(1)

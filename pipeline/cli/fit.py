@@ -16,7 +16,9 @@ BuildOption = Annotated[Path, typer.Option(help="Folder to build in.")]
 @guarded
 def fit(
     bundle: BundleOption = Path("build/bundle"),
-    engine: Annotated[str, typer.Option(help="compiled or tflm.")] = "compiled",
+    engine: Annotated[
+        str, typer.Option(help="tflm (what `har flash` builds) or compiled.")
+    ] = "tflm",
     build_directory: BuildOption = Path("build/fit"),
     as_json: JsonOption = False,
 ) -> None:

@@ -109,7 +109,6 @@ def run_demo(
     flash = output / "flash.img"
     flash.unlink(missing_ok=True)
     witness = Witness(bundle, output / "bundle")
-    witness = Witness(bundle, output / "bundle")
     people = sorted(task.split.test, key=lambda name: (name == bundle.metrics.worst_subject, name))
     with launch(settings.target, image.path, flash) as emulator:
         board = BoardSession(emulator.port, bundle, witness, task, on_progress)
@@ -137,6 +136,7 @@ def run_demo(
         and woken.sequence == head.sequence
         and woken.tail_crc == head.tail_crc
         and again.mismatches == 0
+        and again.compared == again.sent
     )
     return DemoResult(
         settings=settings,
@@ -166,7 +166,7 @@ def _teach(
     after = board.classify(rest)
     return Lesson(
         subject=person,
-        labelled=len(labelled),
+        labelled=len(taught.probabilities),
         rest=rest,
         before=board.scores(answers.only(rest)),
         after=board.scores(after),
@@ -175,6 +175,22 @@ def _teach(
         update_count=taught.update_count,
         probabilities=taught.probabilities,
     )
+
+
+def failures(report: dict[str, Any]) -> list[str]:
+    """What a report says went wrong, a line each; nothing in a good run. Accuracy is no failure."""
+    parity, learning = report["parity"], report["learning"]
+    missing = report["windows_streamed"] - report["predictions_received"]
+    said = {
+        f"{parity['mismatches']} windows differ from the host": parity["mismatches"],
+        f"{missing} predictions did not come back": missing,
+        f"{report['samples_lost']} samples were lost": report["samples_lost"],
+        f"{learning['parity_mismatches']} learned results differ from NumPy": learning[
+            "parity_mismatches"
+        ],
+        "what was learned did not survive the power cut": not learning["survived_power_cycle"],
+    }
+    return [line for line, wrong in said.items() if wrong]
 
 
 def report_of(result: DemoResult) -> dict[str, Any]:

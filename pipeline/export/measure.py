@@ -6,10 +6,11 @@ import tempfile
 from pathlib import Path
 
 from pipeline.device.bench import Bench, bench
+from pipeline.device.boards import NANO33BLE, Board
 from pipeline.device.emulator import Target
-from pipeline.device.firmware import FirmwareImage, build_firmware
+from pipeline.device.firmware import UNBOUNDED, FirmwareImage, build_firmware, build_image
 from pipeline.errors import InputError
-from pipeline.export.bundle import EXTRACTOR, Bundle, load_bundle
+from pipeline.export.bundle import EXTRACTOR, load_bundle
 from pipeline.export.emit import emit
 from pipeline.export.fit import Fit, check_fit
 
@@ -21,12 +22,15 @@ def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Benc
 
     Raises InputError for a damaged bundle, WorldError for a missing tool.
     """
-    _, image = _build(directory, target, build_directory)
-    return _bench(target, image)
+    generated = build_directory / "generated"
+    emit(directory, generated)
+    return _bench(target, build_firmware(target, generated, build_directory / f"firmware-{target}"))
 
 
-def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
-    """Judges the bundle in ``directory`` against the Nano 33 BLE Sense.
+def fit_bundle(
+    directory: Path, engine: str, build_directory: Path, *, board: Board = NANO33BLE
+) -> Fit:
+    """Judges the bundle in ``directory`` against ``board``.
 
     Raises as `bench_bundle`, and InputError for an unknown engine.
     """
@@ -34,10 +38,12 @@ def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
 
     if engine not in ENGINES:
         raise InputError(f"unknown engine {engine!r}; choose {' or '.join(ENGINES)}")
-    bundle, image = _build(directory, "mps2", build_directory)
+    bundle = load_bundle(directory)
+    generated = build_directory / "generated"
+    emit(directory, generated)
+    image = build_image(UNBOUNDED, "mps2", build_directory / "firmware-unbounded", generated)
     counts = _bench("mps2", image)
     model = (directory / EXTRACTOR).read_bytes()
-    compiled = compile_model(model)
     return check_fit(
         model_id=bundle.model_id,
         engine=engine,
@@ -45,18 +51,14 @@ def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
         image_ram_bytes=image.sizes.ram_bytes,
         stack_bytes=counts.stack_used_bytes,
         instructions=counts.inference,
+        tail_instructions=counts.tail,
+        macs=bundle.macs,
         tflite_bytes=len(model),
         net_flash_bytes=image.sizes.weights_bytes,
-        net_arena_bytes=compiled.arena_bytes,
+        net_arena_bytes=compile_model(model).arena_bytes,
         tflm_arena_bytes=bundle.tflm_arena_bytes,
+        board=board,
     )
-
-
-def _build(directory: Path, target: Target, build_directory: Path) -> tuple[Bundle, FirmwareImage]:
-    bundle = load_bundle(directory)
-    generated = build_directory / "generated"
-    emit(directory, generated)
-    return bundle, build_firmware(target, generated, build_directory / f"firmware-{target}")
 
 
 def _bench(target: Target, image: FirmwareImage) -> Bench:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,55 @@ def test_fit_answers_with_every_figure(bundle_directory: Path, tmp_path: Path, e
     assert "latency_ms" in fit["estimates"]
 
 
+@pytest.fixture
+def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
+    """A bundle whose extractor alone is as large as what the board leaves."""
+    import numpy as np
+    from tf_keras import Sequential, layers
+
+    from pipeline.compiler import compile_model
+    from pipeline.export import load_bundle
+    from pipeline.export.bundle import write_bundle
+    from pipeline.export.convert import to_int8
+    from pipeline.models import save_weights
+
+    features = 1100
+    network = Sequential(
+        [layers.Input((128, 1, 6)), layers.Conv2D(features, (128, 1)), layers.Flatten()]
+    )
+    windows = np.random.default_rng(0).normal(size=(4, 128, 1, 6)).astype(np.float32)
+    model = to_int8(network, windows)
+    compiled = compile_model(model)
+    directory = Path(shutil.copytree(bundle_directory, tmp_path / "oversized"))
+    (directory / "extractor.int8.tflite").write_bytes(model)
+    weights = np.zeros((3, features), np.float32)
+    save_weights(directory / "tail.npz", {"weights": weights, "bias": weights[:, 0]})
+    content = load_bundle(bundle_directory).model_dump(mode="json")
+    for name in ("format", "model_id", "files"):
+        del content[name]
+    source, feature = compiled.inputs[0], compiled.outputs[0]
+    content |= {
+        "features": features,
+        "input": {"scale": source.scale, "zero_point": source.zero_point},
+        "feature": {"scale": feature.scale, "zero_point": feature.zero_point},
+        "macs": compiled.macs,
+    }
+    write_bundle(directory, content)
+    return directory
+
+
+@pytest.mark.emulated
+@pytest.mark.parametrize("engine", ["compiled", "tflm"])
+def test_fit_says_no_with_every_figure(oversized_bundle: Path, tmp_path: Path, engine: str) -> None:
+    done = _har(
+        "fit", "--bundle", str(oversized_bundle), "--engine", engine, "--json", cwd=tmp_path
+    )
+    assert done.returncode == 1, done.stderr
+    fit = json.loads(done.stdout)
+    assert fit["fits"] is False
+    assert fit["flash_bytes"]["used"] > fit["flash_bytes"]["limit"] == 917_504
+
+
 @pytest.mark.emulated
 def test_bench_counts_the_same_instructions_twice(bundle_directory: Path, tmp_path: Path) -> None:
     first, second = (_json("bench", "--bundle", str(bundle_directory), cwd=tmp_path) for _ in "12")
@@ -82,15 +132,18 @@ def test_parity_names_an_unsupported_model_and_exits_1(
 def board(bundle_directory: Path, tmp_path: Path) -> Iterator[str]:
     """The port of `har emulate`, run as a user does."""
     assert _har("emit", "--bundle", str(bundle_directory), "--output", "c", cwd=tmp_path).stdout
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process = subprocess.Popen(
         [*HAR, "emulate", "--target", "host", "--generated", "c", "--flash", "flash.img", "--json"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=environment | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     assert process.stdout is not None
+    deadline = threading.Timer(120, process.kill)  # readline would wait for ever
+    deadline.start()
     try:
         document = ""
         while not document.endswith("}\n"):
@@ -99,6 +152,7 @@ def board(bundle_directory: Path, tmp_path: Path) -> Iterator[str]:
             document += line
         yield json.loads(document)["port"]
     finally:
+        deadline.cancel()
         process.terminate()
         process.wait(10)
 

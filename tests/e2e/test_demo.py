@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.demo import DemoSettings, run_demo
-from pipeline.demo.run import details_of, report_of
+from pipeline.demo.run import details_of, failures, report_of
 from pipeline.report import write_demo_report
 from pipeline.training import Pretrained
 from pipeline.training.task import Task
@@ -47,6 +47,9 @@ def test_the_whole_path_agrees_bit_for_bit_and_survives_a_power_cut(
         assert report["size"]["flash_bytes"] > report["size"]["weights_bytes"] > 18_000
     else:
         assert report["instructions"] == {"inference": None, "update": None}
+    assert failures(report) == []
+    worse = report | {"samples_lost": 3, "predictions_received": report["windows_streamed"] - 1}
+    assert [line.split()[0] for line in failures(worse)] == ["1", "3"]
     page = write_demo_report(report, details_of(result), tmp_path)
     assert json.loads((tmp_path / "report.json").read_text())["model_id"] == report["model_id"]
     html = page.read_text()

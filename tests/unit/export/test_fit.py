@@ -13,6 +13,8 @@ SMALL: dict[str, Any] = {
     "image_ram_bytes": 30_000,
     "stack_bytes": 900,
     "instructions": 1_000_000,
+    "tail_instructions": 5_000,
+    "macs": 100_000,
     "tflite_bytes": 38_000,
     "net_flash_bytes": 24_000,
     "net_arena_bytes": 3_000,
@@ -52,3 +54,5 @@ def test_tflm_takes_its_runtime_and_arena_instead_of_the_compiled_network() -> N
     compiled, tflm = check_fit(**SMALL), check_fit(**SMALL | {"engine": "tflm"})
     assert tflm.flash_bytes.used - compiled.flash_bytes.used == 38_000 + 54_152 - 24_000
     assert tflm.ram_bytes.used - compiled.ram_bytes.used == 7_000
+    # 4.96 instructions a MAC and the tail, at 1.25 cycles and 64 MHz
+    assert tflm.latency_ms == pytest.approx(501_000 * 1.25 / 64e3, abs=1e-3)
