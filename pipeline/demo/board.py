@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.demo.stretches import stretches
+from pipeline.demo.runs import runs
 from pipeline.demo.witness import Witness
 from pipeline.device import Client, HeadState, Prediction, Status
 from pipeline.export import Bundle
@@ -65,7 +65,6 @@ class BoardSession:
         self._task = task
         self._witness = witness
         self._on_progress = on_progress
-        self._next_index = 0
         self._client = Client.open(port, model_id=bytes.fromhex(bundle.model_id))
         self.engine = self._client.hello().engine.name.lower()
 
@@ -92,8 +91,8 @@ class BoardSession:
         expected = self._witness.features(windows.x[chosen])
         row = {int(window): i for i, window in enumerate(chosen)}
         answers = Answers(sent=len(chosen))
-        for stretch in stretches(self._task.dataset, windows, chosen, HOP_SAMPLES):
-            for window, prediction in self._stream(stretch.samples, stretch.windows):
+        for run in runs(self._task.dataset, windows, chosen, HOP_SAMPLES):
+            for window, prediction in self._stream(run.samples, run.windows):
                 answers.windows.append(window)
                 answers.activities.append(prediction.activity)
                 answers.compared += 1
@@ -134,9 +133,8 @@ class BoardSession:
 
     def _stream(self, samples: Array, expected: Array) -> list[tuple[int, Prediction]]:
         """Pairs of window index and prediction, matched by the window's last sample."""
-        first_end = self._next_index + self._task.windows.x.shape[1] - 1
-        result = self._client.stream(samples, restart=True, start_index=self._next_index)
-        self._next_index += len(samples)
+        result = self._client.stream(samples, restart=True)
+        first_end = result.start_index + self._task.windows.x.shape[1] - 1
         pairs = []
         for prediction in result.predictions:
             number, rest = divmod(prediction.end_index - first_end, HOP_SAMPLES)

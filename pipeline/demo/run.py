@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.demo.board import Answers, BoardSession
-from pipeline.demo.stretches import calibration
+from pipeline.demo.runs import calibration
 from pipeline.demo.witness import Witness
 from pipeline.device.boards import NANO33BLE
 from pipeline.device.emulator import Target, launch
@@ -39,7 +39,7 @@ class DemoSettings:
 
 
 @dataclass
-class Lesson:
+class Teaching:
     """One person teaches the board; ``rest`` are that person's windows that were not labelled."""
 
     subject: str
@@ -55,7 +55,7 @@ class Lesson:
 
 @dataclass
 class DemoResult:
-    """Everything that the report is made of. The last lesson is the one that was saved."""
+    """Everything that the report is made of. The last teaching is the one that was saved."""
 
     settings: DemoSettings
     task: Task
@@ -64,7 +64,7 @@ class DemoResult:
     image: FirmwareImage
     streamed: Scores
     answers: Answers
-    lessons: list[Lesson]
+    teachings: list[Teaching]
     survived: bool
     mismatches_after_power_cut: int
     compared_after_power_cut: int
@@ -114,21 +114,21 @@ def run_demo(
         board = BoardSession(emulator.port, bundle, witness, task, on_progress)
         on_step("Streaming all held-out people's samples to the board")
         answers = board.classify(np.flatnonzero(np.isin(task.windows.subjects, task.split.test)))
-        lessons = []
+        teachings = []
         for person in people:
             on_step(f"{person} teaches the board")
-            lessons.append(_teach(board, task, person, answers, settings.labelled_per_activity))
+            teachings.append(_teach(board, task, person, answers, settings.labelled_per_activity))
         head = board.save()
         status = board.status()
         engine = board.engine
         board.close()
         on_step("Cutting the power")
         emulator.kill()
-    lesson = lessons[-1]
+    teaching = teachings[-1]
     with launch(settings.target, image.path, flash) as emulator:
         board = BoardSession(emulator.port, bundle, witness, task, on_progress)
         woken = board.head()
-        again = board.classify(lesson.rest[:_WINDOWS_AFTER_POWER_CUT])
+        again = board.classify(teaching.rest[:_WINDOWS_AFTER_POWER_CUT])
         board.close()
 
     survived = (
@@ -146,7 +146,7 @@ def run_demo(
         image=image,
         streamed=board.scores(answers),
         answers=answers,
-        lessons=lessons,
+        teachings=teachings,
         survived=survived,
         mismatches_after_power_cut=again.mismatches,
         compared_after_power_cut=again.compared,
@@ -158,13 +158,13 @@ def run_demo(
 
 def _teach(
     board: BoardSession, task: Task, person: str, answers: Answers, per_activity: int
-) -> Lesson:
+) -> Teaching:
     """From the shipped tail, one person's labels, then that person's other windows again."""
     board.reset()
     labelled, rest = calibration(task.windows, person, per_activity)
     taught = board.teach(labelled)
     after = board.classify(rest)
-    return Lesson(
+    return Teaching(
         subject=person,
         labelled=len(taught.probabilities),
         rest=rest,
@@ -195,7 +195,7 @@ def failures(report: dict[str, Any]) -> list[str]:
 
 def report_of(result: DemoResult) -> dict[str, Any]:
     """The content of report.json."""
-    bundle, lesson, sizes = result.bundle, result.lessons[-1], result.image.sizes
+    bundle, teaching, sizes = result.bundle, result.teachings[-1], result.image.sizes
     metrics = bundle.metrics
     on_emulator = result.settings.target == "mps2"
     return {
@@ -223,14 +223,14 @@ def report_of(result: DemoResult) -> dict[str, Any]:
             "mismatches": result.answers.mismatches,
         },
         "learning": {
-            "subject": lesson.subject,
-            "labelled_windows": lesson.labelled,
-            "test_windows": lesson.before.n,
-            "accuracy_before": lesson.before.accuracy,
-            "accuracy_after": lesson.after.accuracy,
-            "parity_compared": sum(each.compared for each in result.lessons)
+            "subject": teaching.subject,
+            "labelled_windows": teaching.labelled,
+            "test_windows": teaching.before.n,
+            "accuracy_before": teaching.before.accuracy,
+            "accuracy_after": teaching.after.accuracy,
+            "parity_compared": sum(each.compared for each in result.teachings)
             + result.compared_after_power_cut,
-            "parity_mismatches": sum(each.mismatches for each in result.lessons)
+            "parity_mismatches": sum(each.mismatches for each in result.teachings)
             + result.mismatches_after_power_cut,
             "survived_power_cycle": result.survived,
             "everyone": [
@@ -241,7 +241,7 @@ def report_of(result: DemoResult) -> dict[str, Any]:
                     "accuracy_before": each.before.accuracy,
                     "accuracy_after": each.after.accuracy,
                 }
-                for each in sorted(result.lessons, key=lambda each: each.subject)
+                for each in sorted(result.teachings, key=lambda each: each.subject)
             ],
         },
         "size": {
@@ -253,7 +253,7 @@ def report_of(result: DemoResult) -> dict[str, Any]:
         # Only the emulated core counts instructions.
         "instructions": {
             "inference": result.answers.inference_count if on_emulator else None,
-            "update": lesson.update_count if on_emulator else None,
+            "update": teaching.update_count if on_emulator else None,
         },
     }
 
@@ -261,7 +261,7 @@ def report_of(result: DemoResult) -> dict[str, Any]:
 def details_of(result: DemoResult) -> DemoDetails:
     """What the page shows beyond report.json."""
     activities = result.task.windows.activities
-    lesson, dataset = result.lessons[-1], result.task.dataset
+    teaching, dataset = result.teachings[-1], result.task.dataset
     return DemoDetails(
         activities=activities,
         confusion=result.int8.confusion,
@@ -269,8 +269,8 @@ def details_of(result: DemoResult) -> DemoDetails:
             name: SubjectScore(accuracy, result.int8.subject_windows[name])
             for name, accuracy in result.int8.subject_accuracy.items()
         },
-        before=per_activity(activities, lesson.before.confusion),
-        after=per_activity(activities, lesson.after.confusion),
+        before=per_activity(activities, teaching.before.confusion),
+        after=per_activity(activities, teaching.after.confusion),
         limits={
             "flash_bytes": NANO33BLE.flash_limit_bytes,
             "ram_bytes": NANO33BLE.ram_limit_bytes,
@@ -278,5 +278,5 @@ def details_of(result: DemoResult) -> DemoDetails:
         terms=dataset.terms,
         citation=dataset.citation,
         measured_on=f"int8 model, all {result.int8.n} windows of the test people",
-        label_probabilities=[before for before, _ in lesson.probabilities],
+        label_probabilities=[before for before, _ in teaching.probabilities],
     )

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline.errors import InputError
+from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import load_weights
 
 FORMAT = 1
@@ -178,9 +179,7 @@ def write_bundle(directory: Path, content: dict[str, Any]) -> Bundle:
     bundle = Bundle.model_validate({**content, "model_id": "0" * 16})
     body = bundle.model_dump(mode="json")
     bundle = bundle.model_copy(update={"model_id": model_id_of(body)})
-    aside = directory / (MANIFEST + ".part")
-    aside.write_text(json.dumps(bundle.model_dump(mode="json"), indent=2) + "\n")
-    aside.replace(directory / MANIFEST)
+    write_card(directory / MANIFEST, bundle)
     return bundle
 
 
@@ -190,18 +189,7 @@ def load_bundle(directory: Path) -> Bundle:
     Raises InputError naming the file and what is wrong with it.
     """
     manifest = directory / MANIFEST
-    try:
-        content = json.loads(manifest.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{directory}: no {MANIFEST} here; make one with `har quantize`") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{manifest}: not valid JSON ({error})") from None
-    try:
-        bundle = Bundle.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "content"
-        raise InputError(f"{manifest}: {where}: {first['msg']}") from None
+    bundle = read_card(Bundle, manifest, "make a bundle with `har quantize`")
     if model_id_of(bundle.model_dump(mode="json")) != bundle.model_id:
         raise InputError(f"{manifest}: changed after it was written (model id does not match)")
     if set(bundle.files) != set(FILES):

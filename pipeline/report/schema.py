@@ -34,7 +34,7 @@ class Parity(_Part):
     mismatches: Count
 
 
-class Lesson(_Part):
+class PersonTaught(_Part):
     """What learning from their own labels did for one held-out person."""
 
     id: int | str
@@ -58,7 +58,7 @@ class Learning(_Part):
     parity_compared: Count | None = None
     parity_mismatches: Count
     survived_power_cycle: bool
-    everyone: list[Lesson] = []
+    everyone: list[PersonTaught] = []
 
     @property
     def mean_before(self) -> float:

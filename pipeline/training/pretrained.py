@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import InputError
 from pipeline.models import backbone, load_weights, save_weights
+from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.metrics import score
 from pipeline.training.pretrain import PretrainSettings, network_input, normalization, pretrain
@@ -111,23 +111,14 @@ def save_pretrained(path: Path, model: Any, card: dict[str, Any]) -> PretrainedC
     """Writes ``path`` (.npz) and its card beside it (.json)."""
     save_weights(path, model_arrays(model))
     full = PretrainedCard(**card, weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    aside = path.with_suffix(".json.part")
-    aside.write_text(json.dumps(full.model_dump(), indent=2) + "\n")
-    aside.replace(path.with_suffix(".json"))
+    write_card(path.with_suffix(".json"), full)
     return full
 
 
 def load_pretrained(path: Path) -> Pretrained:
     """Reads weights and card; InputError when either is missing, damaged, or not of the other."""
     card_path = path.with_suffix(".json")
-    try:
-        card = PretrainedCard.model_validate_json(card_path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{card_path}: no such file; `make pretrain` makes it") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "content"
-        raise InputError(f"{card_path}: {where}: {first['msg']}") from None
+    card = read_card(PretrainedCard, card_path, "`make pretrain` makes it")
     arrays = load_weights(path)
     if hashlib.sha256(path.read_bytes()).hexdigest() != card.weights_sha256:
         raise InputError(f"{path}: not the weights that {card_path.name} describes; pretrain again")

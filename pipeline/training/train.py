@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from pipeline.data import SubjectSplit, Windows
 from pipeline.errors import InputError
 from pipeline.models import backbone, load_weights, save_weights
+from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.augment import Augmentation, augment
 from pipeline.training.head import fit_head
@@ -162,23 +162,13 @@ def save_trained(trained: TrainedModel, directory: Path) -> TrainCard:
     save_weights(path, model_arrays(trained.model))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     card = trained.card.model_copy(update={"weights_sha256": digest})
-    aside = directory / (CARD + ".part")
-    aside.write_text(json.dumps(card.model_dump(), indent=2) + "\n")
-    aside.replace(directory / CARD)
+    write_card(directory / CARD, card)
     return card
 
 
 def load_trained(directory: Path) -> TrainedModel:
     """Reads what `save_trained` wrote; InputError for anything missing or changed."""
-    card_path = directory / CARD
-    try:
-        card = TrainCard.model_validate_json(card_path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{directory}: no {CARD} here; run `har train` first") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "content"
-        raise InputError(f"{card_path}: {where}: {first['msg']}") from None
+    card = read_card(TrainCard, directory / CARD, "run `har train` first")
     arrays = load_weights(directory / WEIGHTS)
     if hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest() != card.weights_sha256:
         raise InputError(f"{directory / WEIGHTS}: not the weights of {CARD}; train again")

@@ -14,7 +14,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Run:
     """Consecutive windows of one segment: their indices in the Windows, and all their samples
     (n, 6) in g and rad/s."""
 
@@ -22,7 +22,7 @@ class Stretch:
     samples: Array
 
 
-def stretches(dataset: Dataset, windows: Windows, chosen: Array, hop: int) -> Iterator[Stretch]:
+def runs(dataset: Dataset, windows: Windows, chosen: Array, hop: int) -> Iterator[Run]:
     """The windows with the sorted indices ``chosen``, grouped wherever one begins ``hop`` samples
     after another in the same recording and with the same activity."""
     length = windows.x.shape[1]
@@ -38,7 +38,7 @@ def stretches(dataset: Dataset, windows: Windows, chosen: Array, hop: int) -> It
             start = int(windows.start[group[0]])
             stop = int(windows.start[group[-1]]) + length
             recording = dataset.recordings[int(windows.recording[group[0]])]
-            yield Stretch(group, recording.samples[start:stop])
+            yield Run(group, recording.samples[start:stop])
 
 
 def first_of_each(windows: Windows, subject: str, per_activity: int) -> Array:

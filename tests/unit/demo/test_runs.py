@@ -1,21 +1,21 @@
 import numpy as np
 
-from pipeline.demo.stretches import calibration, first_of_each, stretches
+from pipeline.demo.runs import calibration, first_of_each, runs
 from pipeline.training.task import HOP_SAMPLES, Task
 
 
-def test_stretches_hold_every_window_s_own_samples(task: Task) -> None:
+def test_runs_hold_every_window_s_own_samples(task: Task) -> None:
     windows = task.windows
     subject = task.split.test[0]
     chosen = first_of_each(windows, subject, 4)
     seen = []
-    for stretch in stretches(task.dataset, windows, chosen, HOP_SAMPLES):
-        for number, window in enumerate(stretch.windows):
+    for run in runs(task.dataset, windows, chosen, HOP_SAMPLES):
+        for number, window in enumerate(run.windows):
             start = number * HOP_SAMPLES
             np.testing.assert_array_equal(
-                stretch.samples[start : start + windows.x.shape[1]], windows.x[window]
+                run.samples[start : start + windows.x.shape[1]], windows.x[window]
             )
-        seen.extend(stretch.windows.tolist())
+        seen.extend(run.windows.tolist())
     assert seen == chosen.tolist()
     assert len(chosen) == len(windows.activities) * 4
     assert set(windows.subjects[chosen]) == {subject}

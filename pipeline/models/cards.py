@@ -1,0 +1,33 @@
+"""Cards: the small JSON files that say what the binary files beside them are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from pipeline.errors import InputError
+
+Card = TypeVar("Card", bound=BaseModel)
+
+
+def read_card(kind: type[Card], path: Path, remedy: str) -> Card:
+    """Reads and checks a card. InputError names the file and the field, or ``remedy`` when the
+    file is missing."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; {remedy}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "content"
+        raise InputError(f"{path}: {where}: {first['msg']}") from None
+
+
+def write_card(path: Path, card: BaseModel) -> None:
+    """Writes a card aside and then renames it."""
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(json.dumps(card.model_dump(mode="json"), indent=2) + "\n")
+    aside.replace(path)
