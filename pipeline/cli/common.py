@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -28,6 +29,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 def note(message: str) -> None:
     """One line for the person, on stderr."""
     print(message, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def working(text: str) -> Iterator[Callable[[str], None]]:
+    """A spinner with what is being done, on stderr, while the block runs; silent where stderr is
+    no terminal. Gives a function that changes the text."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(text) as status:
+        yield status.update
 
 
 def print_json(document: Any) -> None:

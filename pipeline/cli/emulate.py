@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.common import ROOT, JsonOption, TargetOption, guarded, note, print_json
+from pipeline.cli.common import ROOT, JsonOption, TargetOption, guarded, note, print_json, working
 
 GeneratedOption = Annotated[Path, typer.Option(help="Folder that `har emit` wrote.")]
 GENERATED = ROOT / "firmware" / "generated"
@@ -27,7 +27,8 @@ def build(
     """Build the firmware for the emulated core or as a host process."""
     from pipeline.device import build_firmware
 
-    image = build_firmware(target, generated, output or Path(f"build/firmware-{target}"))
+    with working(f"building for {target}"):
+        image = build_firmware(target, generated, output or Path(f"build/firmware-{target}"))
     sizes = asdict(image.sizes)
     if as_json:
         print_json({"image": str(image.path), "target": image.target, **sizes})
@@ -52,7 +53,8 @@ def emulate(
     """Boot the firmware and keep it running; prints the port that every command takes."""
     from pipeline.device import build_firmware, launch
 
-    image = build_firmware(target, generated, Path(f"build/firmware-{target}"))
+    with working(f"building for {target}"):
+        image = build_firmware(target, generated, Path(f"build/firmware-{target}"))
     with launch(target, image.path, flash, port=listen) as emulator:
         if as_json:
             print_json({"port": emulator.port, "target": target, "flash": str(flash)})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.common import JsonOption, TargetOption, guarded, note, print_json
+from pipeline.cli.common import JsonOption, TargetOption, guarded, note, print_json, working
 
 BundleOption = Annotated[Path, typer.Option(help="Bundle folder.")]
 BuildOption = Annotated[Path, typer.Option(help="Folder to build in.")]
@@ -25,7 +25,8 @@ def fit(
     """Say before flashing whether a bundle fits the board. Exit code 1 if it does not."""
     from pipeline.export.measure import fit_bundle
 
-    result = fit_bundle(bundle, engine, build_directory)
+    with working("building and counting on the emulated core"):
+        result = fit_bundle(bundle, engine, build_directory)
     if as_json:
         print_json(result.document())
     else:
@@ -52,7 +53,8 @@ def bench(
     """Count what one prediction and one update cost."""
     from pipeline.export.measure import bench_bundle
 
-    result = bench_bundle(bundle, target, build_directory)
+    with working(f"building and counting on {target}"):
+        result = bench_bundle(bundle, target, build_directory)
     if as_json:
         print_json(result.document())
         return

@@ -59,7 +59,7 @@ def push(file: FileArgument, port: PortOption, as_json: JsonOption = False) -> N
 @app.command()
 @guarded
 def reset(port: PortOption, as_json: JsonOption = False) -> None:
-    """Back to the shipped head. `har head rollback` undoes it."""
+    """Back to the shipped head; `har head rollback` brings back what was saved."""
     from pipeline.device import Client
 
     with Client.open(port) as client:
@@ -69,7 +69,7 @@ def reset(port: PortOption, as_json: JsonOption = False) -> None:
 @app.command()
 @guarded
 def rollback(port: PortOption, as_json: JsonOption = False) -> None:
-    """Back to the head stored before the newest; twice is a redo."""
+    """Drop what was not saved; if all was, back to the head stored before (again: a redo)."""
     from pipeline.device import Client
 
     with Client.open(port) as client:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.common import JsonOption, TargetOption, guarded, print_json
+from pipeline.cli.common import JsonOption, TargetOption, guarded, print_json, working
 
 
 @guarded
@@ -21,7 +21,8 @@ def parity(
     """Compare our int8 engine with TFLite-Micro, byte by byte. Exit code 1 if they differ."""
     from pipeline.device.parity import run_parity
 
-    report = run_parity(model, inputs, seed, target)
+    with working(f"running {inputs} inputs on {target} and in TFLite-Micro"):
+        report = run_parity(model, inputs, seed, target)
     if as_json:
         print_json(report.document())
     else:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.common import ROOT, JsonOption, guarded, note, print_json
+from pipeline.cli.common import ROOT, JsonOption, guarded, print_json, working
 
 PRETRAINED = ROOT / "data" / "pretrained" / "dscnn.npz"
 
@@ -65,16 +65,17 @@ def train(
 
     extractor = load_pretrained(pretrained)
     task = load_task(dataset, seed=seed)
-    note(f"training the classifier on {len(task.split.train)} people of {task.dataset.title}")
-    trained = train_head(
-        extractor,
-        task.windows,
-        task.split,
-        dataset=dataset,
-        rate_hz=task.dataset.rate_hz,
-        hop_samples=HOP_SAMPLES,
-        seed=seed,
-    )
+    people = len(task.split.train)
+    with working(f"training the classifier on {people} people of {task.dataset.title}"):
+        trained = train_head(
+            extractor,
+            task.windows,
+            task.split,
+            dataset=dataset,
+            rate_hz=task.dataset.rate_hz,
+            hop_samples=HOP_SAMPLES,
+            seed=seed,
+        )
     card = save_trained(trained, output)
     if as_json:
         print_json(card.model_dump())
@@ -100,7 +101,8 @@ def quantize(
 
     trained = load_trained(model)
     task = load_task(trained.card.dataset, seed=trained.card.seed)
-    bundle = make_bundle(trained, task.windows, task.split, output, on_step=note)
+    with working("quantizing") as show:
+        bundle = make_bundle(trained, task.windows, task.split, output, on_step=show)
     if as_json:
         print_json(bundle.model_dump())
     else:
