@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.cli.common import JsonOption, guarded, note, print_json
 from pipeline.cli.stream import CsvOption, DatasetOption, PortOption, SubjectOption
+
+if TYPE_CHECKING:
+    from pipeline.device.playback import Lesson
 
 
 @guarded
@@ -38,7 +43,9 @@ def learn(
             client.activity_index(activity)
             selection = as_activity(selection, activity)
         what = stretches(selection.recordings, client)
-        lessons = teach(client, lessons_of(what, client, per_activity=windows))
+        labelled = lessons_of(what, client, per_activity=windows)
+        with _progress(len(labelled)) as show:
+            lessons = teach(client, labelled, on_lesson=show)
         state = client.save() if save else client.head()
     document = {
         "port": port,
@@ -61,6 +68,30 @@ def learn(
         print_json(document)
     else:
         _print(document)
+
+
+@contextmanager
+def _progress(windows: int) -> Iterator[Callable[[Lesson], None]]:
+    """A bar on stderr that grows with the windows labelled; silent where stderr is no terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("teaching", total=windows)
+
+        def show(lesson: Lesson) -> None:
+            learned = lesson.learned
+            bar.update(
+                task,
+                advance=1,
+                description=f"{escape(lesson.activity)} {learned.probability_before:.2f} -> "
+                f"{learned.probability_after:.2f}",
+            )
+
+        yield show
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -33,9 +33,9 @@ from pipeline.device.messages import (
     Status,
 )
 from pipeline.device.payload import DecodeError
-from pipeline.device.records import head_payload_bytes, head_weights_offset
 from pipeline.device.transport import Transport, open_port
 from pipeline.errors import HarError, HonestNo, InputError
+from pipeline.learn import payload_bytes, unpack, weights_offset
 
 if TYPE_CHECKING:
     from pipeline.device.stream import StreamResult
@@ -190,7 +190,10 @@ class Client:
             left = max(0.0, deadline - time.monotonic())
             if not self._listen(left) and left == 0.0:
                 return None
-        return self._predictions.popleft()
+        prediction = self._predictions.popleft()
+        if self._hello is not None:
+            self._check_activities("a prediction", len(prediction.probabilities), self._hello)
+        return prediction
 
     # ---- learning and heads --------------------------------------------------------------------
 
@@ -210,24 +213,24 @@ class Client:
 
     def save(self) -> HeadState:
         """Writes the current head to flash, to survive power loss."""
-        return self.request(messages.SaveRequest(), HeadState)
+        return self._head_state(messages.SaveRequest())
 
     def head(self) -> HeadState:
         """What the current head is and how it came to be."""
-        return self.request(messages.HeadShowRequest(), HeadState)
+        return self._head_state(messages.HeadShowRequest())
 
     def head_reset(self) -> HeadState:
         """Back to the shipped head, for good."""
-        return self.request(messages.HeadResetRequest(), HeadState)
+        return self._head_state(messages.HeadResetRequest())
 
     def head_rollback(self) -> HeadState:
-        """Back to the record before the newest."""
-        return self.request(messages.HeadRollbackRequest(), HeadState)
+        """Back to the newest record if something is unsaved, else to the one before."""
+        return self._head_state(messages.HeadRollbackRequest())
 
     def pull(self) -> bytes:
         """The current head as the payload of docs/STORAGE.md, checked against the board's CRC."""
         state = self.head()
-        size = head_payload_bytes(state.features, len(state.labels))
+        size = payload_bytes(state.features, len(state.labels))
         payload = bytearray()
         while len(payload) < size:
             want = min(HEAD_PIECE_BYTES_MAX, size - len(payload))
@@ -238,28 +241,42 @@ class Client:
                     "flash the firmware that belongs to this har"
                 )
             payload += piece.data
-        if zlib.crc32(payload[head_weights_offset(len(state.labels)) :]) != state.tail_crc:
+        if zlib.crc32(payload[weights_offset(len(state.labels)) :]) != state.tail_crc:
             raise NoAnswer(f"the head on {self.port} changed while it was read: pull again")
         return bytes(payload)
 
     def push(self, payload: bytes) -> HeadState:
         """Makes `payload` (docs/STORAGE.md) the current head and stores it.
 
-        Raises `InputError`, before anything of it is sent, when its size is not that of this
-        board's model; the board checks length, CRC, shape and every value before it changes.
+        Raises `InputError`, before anything of it is sent, for what is no head, or none of this
+        board's shape; the board checks all of it again, and the CRC, before it changes.
         """
         board = self.board
-        size = head_payload_bytes(board.features, len(board.activities))
-        if len(payload) != size:
-            raise InputError(
-                f"a head for {self.port} ({board.features} features, {len(board.activities)} "
-                f"activities) has {size} bytes, this one {len(payload)}: use one of the same model"
-            )
-        for offset in range(0, size, HEAD_PIECE_BYTES_MAX):
+        unpack(payload, (len(board.activities), board.features))
+        for offset in range(0, len(payload), HEAD_PIECE_BYTES_MAX):
             piece = payload[offset : offset + HEAD_PIECE_BYTES_MAX]
             self.request(messages.HeadWriteRequest(offset, piece), messages.HeadWritten)
-        commit = messages.HeadCommitRequest(board.model_id, size, zlib.crc32(payload))
-        return self.request(commit, HeadState)
+        commit = messages.HeadCommitRequest(board.model_id, len(payload), zlib.crc32(payload))
+        return self._head_state(commit)
+
+    def _head_state(self, request: Message) -> HeadState:
+        """Raises `DecodeError` for the state of another head than HELLO told of."""
+        state = self.request(request, HeadState)
+        board = self.board
+        self._check_activities("a head", len(state.labels), board)
+        if state.features != board.features:
+            raise DecodeError(
+                f"{self.port}: a head over {state.features} features from a board that told of "
+                f"{board.features}: flash the firmware that belongs to this har"
+            )
+        return state
+
+    def _check_activities(self, what: str, found: int, board: Hello) -> None:
+        if found != len(board.activities):
+            raise DecodeError(
+                f"{self.port}: {what} over {found} activities from a board that named "
+                f"{len(board.activities)}: flash the firmware that belongs to this har"
+            )
 
     # ---- below the messages --------------------------------------------------------------------
 
@@ -304,7 +321,7 @@ class Client:
         data = self._transport.read(timeout_s)
         for frame in self._decoder.push(data):
             if frame.type == MessageType.PREDICTION:
-                self._predictions.append(self._predicted(frame))
+                self._predictions.append(Prediction.decode(frame.payload))
                 continue
             if self._hello is None:
                 if frame.type == MessageType.HELLO_REPLY:
@@ -315,16 +332,6 @@ class Client:
                     raise _refused(error)
             self._replies.append(frame)
         return bool(data)
-
-    def _predicted(self, frame: Frame) -> Prediction:
-        prediction = Prediction.decode(frame.payload)
-        known = None if self._hello is None else len(self._hello.activities)
-        if known is not None and len(prediction.probabilities) != known:
-            raise DecodeError(
-                f"{self.port}: a prediction over {len(prediction.probabilities)} activities from a "
-                f"board that named {known}: flash the firmware that belongs to this har"
-            )
-        return prediction
 
     def _next_seq(self) -> int:
         self._seq = (self._seq + 1) & 0xFFFF

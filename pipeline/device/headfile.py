@@ -7,13 +7,13 @@ from pathlib import Path
 
 from pipeline.device.records import (
     RECORD_OVERHEAD_BYTES,
-    Head,
     Record,
     RecordKind,
     build_record,
     parse_record,
 )
 from pipeline.errors import HonestNo, InputError
+from pipeline.learn import unpack
 
 SUFFIX = ".head"
 SIZE_MAX_BYTES = 1 << 20  # far above what any board stores
@@ -24,7 +24,7 @@ def write_head(path: Path, payload: bytes, *, model_id: bytes, sequence: int) ->
 
     The file is there whole or not at all. Raises `InputError` for a payload that is no head.
     """
-    Head.decode(payload)
+    unpack(payload)
     record = build_record(
         model_id=model_id,
         sequence=max(1, sequence),
@@ -42,8 +42,8 @@ def write_head(path: Path, payload: bytes, *, model_id: bytes, sequence: int) ->
 def read_head(path: Path, *, model_id: bytes | None = None) -> Record:
     """Reads a file of `write_head` and checks all of it.
 
-    Raises `InputError` for a file that is none, cut off or changed, and `HonestNo` for a head of
-    another model than `model_id`.
+    Raises `InputError` for a file that is none, cut off or changed, or that holds values which no
+    board takes, and `HonestNo` for a head of another model than `model_id`.
     """
     if not path.is_file():
         raise InputError(f"no file {path}: give one that `har head pull` wrote")
@@ -55,7 +55,10 @@ def read_head(path: Path, *, model_id: bytes | None = None) -> Record:
         or record.kind != RecordKind.LEARNED
     ):
         raise InputError(f"{path} is no head, or cut off or changed: pull it again")
-    Head.decode(record.payload)
+    try:
+        unpack(record.payload)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     if model_id is not None and record.model_id != model_id:
         raise HonestNo(
             f"{path} belongs to model {record.model_id.hex()}, the board runs {model_id.hex()}: "

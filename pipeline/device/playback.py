@@ -1,4 +1,8 @@
-"""Recorded people in front of a board: does it recognise them, and teach it what they do."""
+"""Recorded people in front of a board: does it recognise them, and teach it what they do.
+
+`stretches` cuts recordings into what a board can follow, `replay` sets its predictions beside the
+truth, `lessons_of` and `teach` label windows for it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,8 @@ TRIES_PER_WINDOW = 3
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """Samples (n, 6) float32 [g, rad/s] of one person doing one thing (None: not known what)."""
+    """A piece of a recording, at least one window long, to stream in one go: samples (n, 6) float32
+    [g, rad/s] of one person doing one activity (None: not known which)."""
 
     subject: str
     activity: str | None
@@ -96,7 +101,7 @@ class Replay:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One labelled window and what the board says it learned from it."""
+    """One window that `teach` labelled, and what the board says it learned from it."""
 
     activity: str
     learned: Learned

@@ -1,7 +1,7 @@
-"""Learned tails in flash, as docs/STORAGE.md has them: the Python twin of har_store.c.
+"""Records in flash, as docs/STORAGE.md has them: the Python twin of har_store.c.
 
-Reads a flash image and builds records and images. What it calls valid, newest and previous is what
-the firmware calls so.
+Reads flash images and builds records. What it calls valid, newest and previous is what the firmware
+calls so. What a record carries is `pipeline.learn.payload`.
 """
 
 from __future__ import annotations
@@ -13,21 +13,15 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
-
 from pipeline.errors import InputError
 
 __all__ = [
     "PAGE_BYTES",
     "RECORD_OVERHEAD_BYTES",
-    "Head",
     "Record",
     "RecordKind",
     "SlotLayout",
     "build_record",
-    "head_payload_bytes",
-    "head_weights_offset",
     "newest",
     "parse_record",
     "previous",
@@ -43,7 +37,6 @@ _MAGIC = b"HARH"
 _HEADER = struct.Struct("<4sHBB8sII")  # without its CRC
 _HEADER_BYTES = _HEADER.size + 4
 _CRC = struct.Struct("<I")
-_HEAD = struct.Struct("<HHI")
 _SEQUENCE_MAX = 0xFFFFFFFF
 
 
@@ -159,62 +152,3 @@ def _length_fits_kind(kind: int, length: int) -> bool:
     if kind == RecordKind.FACTORY:
         return length == 0
     return kind == RecordKind.LEARNED and length > 0 and length % 4 == 0
-
-
-# --- the payload ------------------------------------------------------------------------------
-
-
-def head_weights_offset(activities: int) -> int:
-    """Where the weights begin in a head's payload, bytes: K counts stand before them."""
-    return _HEAD.size + 4 * activities
-
-
-def head_payload_bytes(features: int, activities: int) -> int:
-    """Size of a head's payload, bytes."""
-    return head_weights_offset(activities) + 4 * activities * (features + 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Head:
-    """The payload of a learned record for cut `fc`.
-
-    ``weights`` float32 (K, F), ``bias`` float32 (K,), ``labels`` learned per activity (K),
-    ``updates`` learned since the shipped tail.
-    """
-
-    updates: int
-    labels: tuple[int, ...]
-    weights: npt.NDArray[np.float32]
-    bias: npt.NDArray[np.float32]
-
-    def encode(self) -> bytes:
-        """Raises ValueError when the shapes do not belong together or a value is not finite."""
-        activities, features = self.weights.shape
-        if self.bias.shape != (activities,) or len(self.labels) != activities:
-            raise ValueError("weights (K, F), bias (K,) and labels (K) disagree about K")
-        weights, bias = self.weights.astype("<f4"), self.bias.astype("<f4")
-        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-            raise ValueError("a head with values that are not finite cannot be stored")
-        head = _HEAD.pack(features, activities, self.updates)
-        counts = struct.pack(f"<{activities}I", *self.labels)
-        return head + counts + weights.tobytes() + bias.tobytes()
-
-    @classmethod
-    def decode(cls, payload: bytes) -> Self:
-        """Raises InputError when sizes disagree or a value is not finite."""
-        if len(payload) < _HEAD.size:
-            raise InputError(f"a head of {len(payload)} bytes is cut off: pull it again")
-        features, activities, updates = _HEAD.unpack_from(payload)
-        size = head_payload_bytes(features, activities)
-        if features == 0 or activities == 0 or len(payload) != size:
-            raise InputError(
-                f"a head of {features} features and {activities} activities has {size} bytes, "
-                f"this one {len(payload)}: it is cut off or no head; pull it again"
-            )
-        labels = struct.unpack_from(f"<{activities}I", payload, _HEAD.size)
-        values = np.frombuffer(payload, "<f4", offset=head_weights_offset(activities))
-        values = values.astype(np.float32)
-        if not np.isfinite(values).all():
-            raise InputError("a head has values that are not finite: do not use it; pull it again")
-        weights = values[: activities * features].reshape(activities, features)
-        return cls(updates, labels, weights, values[activities * features :])

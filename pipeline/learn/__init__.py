@@ -6,7 +6,7 @@ Every function here gives the very bits of its C twin in firmware/lib (docs/LEAR
 from __future__ import annotations
 
 from pipeline.learn.mathematics import exp32, softmax
-from pipeline.learn.payload import LearnedTail, pack, payload_bytes, unpack
+from pipeline.learn.payload import LearnedTail, pack, payload_bytes, unpack, weights_offset
 from pipeline.learn.tail import LIMIT, Learning, Tail, dequantize
 from pipeline.learn.window import WindowReference, quantize_samples
 
@@ -23,4 +23,5 @@ __all__ = [
     "quantize_samples",
     "softmax",
     "unpack",
+    "weights_offset",
 ]

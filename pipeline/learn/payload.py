@@ -1,5 +1,5 @@
-"""The payload of a learned tail as docs/STORAGE.md tells it: what flash keeps and HEAD_READ and
-HEAD_WRITE carry."""
+"""The payload of a learned tail, as docs/STORAGE.md lays it out: what a record in flash keeps, a
+.head file holds, and HEAD_READ and HEAD_WRITE carry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.learn.tail import LIMIT
 
 Array = np.ndarray[Any, Any]
 
-_HEADER = struct.Struct("<HHI")
+_HEADER = struct.Struct("<HHI")  # features, activities, updates
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,46 +31,68 @@ class LearnedTail:
     """labels learned per activity, (K,)"""
 
 
+def weights_offset(activities: int) -> int:
+    """Where the weights begin, bytes: what stands before them is no part of the tail's CRC."""
+    return _HEADER.size + 4 * activities
+
+
 def payload_bytes(features: int, activities: int) -> int:
     """Size of the payload in bytes."""
-    return _HEADER.size + 4 * activities * (features + 2)
+    return weights_offset(activities) + 4 * activities * (features + 1)
 
 
 def pack(weights: Array, bias: Array, updates: int, labels: tuple[int, ...]) -> bytes:
-    """Weights (K, F), bias (K,), labels learned in all and per activity (K,) -> payload."""
+    """Weights (K, F), bias (K,), labels learned in all and per activity (K,) -> payload.
+
+    Raises InputError for shapes that do not belong together and for values that `unpack` refuses.
+    """
     activities, features = weights.shape
     if bias.shape != (activities,) or len(labels) != activities:
         raise InputError(
-            f"learned tail: weights {weights.shape}, bias {bias.shape} and {len(labels)} label "
-            "counts do not belong together"
+            f"a head of weights {weights.shape}, bias {bias.shape} and {len(labels)} label counts: "
+            "they do not belong together; give (K, F), (K,) and K"
         )
+    values = np.concatenate((weights.astype("<f4").ravel(), bias.astype("<f4")))
+    _check_values(values)
     return b"".join(
         (
             _HEADER.pack(features, activities, updates),
             struct.pack(f"<{activities}I", *labels),
-            weights.astype("<f4").tobytes(),
-            bias.astype("<f4").tobytes(),
+            values.tobytes(),
         )
     )
 
 
-def unpack(payload: bytes, features: int, activities: int) -> LearnedTail:
-    """Payload -> learned tail of that shape. Raises InputError for what the board refuses."""
-    if len(payload) != payload_bytes(features, activities):
+def unpack(payload: bytes, shape: tuple[int, int] | None = None) -> LearnedTail:
+    """Payload -> learned tail; of `shape` (K, F), if given.
+
+    Raises InputError for what the board refuses: sizes that disagree, another shape, values that
+    are not finite or beyond LIMIT.
+    """
+    if len(payload) < _HEADER.size:
+        raise InputError(f"a head of {len(payload)} bytes is cut off: pull it again")
+    features, activities, updates = _HEADER.unpack_from(payload)
+    if shape is not None and (activities, features) != shape:
         raise InputError(
-            f"learned tail: {len(payload)} bytes where {payload_bytes(features, activities)} "
-            f"belong ({features} features, {activities} activities)"
+            f"a head made for {features} features and {activities} activities, not {shape[1]} and "
+            f"{shape[0]}: use one of the same model"
         )
-    found_features, found_activities, updates = _HEADER.unpack_from(payload)
-    if (found_features, found_activities) != (features, activities):
+    size = payload_bytes(features, activities)
+    if features == 0 or activities == 0 or len(payload) != size:
         raise InputError(
-            f"learned tail: made for {found_features} features and {found_activities} activities, "
-            f"not {features} and {activities}"
+            f"a head of {features} features and {activities} activities has {size} bytes, "
+            f"this one {len(payload)}: it is cut off or no head; pull it again"
         )
     labels = struct.unpack_from(f"<{activities}I", payload, _HEADER.size)
-    values = np.frombuffer(payload, "<f4", offset=_HEADER.size + 4 * activities)
-    values = values.astype(np.float32)
-    if not np.all(np.abs(values) <= LIMIT):
-        raise InputError(f"learned tail: a value is not finite or larger than {LIMIT:.0f}")
+    values = np.frombuffer(payload, "<f4", offset=weights_offset(activities)).astype(np.float32)
+    _check_values(values)
     weights = values[: activities * features].reshape(activities, features)
     return LearnedTail(weights, values[activities * features :], updates, labels)
+
+
+def _check_values(values: Array) -> None:
+    if not np.all(np.abs(values) <= LIMIT):  # False for NaN as well
+        raise InputError(
+            f"a head with a value that is not finite or larger than {LIMIT:.0f}, which no board "
+            "takes: pull another one"
+        )

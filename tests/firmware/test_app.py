@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.learn import Learning, Tail, WindowReference, dequantize, pack, unpack
+from pipeline.learn import Learning, Tail, WindowReference, dequantize, pack, unpack, weights_offset
 from tests.firmware.support import app_board as wire
-from tests.firmware.support.app_board import Board, Frame, build_app
+from tests.firmware.support.app_board import Board, Frame, build_app, head_state
 
 T, HOP, F, K = 8, 4, 12, 3
 NAMES = ("walking", "sitting", "läuft")
@@ -79,16 +79,6 @@ def prediction(frame: Frame) -> tuple[int, int, int, int, np.ndarray]:
     assert frame.type == wire.PREDICTION and len(frame.payload) == 21 + 4 * K
     end_index, time_ms, activity, crc = struct.unpack_from("<IIBI", frame.payload)
     return end_index, time_ms, activity, crc, np.frombuffer(frame.payload, "<f4", offset=21)
-
-
-def head_state(frame: Frame) -> dict[str, object]:
-    assert frame.type == wire.STATE, frame
-    values = struct.unpack("<BBIIIBHB3I", frame.payload)
-    names = ("source", "unsaved", "sequence", "updates", "tail_crc", "records", "f", "k")
-    state = dict(zip(names, values, strict=False))
-    assert (state.pop("f"), state.pop("k")) == (F, K)
-    state["labels"] = values[8:]
-    return state
 
 
 def status(board: Board) -> dict[str, int]:
@@ -427,7 +417,6 @@ def test_rollback_and_rollback_again_is_a_redo(program: Path, flash: Path) -> No
         assert board.ask(wire.ROLLBACK).status == STATE
         learn(board, twin, 1)
         second = head_state(board.ask(wire.SAVE))
-        learn(board, twin, 2)  # not saved: rolled over too
         back = head_state(board.ask(wire.ROLLBACK))
         assert back["tail_crc"] == first["tail_crc"] and back["labels"] == (1, 0, 0)
         assert (back["sequence"], back["unsaved"]) == (3, 0)
@@ -469,19 +458,20 @@ def test_a_head_from_the_host_is_taken_whole_and_kept(program: Path, flash: Path
     with Board(program, flash) as board:
         board.hello()
         assert head_state(board.ask(wire.SHOW)) == state
-        assert unpack(pull(board), F, K).labels == (2, 3, 4)
+        assert unpack(pull(board), (K, F)).labels == (2, 3, 4)
 
 
 def _damaged(name: str) -> tuple[bytes, bytes, int]:
     """(payload, model id, the status it must be refused with)"""
-    weights, bias = WEIGHTS.copy(), BIAS.copy()
+    values = np.concatenate([WEIGHTS.ravel(), BIAS]).astype("<f4")
     if name == "nan":
-        weights[1, 3] = np.nan
+        values[F + 3] = np.nan
     elif name == "infinite":
-        bias[2] = -np.inf
+        values[K * F + 2] = -np.inf
     elif name == "huge":
-        weights[0, 0] = 3e6
-    payload = pack(weights, bias, 0, (0, 0, 0))
+        values[0] = 3e6
+    # `pack` would refuse them.
+    payload = pack(WEIGHTS, BIAS, 0, (0, 0, 0))[: weights_offset(K)] + values.tobytes()
     if name == "other shape":
         return struct.pack("<HH", F + 1, K) + payload[4:], wire.MODEL_ID, MODEL
     if name == "short":
@@ -538,7 +528,8 @@ def test_a_flash_that_refuses_changes_nothing(
         board.ask(wire.SAVE)
         learn(board, twin, 2)
         saved = head_state(board.ask(wire.SAVE))
-        learn(board, twin, 0)
+        if what != "rollback":  # which would drop it, and need no flash
+            learn(board, twin, 0)
         before = head_state(board.ask(wire.SHOW))
         board.tell("f", operations)
         if what == "commit":

@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.device import messages as m
 from pipeline.device.errors import PortLost
 from pipeline.device.frames import FrameDecoder, encode_frame
-from pipeline.device.records import Head
+from pipeline.learn import pack, unpack
 
 MODEL_ID = bytes.fromhex("0123456789abcdef")
 ACTIVITIES = ("walking", "sitting", "lying")
@@ -52,7 +52,7 @@ class FakeBoard:
         self.framed = False
         self.executed: list[m.Message] = []
         self.labels = [0] * len(hello.activities)
-        self.saved = [list(self.labels)]
+        self.saved = [list(self.labels)]  # the shipped head, then every record
         self.staged = b""
         self.received = self.lost = self.windows = 0
         self.weights = np.zeros((len(hello.activities), hello.features), np.float32)
@@ -76,7 +76,8 @@ class FakeBoard:
                 return self._error(frame, m.ErrorCode.STATE, "say HELLO first")
             return self._samples(m.SamplesMessage.decode(frame.payload))
         key = encode_frame(frame.type, frame.seq, frame.payload)
-        if self._memory is not None and self._memory[0] == key:
+        repeated = self._memory is not None and self._memory[0] == key
+        if repeated and frame.type != m.MessageType.HELLO:
             return self._memory[1]
         message = m.decode_message(frame)
         try:
@@ -117,15 +118,22 @@ class FakeBoard:
                 crc = zlib.crc32(self._head()[8 + 4 * len(self.labels) :])
                 return m.Learned(end_index, activity, sum(self.labels), before, after, crc, 1)
             case m.SaveRequest():
-                self.saved.append(list(self.labels))
+                if self.unsaved:
+                    self.saved.append(list(self.labels))
             case m.HeadResetRequest():
-                self.labels = [0] * len(self.labels)
-                self.saved.append(list(self.labels))
+                shipped = [0] * len(self.labels)
+                never_stored = len(self.saved) == 1 and self.unsaved
+                if self.saved[-1] != shipped or never_stored:
+                    self.saved.append(shipped)
+                self.labels = list(shipped)
             case m.HeadRollbackRequest():
-                if len(self.saved) < 2:
-                    raise Refusal(m.ErrorCode.EMPTY, "nothing to roll back to")
-                self.labels = list(self.saved[-2])
-                self.saved.append(list(self.labels))
+                if len(self.saved) < (2 if self.unsaved else 3):
+                    raise Refusal(m.ErrorCode.STATE, "nothing to roll back to")
+                if self.unsaved:
+                    self.labels = list(self.saved[-1])
+                else:
+                    self.labels = list(self.saved[-2])
+                    self.saved.append(list(self.labels))
             case m.HeadReadRequest(offset=offset, length=length):
                 return m.HeadData(offset, self._head()[offset : offset + length])
             case m.HeadWriteRequest(offset=offset, data=data):
@@ -138,23 +146,26 @@ class FakeBoard:
                     raise Refusal(m.ErrorCode.MODEL, "made for another model")
                 if (length, crc) != (len(self.staged), zlib.crc32(self.staged)):
                     raise Refusal(m.ErrorCode.CRC, "the pieces are not that head")
-                head = Head.decode(self.staged)
+                head = unpack(self.staged)
                 self.labels, self.weights = list(head.labels), head.weights
                 self.saved.append(list(self.labels))
         return self._state()
 
+    @property
+    def unsaved(self) -> bool:
+        return self.labels != self.saved[-1]
+
     def _head(self) -> bytes:
         bias = np.array(self.labels, np.float32)
-        return Head(sum(self.labels), tuple(self.labels), self.weights, bias).encode()
+        return pack(self.weights, bias, sum(self.labels), tuple(self.labels))
 
     def _state(self) -> m.HeadState:
         crc = zlib.crc32(self._head()[8 + 4 * len(self.labels) :])
         source = m.HeadSource.LEARNED if any(self.labels) else m.HeadSource.SHIPPED
         updates, features = sum(self.labels), self.hello.features
         records = len(self.saved) - 1
-        unsaved = self.labels != self.saved[-1]
         labels = tuple(self.labels)
-        return m.HeadState(source, unsaved, records, updates, crc, records, features, labels)
+        return m.HeadState(source, self.unsaved, records, updates, crc, records, features, labels)
 
     def probabilities(self) -> tuple[float, ...]:
         shares = np.exp(np.array(self.labels, np.float64))

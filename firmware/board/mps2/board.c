@@ -22,18 +22,23 @@
 #define UART_INT_RX 2u
 #define UART_IRQ 0u
 
-/* CMSDK timers 0 (counts instructions) and 1 (keeps the time) */
+/* CMSDK timers 0 (counts instructions) and 1 (keeps the time); both count down and run free */
 #define TIMER0_CTRL REG32(0x40000000u)
 #define TIMER0_VALUE REG32(0x40000004u)
 #define TIMER0_RELOAD REG32(0x40000008u)
 #define TIMER1_CTRL REG32(0x40001000u)
 #define TIMER1_VALUE REG32(0x40001004u)
 #define TIMER1_RELOAD REG32(0x40001008u)
-#define TIMER1_INTCLEAR REG32(0x4000100Cu)
 #define TIMER_CTRL_ENABLE 1u
-#define TIMER_CTRL_IRQ 8u
-#define TIMER1_IRQ 9u
-#define TIMER_HZ 25000000u
+#define TIMER_HZ 25000000u /* and of the processor, so of SysTick */
+
+/* SysTick ends the sleep of an idle board; the time does not depend on it. */
+#define SYSTICK_CTRL REG32(0xE000E010u)
+#define SYSTICK_RELOAD REG32(0xE000E014u)
+#define SYSTICK_VALUE REG32(0xE000E018u)
+#define SYSTICK_CTRL_ENABLE 1u
+#define SYSTICK_CTRL_IRQ 2u
+#define SYSTICK_CTRL_PROCESSOR_CLOCK 4u
 
 #define LEDS REG32(0x40028000u)
 #define NVIC_ENABLE REG32(0xE000E100u)
@@ -45,6 +50,10 @@
 #define WAKE_MS 20u /* the app gets a turn at least this often */
 #define TICKS_PER_MS (TIMER_HZ / 1000u)
 
+/* The timer first passes zero one second after the start and then every 172 s, so that no run is
+ * the first to see that. */
+#define TIMER1_START TIMER_HZ
+
 #define STACK_PAINT 0x57ACC0DEu /* the same word as in startup.S */
 
 #define RX_CAPACITY 1024u /* a power of two */
@@ -54,8 +63,10 @@ extern uint32_t har_ld_stack_start[], har_ld_stack_end[];
 static volatile uint8_t rx_ring[RX_CAPACITY];
 static volatile uint32_t rx_head; /* written by the interrupt */
 static volatile uint32_t rx_tail; /* written by har_board_read() */
-static volatile uint32_t wakes;
 static bool bytes_moved;
+
+static uint32_t clock_ms;
+static uint32_t clock_at = TIMER1_START; /* TIMER1_VALUE when clock_ms began */
 
 static uint32_t count_mask;
 static uint32_t count_overhead; /* instructions of an empty measurement */
@@ -160,25 +171,21 @@ size_t har_board_write(const uint8_t *data, size_t size) {
 
 /* ---- time --------------------------------------------------------------------------------- */
 
-void har_timer1_handler(void);
-void har_timer1_handler(void) {
-    TIMER1_INTCLEAR = 1u;
-    ++wakes;
-}
+void har_systick_handler(void);
+void har_systick_handler(void) {}
 
+/* Read from a timer that runs free, not counted in interrupts: those are masked while an inference
+ * is measured, and of all that fall due then only one stays pending. Right as long as it is called
+ * once in 172 s; not for interrupts. */
 uint32_t har_board_millis(void) {
-    const uint32_t mask = interrupts_off();
-    uint32_t left = TIMER1_VALUE;
-    uint32_t periods = wakes;
-    if (TIMER1_INTCLEAR & 1u) { /* a period ended and its interrupt has not run */
-        left = TIMER1_VALUE;
-        ++periods;
-    }
-    interrupts_restore(mask);
-    return periods * WAKE_MS + (WAKE_MS * TICKS_PER_MS - 1u - left) / TICKS_PER_MS;
+    const uint32_t passed = (clock_at - TIMER1_VALUE) / TICKS_PER_MS;
+    clock_ms += passed;
+    clock_at -= passed * TICKS_PER_MS;
+    return clock_ms;
 }
 
 void har_mps2_idle(void) {
+    (void)har_board_millis();
     const uint32_t mask = interrupts_off();
     /* A pending interrupt ends WFI although it is masked, so none can slip in between. */
     if (!bytes_moved && rx_head == rx_tail) __asm volatile("wfi" ::: "memory");
@@ -222,11 +229,15 @@ void har_board_init(void) {
     TIMER0_VALUE = UINT32_MAX;
     TIMER0_CTRL = TIMER_CTRL_ENABLE;
 
-    TIMER1_RELOAD = WAKE_MS * TICKS_PER_MS - 1u;
-    TIMER1_VALUE = WAKE_MS * TICKS_PER_MS - 1u;
-    TIMER1_CTRL = TIMER_CTRL_ENABLE | TIMER_CTRL_IRQ;
+    TIMER1_RELOAD = UINT32_MAX;
+    TIMER1_VALUE = TIMER1_START;
+    TIMER1_CTRL = TIMER_CTRL_ENABLE;
 
-    NVIC_ENABLE = (1u << UART_IRQ) | (1u << TIMER1_IRQ);
+    SYSTICK_RELOAD = WAKE_MS * TICKS_PER_MS - 1u;
+    SYSTICK_VALUE = 0;
+    SYSTICK_CTRL = SYSTICK_CTRL_ENABLE | SYSTICK_CTRL_IRQ | SYSTICK_CTRL_PROCESSOR_CLOCK;
+
+    NVIC_ENABLE = 1u << UART_IRQ;
 
     count_overhead = 0;
     har_board_count_begin();

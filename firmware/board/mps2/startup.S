@@ -22,14 +22,10 @@ har_vectors:
     .word har_fault_handler     /* DebugMonitor */
     .word 0
     .word har_fault_handler     /* PendSV */
-    .word har_fault_handler     /* SysTick */
+    .word har_systick_handler
     .word har_uart0_rx_handler  /* 0 */
-    .rept 8
-    .word har_fault_handler     /* 1..8 */
-    .endr
-    .word har_timer1_handler    /* 9 */
-    .rept 22
-    .word har_fault_handler     /* 10..31 */
+    .rept 31
+    .word har_fault_handler     /* 1..31 */
     .endr
 
     .text

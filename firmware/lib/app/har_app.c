@@ -209,7 +209,8 @@ static struct har_answer execute(const struct har_frame *frame, struct har_write
 static void handle(const struct har_frame *frame) {
     /* A frame from a board is our own, echoed: answering would never end. */
     if (frame->type >= HAR_MSG_HELLO_REPLY) return;
-    if (har_send_again(frame)) return;
+    /* HELLO is always executed: whoever says it means a new session, whatever seq it took. */
+    if (frame->type != HAR_MSG_HELLO && har_send_again(frame)) return;
 
     uint8_t payload[HAR_LINK_MAX_PAYLOAD];
     struct har_writer reply;
@@ -234,6 +235,11 @@ static void handle(const struct har_frame *frame) {
     }
 }
 
+/* The engine has no memory to put a window into when it did not start. */
+static bool work(void) {
+    return engine_ready && har_stream_work();
+}
+
 /* Decodes to the end of the chunk, unless an inference or a request has taken its time. */
 static void read_wire(void) {
     if (chunk_at == chunk_size) {
@@ -244,12 +250,12 @@ static void read_wire(void) {
         struct har_frame frame;
         if (!har_frame_decoder_push(&decoder, chunk[chunk_at++], &frame)) continue;
         handle(&frame);
-        if (frame.type != HAR_MSG_SAMPLES || har_stream_work()) return;
+        if (frame.type != HAR_MSG_SAMPLES || work()) return;
     }
 }
 
 void har_app_poll(void) {
     har_send_drain();
-    if (!engine_ready || !har_stream_work()) read_wire();
+    if (!work()) read_wire();
     har_send_drain();
 }

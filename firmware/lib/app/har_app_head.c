@@ -48,7 +48,7 @@ static struct har_answer no_store(void) {
 }
 
 static struct har_answer not_written(har_status status) {
-    return refuse(status, "the flash did not take the head; nothing has changed; save again");
+    return refuse(status, "the flash refused: the old or the new head stands; repeat the request");
 }
 
 static void take_factory(void) {
@@ -135,13 +135,34 @@ struct har_answer har_head_save(void) {
     return done();
 }
 
+/* The next start takes the shipped head anyway. Flash wears, and one more factory record would put
+ * the learned one behind it out of rollback's reach. */
+static bool reset_is_stored(void) {
+    struct har_record newest;
+    const har_status status = har_store_newest(&store, &newest);
+    if (status == HAR_OK) return newest.kind == HAR_RECORD_FACTORY;
+    return !learned && (status == HAR_ERR_EMPTY || status == HAR_ERR_MODEL);
+}
+
 struct har_answer har_head_reset(void) {
     struct har_record record;
-    if (store_ready) {
+    if (store_ready && !reset_is_stored()) {
         const har_status status = har_store_write(&store, HAR_RECORD_FACTORY, NULL, 0, &record);
         if (status != HAR_OK) return not_written(status);
     }
     take_factory();
+    return done();
+}
+
+/* Back from what was learned and not saved, which hides the newest record: nothing to write. */
+static struct har_answer drop_unsaved(const struct har_record *newest) {
+    if (newest->kind == HAR_RECORD_FACTORY) {
+        take_factory();
+        return done();
+    }
+    const har_status status = stage_record(newest);
+    if (status != HAR_OK) return refuse(status, "the stored head is damaged; nothing has changed");
+    take_staged();
     return done();
 }
 
@@ -150,6 +171,7 @@ struct har_answer har_head_rollback(void) {
     struct har_record previous;
     if (!store_ready) return no_store();
     har_status status = har_store_newest(&store, &newest);
+    if (status == HAR_OK && unsaved) return drop_unsaved(&newest);
     if (status == HAR_OK) status = har_store_previous(&store, newest.sequence, &previous);
     if (status == HAR_ERR_EMPTY || status == HAR_ERR_MODEL) {
         return refuse(HAR_ERR_STATE, "no earlier head is stored; reset goes to the shipped one");

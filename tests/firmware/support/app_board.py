@@ -107,6 +107,17 @@ def samples_payload(index: int, wire: np.ndarray, restart: bool = False, time_ms
     return head + wire.astype("<i2").tobytes()
 
 
+def head_state(frame: Frame) -> dict[str, object]:
+    """HEAD_STATE of the hand-made model: 12 features, 3 activities."""
+    assert frame.type == STATE, frame
+    values = struct.unpack("<BBIIIBHB3I", frame.payload)
+    names = ("source", "unsaved", "sequence", "updates", "tail_crc", "records", "f", "k")
+    state = dict(zip(names, values, strict=False))
+    assert (state.pop("f"), state.pop("k")) == (12, 3)
+    state["labels"] = values[8:]
+    return state
+
+
 class Board:
     """A context manager; leaving it is a power cut, and the flash file stays."""
 

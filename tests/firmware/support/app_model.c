@@ -1,5 +1,7 @@
 /* The model of har_model.h and an engine that anyone can compute by hand (its Python twin is in
  * test_app.py): feature f is the saturated sum of every input times one of -2..2, over 4. */
+#include <stddef.h>
+
 #include "har_engine.h"
 #include "har_model.h"
 
@@ -26,7 +28,7 @@ har_status har_engine_init(void) {
 }
 
 int8_t *har_engine_input(void) {
-    return input;
+    return har_test_engine_broken ? NULL : input; /* as tflm, which has no tensor then */
 }
 
 har_status har_engine_run(void) {

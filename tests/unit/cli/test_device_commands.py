@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,17 +19,20 @@ from pipeline.cli import head
 from pipeline.cli.learn import learn
 from pipeline.cli.monitor import monitor
 from pipeline.cli.stream import stream
-from pipeline.device.records import Head, RecordKind, build_record
+from pipeline.device.records import RecordKind, build_record
+from pipeline.learn import pack, weights_offset
 from tests.support.board_server import board_on_socket
 from tests.support.fake_board import FEATURES, MODEL_ID, FakeBoard
 
 COLUMNS = "time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity"
 PROGRAM = """
 import typer
+from pipeline.cli.learn import learn
 from pipeline.cli.monitor import monitor
 from pipeline.cli.stream import stream
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(stream)
+app.command()(learn)
 app.command()(monitor)
 app()
 """
@@ -153,6 +157,26 @@ def test_learn_labels_and_saves(board, csv):
     assert board.board.labels == board.board.saved[-1] == [1, 1, 0]
 
 
+def test_learn_shows_its_progress_on_a_terminal_and_only_there(board, csv):
+    command = [sys.executable, "-c", PROGRAM, "learn", "--port", board.port, "--csv", csv]
+    master, slave = os.openpty()
+    shown = subprocess.run(
+        [*map(str, command), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        timeout=20,
+        check=True,
+    )
+    os.close(slave)
+    text = os.read(master, 65536).decode()
+    os.close(master)
+    assert "2/2" in text
+    assert json.loads(shown.stdout)["labelled_windows"] == 2
+    silent = har("learn", "--port", board.port, "--csv", csv, "--json")
+    assert silent.stderr == ""
+
+
 def test_learn_takes_an_unlabelled_recording_for_the_activity_named(board, tmp_path):
     csv = write_csv(tmp_path / "mine.csv", ("", 256))
     options = ["--activity", "lying", "--windows", 3, "--json"]
@@ -203,10 +227,25 @@ def test_push_refuses_a_tampered_file_before_it_touches_the_port(tmp_path):
     assert "cut off or changed" in one_line(result)
 
 
+def head_payload():
+    return pack(np.zeros((3, FEATURES), np.float32), np.zeros(3, np.float32), 1, (1, 0, 0))
+
+
+def test_push_refuses_a_value_beyond_the_limit_before_it_touches_the_port(tmp_path):
+    payload = bytearray(head_payload())
+    payload[weights_offset(3) : weights_offset(3) + 4] = np.float32(2e6).tobytes()
+    file = tmp_path / "huge.head"
+    file.write_bytes(
+        build_record(model_id=MODEL_ID, sequence=1, kind=RecordKind.LEARNED, payload=bytes(payload))
+    )
+    result = har("head", "push", file, "--port", "/dev/nowhere")
+    assert result.exit_code == 2
+    assert "huge.head: a head with a value that is not finite or larger" in one_line(result)
+
+
 def test_push_refuses_another_models_head_and_changes_nothing(board, tmp_path):
     file = tmp_path / "other.head"
-    shapes = np.zeros((3, FEATURES), np.float32), np.zeros(3, np.float32)
-    payload = Head(1, (1, 0, 0), *shapes).encode()
+    payload = head_payload()
     file.write_bytes(
         build_record(model_id=b"another!", sequence=1, kind=RecordKind.LEARNED, payload=payload)
     )

@@ -380,10 +380,15 @@ def test_a_pulled_head_can_be_pushed_back_over_any_wire(kind):
     assert sum(isinstance(e, m.HeadCommitRequest) for e in wire.board.executed) == 1
 
 
-def test_a_head_of_another_size_is_refused_before_anything_is_sent():
+def test_a_head_of_another_shape_or_beyond_the_limit_is_refused_before_anything_is_sent():
     client, wire = client_on()
+    whole = wire.board._head()
     with pytest.raises(InputError, match="use one of the same model"):
         client.push(b"\x00" * 100)
+    with pytest.raises(InputError, match="cut off"):
+        client.push(whole[:-4])
+    with pytest.raises(InputError, match="larger than 1048576"):
+        client.push(whole[:-4] + np.float32(2e6).tobytes())
     assert not any(isinstance(e, m.HeadWriteRequest) for e in wire.board.executed)
 
 

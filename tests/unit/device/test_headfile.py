@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from pipeline.device import read_head, write_head
-from pipeline.device.records import Head, RecordKind, build_record
+from pipeline.device.records import RecordKind, build_record
 from pipeline.errors import HonestNo, InputError
+from pipeline.learn import pack
 
 MODEL = bytes(range(8))
-PAYLOAD = Head(
-    7, (3, 4), np.arange(10, dtype=np.float32).reshape(2, 5), np.ones(2, np.float32)
-).encode()
+PAYLOAD = pack(np.arange(10, dtype=np.float32).reshape(2, 5), np.ones(2, np.float32), 7, (3, 4))
 
 
 @pytest.fixture
@@ -69,12 +68,15 @@ def test_a_factory_record_and_a_missing_file_are_no_heads(tmp_path):
         read_head(path)
 
 
-def test_values_that_are_not_finite_are_refused_both_ways(tmp_path):
-    bad = PAYLOAD[:-4] + np.float32(np.nan).tobytes()
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1.1e6, -(2.0**20) - 1])
+def test_values_that_no_board_takes_are_refused_both_ways(tmp_path, value):
+    bad = PAYLOAD[:-4] + np.float32(value).tobytes()
     path = tmp_path / "a.head"
     with pytest.raises(InputError, match="not finite"):
         write_head(path, bad, model_id=MODEL, sequence=1)
     assert not path.exists()
     path.write_bytes(build_record(model_id=MODEL, sequence=1, kind=RecordKind.LEARNED, payload=bad))
-    with pytest.raises(InputError, match="not finite"):
+    with pytest.raises(
+        InputError, match=r"a\.head: a head with a value that is not finite or larger"
+    ):
         read_head(path)

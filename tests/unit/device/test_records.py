@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.device.records import (
-    Head,
     Record,
     RecordKind,
     SlotLayout,
     build_record,
-    head_payload_bytes,
-    head_weights_offset,
     newest,
     parse_record,
     previous,
@@ -131,49 +127,3 @@ def test_slots_are_whole_pages_and_at_least_two(
 def test_an_image_that_is_too_short_is_refused() -> None:
     with pytest.raises(InputError, match="511 bytes"):
         read_image(bytes(511), LAYOUT)
-
-
-def test_head_equals_its_golden_vector() -> None:
-    vector = storage()["head"]
-    payload = bytes.fromhex(vector["payload"])
-    head = Head.decode(payload)
-    assert (head.updates, list(head.labels)) == (vector["updates"], vector["labels"])
-    assert head.weights.shape == (vector["activities"], vector["features"])
-    assert head.weights.dtype == head.bias.dtype == np.float32
-    assert head.weights.ravel().tolist() == vector["weights"]
-    assert head.bias.tolist() == vector["bias"]
-    assert head.encode() == payload
-    assert len(payload) == head_payload_bytes(vector["features"], vector["activities"])
-    assert payload[head_weights_offset(2) :] == head.weights.tobytes() + head.bias.tobytes()
-
-
-def test_a_head_cut_anywhere_or_too_long_is_refused() -> None:
-    payload = bytes.fromhex(storage()["head"]["payload"])
-    for wrong in [payload[:size] for size in range(len(payload))] + [payload + bytes(4)]:
-        with pytest.raises(InputError):
-            Head.decode(wrong)
-
-
-def test_a_head_of_nothing_is_refused() -> None:
-    with pytest.raises(InputError):
-        Head.decode(bytes(8))
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("where", ["weights", "bias"])
-def test_a_head_with_a_value_that_is_not_finite_is_refused(value: float, where: str) -> None:
-    head = Head.decode(bytes.fromhex(storage()["head"]["payload"]))
-    getattr(head, where).ravel()[1] = value
-    with pytest.raises(ValueError, match="finite"):
-        head.encode()
-    payload = bytearray.fromhex(storage()["head"]["payload"])
-    at = head_weights_offset(2) + 4 if where == "weights" else len(payload) - 4
-    payload[at : at + 4] = np.float32(value).tobytes()
-    with pytest.raises(InputError, match="finite"):
-        Head.decode(bytes(payload))
-
-
-def test_a_head_whose_parts_disagree_is_not_built() -> None:
-    head = Head.decode(bytes.fromhex(storage()["head"]["payload"]))
-    with pytest.raises(ValueError, match="disagree"):
-        Head(0, (1, 2, 3), head.weights, head.bias).encode()

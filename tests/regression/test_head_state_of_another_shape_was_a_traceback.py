@@ -1,0 +1,78 @@
+"""A board whose HEAD_STATE counted labels of other activities than its HELLO had named ended
+`har head show` in a traceback; a prediction in the same packet as HELLO's answer went unchecked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pipeline.cli import head
+from pipeline.device import Client
+from pipeline.device import messages as m
+from pipeline.device.frames import encode_frame
+from pipeline.device.payload import DecodeError
+from tests.support.board_server import board_on_socket
+from tests.support.fake_board import ACTIVITIES, FEATURES, FakeBoard, FakeWire
+
+ASKED = ("save", "head", "head_reset", "head_rollback", "pull", "push")
+WRONG = {
+    "too few labels": {"labels": (1,)},
+    "no labels": {"labels": ()},
+    "too many labels": {"labels": (1,) * (len(ACTIVITIES) + 1)},
+    "more features": {"features": FEATURES + 1},
+    "no features": {"features": 0},
+}
+
+
+class LyingBoard(FakeBoard):
+    """Tells of another head than the one it has."""
+
+    def __init__(self, changes: dict[str, object]) -> None:
+        super().__init__()
+        self.changes = changes
+
+    def _state(self) -> m.HeadState:
+        return replace(super()._state(), **self.changes)
+
+
+@pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("asked", ASKED)
+def test_no_request_takes_the_state_of_another_head(asked: str, changes: dict[str, object]) -> None:
+    board = LyingBoard(changes)
+    client = Client(FakeWire(board), timeout_s=0.02)
+    client.hello()
+    board.saved = [[0, 0, 0], [1, 0, 0], [2, 0, 0]]
+    arguments = [board._head()] if asked == "push" else []
+    with pytest.raises(DecodeError, match=r"a head over .* flash the firmware") as caught:
+        getattr(client, asked)(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG)
+def test_head_show_answers_with_one_line(changes: dict[str, object]) -> None:
+    app = typer.Typer()
+    app.add_typer(head.app, name="head")
+    with board_on_socket(LyingBoard(changes)) as server:
+        result = CliRunner().invoke(app, ["head", "show", "--port", server.port])
+        (line,) = result.stderr.strip().splitlines()
+        assert result.exit_code == 3
+        assert line.startswith(f"har: {server.port}: a head over ")
+        assert result.stdout == ""
+    with board_on_socket(LyingBoard({})) as server:
+        result = CliRunner().invoke(app, ["head", "show", "--port", server.port, "--json"])
+        assert list(json.loads(result.stdout)["labels"]) == list(ACTIVITIES)
+
+
+def test_a_prediction_in_the_packet_of_hello_is_held_against_it() -> None:
+    board = FakeBoard()
+    answer = board.feed
+    odd = m.Prediction(127, 0, len(ACTIVITIES), 0, 0, 0, (0.1,) * (len(ACTIVITIES) + 1))
+    board.feed = lambda data: answer(data) + encode_frame(odd.TYPE, 0, odd.encode())
+    client = Client(FakeWire(board), timeout_s=0.02)
+    client.hello()
+    with pytest.raises(DecodeError, match="a prediction over 4 activities"):
+        client.prediction()
