@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -61,7 +62,10 @@ def emulate(
         else:
             print(f"ready: {emulator.port}", flush=True)
         note("Ctrl-C ends it; the flash file stays")
-        while emulator.running:
-            time.sleep(0.2)
+        with contextlib.suppress(KeyboardInterrupt):
+            while emulator.running:
+                time.sleep(0.2)
+        if emulator.running:
+            return
         note(f"the firmware ended by itself: {emulator.log.strip()}")
     raise typer.Exit(3)

@@ -34,7 +34,7 @@ def fit(
         print(f"{'fits' if result.fits else 'DOES NOT FIT'} {result.board}, engine {result.engine}")
         print(f"  flash   {flash.used:>9,} of {flash.limit:,} bytes (estimate)")
         print(f"  RAM     {ram.used:>9,} of {ram.limit:,} bytes (estimate)")
-        print(f"  stack   {result.stack_bytes:>9,} bytes (deepest seen on the emulator)")
+        print(f"  stack   {result.stack_bytes:>9,} bytes (the compiled engine, on the emulator)")
         print(
             f"  latency {result.latency_ms:>9.2f} ms, {result.energy_uj:.1f} uJ a prediction "
             "(estimates)"

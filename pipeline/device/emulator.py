@@ -52,7 +52,8 @@ def launch(
 
     `flash` is created when it does not exist. `port` is the TCP port on 127.0.0.1; 0 takes a free
     one. The emulator dies with this process, however that ends. Raises `WorldError` when QEMU, the
-    image or the flash file cannot be had, or the firmware does not start.
+    image or the flash file cannot be had, or the firmware does not start, `InputError` when the
+    flash file is none.
     """
     check_runnable(target, image)
     lock = open_flash(flash)
@@ -170,6 +171,11 @@ def open_flash(path: Path) -> BinaryIO:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         size = file.seek(0, os.SEEK_END)
+        if size not in (0, FLASH_REGION_BYTES, FLASH_FILE_BYTES):
+            file.close()
+            raise InputError(
+                f"{path} is no flash file ({size:,} bytes, not {FLASH_FILE_BYTES:,}): name another"
+            )
         if size < FLASH_REGION_BYTES:
             file.write(b"\xff" * (FLASH_REGION_BYTES - size))
             file.flush()

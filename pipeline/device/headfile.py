@@ -22,9 +22,15 @@ SIZE_MAX_BYTES = 1 << 20  # far above what any board stores
 def write_head(path: Path, payload: bytes, *, model_id: bytes, sequence: int) -> None:
     """Writes the payload that `Client.pull` gave; `sequence` is the board's, at least 1 here.
 
-    The file is there whole or not at all. Raises `InputError` for a payload that is no head.
+    The file is there whole or not at all; a link is followed. Raises `InputError` for a payload
+    that is no head, and for a path that is taken by something else than a file.
     """
     unpack(payload)
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no file: name one that may be written")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}; make it first")
     record = build_record(
         model_id=model_id,
         sequence=max(1, sequence),

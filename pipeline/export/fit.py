@@ -72,6 +72,7 @@ def check_fit(
     ram = image_ram_bytes + board.core_ram_bytes
     estimates = ["flash_bytes", "ram_bytes", "latency_ms", "energy_uj"]
     if engine == "tflm":
+        estimates.append("stack_bytes")
         flash += tflite_bytes + _TFLM_RUNTIME_FLASH_BYTES - net_flash_bytes
         ram += tflm_arena_bytes - net_arena_bytes
         instructions = round(macs * _TFLM_INSTRUCTIONS_PER_MAC) + tail_instructions

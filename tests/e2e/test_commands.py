@@ -101,6 +101,8 @@ def test_fit_says_no_with_every_figure(oversized_bundle: Path, tmp_path: Path, e
 @pytest.mark.emulated
 def test_bench_counts_the_same_instructions_twice(bundle_directory: Path, tmp_path: Path) -> None:
     first, second = (_json("bench", "--bundle", str(bundle_directory), cwd=tmp_path) for _ in "12")
+    for answer in (first, second):  # how deep an interrupt finds the stack depends on the host
+        assert 0 < answer.pop("stack_used_bytes") < answer["stack_size_bytes"]
     assert first == second
     assert first["unit"] == "instructions"
     assert first["inference"] > first["engine"] > 285_000 > first["update"] > first["tail"] > 1000

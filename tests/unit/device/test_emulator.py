@@ -61,14 +61,23 @@ def test_a_new_flash_file_is_erased_and_gets_its_folders(tmp_path: Path) -> None
     assert path.stat().st_blocks * 512 < 1 << 20, "the file is sparse"
 
 
-def test_an_old_flash_file_is_kept_and_a_short_one_completed(tmp_path: Path) -> None:
+def test_an_old_flash_file_is_kept_and_a_bare_region_completed(tmp_path: Path) -> None:
     path = tmp_path / "flash.img"
-    path.write_bytes(b"old")
+    path.write_bytes(b"old".ljust(FLASH_REGION_BYTES, b"\xff"))
     open_flash(path).close()
     assert path.read_bytes()[:5] == b"old\xff\xff"
+    assert path.stat().st_size == FLASH_FILE_BYTES
     before = path.read_bytes()
     open_flash(path).close()
     assert path.read_bytes() == before
+
+
+def test_somebody_s_own_file_is_never_taken_for_flash(tmp_path: Path) -> None:
+    thesis = tmp_path / "thesis.txt"
+    thesis.write_text("mine")
+    with pytest.raises(InputError, match="no flash file"):
+        open_flash(thesis)
+    assert thesis.read_text() == "mine"
 
 
 def test_a_flash_file_in_use_or_unusable_is_refused(tmp_path: Path) -> None:

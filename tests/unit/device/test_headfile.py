@@ -80,3 +80,15 @@ def test_values_that_no_board_takes_are_refused_both_ways(tmp_path, value):
         InputError, match=r"a\.head: a head with a value that is not finite or larger"
     ):
         read_head(path)
+
+
+def test_a_head_never_replaces_what_is_no_file(tmp_path):
+    with pytest.raises(InputError, match="is no file"):
+        write_head(tmp_path, PAYLOAD, model_id=MODEL, sequence=1)
+    target, link = tmp_path / "target.head", tmp_path / "link.head"
+    target.write_bytes(b"")
+    link.symlink_to(target)
+    write_head(link, PAYLOAD, model_id=MODEL, sequence=1)
+    assert link.is_symlink() and target.stat().st_size > 0
+    with pytest.raises(InputError, match="there is no folder"):
+        write_head(tmp_path / "nowhere" / "x.head", PAYLOAD, model_id=MODEL, sequence=1)
