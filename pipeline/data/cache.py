@@ -2,15 +2,17 @@
 
 Format version 1 of the .npz: ``sha256`` of the archive, ``samples`` float32 (all samples, 6),
 ``lengths`` int64 (R,), ``rates`` float64 (R,), ``names`` str (R, 3) as subject, session, source,
-``segments`` int64 (S, 4) as recording, start, stop, activity, ``activities`` str (A,).
+``segments`` int64 (S, 4) as recording, start, stop, activity, ``activities`` str (A,); ``about``
+str, one JSON object, for what was imported.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,12 @@ def locked(directory: Path) -> Iterator[None]:
         ) from error
 
 
-def save_recordings(path: Path, recordings: Sequence[Recording], sha256: str) -> None:
+def save_recordings(
+    path: Path,
+    recordings: Sequence[Recording],
+    sha256: str,
+    about: Mapping[str, Any] | None = None,
+) -> None:
     """Writes atomically: the file is the old one or the new one, never half of it."""
     activities = sorted({s.activity for recording in recordings for s in recording.segments})
     arrays: dict[str, Any] = {
@@ -69,6 +76,7 @@ def save_recordings(path: Path, recordings: Sequence[Recording], sha256: str) ->
             np.int64,
         ).reshape(-1, 4),
         "activities": np.array(activities, np.str_),
+        "about": np.array(json.dumps(about or {})),
     }
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -103,6 +111,27 @@ def load_recordings(path: Path, sha256: str) -> tuple[Recording, ...]:
     # A damaged file can make NumPy raise almost anything; whatever it is, it is made anew.
     except Exception as error:
         raise InputError(f"{path}: damaged ({error}); delete it and load again") from error
+
+
+def load_about(path: Path) -> dict[str, Any]:
+    """What ``save_recordings`` was told about the recordings; they themselves are not read.
+
+    Raises:
+        InputError: damaged, or of another format version.
+        FileNotFoundError: no such file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if int(stored["format_version"]) != FORMAT_VERSION:
+                raise InputError(f"{path}: made by another version; delete it and import again")
+            about = json.loads(str(stored["about"]))
+        if not isinstance(about, dict):
+            raise ValueError("no JSON object about it")
+        return about
+    except (FileNotFoundError, InputError):
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: damaged ({error}); delete it and import again") from error
 
 
 def _unpack(arrays: dict[str, Any]) -> tuple[Recording, ...]:

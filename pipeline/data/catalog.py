@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.data import hapt, watch
+from pipeline.data import hapt, imports, watch
 from pipeline.data.archives import file_sha256
-from pipeline.data.cache import cache_directory, load_recordings, locked, save_recordings
+from pipeline.data.cache import (
+    cache_directory,
+    load_about,
+    load_recordings,
+    locked,
+    save_recordings,
+)
+from pipeline.data.imported import imported_names, imported_path, load_import
+from pipeline.data.mixed import JOIN, mix
 from pipeline.data.recording import UNITS, Dataset, Recording
 from pipeline.data.source import Source
 from pipeline.errors import InputError, WorldError
@@ -22,22 +30,39 @@ SOURCES: dict[str, Source] = {source.name: source for source in (hapt.SOURCE, wa
 
 
 def dataset_names() -> tuple[str, ...]:
-    """Every name that ``load_dataset`` takes; the default first."""
-    return tuple(SOURCES)
+    """Every name that ``load_dataset`` takes: the default first, then what was imported.
+
+    Several of them joined by + are a name too.
+    """
+    return (*SOURCES, *(name for name in imported_names() if name not in SOURCES))
+
+
+def is_dataset_name(name: str) -> bool:
+    """Whether ``load_dataset`` knows the name, or each part of it between +."""
+    return all(part in dataset_names() for part in name.split(JOIN))
 
 
 def find_source(name: str) -> Source:
-    """What is known in advance about a data set; InputError for a name that is none."""
+    """What is known in advance about a data set to fetch; InputError for any other name."""
     if name not in SOURCES:
-        raise InputError(f"no data set {name!r}; there are: {', '.join(SOURCES)}")
+        imported = f"{name} was imported" if name in dataset_names() else f"no data set {name!r}"
+        raise InputError(f"{imported}; those to fetch: {', '.join(SOURCES)}")
     return SOURCES[name]
 
 
 def list_sources() -> list[dict[str, Any]]:
-    """What can be fetched, as a JSON-able list; ``cached`` says that it loads offline."""
+    """What can be had, as a JSON-able list; ``cached`` says that it loads offline.
+
+    ``origin`` is ``package`` for what is fetched and ``import`` for what somebody imported.
+    """
+    return [*_fetched_rows(), *_imported_rows()]
+
+
+def _fetched_rows() -> list[dict[str, Any]]:
     return [
         {
             "name": source.name,
+            "origin": "package",
             "title": source.title,
             "package": source.package,
             "version": source.version,
@@ -50,6 +75,28 @@ def list_sources() -> list[dict[str, Any]]:
         }
         for source in SOURCES.values()
     ]
+
+
+def _imported_rows() -> list[dict[str, Any]]:
+    rows = []
+    for name in dataset_names()[len(SOURCES) :]:
+        row: dict[str, Any] = {"name": name, "origin": "import", "cached": True, "damaged": False}
+        try:
+            about = load_about(imported_path(name))
+            row |= {
+                "title": about["title"],
+                "package": f"har data import {about['importer']}",
+                "version": "",
+                "sha256": about["sha256"],
+                "download_bytes": 0,
+                "activities": about["activities"],
+                "rate_hz": about["rate_hz"],
+                "terms": about["terms"],
+            }
+        except (InputError, KeyError):
+            row |= {"title": "damaged: import it again", "damaged": True, "cached": False}
+        rows.append(row)
+    return rows
 
 
 def fetch_dataset(name: str, *, progress: bool = True) -> dict[str, Any]:
@@ -72,6 +119,12 @@ def fetch_dataset(name: str, *, progress: bool = True) -> dict[str, Any]:
     }
 
 
+def import_dataset(importer_name: str, path: Path, **options: Any) -> dict[str, Any]:
+    """``pipeline.data.imports.import_dataset``, which never takes the name of one to fetch."""
+
+    return imports.import_dataset(importer_name, path, reserved=tuple(SOURCES), **options)
+
+
 def archive_path(source: Source) -> Path:
     """Where the fetched file lies, or will lie."""
     return cache_directory() / source.file
@@ -85,12 +138,22 @@ def converted_path(source: Source) -> Path:
 def load_dataset(name: str, *, progress: bool = True) -> Dataset:
     """Loads a data set by name; fetches and converts it the first time, later works offline.
 
-    With ``progress``, long steps show themselves on stderr.
+    ``hapt+motionsense`` is both as one (see ``pipeline.data.mixed``). With ``progress``, long
+    steps show themselves on stderr.
 
     Raises:
-        InputError: no such data set, or the archive is not what was pinned.
+        InputError: no such data set, the archive is not what was pinned, or two that do not mix.
         WorldError: the network, the index or the disk failed.
     """
+    if JOIN in name:
+        return mix([load_dataset(part, progress=progress) for part in name.split(JOIN)])
+    if name not in dataset_names():
+        raise InputError(
+            f"no data set {name!r}; there are: {', '.join(dataset_names())} "
+            "(har data import brings others)"
+        )
+    if name not in SOURCES:
+        return load_import(name)
     source = find_source(name)
     return Dataset(
         name=source.name,
@@ -104,7 +167,25 @@ def load_dataset(name: str, *, progress: bool = True) -> Dataset:
         package=source.package,
         version=source.version,
         sha256=source.sha256,
+        people=source.people,
     )
+
+
+def identities(name: str, subjects: Iterable[str]) -> frozenset[str]:
+    """Who the ``subjects`` of the data set ``name`` are, so that a person who was recorded for two
+    data sets (HAPT and UCI HAR) has one identity, and two people of one name have two."""
+    if JOIN in name:
+        parts = [subject.partition("/") for subject in subjects]
+        return frozenset().union(*(identities(part, [own]) for part, _, own in parts))
+    return frozenset(f"{_people(name)}/{subject}" for subject in subjects)
+
+
+def _people(name: str) -> str:
+    if name in SOURCES:
+        return SOURCES[name].people or name
+    with contextlib.suppress(FileNotFoundError, InputError):
+        return str(load_about(imported_path(name)).get("people") or name)
+    return name
 
 
 def _recordings(source: Source, progress: bool) -> tuple[Recording, ...]:

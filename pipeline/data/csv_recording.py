@@ -11,18 +11,19 @@ The comment lines are optional. An empty activity means unlabelled.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import math
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.data.plausibility import check_gravity, check_rotation
+from pipeline.data.plausibility import check_gravity, check_rotation, check_turning_gravity
 from pipeline.data.recording import UNITS, Dataset, Recording, Segment
 from pipeline.errors import InputError
 
@@ -52,32 +53,71 @@ def read_csv(path: Path, *, activities: Collection[str] | None = None) -> Record
             line and what to do.
         FileNotFoundError: no such file.
     """
-    return _recording(path, _read_bytes(path), activities)
+    return _recording(path, _read_bytes(path), activities)[0]
+
+
+def read_pieces(path: PurePath, data: bytes, default_name: str) -> list[Recording]:
+    """The recording in ``data``, a CSV file called ``path``, cut where time has a gap.
+
+    ``default_name`` is subject and session where the file names none.
+
+    Raises:
+        InputError: as ``read_csv``.
+    """
+    recording, gaps = _recording(path, data, None, default_name)
+    return [
+        dataclasses.replace(
+            recording,
+            samples=recording.samples[start:stop],
+            segments=tuple(
+                Segment(s.start - start, s.stop - start, s.activity)
+                for s in recording.segments
+                if start <= s.start < stop
+            ),
+        )
+        for start, stop in itertools.pairwise([0, *gaps, len(recording.samples)])
+    ]
 
 
 def read_csv_dataset(path: Path) -> Dataset:
-    """One CSV recording as a Dataset; its activities in the order in which they first appear.
+    """A CSV recording, or a folder of them, as a Dataset; its activities in the order in which
+    they first appear.
 
     Raises:
-        InputError, FileNotFoundError: as ``read_csv``.
+        InputError: as ``read_csv``; no CSV file in the folder, or several rates.
+        FileNotFoundError: no such file.
     """
-    data = _read_bytes(path)
-    recording = _recording(path, data, None)
-    activities = tuple(dict.fromkeys(segment.activity for segment in recording.segments))
+    files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"{path}: no CSV file in this folder")
+    contents = [_read_bytes(file) for file in files]
+    recordings = [
+        _recording(file, data, None)[0] for file, data in zip(files, contents, strict=True)
+    ]
+    rates = sorted({recording.rate_hz for recording in recordings})
+    if len(rates) > 1:
+        raise InputError(
+            f"{path}: recordings at {rates} Hz; `har data import csv {path}` brings them to one"
+        )
+    activities = tuple(
+        dict.fromkeys(
+            segment.activity for recording in recordings for segment in recording.segments
+        )
+    )
     if not activities:
         raise InputError(f"{path}: no sample has an activity; fill the last column")
     return Dataset(
         name=path.stem,
         title=f"own recording {path.name}",
-        recordings=(recording,),
+        recordings=tuple(recordings),
         activities=activities,
-        rate_hz=recording.rate_hz,
+        rate_hz=rates[0],
         units=UNITS,
         terms="your own recording",
         citation="",
         package="",
         version="",
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=hashlib.sha256(b"".join(contents)).hexdigest(),
     )
 
 
@@ -98,7 +138,10 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _recording(path: Path, data: bytes, activities: Collection[str] | None) -> Recording:
+def _recording(
+    path: PurePath, data: bytes, activities: Collection[str] | None, default_name: str = ""
+) -> tuple[Recording, list[int]]:
+    """The recording, and the indices of the samples that follow a gap."""
     table = _parse(path, data)
     if activities is not None:
         for number, label in enumerate(table.labels, start=table.first_line):
@@ -115,28 +158,39 @@ def _recording(path: Path, data: bytes, activities: Collection[str] | None) -> R
     rate_hz, gaps = _rate_and_gaps(path, time_s, table.keys.get("rate_hz"))
     samples = np.array(table.values, dtype=np.float32)
     check_gravity(samples, rate_hz, str(path))
-    check_rotation(samples, str(path))
+    check_rotation(samples, rate_hz, str(path))
+    _, doubts = check_turning_gravity(_between(samples, rate_hz, gaps), str(path))
+    for doubt in doubts:
+        _warn(path, doubt)
     names = {segment for segment in table.labels if segment}
     if gaps:
         warn = f"{len(gaps)} gaps in time, the first before line {table.first_line + gaps[0]}"
         _warn(path, f"{warn}; no window will straddle them")
     if len(names) < 2:
         _warn(path, f"only one activity, {min(names)}" if names else "no sample has an activity")
-    return Recording(
+    recording = Recording(
         samples=samples,
         rate_hz=rate_hz,
-        subject=table.keys.get("subject", path.stem),
-        session=table.keys.get("session", path.stem),
+        subject=table.keys.get("subject", default_name or path.stem),
+        session=table.keys.get("session", default_name or path.stem),
         source=path.name,
         segments=_segments(table.labels, gaps),
     )
+    return recording, gaps
 
 
-def _warn(path: Path, message: str) -> None:
+def _between(
+    samples: npt.NDArray[np.float32], rate_hz: float, gaps: Sequence[int]
+) -> list[tuple[npt.NDArray[np.float32], float]]:
+    """The stretches between gaps, each with its rate."""
+    return [(s, rate_hz) for s in np.split(samples, list(gaps))]
+
+
+def _warn(path: PurePath, message: str) -> None:
     warnings.warn(f"{path}: {message}", RecordingWarning, stacklevel=4)
 
 
-def _parse(path: Path, data: bytes) -> _Table:
+def _parse(path: PurePath, data: bytes) -> _Table:
     try:
         lines = data.decode("utf-8-sig").rstrip().split("\n")
     except UnicodeDecodeError as error:
@@ -202,7 +256,7 @@ def _number(text: str, place: str) -> float:
 
 
 def _rate_and_gaps(
-    path: Path, time_s: npt.NDArray[np.float64], stated: str | None
+    path: PurePath, time_s: npt.NDArray[np.float64], stated: str | None
 ) -> tuple[float, list[int]]:
     """The rate in Hz, and the indices of the samples that follow a gap."""
     steps = np.diff(time_s)

@@ -12,7 +12,8 @@ def describe(dataset: Dataset, *, length: int = 128, hop: int = 64) -> dict[str,
     """Counts people, minutes and windows of ``length`` samples every ``hop``.
 
     ``activities`` holds, in the data set's order, ``{name, subjects, minutes, windows}``;
-    ``other_activities`` the same without windows for labels outside the classes to learn.
+    ``other_activities`` the same without windows for labels outside the classes to learn;
+    ``warnings`` what makes it useless in part or in whole; ``notes`` what every report must say.
     """
     windows = make_windows(dataset.recordings, dataset.activities, length, hop)
     seconds: dict[str, float] = dict.fromkeys(dataset.activities, 0.0)
@@ -34,6 +35,10 @@ def describe(dataset: Dataset, *, length: int = 128, hop: int = 64) -> dict[str,
             "minutes": round(seconds[name] / 60, 2),
         }
 
+    activities = [
+        {**row(name), "windows": int((windows.y == index).sum())}
+        for index, name in enumerate(dataset.activities)
+    ]
     return {
         "name": dataset.name,
         "title": dataset.title,
@@ -46,14 +51,26 @@ def describe(dataset: Dataset, *, length: int = 128, hop: int = 64) -> dict[str,
         "minutes": round(total / 60, 2),
         "unlabelled_minutes": round(unlabelled / 60, 2),
         "window": {"length_samples": length, "hop_samples": hop, "count": len(windows)},
-        "activities": [
-            {**row(name), "windows": int((windows.y == index).sum())}
-            for index, name in enumerate(dataset.activities)
-        ],
+        "activities": activities,
         "other_activities": [row(name) for name in seconds if name not in dataset.activities],
         "terms": dataset.terms,
         "citation": dataset.citation,
         "package": dataset.package,
         "version": dataset.version,
         "sha256": dataset.sha256,
+        "notes": list(dataset.notes),
+        "warnings": _warnings(activities, seconds, length, dataset.rate_hz),
     }
+
+
+def _warnings(
+    activities: list[dict[str, Any]], seconds: dict[str, float], length: int, rate_hz: float
+) -> list[str]:
+    """Activities that were recorded and give no window."""
+    empty = [row["name"] for row in activities if not row["windows"] and seconds[row["name"]] > 0]
+    if not empty:
+        return []
+    shortest = f"{length} samples ({length / rate_hz:.3g} s) at a stretch"
+    if not any(row["windows"] for row in activities):
+        return [f"0 windows: nothing was done for {shortest}; record longer"]
+    return [f"0 windows of {', '.join(empty)}: never done for {shortest}"]

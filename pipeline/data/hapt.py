@@ -27,7 +27,8 @@ from pipeline.data.safe_pickle import (
     Inert,
     load_pickle,
 )
-from pipeline.data.source import Source
+from pipeline.data.source import UCI_PEOPLE, Source
+from pipeline.data.vocabulary import TRANSITIONS
 from pipeline.errors import InputError
 
 RATE_HZ = 50.0
@@ -36,14 +37,6 @@ MEMBER_BYTES = 21_000_000  # the real one has 20,522,442
 PICKLE_BYTES = 101_000_000  # the real one has 100,526,008
 
 ACTIVITIES = ("walking", "upstairs", "downstairs", "sitting", "standing", "lying")
-TRANSITIONS = (
-    "stand-to-sit",
-    "sit-to-stand",
-    "sit-to-lie",
-    "lie-to-sit",
-    "stand-to-lie",
-    "lie-to-stand",
-)
 UNLABELLED = -1
 LABELS = dict(enumerate(ACTIVITIES + TRANSITIONS, start=1))
 
@@ -202,4 +195,5 @@ SOURCE = Source(
         "Using Smartphones. Neurocomputing 171 (2016), 754-767."
     ),
     read=read_hapt,
+    people=UCI_PEOPLE,
 )

@@ -152,7 +152,9 @@ class Dataset:
     """Recordings of one origin, with everything one must know to use and to cite them.
 
     ``activities`` are the classes to learn, in their fixed order; segments may name others.
-    ``sha256`` is the hash of the archive or file that the recordings were read from.
+    ``sha256`` is the hash of the archive or file that the recordings were read from. ``people``
+    names a group that other data sets may have recorded too ("" for none that is known).
+    ``notes`` is what every report about this data must say.
     """
 
     name: str
@@ -166,6 +168,8 @@ class Dataset:
     package: str
     version: str
     sha256: str
+    people: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def subjects(self) -> tuple[str, ...]:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from pipeline.data.recording import Recording
 
+# HAPT's raw signals and UCI HAR's windows were recorded from the same thirty.
+UCI_PEOPLE = "the thirty people of UCI HAR and HAPT"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -29,3 +32,4 @@ class Source:
     terms: str
     citation: str
     read: Callable[[Path], tuple[Recording, ...]]
+    people: str = ""

@@ -1,8 +1,12 @@
-"""Who trains, who validates, who tests: always whole people."""
+"""Who pretrains, trains, validates and tests: always whole people, decided here and nowhere else.
+
+Three schemes: ``official`` tests on the people whom the published benchmark of the data set tests
+on; ``5-fold`` and ``leave-one-out`` test everybody exactly once, over all their folds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,67 +14,148 @@ import numpy as np
 from pipeline.data.recording import Dataset
 from pipeline.errors import InputError
 
-VALIDATION_SUBJECTS = 4
+SCHEMES = ("official", "5-fold", "leave-one-out")
+VALIDATION_PERCENT = 15
 
-# HAPT: the test people of UCI HAR, which was recorded from the same thirty.
-OFFICIAL_TEST: Mapping[str, tuple[str, ...]] = {
-    "hapt": tuple(f"subject{number:02d}" for number in (2, 4, 9, 10, 12, 13, 18, 20, 24)),
-}
+# UCI HAR names its test people, and HAPT was recorded from the same thirty.
+_UCI_TEST = tuple(f"subject{number:02d}" for number in (2, 4, 9, 10, 12, 13, 18, 20, 24))
+OFFICIAL_TEST: Mapping[str, tuple[str, ...]] = {"hapt": _UCI_TEST, "ucihar": _UCI_TEST}
+
+_FOLDS = 5
+# Of the shuffle behind 5-fold. Never the caller's seed: seeds must share their test people, or
+# their mean would mix what training varies with what the choice of people varies.
+_FOLD_SEED = 5
 
 
 @dataclass(frozen=True)
 class SubjectSplit:
-    """Names of people, each tuple sorted. Nobody appears twice, and ``train`` is never empty.
+    """Names of people, each tuple sorted.
+
+    ``pretrain``: who made the frozen extractor; may be the people of ``train``, whom the
+    classifier behind the cut learns from. ``validation``: whom choices and constants are judged
+    on. ``test``: whom nothing but the final measuring touches. Apart from pretrain and train,
+    nobody appears twice.
 
     Raises:
-        InputError: somebody appears twice, or nobody trains.
+        InputError: somebody is on two sides, or nobody trains.
     """
 
     name: str
+    pretrain: tuple[str, ...]
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        everyone = self.train + self.validation + self.test
+        learned_from = tuple(sorted({*self.pretrain, *self.train}))
+        everyone = (*learned_from, *self.validation, *self.test)
         twice = sorted({person for person in everyone if everyone.count(person) > 1})
         if twice:
             raise InputError(f"split {self.name}: {', '.join(twice)} would be on both sides")
-        if not self.train:
+        if not self.train or not self.pretrain:
             raise InputError(f"split {self.name}: nobody is left to train on")
 
 
-def split_subjects(dataset: Dataset, name: str = "official", seed: int = 0) -> SubjectSplit:
-    """Splits a dataset by person.
-
-    ``official`` tests on the people whom the published benchmark tests on, and draws
-    4 of the others for validation with ``np.random.default_rng(seed)``.
+def folds(dataset: Dataset, scheme: str) -> int:
+    """How many folds ``scheme`` has for this data set: 1, 5, or one a person.
 
     Raises:
-        InputError: no such split for this dataset, or its people are not all there.
+        InputError: no such scheme, or too few people for it.
     """
-    if name != "official":
-        raise InputError(f"no split {name!r}; use official")
+    return len(_test_people(dataset, scheme))
+
+
+def split_subjects(
+    dataset: Dataset, scheme: str = "official", *, fold: int = 0, seed: int = 0
+) -> SubjectSplit:
+    """Splits a data set by person.
+
+    The scheme and the fold decide who tests; the fold of a person depends on the data set alone.
+    Of the others, 15 % (rounded down, at least one) validate, drawn by
+    ``np.random.default_rng(seed)``; the rest pretrain and train. Named ``official``, ``5-fold/0``,
+    ``leave-one-out/subject07``.
+
+    Raises:
+        InputError: no such scheme or fold for this data set, too few people, or the official test
+            people are not all there.
+    """
+    candidates = _test_people(dataset, scheme)
+    if not 0 <= fold < len(candidates):
+        raise InputError(
+            f"data set {dataset.name}: no fold {fold} in {scheme}; "
+            f"there are 0..{len(candidates) - 1}"
+        )
+    test = candidates[fold]
+    others = [subject for subject in dataset.subjects if subject not in test]
+    validating = max(1, len(others) * VALIDATION_PERCENT // 100)
+    if len(others) <= validating:
+        raise InputError(
+            f"data set {dataset.name}: {len(others)} people are left outside the test of {scheme}; "
+            "at least one must validate and one must train"
+        )
+    drawn = np.random.default_rng(seed).choice(len(others), validating, replace=False)
+    validation = {others[index] for index in drawn}
+    train = tuple(subject for subject in others if subject not in validation)
+    return SubjectSplit(
+        name=_name(scheme, fold, test),
+        pretrain=train,
+        train=train,
+        validation=tuple(sorted(validation)),
+        test=test,
+    )
+
+
+def find_split(dataset: Dataset, name: str) -> tuple[str, int]:
+    """The scheme and the fold behind a `SubjectSplit.name` of this data set.
+
+    Raises:
+        InputError: this data set has no split of that name.
+    """
+    scheme = name.partition("/")[0]
+    for fold, test in enumerate(_test_people(dataset, scheme)):
+        if _name(scheme, fold, test) == name:
+            return scheme, fold
+    raise InputError(f"data set {dataset.name} has no split {name!r}")
+
+
+def _name(scheme: str, fold: int, test: Sequence[str]) -> str:
+    detail = {"official": "", "5-fold": f"/{fold}", "leave-one-out": f"/{test[0]}"}
+    return scheme + detail[scheme]
+
+
+def _test_people(dataset: Dataset, scheme: str) -> list[tuple[str, ...]]:
+    """Who tests in each fold of ``scheme``."""
+    people = dataset.subjects
+    if scheme == "official":
+        return [_official(dataset)]
+    if scheme == "5-fold":
+        if len(people) < _FOLDS:
+            raise InputError(
+                f"data set {dataset.name} has {len(people)} people; 5-fold needs at least {_FOLDS}"
+            )
+        shuffled = np.random.default_rng(_FOLD_SEED).permutation(len(people))
+        return [
+            tuple(sorted(people[index] for index in part))
+            for part in np.array_split(shuffled, _FOLDS)
+        ]
+    if scheme == "leave-one-out":
+        if len(people) < 3:
+            raise InputError(
+                f"data set {dataset.name} has {len(people)} people; leave-one-out needs at least "
+                "3: one tests, one validates, one trains"
+            )
+        return [(person,) for person in people]
+    raise InputError(f"no split {scheme!r}; there are {', '.join(SCHEMES)}")
+
+
+def _official(dataset: Dataset) -> tuple[str, ...]:
     if dataset.name not in OFFICIAL_TEST:
         raise InputError(
-            f"dataset {dataset.name} has no official split; "
-            f"those that have one: {', '.join(sorted(OFFICIAL_TEST))}"
+            f"data set {dataset.name} has no official split (those that have one: "
+            f"{', '.join(sorted(OFFICIAL_TEST))}); use 5-fold or leave-one-out"
         )
     test = OFFICIAL_TEST[dataset.name]
     missing = sorted(set(test) - set(dataset.subjects))
     if missing:
-        raise InputError(f"dataset {dataset.name} lacks the official test people {missing}")
-    others = [subject for subject in dataset.subjects if subject not in test]
-    if len(others) <= VALIDATION_SUBJECTS:
-        raise InputError(
-            f"dataset {dataset.name} has {len(others)} people outside the test; "
-            f"{VALIDATION_SUBJECTS} validate and at least one must train"
-        )
-    drawn = np.random.default_rng(seed).choice(len(others), VALIDATION_SUBJECTS, replace=False)
-    validation = {others[index] for index in drawn}
-    return SubjectSplit(
-        name=name,
-        train=tuple(subject for subject in others if subject not in validation),
-        validation=tuple(sorted(validation)),
-        test=test,
-    )
+        raise InputError(f"data set {dataset.name} lacks the official test people {missing}")
+    return test

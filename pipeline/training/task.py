@@ -3,9 +3,17 @@ starts from here, so that all of it sees the same people on the same side."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pipeline.data import Dataset, SubjectSplit, Windows, load_dataset, make_windows, split_subjects
+from pipeline.data import (
+    Dataset,
+    SubjectSplit,
+    Windows,
+    find_split,
+    load_dataset,
+    make_windows,
+    split_subjects,
+)
 
 WINDOW_SAMPLES = 128
 HOP_SAMPLES = 64
@@ -21,8 +29,8 @@ class Task:
     windows: Windows
 
     def dense_training_windows(self) -> Windows:
-        """Training people's windows at a small hop, for drawing random starts."""
-        people = set(self.split.train)
+        """Pretraining people's windows at a small hop, for drawing random starts."""
+        people = set(self.split.pretrain)
         return make_windows(
             [r for r in self.dataset.recordings if r.subject in people],
             self.dataset.activities,
@@ -30,11 +38,40 @@ class Task:
             hop=_DENSE_HOP_SAMPLES,
         )
 
+    def without_test(self) -> Task:
+        """The same task with nothing of the test people in it: what may be trained on and chosen
+        by. The split still names them."""
+        people = set(self.split.test)
+        recordings = tuple(r for r in self.dataset.recordings if r.subject not in people)
+        return make_task(replace(self.dataset, recordings=recordings), self.split)
 
-def load_task(name: str = "hapt", *, seed: int = 0, progress: bool = True) -> Task:
-    """Fetches if need be, splits by subject, cuts windows. The seed draws the validation people."""
-    dataset = load_dataset(name, progress=progress)
+
+def make_task(dataset: Dataset, split: SubjectSplit) -> Task:
+    """Cuts the windows of a data set that is split."""
     windows = make_windows(
         dataset.recordings, dataset.activities, length=WINDOW_SAMPLES, hop=HOP_SAMPLES
     )
-    return Task(dataset, split_subjects(dataset, seed=seed), windows)
+    return Task(dataset, split, windows)
+
+
+def load_task(
+    name: str = "hapt",
+    *,
+    scheme: str = "official",
+    fold: int = 0,
+    seed: int = 0,
+    progress: bool = True,
+) -> Task:
+    """Fetches if need be, splits by subject, cuts windows. The seed draws the validation people.
+
+    Raises InputError for a data set, scheme or fold that is none, WorldError where fetching fails.
+    """
+    dataset = load_dataset(name, progress=progress)
+    return make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed))
+
+
+def load_named_task(name: str, split: str, seed: int, *, progress: bool = True) -> Task:
+    """The task that a card tells: by the name of its split, e.g. ``5-fold/0``. As `load_task`."""
+    dataset = load_dataset(name, progress=progress)
+    scheme, fold = find_split(dataset, split)
+    return make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed))

@@ -56,6 +56,6 @@ def synthetic_task(people: int = 8, seconds: float = 30.0, seed: int = 0) -> Tas
         sha256="0" * 64,
     )
     names = dataset.subjects
-    split = SubjectSplit("synthetic", names[:-3], names[-3:-2], names[-2:])
+    split = SubjectSplit("synthetic", names[:-3], names[:-3], names[-3:-2], names[-2:])
     windows = make_windows(dataset.recordings, ACTIVITIES, length=WINDOW_SAMPLES, hop=HOP_SAMPLES)
     return Task(dataset, split, windows)

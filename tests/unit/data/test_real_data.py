@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.data import Dataset, describe, load_dataset, make_windows, split_subjects
-from pipeline.data.plausibility import resting_acceleration
+from pipeline.data.importers import IMPORTERS, open_tree
+from pipeline.data.importers.convert import renamed
+from pipeline.data.plausibility import (
+    check_rotation,
+    check_turning_gravity,
+    resting_acceleration,
+    turning_gravity,
+)
+from pipeline.data.recording import Recording
+from pipeline.data.vocabulary import TRANSITIONS, canonical
+from pipeline.errors import InputError
+from tests.support.foreign_data import write_hapt, write_ucihar
+
+PARTS = ("train", "test")
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +33,12 @@ def hapt() -> Dataset:
 @pytest.fixture(scope="module")
 def watch() -> Dataset:
     return load_dataset("watch", progress=False)
+
+
+def read_from(folder: Path, name: str) -> tuple[Recording, ...]:
+    importer = IMPORTERS[name]
+    with open_tree(folder, importer.anchor, importer.expects) as tree:
+        return importer.read(tree).recordings
 
 
 def test_hapt_is_complete(hapt: Dataset) -> None:
@@ -97,3 +117,54 @@ def test_watch_is_complete_and_in_g(watch: Dataset) -> None:
     assert document["samples"] == 244_102
     size = np.concatenate([np.linalg.norm(r.samples[:, :3], axis=1) for r in watch.recordings])
     assert 0.9 < float(np.median(size)) < 1.1
+
+
+def test_hapt_in_its_authors_form_imports_as_what_is_fetched(hapt: Dataset, tmp_path: Path) -> None:
+    """Two people written as the original text files and imported give the same numbers."""
+    people = ("subject01", "subject03")
+    own = [recording for recording in hapt.recordings if recording.subject in people]
+    names = (*hapt.activities, *TRANSITIONS)
+    folder = write_hapt(
+        tmp_path,
+        [(n, int(r.subject[-2:]), r.samples) for n, r in enumerate(own, start=1)],
+        [
+            (n, int(r.subject[-2:]), names.index(s.activity) + 1, s.start + 1, s.stop)
+            for n, r in enumerate(own, start=1)
+            for s in r.segments
+        ],
+    )
+    result = read_from(folder, "hapt")
+    found = [renamed(r, {s.activity: canonical(s.activity) for s in r.segments}) for r in result]
+    assert [(r.session, r.segments) for r in found] == [(r.session, r.segments) for r in own]
+    for one, other in zip(found, own, strict=True):
+        assert np.array_equal(one.samples, other.samples)
+
+
+def test_hapt_rows_as_uci_har_publishes_them_come_back_whole(hapt: Dataset, tmp_path: Path) -> None:
+    (recording, *_) = hapt.recordings
+    long = [s for s in recording.segments if s.activity == "walking" and len(s) >= 320]
+    stretches = [recording.samples[s.start : s.start + len(s) // 64 * 64] for s in long]
+    folder = write_ucihar(tmp_path, [(part, 1, 1, x) for x in stretches for part in PARTS])
+    found = read_from(folder, "ucihar")
+    assert [len(r.samples) for r in found] == [len(x) for x in stretches] * 2
+    for one, other in zip(found, stretches * 2, strict=True):
+        np.testing.assert_allclose(one.samples, other, atol=2e-7, rtol=1e-6)
+
+
+def test_turning_gravity_tells_degrees_and_a_wrong_rate_on_real_people(hapt: Dataset) -> None:
+    official = split_subjects(hapt).test
+    own = [r for r in hapt.recordings if r.subject not in official]
+    found = turning_gravity([(r.samples, r.rate_hz) for r in own])
+    assert found.factor == pytest.approx(1.0, abs=0.02)
+    assert found.correlation > 0.8
+    degrees = np.array([1] * 3 + [180 / np.pi] * 3, np.float32)
+    for recording in own[::6]:
+        assert turning_gravity([(recording.samples, 50.0)]).may_be(1.0)
+        assert not turning_gravity([(recording.samples * degrees, 50.0)]).may_be(1.0)
+        check_rotation(recording.samples, 50.0, "x")
+        with pytest.raises(InputError, match="deg/s"):
+            check_rotation(recording.samples * degrees, 50.0, "x")
+    with pytest.raises(InputError, match="the rate"):
+        check_turning_gravity([(r.samples, 100.0) for r in own], "x", strict=True)
+    with pytest.raises(InputError, match="the rate"):
+        check_turning_gravity([(r.samples, 25.0) for r in own], "x", strict=True)

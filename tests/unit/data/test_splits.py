@@ -4,7 +4,16 @@ import dataclasses
 
 import pytest
 
-from pipeline.data import UNITS, Dataset, SubjectSplit, split_subjects
+from pipeline.data import (
+    SCHEMES,
+    UNITS,
+    Dataset,
+    SubjectSplit,
+    find_split,
+    folds,
+    identities,
+    split_subjects,
+)
 from pipeline.errors import InputError
 from tests.unit.data.fakes import recording
 
@@ -27,25 +36,80 @@ def dataset(people: range = range(1, 31)) -> Dataset:
     )
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_official_split_keeps_people_whole_and_leaves_nobody_out(seed: int) -> None:
-    split = split_subjects(dataset(), seed=seed)
-    assert split.test == OFFICIAL
-    assert (len(split.train), len(split.validation)) == (17, 4)
+ALL = [(scheme, fold) for scheme in SCHEMES for fold in range(folds(dataset(), scheme))]
+
+
+@pytest.mark.parametrize(("scheme", "fold"), ALL)
+@pytest.mark.parametrize("seed", range(3))
+def test_every_split_keeps_people_whole_and_leaves_nobody_out(
+    scheme: str, fold: int, seed: int
+) -> None:
+    split = split_subjects(dataset(), scheme, fold=fold, seed=seed)
+    assert split.pretrain == split.train
     everyone = split.train + split.validation + split.test
     assert sorted(everyone) == list(dataset().subjects)
+    others = 30 - len(split.test)
+    assert len(split.validation) == int(0.15 * others) > 0
+    for people in (split.train, split.validation, split.test):
+        assert people == tuple(sorted(people))
 
 
-def test_the_seed_decides_who_validates() -> None:
-    assert split_subjects(dataset(), seed=3) == split_subjects(dataset(), seed=3)
-    drawn = {split_subjects(dataset(), seed=seed).validation for seed in range(8)}
-    assert len(drawn) > 4
+def test_the_official_split_of_hapt_is_18_3_9() -> None:
+    split = split_subjects(dataset())
+    assert split.test == OFFICIAL
+    assert (len(split.train), len(split.validation)) == (18, 3)
+    assert split.name == "official"
 
 
-def test_splits_that_do_not_exist_are_refused() -> None:
-    with pytest.raises(InputError, match="random"):
-        split_subjects(dataset(), "random")
-    with pytest.raises(InputError, match="watch"):
+@pytest.mark.parametrize("scheme", ["5-fold", "leave-one-out"])
+def test_each_person_tests_exactly_once_over_the_folds(scheme: str) -> None:
+    tested = [
+        person
+        for fold in range(folds(dataset(), scheme))
+        for person in split_subjects(dataset(), scheme, fold=fold).test
+    ]
+    assert sorted(tested) == list(dataset().subjects)
+
+
+@pytest.mark.parametrize(("scheme", "fold"), ALL)
+def test_the_seed_draws_who_validates_and_never_who_tests(scheme: str, fold: int) -> None:
+    splits = [split_subjects(dataset(), scheme, fold=fold, seed=seed) for seed in range(8)]
+    assert splits[3] == split_subjects(dataset(), scheme, fold=fold, seed=3)
+    assert len({split.test for split in splits}) == 1
+    assert len({split.validation for split in splits}) > 4
+
+
+@pytest.mark.parametrize(("scheme", "fold"), ALL)
+def test_a_split_is_found_again_by_its_name(scheme: str, fold: int) -> None:
+    name = split_subjects(dataset(), scheme, fold=fold).name
+    assert find_split(dataset(), name) == (scheme, fold)
+
+
+def test_names_say_scheme_and_fold() -> None:
+    assert split_subjects(dataset(), "5-fold", fold=2).name == "5-fold/2"
+    assert split_subjects(dataset(), "leave-one-out", fold=6).name == "leave-one-out/subject07"
+
+
+def test_any_dataset_can_be_split_in_folds() -> None:
+    watch = dataclasses.replace(dataset(range(1, 11)), name="watch")
+    split = split_subjects(watch, "5-fold", fold=4)
+    assert (len(split.train), len(split.validation), len(split.test)) == (7, 1, 2)
+
+
+@pytest.mark.parametrize("name", ["random", "5-fold/7", "official/0", "leave-one-out/nobody"])
+def test_splits_that_do_not_exist_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match=name.partition("/")[0]):
+        find_split(dataset(), name)
+
+
+def test_folds_that_do_not_exist_are_refused() -> None:
+    for fold in (-1, 5):
+        with pytest.raises(InputError, match=r"no fold -?\d in 5-fold; there are 0\.\.4"):
+            split_subjects(dataset(), "5-fold", fold=fold)
+
+
+def test_a_dataset_without_published_test_people_has_no_official_split() -> None:
+    with pytest.raises(InputError, match="watch has no official split"):
         split_subjects(dataclasses.replace(dataset(), name="watch"))
 
 
@@ -54,8 +118,41 @@ def test_missing_people_are_named() -> None:
         split_subjects(dataset(range(1, 24)))
 
 
+@pytest.mark.parametrize(("scheme", "enough"), [("5-fold", 5), ("leave-one-out", 3)])
+def test_too_few_people_are_refused_in_one_line(scheme: str, enough: int) -> None:
+    assert split_subjects(dataset(range(enough)), scheme).train
+    with pytest.raises(InputError, match=f"has {enough - 1} people") as caught:
+        split_subjects(dataset(range(enough - 1)), scheme)
+    assert "\n" not in str(caught.value)
+
+
+def test_official_test_people_alone_leave_nobody_to_train() -> None:
+    alone = dataset()
+    kept = tuple(r for r in alone.recordings if r.subject in (*OFFICIAL, "subject01"))
+    with pytest.raises(InputError, match="1 people are left outside the test"):
+        split_subjects(dataclasses.replace(alone, recordings=kept))
+
+
 def test_nobody_may_stand_on_two_sides() -> None:
-    with pytest.raises(InputError, match="subject02"):
-        SubjectSplit("x", ("subject01", "subject02"), (), ("subject02",))
-    with pytest.raises(InputError, match="train"):
-        SubjectSplit("x", (), ("subject01",), ("subject02",))
+    one, two, three = ("subject01",), ("subject02",), ("subject03",)
+    for sides in (
+        (one, one, one, ()),
+        (one, one, (), one),
+        (two, one, two, three),
+        (two, one, three, two),
+        (one, one, two, two),
+    ):
+        with pytest.raises(InputError, match=r"subject0[12] would be on both sides"):
+            SubjectSplit("x", *sides)
+    for sides in ((one, (), two, three), ((), one, two, three)):
+        with pytest.raises(InputError, match="nobody is left to train"):
+            SubjectSplit("x", *sides)
+    assert SubjectSplit("x", one + two, two, (), three).pretrain == one + two
+
+
+def test_the_people_of_uci_har_and_hapt_are_the_same_and_others_of_that_name_are_not() -> None:
+    hapt = identities("hapt", ["subject02", "subject03"])
+    assert hapt & identities("hapt+watch", ["hapt/subject03", "watch/subject02"]) == identities(
+        "hapt", ["subject03"]
+    )
+    assert not hapt & identities("watch", ["subject02", "subject03"])

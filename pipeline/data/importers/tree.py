@@ -1,0 +1,250 @@
+"""The files of a data set, in a folder or inside a zip: read one by one, never extracted."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import re
+import tempfile
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import InputError
+
+MAX_FILES = 100_000
+MAX_NUMBER = 1e9
+MAX_DEPTH = 8
+MAX_FILE_BYTES = 700_000_000
+MAX_TOTAL_BYTES = 8_000_000_000
+MAX_INNER_ZIP_BYTES = 2_000_000_000
+_CHUNK = 1 << 20
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    EOFError,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OSError,
+)
+
+
+class Tree:
+    """Files by their names relative to the data's root, with ``/`` between the parts.
+
+    Whatever is read is bounded in size, and hashed: ``sha256`` afterwards is the same for a folder
+    and for a zip of it.
+    """
+
+    def __init__(
+        self, where: str, names: dict[str, str], opener: Callable[[str], IO[bytes]]
+    ) -> None:
+        self.where = where
+        self.names = tuple(sorted(names))
+        self._paths = names
+        self._open = opener
+        self._hashes: dict[str, str] = {}
+        self._total = 0
+
+    def place(self, name: str) -> str:
+        """How messages call a file."""
+        return f"{self.where}, {name}" if name != self.where else name
+
+    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
+        """The bytes of a file, at most ``limit`` of them.
+
+        Raises:
+            InputError: no such file, damaged, or longer.
+        """
+        if name not in self._paths:
+            raise InputError(f"{self.place(name)}: no such file; the copy is not complete")
+        data = io.BytesIO()
+        try:
+            with self._open(self._paths[name]) as stream:
+                while chunk := stream.read(_CHUNK):
+                    data.write(chunk)
+                    self._total += len(chunk)
+                    if data.tell() > limit or self._total > MAX_TOTAL_BYTES:
+                        raise InputError(f"{self.place(name)}: longer than any file of this data")
+        except PermissionError:
+            raise
+        except _ZIP_ERRORS as error:
+            raise InputError(
+                f"{self.place(name)}: damaged or cut short ({error}); download it again"
+            ) from error
+        content = data.getvalue()
+        self._hashes[name] = hashlib.sha256(content).hexdigest()
+        return content
+
+    def text(self, name: str, limit: int = MAX_FILE_BYTES) -> str:
+        """The same as text; InputError for bytes that are none."""
+        try:
+            return self.read(name, limit).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.place(name)}, byte {error.start}: no text") from None
+
+    def table(
+        self,
+        name: str,
+        columns: int,
+        *,
+        use: Sequence[int] | None = None,
+        delimiter: str | None = None,
+        header: bool = False,
+    ) -> npt.NDArray[np.float64]:
+        """A file of numbers as (n, len(use) or columns); nan and inf are let through.
+
+        Raises:
+            InputError: empty, another number of columns, or a word where a number belongs.
+        """
+        data = self.read(name)
+        lines = data.split(b"\n", 2)
+        first = lines[1] if header and len(lines) > 1 else b"" if header else lines[0]
+        separator = delimiter.encode() if delimiter else None
+        found = len(first.strip().split(separator)) if first.strip() else 0
+        if found != columns:
+            raise InputError(
+                f"{self.place(name)}, line {1 + header}: {found} columns; expected {columns}"
+            )
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                table: npt.NDArray[np.float64] = np.loadtxt(
+                    io.BytesIO(data),
+                    dtype=np.float64,
+                    comments=None,
+                    delimiter=delimiter,
+                    skiprows=int(header),
+                    usecols=list(range(columns)) if use is None else use,
+                    ndmin=2,
+                )
+        except (ValueError, UserWarning) as error:
+            raise InputError(f"{self.place(name)}: {' '.join(str(error).split())[:200]}") from error
+        return table
+
+    def numbers(self, name: str, columns: int) -> npt.NDArray[np.int64]:
+        """A file of whole numbers as (n, columns); InputError for anything else."""
+        table = self.table(name, columns)
+        if not (np.abs(table) < MAX_NUMBER).all() or (table != np.floor(table)).any():
+            raise InputError(f"{self.place(name)}: not all are whole numbers")
+        return table.astype(np.int64)
+
+    def sha256(self) -> str:
+        """Over the names and hashes of everything that was read."""
+        lines = "".join(f"{digest} {name}\n" for name, digest in sorted(self._hashes.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def open_tree(path: Path, anchor: re.Pattern[str], expects: str) -> Iterator[Tree]:
+    """The data below ``path``: a folder, a zip, a zip inside that zip, or one file.
+
+    ``anchor`` matches what only this data has; what stands before the match is the root.
+
+    Raises:
+        InputError: nothing there, no readable zip, the data is not in it, or several times.
+    """
+    if path.is_dir():
+        yield _rooted(
+            str(path), _walk(path), anchor, expects, lambda name: (path / name).open("rb")
+        )
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(path.open("rb"))
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file or folder") from None
+        magic = file.read(4)
+        if magic[:2] == b"\x1f\x8b":
+            raise InputError(f"{path}: a gzip archive; unpack it and give the folder")
+        if magic[:2] != b"PK" and path.suffix.lower() != ".zip":
+            yield _rooted(str(path.parent), [path.name], anchor, expects, lambda _: path.open("rb"))
+            return
+        archive = _zip(stack, file, str(path))
+        where, names = str(path), _members(archive, str(path))
+        inner = [name for name in names if name.lower().endswith(".zip")]
+        if not any(anchor.search(name) for name in names) and len(inner) == 1:
+            where = f"{path}, {inner[0]}"
+            archive = _zip(stack, _unwrapped(stack, archive, inner[0], where), where)
+            names = _members(archive, where)
+        yield _rooted(where, names, anchor, expects, archive.open)
+
+
+def _walk(root: Path) -> list[str]:
+    """Names of the files below a folder, without following links to folders."""
+    names: list[str] = []
+    pending = [(root, 0)]
+    while pending:
+        folder, depth = pending.pop()
+        for entry in sorted(folder.iterdir()):
+            if entry.is_dir() and not entry.is_symlink():
+                if depth < MAX_DEPTH:
+                    pending.append((entry, depth + 1))
+            elif entry.is_file():
+                names.append(entry.relative_to(root).as_posix())
+            if len(names) > MAX_FILES:
+                raise InputError(f"{root}: more than {MAX_FILES} files; name the data's own folder")
+    return names
+
+
+def _zip(stack: contextlib.ExitStack, file: IO[bytes], where: str) -> zipfile.ZipFile:
+    try:
+        return stack.enter_context(zipfile.ZipFile(file))
+    except _ZIP_ERRORS as error:
+        raise InputError(
+            f"{where}: no readable zip, perhaps cut short ({error}); download it again"
+        ) from error
+
+
+def _members(archive: zipfile.ZipFile, where: str) -> list[str]:
+    names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    if len(names) > MAX_FILES:
+        raise InputError(f"{where}: more than {MAX_FILES} files")
+    return names
+
+
+def _unwrapped(
+    stack: contextlib.ExitStack, archive: zipfile.ZipFile, name: str, where: str
+) -> IO[bytes]:
+    """A zip inside a zip, in an unnamed temporary file: a zip must be read from its end."""
+    file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+    try:
+        with archive.open(name) as stream:
+            while chunk := stream.read(_CHUNK):
+                if file.tell() > MAX_INNER_ZIP_BYTES:
+                    raise InputError(f"{where}: longer than {MAX_INNER_ZIP_BYTES} bytes")
+                file.write(chunk)
+    except _ZIP_ERRORS as error:
+        raise InputError(f"{where}: damaged or cut short ({error}); download it again") from error
+    file.seek(0)
+    return file
+
+
+def _rooted(
+    where: str,
+    names: Sequence[str],
+    anchor: re.Pattern[str],
+    expects: str,
+    opener: Callable[[str], Any],
+) -> Tree:
+    kept = [
+        name
+        for name in names
+        if not any(part == "__MACOSX" or part.startswith(".") for part in name.split("/"))
+    ]
+    roots = {name[: match.start()] for name in kept if (match := anchor.search(name))}
+    if not roots:
+        raise InputError(f"{where}: not the data that is expected here: {expects}")
+    if len(roots) > 1:
+        raise InputError(f"{where}: several copies, {', '.join(sorted(roots)[:3])}; name one")
+    (root,) = roots
+    inside = {name.removeprefix(root): name for name in kept if name.startswith(root)}
+    return Tree(f"{where}/{root.rstrip('/')}" if root else where, inside, opener)

@@ -1,0 +1,170 @@
+"""WISDM v1.1: thirty-six people, a phone in the front pocket, accelerometer only, dirty lines.
+
+    33,Jogging,49105962326000,-0.6946377,12.680544,0.50395286;
+
+Records are ended by a semicolon, a line end or both; some are cut, doubled or without a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.importers.importer import Importer, Reading
+from pipeline.data.importers.tree import Tree
+from pipeline.data.plausibility import STANDARD_GRAVITY
+from pipeline.data.recording import Recording, Segment
+from pipeline.errors import InputError
+
+RATE_HZ = 20.0
+# The phone's timing wanders between 10 and 20 Hz; only the usual step must be right.
+RATE_TOLERANCE = 0.25
+NAME = "WISDM_ar_v1.1_raw.txt"
+ACTIVITIES = ("Walking", "Jogging", "Upstairs", "Downstairs", "Sitting", "Standing")
+GAP_S = 0.3
+MIN_S = 1.0
+MAX_PERSON = 999
+MAX_NANOSECONDS = 1 << 62
+MAX_DROPPED = 0.1
+
+
+class _Sample(NamedTuple):
+    person: int
+    activity: str
+    time_s: float
+    x: float
+    y: float
+    z: float
+
+
+def read_wisdm(tree: Tree) -> Reading:
+    """Reads ``WISDM_ar_v1.1_raw.txt``: m/s2 becomes g, the three gyroscope channels are 0.
+
+    Uneven times are put on an even 20 Hz by linear interpolation; a gap over 0.3 s cuts.
+    """
+    counts: dict[str, int] = {}
+    samples = list(_samples(tree.text(NAME), counts))
+    place = tree.place(NAME)
+    if not samples:
+        raise InputError(f"{place}: no record like 33,Jogging,49105962326000,-0.69,12.68,0.50;")
+    dropped = sum(counts.values())
+    if dropped > MAX_DROPPED * (len(samples) + dropped):
+        raise InputError(
+            f"{place}: {dropped} of {len(samples) + dropped} records cannot be read; "
+            "it is damaged or another file"
+        )
+    time_s = np.array([sample.time_s for sample in samples])
+    steps = np.diff(time_s)
+    same = np.array([a.person == b.person for a, b in itertools.pairwise(samples)], dtype=bool)
+    usual = steps[same & (steps > 0) & (steps <= GAP_S)]
+    step = float(np.median(usual)) if len(usual) else math.nan
+    if not abs(step * RATE_HZ - 1) <= RATE_TOLERANCE:
+        raise InputError(f"{place}: {1 / step:.4g} Hz by its times; WISDM has {RATE_HZ:g} Hz")
+    recordings = []
+    for stretch in _stretches(samples):
+        recording = _even(stretch)
+        if recording is None:
+            _count(counts, "samples in short stretches", len(stretch))
+        else:
+            recordings.append(recording)
+    order = sorted(recordings, key=lambda recording: recording.subject)
+    return Reading(
+        tuple(order), {"records": len(samples) + dropped, "records dropped": dropped, **counts}
+    )
+
+
+def _count(counts: dict[str, int], reason: str, by: int = 1) -> None:
+    counts[reason] = counts.get(reason, 0) + by
+
+
+def _samples(text: str, counts: dict[str, int]) -> Iterator[_Sample]:
+    """The records that can be read, in the file's order; ``counts`` says why others cannot."""
+    last: _Sample | None = None
+    for record in re.split(r"[;\n]", text):
+        cells = [cell.strip() for cell in record.strip().removesuffix(",").split(",")]
+        if cells == [""]:
+            continue
+        if len(cells) != 6:
+            _count(counts, "records cut or run together")
+            continue
+        try:
+            person, nanoseconds = int(cells[0]), int(cells[2])
+            x, y, z = (float(cell) for cell in cells[3:])
+        except ValueError:
+            _count(counts, "records with a word for a number")
+            continue
+        if cells[1] not in ACTIVITIES or not 0 < person <= MAX_PERSON:
+            _count(counts, "records of an unknown activity or person")
+        elif not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
+            _count(counts, "records with a word for a number")
+        elif not 0 < nanoseconds < MAX_NANOSECONDS:
+            _count(counts, "records without a time")
+        else:
+            sample = _Sample(person, cells[1], nanoseconds * 1e-9, x, y, z)
+            if last and last[:3] == sample[:3]:
+                _count(counts, "records of a moment that was there")
+                continue
+            last = sample
+            yield sample
+
+
+def _stretches(samples: list[_Sample]) -> Iterator[list[_Sample]]:
+    """Runs of one person and one activity without a gap in time."""
+    stretch = [samples[0]]
+    for sample in samples[1:]:
+        step = sample.time_s - stretch[-1].time_s
+        if sample[:2] != stretch[-1][:2] or not 0 < step <= GAP_S:
+            yield stretch
+            stretch = []
+        stretch.append(sample)
+    yield stretch
+
+
+def _even(stretch: list[_Sample]) -> Recording | None:
+    """A stretch on an even 20 Hz, or None where it is too short."""
+    time_s = np.array([sample.time_s for sample in stretch])
+    values: npt.NDArray[np.float64] = np.array([sample[3:] for sample in stretch])  # (n, 3)
+    duration = float(time_s[-1] - time_s[0])
+    if duration < MIN_S:
+        return None
+    # Half a microsecond of room, so that rounding does not cost the last sample.
+    grid = time_s[0] + np.arange(math.floor(duration * RATE_HZ + 1e-5) + 1) / RATE_HZ
+    samples = np.zeros((len(grid), 6), np.float32)
+    for axis in range(3):
+        samples[:, axis] = np.interp(grid, time_s, values[:, axis]) / STANDARD_GRAVITY
+    subject = f"user{stretch[0].person:02d}"
+    return Recording(
+        samples=samples,
+        rate_hz=RATE_HZ,
+        subject=subject,
+        session=subject,
+        source="WISDM v1.1",
+        segments=(Segment(0, len(samples), stretch[0].activity),),
+    )
+
+
+IMPORTER = Importer(
+    name="wisdm",
+    dataset="wisdm",
+    title="WISDM v1.1: six activities, phone in the trousers' front pocket",
+    expects=f"the folder WISDM_ar_v1.1, its zip, or the file {NAME}",
+    anchor=re.compile(r"(?:(?<=/)|^)WISDM_ar_v1\.1_raw\.txt$"),
+    people="the thirty-six people of WISDM v1.1",
+    axes="front pocket; Android's axes, +1 g along what points up; 20 Hz, no gyroscope",
+    terms=(
+        "Published by the WISDM Lab, Fordham University, which asks to be cited; no other terms "
+        "are stated. Do not redistribute."
+    ),
+    citation=(
+        "Kwapisz, Weiss, Moore: Activity Recognition using Cell Phone Accelerometers. "
+        "SensorKDD 2010."
+    ),
+    read=read_wisdm,
+    has_gyroscope=False,
+)

@@ -1,0 +1,179 @@
+"""Other people's data sets: read, checked, converted, and put into the cache."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.data.cache import load_about, load_recordings, locked, save_recordings
+from pipeline.data.imported import NO_GYROSCOPE, imported_path
+from pipeline.data.importers import IMPORTERS, Importer, Reading, open_tree
+from pipeline.data.importers.convert import labelled_parts, renamed, resample
+from pipeline.data.mixed import JOIN
+from pipeline.data.plausibility import (
+    check_gravity_of,
+    check_rotation,
+    check_turning_gravity,
+)
+from pipeline.data.recording import Recording
+from pipeline.data.vocabulary import in_order, label_map
+from pipeline.errors import InputError
+
+RATE_HZ = 50.0
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def import_dataset(
+    importer_name: str,
+    path: Path,
+    *,
+    name: str = "",
+    rate_hz: float = RATE_HZ,
+    labels: Mapping[str, str] | None = None,
+    allow_missing_gyro: bool = False,
+    force: bool = False,
+    reserved: tuple[str, ...] = (),
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Reads somebody's copy of a published data set, checks it and writes it into the cache.
+
+    ``name`` is what it will be called (the importer's own name by default), ``labels`` what to
+    call its activities where the common vocabulary is not wanted, ``rate_hz`` the rate to bring
+    it to. The same import again changes nothing. Returns what is kept about it, JSON-able, with
+    ``already_there``.
+
+    Raises:
+        InputError: no such importer or path, not the data, implausible units or rate, or another
+            import of that name without ``force``.
+        WorldError: the cache cannot be written.
+    """
+    importer = _find(importer_name)
+    name = _checked_name(name or importer.dataset or path.resolve().stem, reserved)
+    if not importer.has_gyroscope and not allow_missing_gyro:
+        raise InputError(
+            f"{importer.name} has no gyroscope and networks here take six channels; with "
+            "--allow-missing-gyro those three are 0, and every report says so"
+        )
+    progress(f"reading {path}")
+    with open_tree(path, importer.anchor, importer.expects) as tree:
+        reading = importer.read(tree)
+        sha256 = tree.sha256()
+    if not reading.recordings:
+        raise InputError(f"{path}: no recording in it; expected {importer.expects}")
+    progress("checking units and rate")
+    checks, doubts = _checked(importer, reading, str(path))
+    progress(f"bringing it to {rate_hz:g} Hz")
+    recordings, names = _converted(importer, reading, rate_hz, labels or {}, path)
+    about = {
+        "name": name,
+        "importer": importer.name,
+        "title": importer.title,
+        "sha256": sha256,
+        "rate_hz": rate_hz,
+        "activities": _activities(recordings, path),
+        "labels": names,
+        "missing_gyroscope": not importer.has_gyroscope,
+        "people": importer.people,
+        "axes": importer.axes,
+        "terms": importer.terms,
+        "citation": importer.citation,
+        "counts": {reason: count for reason, count in reading.counts.items() if count},
+        "warnings": [*reading.warnings, *doubts],
+        "checks": checks,
+    }
+    already = _write(name, recordings, sha256, about, force)
+    return {**about, "path": str(imported_path(name)), "already_there": already}
+
+
+def _find(name: str) -> Importer:
+    if name not in IMPORTERS:
+        raise InputError(f"no importer {name!r}; there are: {', '.join(IMPORTERS)}")
+    return IMPORTERS[name]
+
+
+def _checked_name(name: str, reserved: tuple[str, ...]) -> str:
+    if not _NAME.fullmatch(name) or JOIN in name:
+        raise InputError(
+            f"{name!r} is no name for a data set; give letters, digits, . _ - with --as"
+        )
+    if name in reserved:
+        raise InputError(f"{name} can be fetched under that name; give another one with --as")
+    return name
+
+
+def _checked(importer: Importer, reading: Reading, where: str) -> tuple[dict[str, Any], list[str]]:
+    """Figures that tell wrong units or a wrong rate, and what is odd but no reason to refuse.
+
+    Raises:
+        InputError: it cannot be g, rad/s and the stated rate.
+    """
+    people: dict[str, list[Recording]] = {}
+    for recording in reading.recordings:
+        people.setdefault(recording.subject, []).append(recording)
+    pairs = [(recording.samples, recording.rate_hz) for recording in reading.recordings]
+    checks: dict[str, Any] = {"resting_acceleration_g": round(check_gravity_of(pairs, where), 3)}
+    for subject, own in people.items():
+        check_gravity_of(
+            [(r.samples, r.rate_hz) for r in own], f"{where}, {subject}", one_person=True
+        )
+    if not importer.has_gyroscope:
+        return checks, [NO_GYROSCOPE]
+    for recording in reading.recordings:
+        check_rotation(
+            recording.samples,
+            recording.rate_hz,
+            f"{where}, {recording.session or recording.source}",
+        )
+    turning, doubts = check_turning_gravity(pairs, where, strict=True)
+    if turning.informative:
+        checks["turning_gravity_factor"] = round(turning.factor, 3)
+        checks["turning_gravity_correlation"] = round(turning.correlation, 3)
+    checks["quiet_s"] = round(turning.seconds, 1)
+    return checks, doubts
+
+
+def _converted(
+    importer: Importer, reading: Reading, rate_hz: float, override: Mapping[str, str], path: Path
+) -> tuple[list[Recording], dict[str, str]]:
+    own = Counter(s.activity for recording in reading.recordings for s in recording.segments)
+    names = label_map(own, override)
+    found = []
+    for recording in reading.recordings:
+        even = resample(recording, rate_hz)
+        parts = labelled_parts(even) if importer.labelled_only else [even]
+        found += [renamed(part, names) for part in parts]
+    if not found:
+        raise InputError(f"{path}: nothing in it is labelled")
+    return found, names
+
+
+def _activities(recordings: list[Recording], path: Path) -> list[str]:
+    activities = in_order(s.activity for recording in recordings for s in recording.segments)
+    if not activities:
+        raise InputError(f"{path}: nothing in it has a label of a class to learn")
+    return list(activities)
+
+
+def _write(
+    name: str, recordings: list[Recording], sha256: str, about: dict[str, Any], force: bool
+) -> bool:
+    """Writes the import; True where just that was there."""
+    path = imported_path(name)
+    with locked(path.parent):
+        if path.exists() and not force:
+            try:
+                there = load_about(path)
+                load_recordings(path, str(there.get("sha256")))
+            except InputError as error:
+                raise InputError(f"{error}, or give --force") from error
+            if there == about:
+                return True
+            raise InputError(
+                f"{name}: imported before, from other files or with other options "
+                f"({path}); give --force to replace it, or another name with --as"
+            )
+        save_recordings(path, recordings, sha256, about)
+    return False

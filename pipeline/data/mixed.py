@@ -1,0 +1,75 @@
+"""Several data sets as one: recordings side by side, one vocabulary, nobody twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import Sequence
+
+from pipeline.data.recording import Dataset
+from pipeline.data.vocabulary import in_order
+from pipeline.errors import InputError
+
+JOIN = "+"
+# Somebody's own recordings: who is who is told by the subjects' names alone.
+OWN_PEOPLE = "own recordings"
+
+
+def mix(datasets: Sequence[Dataset]) -> Dataset:
+    """The union; people and sessions get their data set's name in front (``hapt/subject03``).
+
+    Activities of one name are one class, so the label maps of the parts decide what meets.
+
+    Raises:
+        InputError: one data set twice, two with the same people, or several rates.
+    """
+    name = JOIN.join(dataset.name for dataset in datasets)
+    for one, other in itertools.combinations(datasets, 2):
+        if one.name == other.name:
+            raise InputError(f"{name}: {one.name} is named twice")
+        _refuse_same_people(name, one, other)
+    rates = {dataset.name: dataset.rate_hz for dataset in datasets}
+    if len(set(rates.values())) > 1:
+        told = ", ".join(f"{part} {rate_hz:g} Hz" for part, rate_hz in rates.items())
+        raise InputError(f"{name}: several rates ({told}); import them with one --rate")
+    shas = "".join(f"{dataset.sha256}\n" for dataset in datasets)
+    return Dataset(
+        name=name,
+        title=" + ".join(dataset.title for dataset in datasets),
+        recordings=tuple(
+            dataclasses.replace(
+                recording,
+                subject=f"{dataset.name}/{recording.subject}",
+                session=f"{dataset.name}/{recording.session}",
+            )
+            for dataset in datasets
+            for recording in dataset.recordings
+        ),
+        activities=in_order(activity for dataset in datasets for activity in dataset.activities),
+        rate_hz=datasets[0].rate_hz,
+        units=datasets[0].units,
+        terms=" ".join(f"{dataset.name}: {dataset.terms}" for dataset in datasets),
+        citation=" ".join(dataset.citation for dataset in datasets if dataset.citation),
+        package=JOIN.join(dataset.package for dataset in datasets),
+        version=JOIN.join(dataset.version for dataset in datasets),
+        sha256=hashlib.sha256(shas.encode()).hexdigest(),
+        notes=tuple(f"{dataset.name}: {note}" for dataset in datasets for note in dataset.notes),
+    )
+
+
+def _refuse_same_people(name: str, one: Dataset, other: Dataset) -> None:
+    if not one.people or one.people != other.people:
+        return
+    if one.people == OWN_PEOPLE:
+        shared = sorted(set(one.subjects) & set(other.subjects))
+        if shared:
+            raise InputError(
+                f"{name}: {', '.join(shared[:3])} is in {one.name} and in {other.name}; import "
+                "both as one folder, so that a split keeps a person on one side"
+            )
+        return
+    raise InputError(
+        f"{name}: {one.name} and {other.name} recorded the same people ({one.people}); one person "
+        "under two names would train and test at once: take one of the two"
+    )
