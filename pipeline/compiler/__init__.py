@@ -5,6 +5,7 @@ that the compiled engine equals byte for byte.
 """
 
 from pipeline.compiler.compile import CompiledModel, compile_model
+from pipeline.compiler.emit import c_float
 from pipeline.compiler.errors import UnsupportedModel
 from pipeline.compiler.graph import TensorInfo
 from pipeline.compiler.lower import SUPPORTED_OPERATORS
@@ -16,6 +17,7 @@ __all__ = [
     "OracleResult",
     "TensorInfo",
     "UnsupportedModel",
+    "c_float",
     "compile_model",
     "run_tflm",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from pipeline.compiler.graph import Constant, Graph, KernelCall, Step, TensorInfo, View
 from pipeline.compiler.plan import ALIGNMENT, Plan
 
@@ -16,6 +18,14 @@ def emit_c(graph: Graph, plan: Plan, name: str) -> dict[str, str]:
         f"{name}.h": _header(graph, plan, name),
         f"{name}.c": "\n".join(_Source(graph, plan, name).lines()) + "\n",
     }
+
+
+def c_float(value: float) -> str:
+    """A C literal that reads back as the same float32."""
+    text = f"{np.float32(value):.9g}"
+    if not any(mark in text for mark in ".en"):
+        text += ".0"
+    return text + "f"
 
 
 def constant_bytes(graph: Graph) -> int:
@@ -54,6 +64,8 @@ def _header(graph: Graph, plan: Plan, name: str) -> str:
             f"#define {upper}_ARENA_BYTES {plan.arena_bytes}",
             "",
             f"extern const uint32_t {name}_output_bytes[{upper}_OUTPUTS];",
+            f"extern const float {name}_output_scales[{upper}_OUTPUTS];",
+            f"extern const int8_t {name}_output_zero_points[{upper}_OUTPUTS];",
             "",
             "/* Inside the arena; a run may overwrite it. */",
             f"int8_t *{name}_input(void);",
@@ -137,12 +149,15 @@ class _Source:
 
     def _access(self) -> Iterator[str]:
         name, upper = self._name, self._upper
-        outputs = self._graph.outputs
-        sizes = [str(self._graph.tensors[index].size_bytes) for index in outputs]
-        places = [self._place(index) for index in outputs]
-        yield from _wrapped(
-            f"const uint32_t {name}_output_bytes[{upper}_OUTPUTS] = {{", sizes, "};"
-        )
+        outputs = [self._graph.tensors[index] for index in self._graph.outputs]
+        places = [self._place(index) for index in self._graph.outputs]
+        for kind, what, values in (
+            ("uint32_t", "bytes", [str(info.size_bytes) for info in outputs]),
+            ("float", "scales", [c_float(info.scale) for info in outputs]),
+            ("int8_t", "zero_points", [str(info.zero_point) for info in outputs]),
+        ):
+            start = f"const {kind} {name}_output_{what}[{upper}_OUTPUTS] = {{"
+            yield from _wrapped(start, values, "};")
         yield ""
         yield f"int8_t *{name}_input(void) {{"
         yield f"    return {self._place(self._graph.input)};"

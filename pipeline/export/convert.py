@@ -2,6 +2,7 @@
 
 - From a concrete function at batch 1, so that every variable is frozen and every shape known.
 - Dense layers per-tensor: Arduino's ports of TFLM ignore per-channel scales there, silently.
+- Outputs in the model's order: the converter writes several in an order of its own.
 """
 
 from __future__ import annotations
@@ -9,9 +10,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
+
+from pipeline.errors import WorldError
+from pipeline.learn import SampleQuantization, quantize_samples
 
 Array = np.ndarray[Any, Any]
 
@@ -37,10 +42,45 @@ def _convert(converter: Any) -> bytes:
     with tempfile.TemporaryFile() as chatter:
         os.dup2(chatter.fileno(), 2)
         try:
-            return bytes(converter.convert())
+            return _in_model_order(converter.convert())
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def _in_model_order(converted: bytes) -> bytes:
+    """The same file, its outputs in the order of the model's.
+
+    The signature names them output_0, output_1, ... in that order, whatever order the converter
+    has put the tensors in; engines know the tensors' order only.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = bytearray(converted)
+    model = schema.Model.GetRootAs(content, 0)
+    graph = model.Subgraphs(0)
+    if graph.OutputsLength() < 2:
+        return converted
+    if model.SignatureDefsLength() != 1:
+        raise WorldError("this TensorFlow names no outputs; install what the lock file names")
+    signature = model.SignatureDefs(0)
+    named = [signature.Outputs(i) for i in range(signature.OutputsLength())]
+    numbered = {int(each.Name().rpartition(b"_")[2]): each.TensorIndex() for each in named}
+    outputs = graph.OutputsAsNumpy()  # a view: assigning writes into the file
+    wanted = [numbered[number] for number in sorted(numbered)]
+    if sorted(wanted) != sorted(outputs.tolist()):
+        raise WorldError("this TensorFlow names other outputs; install what the lock file names")
+    outputs[:] = wanted
+    return bytes(content)
+
+
+def parameter_count(full_float: bytes) -> int:
+    """Weights and biases of a float32 .tflite: its constants, batch norm folded in by the
+    converter (shapes and the like are int32)."""
+    from pipeline.compiler.reader import read_model
+
+    constants = (t for t in read_model(full_float).tensors if t.data is not None)
+    return sum(prod(constant.shape) for constant in constants if constant.type == "FLOAT32")
 
 
 def to_float(model: Any) -> bytes:
@@ -69,9 +109,6 @@ def to_int8(model: Any, representative: Array) -> bytes:
     return _convert(converter)
 
 
-def quantize_windows(x: Array, mean: Array, gain: Array, zero_point: int) -> Array:
+def quantize_windows(x: Array, quantization: SampleQuantization) -> Array:
     """Raw windows (N, T, 6) -> int8 (N, T, 1, 6) exactly as firmware/lib/window does it."""
-    from pipeline.learn import quantize_samples
-
-    quantized: Array = quantize_samples(x, mean, gain, zero_point)
-    return quantized[:, :, None, :]
+    return quantize_samples(x, quantization)[:, :, None, :]

@@ -33,9 +33,13 @@ class Learning:
     steps: int
 
 
-def dequantize(features: Array, scale: float, zero_point: int) -> Array:
-    """Activations at the cut, int8 of any shape -> float32: (q - zero_point) * scale."""
-    return (features.astype(np.int32) - zero_point).astype(np.float32) * np.float32(scale)
+def dequantize(features: Array, scale: Array | float, zero_point: Array | int) -> Array:
+    """Activations at the cut, int8 (..., F) -> float32 (..., F): (q - zero_point) * scale.
+
+    ``scale`` and ``zero_point``: one for all, or (F,) where several outputs have their own.
+    """
+    whole = (features.astype(np.int32) - zero_point).astype(np.float32)
+    return np.asarray(whole * np.asarray(scale, np.float32), np.float32)
 
 
 class Tail:

@@ -1,6 +1,13 @@
 """Backbones by name, and the cuts at which each can be divided into extractor and tail."""
 
-from pipeline.models.backbones import Backbone, backbone, backbone_names
+from pipeline.models.backbones import Backbone, backbone, backbone_names, shape_of
 from pipeline.models.weights import load_weights, save_weights
 
-__all__ = ["Backbone", "backbone", "backbone_names", "load_weights", "save_weights"]
+__all__ = [
+    "Backbone",
+    "backbone",
+    "backbone_names",
+    "load_weights",
+    "save_weights",
+    "shape_of",
+]

@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pipeline.errors import InputError
 from pipeline.models import dscnn
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -16,15 +20,18 @@ class Backbone:
 
     ``build(length, channels, activities, dropout)`` gives a tf_keras model from windows
     (N, length, 1, channels), normalized, to logits (N, activities). ``cuts`` maps the name of a
-    cut to the layer whose output crosses it.
+    cut to the layers whose outputs cross it. ``heads`` names, in the order of the features at cut
+    ``fc``, the dense layers whose sum the logits are; the first has the bias.
     """
 
     name: str
     build: Callable[[int, int, int, float], Any]
-    cuts: Mapping[str, str]
+    cuts: Mapping[str, tuple[str, ...]]
+    heads: tuple[str, ...]
 
     def extractor(self, model: Any, cut: str) -> Any:
-        """The part of ``model`` before ``cut``, as a model of its own that shares the weights.
+        """The part of ``model`` before ``cut``, as a model of its own that shares the weights; a
+        list of outputs, one per layer of ``cuts``.
 
         Raises InputError for a cut that this backbone does not have.
         """
@@ -34,26 +41,59 @@ class Backbone:
             raise InputError(
                 f"backbone {self.name} has no cut {cut!r}; it has {', '.join(self.cuts)}"
             )
-        return tf_keras.Model(
-            model.input, model.get_layer(self.cuts[cut]).output, name=f"{self.name}_{cut}"
-        )
+        outputs = [model.get_layer(layer).output for layer in self.cuts[cut]]
+        return tf_keras.Model(model.input, outputs, name=f"extractor_{cut}")
+
+    def features(self, model: Any, inputs: Array) -> Array:
+        """Network inputs (N, T, 1, C) -> float32 features (N, F) at cut ``fc``, stage by stage."""
+        outputs = self.extractor(model, "fc").predict(inputs, batch_size=512, verbose=0)
+        return np.concatenate(outputs, axis=1)
+
+    def head(self, model: Any) -> tuple[Array, Array]:
+        """The classifier behind cut ``fc``: weights (K, F) and bias (K,)."""
+        parts = [model.get_layer(name).get_weights() for name in self.heads]
+        weights = np.concatenate([part[0] for part in parts]).T
+        return np.ascontiguousarray(weights), parts[0][1]
+
+    def set_head(self, model: Any, weights: Array, bias: Array) -> None:
+        """Puts weights (K, F) and bias (K,) behind cut ``fc`` of ``model``."""
+        start = 0
+        for number, name in enumerate(self.heads):
+            layer = model.get_layer(name)
+            stop = start + int(layer.kernel.shape[0])
+            kernel = weights[:, start:stop].T
+            layer.set_weights([kernel, bias] if number == 0 else [kernel])
+            start = stop
 
 
-_BACKBONES = {
-    "dscnn": Backbone("dscnn", dscnn.build, dscnn.CUTS),
+# Points of the accuracy-size front that `har search` draws (docs/RESULTS.md).
+_SHIPPED = {
+    "dscnn": dscnn.Shape(5, ((48, 2), (64, 2), (96, 1), (96, 2), (112, 1))),
+    "dscnn_small": dscnn.Shape(5, ((32, 2), (48, 2), (64, 1), (64, 2), (76, 1))),
 }
 
 
 def backbone_names() -> tuple[str, ...]:
-    """All backbones that `backbone` knows."""
-    return tuple(_BACKBONES)
+    """All backbones that have a name of their own."""
+    return tuple(_SHIPPED)
+
+
+def shape_of(name: str) -> dscnn.Shape:
+    """The shape behind ``name``: one of `backbone_names`, or written out as
+    ``dscnn:k5:32s2-48s2``. InputError says what there is."""
+    if name in _SHIPPED:
+        return _SHIPPED[name]
+    if name.startswith("dscnn:"):
+        return dscnn.parse(name)
+    raise InputError(f"unknown backbone {name!r}; known: {', '.join(backbone_names())}")
 
 
 def backbone(name: str) -> Backbone:
-    """The backbone called ``name``; InputError names the known ones."""
-    try:
-        return _BACKBONES[name]
-    except KeyError:
-        raise InputError(
-            f"unknown backbone {name!r}; known: {', '.join(backbone_names())}"
-        ) from None
+    """The backbone called ``name``, as `shape_of` reads it."""
+    shape = shape_of(name)
+
+    def build(length: int, channels: int, activities: int, dropout: float = 0.0) -> Any:
+        return dscnn.build(shape, length, channels, activities, dropout)
+
+    heads = tuple(f"{stage}_logits" for stage in dscnn.stage_names(shape))
+    return Backbone(name, build, dscnn.cuts(shape), heads)

@@ -2,43 +2,106 @@
 
 Valid padding throughout, so that feeding new samples to a streaming engine gives bit for bit what
 the full window gives. Depthwise-separable blocks after Howard et al. 2017 (MobileNets).
+
+The classifier sees the pooled activations of **every** stage, not of the last one alone: early
+stages keep what is common to all motion, which is what a frozen extractor hands to a new task.
+Each stage has a dense layer of its own and the logits are their sum. That equals one dense layer
+over all features, and lets each stage be quantized on its own scale: a concatenation would force
+the widest scale on all of them.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
-KERNEL = 5
-STEM = (32, 2)  # filters, stride
-BLOCKS = ((48, 2), (64, 1), (64, 2), (96, 1))  # filters, stride
+from pipeline.errors import InputError
 
-CUTS = {"fc": "features", "fxc1": f"block{len(BLOCKS)}_depthwise_relu"}
+_NAME = re.compile(r"dscnn:k(\d+):(\d+s\d+(?:-\d+s\d+)+)")
 
 
-def build(length: int, channels: int, activities: int, dropout: float = 0.0) -> Any:
-    """Windows (N, length, 1, channels), normalized -> logits (N, activities)."""
+@dataclass(frozen=True)
+class Shape:
+    """``kernel``: length of every temporal kernel, samples. ``stages``: (filters, stride) of the
+    stem and of each depthwise-separable block behind it."""
+
+    kernel: int
+    stages: tuple[tuple[int, int], ...]
+
+    @property
+    def name(self) -> str:
+        """E.g. ``dscnn:k5:32s2-48s2-64s1``; `parse` reads it back."""
+        return f"dscnn:k{self.kernel}:" + "-".join(f"{f}s{s}" for f, s in self.stages)
+
+
+def parse(name: str) -> Shape:
+    """The shape behind a name as `Shape.name` gives it; InputError for any other text."""
+    match = _NAME.fullmatch(name)
+    if not match:
+        raise InputError(f"backbone {name!r}: write it as dscnn:k5:32s2-48s2-64s1")
+    pairs = [stage.split("s") for stage in match[2].split("-")]
+    shape = Shape(int(match[1]), tuple((int(f), int(s)) for f, s in pairs))
+    if shape.kernel < 1 or any(f < 1 or s < 1 for f, s in shape.stages):
+        raise InputError(f"backbone {name!r}: kernel, filters and strides are at least 1")
+    return shape
+
+
+def stage_names(shape: Shape) -> tuple[str, ...]:
+    """stem, block1, block2, ..."""
+    return ("stem", *(f"block{number}" for number in range(1, len(shape.stages))))
+
+
+def cuts(shape: Shape) -> dict[str, tuple[str, ...]]:
+    """Layers whose outputs cross each cut: the pooled features of the frozen stages, and for
+    ``fxc1`` what the last pointwise convolution reads."""
+    features = tuple(f"{stage}_features" for stage in stage_names(shape))
+    last = stage_names(shape)[-1]
+    return {"fc": features, "fxc1": (*features[:-1], f"{last}_depthwise_relu")}
+
+
+def build(shape: Shape, length: int, channels: int, activities: int, dropout: float = 0.0) -> Any:
+    """Windows (N, length, 1, channels), normalized -> logits (N, activities).
+
+    Raises InputError when the window is too short for the strides.
+    """
     from tf_keras import Model, layers
 
     def normalized_relu(x: Any, name: str) -> Any:
         x = layers.BatchNormalization(name=f"{name}_norm")(x)
         return layers.ReLU(name=f"{name}_relu")(x)
 
-    inputs = layers.Input((length, 1, channels), name="window")
-    filters, stride = STEM
-    x = layers.Conv2D(filters, (KERNEL, 1), (stride, 1), "valid", use_bias=False, name="stem")(
-        inputs
-    )
-    x = normalized_relu(x, "stem")
-    for number, (filters, stride) in enumerate(BLOCKS, 1):
-        # Keras wants equal strides in a depthwise layer; the second axis has length 1 anyway.
-        x = layers.DepthwiseConv2D(
-            (KERNEL, 1), (stride, stride), "valid", use_bias=False, name=f"block{number}_depthwise"
-        )(x)
-        x = normalized_relu(x, f"block{number}_depthwise")
-        x = layers.Conv2D(filters, 1, use_bias=False, name=f"block{number}_pointwise")(x)
-        x = normalized_relu(x, f"block{number}_pointwise")
-    # AVERAGE_POOL_2D instead of MEAN: TFLM computes it faster and our engine can stream it.
-    x = layers.AveragePooling2D((x.shape[1], 1), name="pool")(x)
-    x = layers.Flatten(name="features")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    return Model(inputs, layers.Dense(activities, name="logits")(x), name="dscnn")
+    def check(x: Any) -> None:
+        if x.shape[1] < shape.kernel:
+            raise InputError(f"backbone {shape.name}: too deep for a window of {length} samples")
+
+    inputs = x = layers.Input((length, 1, channels), name="window")
+    stages = []
+    for stage, (filters, stride) in zip(stage_names(shape), shape.stages, strict=True):
+        check(x)
+        if stage == "stem":
+            x = layers.Conv2D(
+                filters, (shape.kernel, 1), (stride, 1), "valid", use_bias=False, name="stem"
+            )(x)
+            x = normalized_relu(x, "stem")
+        else:
+            # Keras wants equal strides in a depthwise layer; the second axis has length 1 anyway.
+            x = layers.DepthwiseConv2D(
+                (shape.kernel, 1),
+                (stride, stride),
+                "valid",
+                use_bias=False,
+                name=f"{stage}_depthwise",
+            )(x)
+            x = normalized_relu(x, f"{stage}_depthwise")
+            x = layers.Conv2D(filters, 1, use_bias=False, name=f"{stage}_pointwise")(x)
+            x = normalized_relu(x, f"{stage}_pointwise")
+        stages.append((stage, x))
+    logits = []
+    for stage, x in stages:
+        # AVERAGE_POOL_2D instead of MEAN: TFLM computes it faster and an engine can stream it.
+        x = layers.AveragePooling2D((x.shape[1], 1), name=f"{stage}_pool")(x)
+        x = layers.Flatten(name=f"{stage}_features")(x)
+        x = layers.Dropout(dropout, name=f"{stage}_dropout")(x)
+        logits.append(layers.Dense(activities, use_bias=stage == "stem", name=f"{stage}_logits")(x))
+    return Model(inputs, layers.Add(name="logits")(logits), name="dscnn")

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.data.watch import MIRROR
+
 Array = np.ndarray[Any, Any]
 
 
@@ -21,13 +23,18 @@ class Augmentation:
     heading_degrees: float = 30.0  # rotation about the vertical, uniform in +-
     scale: float = 0.1  # per window and sensor
     warp: float = 0.1  # slow change of magnitude within a window
-    jitter_g: float = 0.01
-    jitter_rad_s: float = 0.02
+    # Less than the sway of a standing person (0.02 rad/s), which tells it from a sitting one.
+    jitter_g: float = 0.002
+    jitter_rad_s: float = 0.002
+    offset_rad_s: float = 0.005  # zero-rate offset of the gyroscope, per window and axis
+    mirror: bool = False  # half of the windows as the other arm would give them
 
 
 def augment(x: Array, rng: np.random.Generator, strength: Augmentation) -> Array:
     """Windows (N, T, 6) in g and rad/s -> altered windows (N, T, 6) float32."""
     n, length, _ = x.shape
+    if strength.mirror:
+        x = np.where(rng.random((n, 1, 1)) < 0.5, x * MIRROR, x)
     accelerometer, gyroscope = x[..., :3].astype(np.float64), x[..., 3:].astype(np.float64)
 
     vertical = accelerometer.mean(axis=1)
@@ -44,6 +51,7 @@ def augment(x: Array, rng: np.random.Generator, strength: Augmentation) -> Array
     gyroscope *= _magnitude(n, length, rng, strength)
     accelerometer += rng.normal(0.0, strength.jitter_g, accelerometer.shape)
     gyroscope += rng.normal(0.0, strength.jitter_rad_s, gyroscope.shape)
+    gyroscope += rng.normal(0.0, strength.offset_rad_s, (n, 1, 3))
     return np.concatenate([accelerometer, gyroscope], axis=2).astype(np.float32)
 
 

@@ -10,7 +10,7 @@ Array = np.ndarray[Any, Any]
 
 
 def fit_head(
-    features: Array, labels: Array, activities: int, *, l2: float = 1e-3, smoothing: float = 0.1
+    features: Array, labels: Array, activities: int, *, l2: float = 1e-2, smoothing: float = 0.1
 ) -> tuple[Array, Array]:
     """Features (N, F) and labels (N,) -> weights (K, F) and bias (K,), float32.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from pipeline.data import Windows
 from pipeline.models import backbone
 from pipeline.training.augment import Augmentation, augment
 from pipeline.training.metrics import score
+from pipeline.training.normalize import InputNormalization
 from pipeline.training.seeds import seed_everything
 
 Array = np.ndarray[Any, Any]
@@ -28,20 +29,8 @@ class PretrainSettings:
     peak_rate: float = 4e-3
     decay: float = 5e-3
     smoothing: float = 0.1
-    dropout: float = 0.2
-
-
-def normalization(x: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation per channel over windows (N, T, 6), float32 (6,)."""
-    mean = x.mean(axis=(0, 1), dtype=np.float64)
-    std = x.std(axis=(0, 1), dtype=np.float64)
-    return mean.astype(np.float32), np.maximum(std, 1e-3).astype(np.float32)
-
-
-def network_input(x: Array, mean: Array, std: Array) -> Array:
-    """Raw windows (N, T, 6) -> normalized network input (N, T, 1, 6)."""
-    normalized: Array = ((x - mean) / std).astype(np.float32)
-    return normalized[:, :, None, :]
+    dropout: float = 0.3
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 def one_cycle(step: Array, steps: int, peak: float) -> Array:
@@ -56,8 +45,7 @@ def pretrain(
     dense: Windows,
     per_epoch: int,
     validation: Windows,
-    mean: Array,
-    std: Array,
+    normalize: InputNormalization,
     settings: PretrainSettings,
     seed: int,
     on_epoch: Callable[[int, float], None] = lambda *_: None,
@@ -97,13 +85,13 @@ def pretrain(
             from_logits=True, label_smoothing=settings.smoothing
         ),
     )
-    shown = network_input(validation.x, mean, std)
+    shown = normalize(validation.x)
     one_hot = np.eye(activities, dtype=np.float32)
     for epoch in range(settings.epochs):
         chosen = rng.permutation(len(dense.y))[: steps_per_epoch * settings.batch]
-        x = augment(dense.x[chosen], rng, Augmentation())
+        x = augment(dense.x[chosen], rng, settings.augmentation)
         model.fit(
-            network_input(x, mean, std),
+            normalize(x),
             one_hot[dense.y[chosen]],
             batch_size=settings.batch,
             shuffle=False,

@@ -16,7 +16,8 @@ from pipeline.models import backbone, load_weights, save_weights
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.metrics import score
-from pipeline.training.pretrain import PretrainSettings, network_input, normalization, pretrain
+from pipeline.training.normalize import InputNormalization, fit_normalization
+from pipeline.training.pretrain import PretrainSettings, pretrain
 from pipeline.training.task import WINDOW_SAMPLES, Task
 
 Array = np.ndarray[Any, Any]
@@ -37,12 +38,18 @@ class PretrainedCard(BaseModel):
     activities: list[str]
     rate_hz: float
     window_samples: int
+    knee: list[float]
     mean: list[float]
     std: list[float]
     validation_subjects: list[str]
     validation_windows: int
     validation_accuracy: float
     weights_sha256: str
+
+    @property
+    def normalize(self) -> InputNormalization:
+        """From raw windows to this network's inputs."""
+        return InputNormalization(tuple(self.knee), tuple(self.mean), tuple(self.std))
 
 
 @dataclass(frozen=True)
@@ -70,20 +77,19 @@ def pretrain_extractor(
     on_epoch: Callable[[int, float], None] = lambda *_: None,
 ) -> PretrainedCard:
     """Pretrains on the task's training people and writes weights and card to ``path``."""
-    training = task.windows.for_subjects(task.split.train)
+    training = task.windows.for_subjects(task.split.pretrain)
     validation = task.windows.for_subjects(task.split.validation)
-    mean, std = normalization(training.x)
+    normalize = fit_normalization(training.x)
     model = pretrain(
         task.dense_training_windows(),
         len(training.y),
         validation,
-        mean,
-        std,
+        normalize,
         settings,
         seed,
         on_epoch,
     )
-    logits = model.predict(network_input(validation.x, mean, std), batch_size=512, verbose=0)
+    logits = model.predict(normalize(validation.x), batch_size=512, verbose=0)
     scores = score(validation.y, logits.argmax(1), validation.subjects, len(validation.activities))
     return save_pretrained(
         path,
@@ -94,12 +100,13 @@ def pretrain_extractor(
             "split": task.split.name,
             "seed": seed,
             "epochs": settings.epochs,
-            "subjects": list(task.split.train),
+            "subjects": list(task.split.pretrain),
             "activities": list(validation.activities),
             "rate_hz": task.dataset.rate_hz,
             "window_samples": WINDOW_SAMPLES,
-            "mean": [float(value) for value in mean],
-            "std": [float(value) for value in std],
+            "knee": list(normalize.knee),
+            "mean": list(normalize.mean),
+            "std": list(normalize.std),
             "validation_subjects": list(task.split.validation),
             "validation_windows": scores.n,
             "validation_accuracy": round(scores.accuracy, 6),

@@ -10,23 +10,24 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.data import SubjectSplit, Windows
+from pipeline.data import SubjectSplit, Windows, identities
 from pipeline.errors import InputError
 from pipeline.models import backbone, load_weights, save_weights
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
-from pipeline.training.augment import Augmentation, augment
+from pipeline.training.augment import augment
 from pipeline.training.head import fit_head
 from pipeline.training.metrics import score
-from pipeline.training.pretrain import network_input
+from pipeline.training.normalize import InputNormalization
 from pipeline.training.pretrained import Pretrained
 from pipeline.training.seeds import seed_everything
+from pipeline.training.shipped import recipe
 
 Array = np.ndarray[Any, Any]
 
 WEIGHTS = "weights.npz"
 CARD = "train.json"
-_AUGMENTED_COPIES = 4
+_AUGMENTED_COPIES = 2
 
 
 class TrainCard(BaseModel):
@@ -43,6 +44,7 @@ class TrainCard(BaseModel):
     rate_hz: float
     window_samples: int
     hop_samples: int
+    knee: list[float]
     mean: list[float]
     std: list[float]
     train_subjects: list[str]
@@ -52,6 +54,11 @@ class TrainCard(BaseModel):
     validation_accuracy: float
     pretrained_sha256: str
     weights_sha256: str
+
+    @property
+    def normalize(self) -> InputNormalization:
+        """From raw windows to the network's inputs."""
+        return InputNormalization(tuple(self.knee), tuple(self.mean), tuple(self.std))
 
 
 @dataclass(frozen=True)
@@ -67,13 +74,15 @@ class TrainedModel:
 
     def tail(self) -> tuple[Array, Array]:
         """The classifier behind cut `fc`: weights (K, F) and bias (K,)."""
-        kernel, bias = self.model.get_layer("logits").get_weights()
-        return np.ascontiguousarray(kernel.T), bias
+        return backbone(self.card.backbone).head(self.model)
+
+    def features(self, x: Array) -> Array:
+        """Raw windows (N, T, 6) -> float32 activations at cut `fc` (N, F), stage by stage."""
+        return backbone(self.card.backbone).features(self.model, self.network_input(x))
 
     def network_input(self, x: Array) -> Array:
         """Raw windows (N, T, 6) -> (N, T, 1, 6), normalized as in training."""
-        card = self.card
-        return network_input(x, np.asarray(card.mean, np.float32), np.asarray(card.std, np.float32))
+        return self.card.normalize(x)
 
 
 def train(
@@ -98,11 +107,12 @@ def train(
             f"windows of {windows.x.shape[1]} samples at {rate_hz:g} Hz do not fit the pretrained "
             f"extractor ({card.window_samples} at {card.rate_hz:g} Hz)"
         )
-    leaked = set(card.subjects) & set(split.test) if card.dataset == dataset else set()
+    judging = identities(dataset, (*split.validation, *split.test))
+    leaked = identities(card.dataset, card.subjects) & judging
     if leaked:
         raise InputError(
-            f"the extractor was pretrained on test people ({', '.join(sorted(leaked))}); "
-            "pretrain with this split"
+            f"the extractor was pretrained on validation or test people of split {split.name} "
+            f"({', '.join(sorted(leaked))}); pretrain with this split"
         )
     training = windows.for_subjects(split.train)
     missing = set(range(len(windows.activities))) - set(training.y.tolist())
@@ -112,24 +122,24 @@ def train(
 
     seed_everything(seed)
     rng = np.random.default_rng(seed)
-    mean, std = np.asarray(card.mean, np.float32), np.asarray(card.std, np.float32)
+    strength = recipe(dataset, card.backbone).augmentation
     network = backbone(card.backbone)
     frozen = pretrained.model()
-    extractor = network.extractor(frozen, "fc")
-    copies = [training.x] + [
-        augment(training.x, rng, Augmentation()) for _ in range(_AUGMENTED_COPIES)
-    ]
-    features = np.concatenate(
-        [extractor.predict(network_input(x, mean, std), batch_size=512, verbose=0) for x in copies]
-    )
+    copies = [training.x] + [augment(training.x, rng, strength) for _ in range(_AUGMENTED_COPIES)]
+    features = np.concatenate([network.features(frozen, card.normalize(x)) for x in copies])
     labels = np.tile(training.y, len(copies))
     weights, bias = fit_head(features, labels, len(windows.activities))
 
     model = network.build(card.window_samples, len(card.mean), len(windows.activities), 0.0)
-    arrays = {**model_arrays(frozen), "logits/kernel": weights.T.copy(), "logits/bias": bias}
-    set_model_arrays(model, arrays, "trained head")
+    own_head = {
+        name: values
+        for name, values in model_arrays(model).items()
+        if name.split("/")[0] in network.heads
+    }
+    set_model_arrays(model, {**model_arrays(frozen), **own_head}, "the pretrained extractor")
+    network.set_head(model, weights, bias)
     validation = windows.for_subjects(split.validation)
-    logits = model.predict(network_input(validation.x, mean, std), batch_size=512, verbose=0)
+    logits = model.predict(card.normalize(validation.x), batch_size=512, verbose=0)
     scores = score(validation.y, logits.argmax(1), validation.subjects, len(windows.activities))
     return TrainedModel(
         TrainCard(
@@ -142,6 +152,7 @@ def train(
             rate_hz=rate_hz,
             window_samples=card.window_samples,
             hop_samples=hop_samples,
+            knee=card.knee,
             mean=card.mean,
             std=card.std,
             train_subjects=list(split.train),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.learn import WindowReference, quantize_samples
+from pipeline.learn import SampleQuantization, WindowReference, quantize_samples
 
 LIB = Path(__file__).resolve().parents[2] / "firmware" / "lib"
 C = 6
@@ -29,6 +29,7 @@ class Config(ctypes.Structure):
         ("hop", ctypes.c_uint16),
         ("channels", ctypes.c_uint8),
         ("zero_point", ctypes.c_int32),
+        ("knee", ctypes.c_void_p),
         ("mean", ctypes.c_void_p),
         ("gain", ctypes.c_void_p),
     ]
@@ -52,15 +53,14 @@ class CWindow:
         library: ctypes.CDLL,
         length: int,
         hop: int,
-        mean: np.ndarray,
-        gain: np.ndarray,
-        zero_point: int,
+        quantization: SampleQuantization,
     ) -> None:
         self._library = library
-        self._keep = (mean.astype(np.float32), gain.astype(np.float32))
+        constants = (quantization.knee, quantization.mean, quantization.gain)
+        self._keep = [constant.astype(np.float32) for constant in constants]
         self._shape = (length, C)
         addresses = [array.ctypes.data for array in self._keep]
-        self._config = Config(length, hop, C, zero_point, *addresses)
+        self._config = Config(length, hop, C, quantization.zero_point, *addresses)
         self._ring = (ctypes.c_int8 * (length * C))()
         self._state = State()
         library.har_window_init(ctypes.byref(self._state), ctypes.byref(self._config), self._ring)
@@ -104,10 +104,12 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     return ctypes.CDLL(str(folder / "window.so"))
 
 
-def _normalization(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+def _quantization(rng: np.random.Generator) -> SampleQuantization:
+    """Some channels linear, some companded."""
+    knee = np.where(rng.random(C) < 0.5, 0, rng.uniform(1e-3, 5, C)).astype(np.float32)
     mean = rng.normal(0, 1, C).astype(np.float32)
     gain = (1 / rng.uniform(0.001, 0.2, C)).astype(np.float32)
-    return mean, gain, int(rng.integers(-128, 128))
+    return SampleQuantization(knee, mean, gain, int(rng.integers(-128, 128)))
 
 
 def _samples(rng: np.random.Generator, n: int, gain: np.ndarray) -> np.ndarray:
@@ -124,11 +126,11 @@ def test_windows_equal_numpy_byte_for_byte(library: ctypes.CDLL, length: int, ho
     rng = np.random.default_rng(length * 1000 + hop)
     total = 0
     for _ in range(4):
-        mean, gain, zero_point = _normalization(rng)
-        ours = CWindow(library, length, hop, mean, gain, zero_point)
-        twin = WindowReference(length, hop, mean, gain, zero_point)
+        quantization = _quantization(rng)
+        ours = CWindow(library, length, hop, quantization)
+        twin = WindowReference(length, hop, quantization)
         for _ in range(6):
-            x = _samples(rng, int(rng.integers(1, 5 * length + 40)), gain)
+            x = _samples(rng, int(rng.integers(1, 5 * length + 40)), quantization.gain)
             got, expected = ours.push(x), twin.push(x)
             assert [p for p, _ in got] == [p for p, _ in expected]
             for (_, a), (_, b) in zip(got, expected, strict=True):
@@ -144,7 +146,7 @@ def test_halves_and_their_neighbours_round_as_the_header_says(library: ctypes.CD
     one, none = np.ones(C, np.float32), np.zeros(C, np.float32)
     halves = (np.arange(-140, 140) + 0.5).astype(np.float32)
     values = np.stack([np.nextafter(halves, np.float32(s * 1e9)) for s in (-1, 1)] + [halves])
-    ours = CWindow(library, 1, 1, none, one, 0)
+    ours = CWindow(library, 1, 1, SampleQuantization(none, none, one, 0))
     for value in values.ravel():
         _, window = ours.push_one(np.full(C, value))
         away = int(np.sign(value)) * int(np.floor(abs(float(value)) + 0.5))
@@ -157,12 +159,12 @@ def test_a_sample_that_is_not_finite_is_not_taken(
     library: ctypes.CDLL, value: float, channel: int
 ) -> None:
     rng = np.random.default_rng(1)
-    mean, gain, zero_point = _normalization(rng)
-    ours = CWindow(library, 4, 2, mean, gain, zero_point)
+    quantization = _quantization(rng)
+    ours = CWindow(library, 4, 2, quantization)
     x = rng.normal(0, 1, (4, C)).astype(np.float32)
     bad = x[0].copy()
     bad[channel] = value
     assert ours.push(x[:3]) == []
     assert ours.push_one(bad) == (NOT_FINITE, None)
     ((_, window),) = ours.push(x[3:])
-    assert window.tobytes() == quantize_samples(x, mean, gain, zero_point).tobytes()
+    assert window.tobytes() == quantize_samples(x, quantization).tobytes()

@@ -27,8 +27,9 @@ int8_t *har_engine_input(void);
 /* One inference. */
 har_status har_engine_run(void);
 
-/* After a run: int8[HAR_FEATURES], the activations at the cut. Overwritten by the next run. */
-const int8_t *har_engine_output(void);
+/* After a run: int8[har_output_sizes[index]], activations at the cut on a scale of their own. NULL
+ * unless index < HAR_OUTPUTS. Overwritten by the next run. */
+const int8_t *har_engine_output(uint32_t index);
 
 /* One line for a person; "" when nothing failed. */
 const char *har_engine_error(void);

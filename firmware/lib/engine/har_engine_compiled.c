@@ -1,13 +1,28 @@
-/* The engine whose C was emitted from the .tflite (har_net.h). It has no step that can fail. */
+/* The engine whose C was emitted from the .tflite (har_net.h). It has no step that can fail, but
+ * har_net and har_model may come from different bundles. */
+#include <stdbool.h>
+
 #include "har_engine.h"
 #include "har_model.h"
 #include "har_net.h"
 
-_Static_assert(HAR_NET_INPUT_BYTES == HAR_WINDOW_LENGTH * HAR_CHANNELS,
+_Static_assert(HAR_NET_INPUT_BYTES == HAR_WINDOW_LENGTH * HAR_CHANNELS &&
+                   HAR_NET_OUTPUTS == HAR_OUTPUTS,
                "har_net and har_model come from different bundles: run `har emit` again");
 
+static bool outputs_agree(void) {
+    for (uint32_t i = 0; i < HAR_OUTPUTS; ++i) {
+        if (har_net_output_bytes[i] != har_output_sizes[i] ||
+            har_net_output_scales[i] != har_output_scales[i] ||
+            har_net_output_zero_points[i] != har_output_zero_points[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 har_status har_engine_init(void) {
-    return har_net_output_bytes[0] == HAR_FEATURES ? HAR_OK : HAR_ERR_ENGINE;
+    return outputs_agree() ? HAR_OK : HAR_ERR_ENGINE;
 }
 
 int8_t *har_engine_input(void) {
@@ -19,12 +34,12 @@ har_status har_engine_run(void) {
     return HAR_OK;
 }
 
-const int8_t *har_engine_output(void) {
-    return har_net_output(0);
+const int8_t *har_engine_output(uint32_t index) {
+    return har_net_output(index);
 }
 
 const char *har_engine_error(void) {
-    if (har_net_output_bytes[0] == HAR_FEATURES) return "";
+    if (outputs_agree()) return "";
     return "har_net and har_model come from different bundles: run har emit again";
 }
 

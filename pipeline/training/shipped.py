@@ -1,0 +1,53 @@
+"""The extractors that the project ships, and the recipe that each data set is pretrained with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.training.augment import Augmentation
+from pipeline.training.pretrain import PretrainSettings
+
+DIRECTORY = Path(__file__).resolve().parents[2] / "data" / "pretrained"
+
+
+@dataclass(frozen=True)
+class ExtractorName:
+    """What tells one pretrained extractor from another."""
+
+    dataset: str = "hapt"
+    backbone: str = "dscnn"
+    scheme: str = "official"
+    fold: int = 0
+    seed: int = 0
+
+    def path(self, directory: Path = DIRECTORY) -> Path:
+        """E.g. ``directory/hapt/dscnn/official-0-seed0.npz``, its card beside it as .json."""
+        return self.kind(directory) / f"{self.scheme}-{self.fold}-seed{self.seed}.npz"
+
+    def kind(self, directory: Path) -> Path:
+        """The folder of all extractors of this data set and backbone."""
+        return directory / self.dataset.replace("+", "_") / self.backbone.replace(":", "_")
+
+
+def shipped() -> tuple[ExtractorName, ...]:
+    """What lies in data/pretrained: for both sizes three seeds of the official split, and for the
+    default one the five folds by person."""
+    official = [
+        ExtractorName(backbone=backbone, seed=seed)
+        for backbone in ("dscnn", "dscnn_small")
+        for seed in range(3)
+    ]
+    folds = [ExtractorName(scheme="5-fold", fold=fold) for fold in range(5)]
+    return (*official, *folds)
+
+
+def recipe(dataset: str, backbone: str) -> PretrainSettings:
+    """The settings that `har pretrain` takes for a data set, chosen on its validation people.
+
+    Watch: either arm wears it, so half of the windows are mirrored, and ten people are few.
+    """
+    settings = PretrainSettings(backbone=backbone)
+    if dataset == "watch":
+        return replace(settings, augmentation=Augmentation(mirror=True))
+    return settings
