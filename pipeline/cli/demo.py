@@ -9,15 +9,19 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.common import JsonOption, TargetOption, guarded, note, print_json
-from pipeline.cli.train import PRETRAINED, DatasetOption, SeedOption
+from pipeline.cli.train import BackboneOption, DatasetOption, SeedOption
 
 
 @guarded
 def demo(
     target: TargetOption = "mps2",
     dataset: DatasetOption = "hapt",
+    backbone: BackboneOption = "dscnn",
     seed: SeedOption = 0,
-    pretrained: Annotated[Path, typer.Option(help="Weights of the frozen extractor.")] = PRETRAINED,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(help="Weights of the frozen extractor; the shipped ones if not given."),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/demo"),
     as_json: JsonOption = False,
 ) -> None:
@@ -30,11 +34,13 @@ def demo(
     from pipeline.report import demo_table, write_demo_report
     from pipeline.report.schema import TARGET_NOTES
     from pipeline.training import load_pretrained
+    from pipeline.training.shipped import ExtractorName
     from pipeline.training.task import load_task
 
     began = time.monotonic()
     note(f"Target: {TARGET_NOTES[target]}")
-    extractor = load_pretrained(pretrained)
+    shipped = ExtractorName(dataset, backbone, seed=seed).path()
+    extractor = load_pretrained(pretrained or shipped)
     task = load_task(dataset, seed=seed)
     data = task.dataset
     note(

@@ -121,8 +121,8 @@ def _print(document: dict[str, Any], result: Replay) -> None:
     else:
         for outcome in result.outcomes:
             at = outcome.prediction
-            share = at.probabilities[at.activity]
-            console.print(f"{at.end_index:8d}  {escape(outcome.predicted)} {share:.2f}")
+            shown, share = at.shown(document["activities"])
+            console.print(f"{at.end_index:8d}  {escape(shown)} {share:.2f}")
     console.print(
         f"{result.samples_sent} samples sent, {result.samples_lost} lost; "
         f"{len(result.outcomes)} predictions, {result.predictions_missing} missing; "

@@ -9,42 +9,71 @@ import typer
 
 from pipeline.cli.common import ROOT, JsonOption, guarded, print_json, working
 
-PRETRAINED = ROOT / "data" / "pretrained" / "dscnn.npz"
-
 DatasetOption = Annotated[str, typer.Option(help="Data set, see `har data list`.")]
+BackboneOption = Annotated[
+    str, typer.Option(help="dscnn, dscnn_small, or a shape written out: dscnn:k5:32s2-48s2.")
+]
+SplitOption = Annotated[
+    str, typer.Option("--split", help="Split by person: official, 5-fold or leave-one-out.")
+]
+FoldOption = Annotated[int, typer.Option(min=0, help="Which of the split's folds.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+FolderOption = Annotated[
+    Path | None, typer.Option(help="Folder of extractors; data/pretrained if not given.")
+]
 
 
 @guarded
 def pretrain(
     dataset: DatasetOption = "hapt",
+    backbone: BackboneOption = "dscnn",
+    split: SplitOption = "official",
+    fold: FoldOption = 0,
     seed: SeedOption = 0,
-    epochs: Annotated[int, typer.Option(min=1, max=1000)] = 30,
-    output: Annotated[Path, typer.Option(help="Weights file to write.")] = PRETRAINED,
+    every: Annotated[
+        bool, typer.Option("--all-shipped", help="All that lie in data/pretrained, one by one.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="The recipe's number if not given.")
+    ] = None,
+    folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pretrain the extractor on the training people, never on validation or test people."""
+    from dataclasses import replace
+
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from pipeline.training.pretrain import PretrainSettings
     from pipeline.training.pretrained import pretrain_extractor
+    from pipeline.training.shipped import DIRECTORY, ExtractorName, recipe, shipped
     from pipeline.training.task import load_task
 
-    task = load_task(dataset, seed=seed)
+    one = ExtractorName(dataset, backbone, split, fold, seed)
+    names = shipped() if every else (one,)
+    recipes = [recipe(name.dataset, name.backbone) for name in names]
+    if epochs is not None:
+        recipes = [replace(settings, epochs=epochs) for settings in recipes]
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    cards = []
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        job = bar.add_task("pretraining", total=epochs)
+        job = bar.add_task("pretraining", total=sum(settings.epochs for settings in recipes))
+        for name, settings in zip(names, recipes, strict=True):
+            task = load_task(name.dataset, scheme=name.scheme, fold=name.fold, seed=name.seed)
+            path = name.path(folder or DIRECTORY)
+            label = f"{name.backbone} {task.split.name} seed {name.seed}"
 
-        def on_epoch(epoch: int, accuracy: float) -> None:
-            bar.update(job, completed=epoch, description=f"validation {accuracy:.3f}")
+            def on_epoch(_: int, accuracy: float, label: str = label) -> None:
+                bar.update(job, advance=1, description=f"{label}: validation {accuracy:.3f}")
 
-        card = pretrain_extractor(task, PretrainSettings(epochs=epochs), seed, output, on_epoch)
+            card = pretrain_extractor(task, settings, name.seed, path, on_epoch)
+            cards.append((path, card))
     if as_json:
-        print_json(card.model_dump())
-    else:
+        print_json([card.model_dump() for _, card in cards] if every else cards[0][1].model_dump())
+        return
+    for path, card in cards:
         print(
-            f"{output}: validation accuracy {card.validation_accuracy:.3f} "
+            f"{path}: validation accuracy {card.validation_accuracy:.3f} "
             f"({card.validation_windows} windows of {len(card.validation_subjects)} people)"
         )
 
@@ -52,19 +81,27 @@ def pretrain(
 @guarded
 def train(
     dataset: DatasetOption = "hapt",
+    backbone: BackboneOption = "dscnn",
+    split: SplitOption = "official",
+    fold: FoldOption = 0,
     seed: SeedOption = 0,
-    pretrained: Annotated[Path, typer.Option(help="Weights of the frozen extractor.")] = PRETRAINED,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(help="Weights of the frozen extractor; the shipped ones if not given."),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/train"),
     as_json: JsonOption = False,
 ) -> None:
     """Train the classifier behind the frozen pretrained extractor."""
     from pipeline.training.pretrained import load_pretrained
+    from pipeline.training.shipped import ExtractorName
     from pipeline.training.task import HOP_SAMPLES, load_task
     from pipeline.training.train import save_trained
     from pipeline.training.train import train as train_head
 
-    extractor = load_pretrained(pretrained)
-    task = load_task(dataset, seed=seed)
+    shipped = ExtractorName(dataset, backbone, split, fold, seed).path()
+    extractor = load_pretrained(pretrained or shipped)
+    task = load_task(dataset, scheme=split, fold=fold, seed=seed)
     people = len(task.split.train)
     with working(f"training the classifier on {people} people of {task.dataset.title}"):
         trained = train_head(
@@ -92,17 +129,31 @@ def quantize(
         "build/train"
     ),
     output: Annotated[Path, typer.Option(help="Bundle folder to write.")] = Path("build/bundle"),
+    smoothing: Annotated[
+        bool, typer.Option("--smoothing/--no-smoothing", help="Let windows before it count, too.")
+    ] = True,
+    rejecting: Annotated[
+        bool, typer.Option("--unknown/--no-unknown", help="Call what is like nothing unknown.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Quantize to int8 and write the bundle that everything downstream reads."""
     from pipeline.export.quantize import quantize as make_bundle
     from pipeline.training import load_trained
-    from pipeline.training.task import load_task
+    from pipeline.training.task import load_named_task
 
     trained = load_trained(model)
-    task = load_task(trained.card.dataset, seed=trained.card.seed)
+    task = load_named_task(trained.card.dataset, trained.card.split, trained.card.seed)
     with working("quantizing") as show:
-        bundle = make_bundle(trained, task.windows, task.split, output, on_step=show)
+        bundle = make_bundle(
+            trained,
+            task.windows,
+            task.split,
+            output,
+            smoothing=smoothing,
+            rejecting=rejecting,
+            on_step=show,
+        )
     if as_json:
         print_json(bundle.model_dump())
     else:

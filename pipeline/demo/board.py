@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.demo.runs import runs
-from pipeline.demo.witness import Witness
+from pipeline.demo.witness import Expected, Witness
 from pipeline.device import Client, HeadState, Prediction, Status
 from pipeline.export import Bundle
 from pipeline.training import Scores, score
@@ -76,7 +76,7 @@ class BoardSession:
 
     def reset(self) -> HeadState:
         """Both back to the shipped tail."""
-        self._witness.tail.reset()
+        self._witness.reset()
         return self._client.head_reset()
 
     def save(self) -> HeadState:
@@ -88,15 +88,17 @@ class BoardSession:
     def classify(self, chosen: Array) -> Answers:
         """Streams the windows with these indices; the witness predicts the same ones."""
         windows = self._task.windows
-        expected = self._witness.features(windows.x[chosen])
+        features = self._witness.features(windows.x[chosen])
         row = {int(window): i for i, window in enumerate(chosen)}
         answers = Answers(sent=len(chosen))
         for run in runs(self._task.dataset, windows, chosen, HOP_SAMPLES):
+            followed = self._witness.follow(features[[row[int(w)] for w in run.windows]])
+            expected = dict(zip(run.windows.tolist(), followed, strict=True))
             for window, prediction in self._stream(run.samples, run.windows):
                 answers.windows.append(window)
                 answers.activities.append(prediction.activity)
                 answers.compared += 1
-                answers.mismatches += not self._agrees(prediction, expected[row[window]])
+                answers.mismatches += not _agrees(prediction, expected[window])
                 answers.inference_count = max(
                     answers.inference_count, prediction.engine_count + prediction.tail_count
                 )
@@ -142,10 +144,15 @@ class BoardSession:
                 pairs.append((int(expected[number]), prediction))
         return pairs
 
-    def _agrees(self, prediction: Prediction, features: Array) -> bool:
-        probabilities = self._witness.predict(features)
-        return (
-            prediction.features_crc == self._witness.features_crc(features)
-            and np.asarray(prediction.probabilities, np.float32).tobytes()
-            == probabilities.tobytes()
-        )
+
+def _agrees(prediction: Prediction, expected: Expected) -> bool:
+    """Bit for bit; every float32 is exact in a float."""
+    return (
+        prediction.features_crc == expected.features_crc
+        and np.asarray(prediction.probabilities, np.float32).tobytes()
+        == expected.probabilities.tobytes()
+        and prediction.activity == expected.activity
+        and prediction.smoothed == expected.smoothed
+        and prediction.smoothed_probability == expected.smoothed_probability
+        and prediction.novelty == expected.novelty
+    )

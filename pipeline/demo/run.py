@@ -16,7 +16,8 @@ from pipeline.device.boards import NANO33BLE
 from pipeline.device.emulator import Target, launch
 from pipeline.device.firmware import FirmwareImage, build_firmware
 from pipeline.export import Bundle, emit
-from pipeline.export.quantize import int8_scores, quantize
+from pipeline.export.deployed import bundle_scores
+from pipeline.export.quantize import quantize
 from pipeline.report import DemoDetails, SubjectScore, per_activity
 from pipeline.training import Pretrained, Scores, train
 from pipeline.training.task import HOP_SAMPLES, Task
@@ -142,7 +143,7 @@ def run_demo(
         settings=settings,
         task=task,
         bundle=bundle,
-        int8=int8_scores(bundle, output / "bundle", task.windows.for_subjects(task.split.test)),
+        int8=bundle_scores(bundle, output / "bundle", task.windows.for_subjects(task.split.test)),
         image=image,
         streamed=board.scores(answers),
         answers=answers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import ClassVar, Self
@@ -18,6 +19,8 @@ from pipeline.device.protocol import (
     Target,
     pack_model_id,
 )
+
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,10 @@ class Hello:
 class Prediction:
     """PREDICTION: one window, named by its last sample. Counts in the unit of `Hello.counter`.
 
+    ``activity`` and ``probabilities`` are the tail's, of this window alone; ``smoothed`` and its
+    probability take the windows before it into account. ``novelty`` is the window's distance from
+    what is known of ``activity``, as a share of the limit.
+
     The frame does not say how many activities there are: compare with `Hello.activities`.
     """
 
@@ -95,17 +102,35 @@ class Prediction:
     features_crc: int
     engine_count: int
     tail_count: int
+    smoothed: int
+    smoothed_probability: float
+    novelty: float
     probabilities: tuple[float, ...]
+
+    @property
+    def unknown(self) -> bool:
+        """Like nothing that the board knows."""
+        return self.novelty > 1.0
+
+    def shown(self, activities: Sequence[str]) -> tuple[str, float]:
+        """What the board's own line of text says: the smoothed activity and its probability, or
+        "unknown" and how near to known: 1 at the limit, 0 far away."""
+        if self.unknown:
+            return UNKNOWN, 1.0 / self.novelty
+        return activities[self.smoothed], self.smoothed_probability
 
     def encode(self) -> bytes:
         return pack(
-            f"IIBIII{len(self.probabilities)}f",
+            f"IIBIIIBff{len(self.probabilities)}f",
             self.end_index,
             self.time_ms,
             self.activity,
             self.features_crc,
             self.engine_count,
             self.tail_count,
+            self.smoothed,
+            self.smoothed_probability,
+            self.novelty,
             *self.probabilities,
         )
 
@@ -113,11 +138,15 @@ class Prediction:
     def decode(cls, payload: bytes) -> Self:
         reader = Reader(cls.TYPE.name, payload)
         head = (reader.u32(), reader.u32(), reader.u8(), reader.u32(), reader.u32(), reader.u32())
+        behind = (reader.u8(), reader.probability(), reader.f32())
         activities = reader.left // 4
-        message = cls(*head, tuple(reader.probability() for _ in range(activities)))
+        message = cls(*head, *behind, tuple(reader.probability() for _ in range(activities)))
         reader.done()
+        for index in (message.activity, message.smoothed):
+            reader.require(index < activities, f"has activity {index} of {activities}")
         reader.require(
-            message.activity < activities, f"has activity {message.activity} of {activities}"
+            isfinite(message.novelty) and message.novelty >= 0,
+            f"has a novelty of {message.novelty}",
         )
         return message
 

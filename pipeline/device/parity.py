@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,9 +25,12 @@ from pipeline.device.emulator import (
     qemu_command,
     spawn,
 )
-from pipeline.device.firmware import build_image
+from pipeline.device.firmware import FirmwareImage, build_image
 from pipeline.device.signals import parity_inputs
 from pipeline.errors import InputError, WorldError
+
+if TYPE_CHECKING:
+    from pipeline.compiler import CompiledModel
 
 Array = np.ndarray[Any, Any]
 
@@ -80,14 +83,8 @@ def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityRep
     x = parity_inputs(inputs, tuple(source.shape[1:]), source.zero_point, seed)
     with tempfile.TemporaryDirectory(prefix="har-parity-") as scratch:
         folder = Path(scratch)
-        generated = folder / "generated"
-        generated.mkdir()
-        for name, text in compiled.sources.items():
-            (generated / name).write_text(text)
-        image = build_image("har_parity", target, folder / "build", generated)
-        sizes = [int(np.prod(tensor.shape)) for tensor in compiled.outputs]
-        timeout_s = _TIMEOUT_S + _TIMEOUT_S_PER_MAC * compiled.macs * inputs
-        ours, counts = _run(target, image.path, x, sum(sizes), folder / "exchange", timeout_s)
+        image = _build(compiled, target, folder)
+        ours, counts = _run(compiled, image, x, folder / "exchange")
         flash_bytes = image.map.flash_bytes_from(r"har_net\.c\.o|har_kernels")
     oracle = run_tflm(content, x)
     theirs = np.concatenate([np.reshape(out, (inputs, -1)) for out in oracle.outputs], axis=1)
@@ -104,29 +101,67 @@ def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityRep
     )
 
 
+def run_compiled(compiled: CompiledModel, x: Array, target: Target = "host") -> Array:
+    """Builds a compiled net for ``target`` and runs it on int8 inputs (N, ...).
+
+    Returns int8 (N, bytes of all outputs, one after another). Any number of inputs; raises
+    WorldError for a missing tool or a net that stops.
+    """
+    most = _most_inputs(x[0].size, _output_bytes(compiled))
+    with tempfile.TemporaryDirectory(prefix="har-engine-") as scratch:
+        folder = Path(scratch)
+        image = _build(compiled, target, folder)
+        parts = [
+            _run(compiled, image, x[start : start + most], folder / "exchange")[0]
+            for start in range(0, len(x), most)
+        ]
+    return np.concatenate(parts)
+
+
+def _build(compiled: CompiledModel, target: Target, folder: Path) -> FirmwareImage:
+    generated = folder / "generated"
+    generated.mkdir()
+    for name, text in compiled.sources.items():
+        (generated / name).write_text(text)
+    return build_image("har_parity", target, folder / "build", generated)
+
+
+def _output_bytes(compiled: CompiledModel) -> int:
+    return sum(int(np.prod(tensor.shape)) for tensor in compiled.outputs)
+
+
+def _most_inputs(input_bytes: int, output_bytes: int) -> int:
+    """How many inputs fit the exchange memory with their counts and outputs."""
+    room = FLASH_FILE_BYTES - FLASH_REGION_BYTES - (_HEADER.size + 3) // 4 * 4
+    return room // (4 + input_bytes + output_bytes)
+
+
 def _run(
-    target: Target, image: Path, x: Array, output_bytes: int, exchange: Path, timeout_s: float
+    compiled: CompiledModel, image: FirmwareImage, x: Array, exchange: Path
 ) -> tuple[Array, Array | None]:
-    """Outputs int8 (N, output_bytes) and instruction counts (N,) if they are such."""
+    """Outputs int8 (N, bytes of all outputs) and instruction counts (N,) if they are such."""
+    target, output_bytes = image.target, _output_bytes(compiled)
     inputs, input_bytes = len(x), x[0].size
+    timeout_s = _TIMEOUT_S + _TIMEOUT_S_PER_MAC * compiled.macs * inputs
     counts_at = (_HEADER.size + 3) // 4 * 4
     inputs_at = counts_at + 4 * inputs
     outputs_at = inputs_at + inputs * input_bytes
-    room = FLASH_FILE_BYTES - FLASH_REGION_BYTES
-    if outputs_at + inputs * output_bytes > room:
-        most = (room - counts_at) // (4 + input_bytes + output_bytes)
+    if inputs > (most := _most_inputs(input_bytes, output_bytes)):
         raise InputError(f"{inputs} inputs do not fit the exchange memory; give at most {most}")
     header = _HEADER.pack(
         *(b"HARP", inputs, input_bytes, output_bytes, counts_at, inputs_at, outputs_at),
         *(0, 0, 0, 0),
     )
-    check_runnable(target, image)
+    check_runnable(target, image.path)
     with open_flash(exchange) as file:
         file.seek(FLASH_REGION_BYTES)
         file.write(header)
         file.seek(FLASH_REGION_BYTES + inputs_at)
         file.write(x.tobytes())
-    command = qemu_command(image, exchange) if target == "mps2" else [str(image), str(exchange)]
+    if target == "mps2":
+        command = qemu_command(image.path, exchange)
+    else:
+        command = [str(image.path), str(exchange)]
     with tempfile.TemporaryFile() as log:
         process = spawn(command, log)
         try:

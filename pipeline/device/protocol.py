@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol, Self
 from pipeline.device.frames import PAYLOAD_BYTES_MAX
 from pipeline.device.payload import Reader
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MODEL_ID_BYTES = 8
 HEAD_PIECE_BYTES_MAX = PAYLOAD_BYTES_MAX - 4  # HEAD_DATA and HEAD_WRITE: what follows the offset
 

@@ -12,16 +12,20 @@ import hashlib
 import json
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from pipeline.compiler import TensorInfo
 from pipeline.errors import InputError
+from pipeline.learn import LIMIT, Limits, Novelty, SampleQuantization, Smoother, dequantize
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import load_weights
 
-FORMAT = 1
+Array = np.ndarray[Any, Any]
+
+FORMAT = 2
 MANIFEST = "bundle.json"
 EXTRACTOR = "extractor.int8.tflite"
 FULL_INT8 = "full.int8.tflite"
@@ -43,11 +47,26 @@ class Quantization(_Strict):
     zero_point: int = Field(ge=-128, le=127)
 
 
-class Normalization(_Strict):
-    """Per channel, before quantization: (x - mean) / std; units of the channels."""
+class Output(Quantization):
+    """One output of the extractor: ``size`` int8 activations on a scale of their own."""
 
+    size: int = Field(ge=1, le=4096)
+
+
+class Normalization(_Strict):
+    """Per channel, before quantization: (y - mean) / std of y = x / (|x| + knee); with knee 0,
+    y = x. knee is in the channel's unit."""
+
+    knee: list[float] = Field(min_length=6, max_length=6)
     mean: list[float] = Field(min_length=6, max_length=6)
     std: list[float] = Field(min_length=6, max_length=6)
+
+    @field_validator("knee")
+    @classmethod
+    def _not_negative(cls, values: list[float]) -> list[float]:
+        if not all(value == 0 or 1e-6 <= value <= 1e6 for value in values):
+            raise ValueError("knees must be 0 or between 1e-6 and 1e6")
+        return values
 
     @field_validator("std")
     @classmethod
@@ -57,12 +76,90 @@ class Normalization(_Strict):
         return values
 
 
+class Interface(_Strict):
+    """How samples enter the extractor and activations leave it.
+
+    ``features`` (F) counts the activations of all ``outputs``, one output after the other.
+    """
+
+    normalization: Normalization
+    input: Quantization
+    features: int = Field(ge=1, le=4096)
+    outputs: list[Output] = Field(min_length=1, max_length=64)
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Self:
+        if self.features != sum(output.size for output in self.outputs):
+            raise ValueError("features must be the sum of the outputs' sizes")
+        return self
+
+    @property
+    def norm_gain(self) -> Array:
+        """Quantization steps per unit of the companded channels, float32 (6,): 1 / (std * input
+        scale)."""
+        std = np.asarray(self.normalization.std, np.float64)
+        return np.asarray(1.0 / (std * self.input.scale), np.float32)
+
+    @property
+    def norm_mean(self) -> Array:
+        """Of the companded channels, float32 (6,)."""
+        return np.asarray(self.normalization.mean, np.float32)
+
+    @property
+    def norm_knee(self) -> Array:
+        """g and rad/s, float32 (6,)."""
+        return np.asarray(self.normalization.knee, np.float32)
+
+    @property
+    def samples(self) -> SampleQuantization:
+        """How the window turns samples into int8."""
+        return SampleQuantization(
+            self.norm_knee, self.norm_mean, self.norm_gain, self.input.zero_point
+        )
+
+    def dequantize(self, features: Array) -> Array:
+        """int8 activations (..., F) -> what the tail sees, float32 (..., F)."""
+        sizes = [output.size for output in self.outputs]
+        scales = np.repeat([np.float32(output.scale) for output in self.outputs], sizes)
+        zero_points = np.repeat([output.zero_point for output in self.outputs], sizes)
+        return dequantize(features, scales, zero_points)
+
+
 class Learning(_Strict):
     """Constants of the on-device update (docs/LEARNING.md)."""
 
     rate: float = Field(gt=0)
     anchor: float = Field(ge=0)
     steps: int = Field(ge=1, le=1000)
+
+
+class Calibration(_Strict):
+    """Temperature scaling on the validation people (docs/SMOOTHING.md). The shipped tail is divided
+    by ``temperature`` already; the errors are those of the deployed network with and without."""
+
+    temperature: float = Field(gt=0)
+    expected_calibration_error: float = Field(ge=0, le=1)
+    expected_calibration_error_before: float = Field(ge=0, le=1)
+    validation_windows: int = Field(ge=1)
+
+
+class Unknown(_Strict):
+    """When a window is like nothing known: its distance to the activity is above ``limit``, which
+    a label widens to ``widen`` times the distance of its window. ``false_reject`` is the share of
+    the validation people's windows that are unknown, at most ``false_reject_target``."""
+
+    limit: float = Field(gt=0, le=float(LIMIT))
+    widen: float = Field(ge=1, le=100)
+    false_reject_target: float = Field(ge=0, le=1)
+    false_reject: float = Field(ge=0, le=1)
+
+
+class SmootherConstants(_Strict):
+    """Probability that the activity changes between two windows, and beside an unknown one; 1 and
+    1 switch smoothing off."""
+
+    change: float = Field(gt=0, le=1)
+    change_moving: float = Field(gt=0, le=1)
 
 
 class Metrics(_Strict):
@@ -92,10 +189,14 @@ class Provenance(_Strict):
     tensorflow: str
 
 
-class Bundle(_Strict):
-    """The content of bundle.json. ``directory`` is where it was read from or written to."""
+class Bundle(Interface):
+    """The content of bundle.json.
 
-    format: Literal[1] = 1
+    ``parameters``: weights and biases of the whole network, tail included, batch norm folded.
+    ``macs``: multiply-accumulates of one inference of the extractor.
+    """
+
+    format: Literal[2] = 2
     model_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     activities: list[str] = Field(min_length=2, max_length=32)
     rate_hz: float = Field(gt=0, le=1000)
@@ -103,14 +204,14 @@ class Bundle(_Strict):
     hop_samples: int = Field(ge=1, le=1024)
     channels: list[str] = Field(min_length=6, max_length=6)
     units: list[str] = Field(min_length=6, max_length=6)
-    normalization: Normalization
     cut: Literal["fc"]
-    features: int = Field(ge=1, le=4096)
-    input: Quantization
-    feature: Quantization
     learning: Learning
+    calibration: Calibration
+    unknown: Unknown
+    smoother: SmootherConstants
     tflm_arena_bytes: int = Field(ge=1)
     macs: int = Field(ge=1)
+    parameters: int = Field(ge=1)
     metrics: Metrics
     provenance: Provenance
     files: dict[str, str]
@@ -127,33 +228,43 @@ class Bundle(_Strict):
             raise ValueError(f"activities' names must fit in {_NAMES_BYTES_MAX} bytes together")
         return names
 
-    def tail(self, directory: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def tail(self, directory: Path) -> tuple[Array, Array]:
         """The shipped tail: weights float32 (activities, features) and bias (activities,)."""
+        weights = self._array(directory, "weights", (len(self.activities), self.features))
+        return weights, self._array(directory, "bias", (len(self.activities),))
+
+    def novelty(self, directory: Path) -> Novelty:
+        """Where the training people's windows lie, by activity, in the extractor's first output.
+
+        Raises InputError as `tail`, and for values that the board could not take.
+        """
+        shape = (len(self.activities), self.outputs[0].size)
+        center = self._array(directory, "novelty_center", shape)
+        inverse_std = self._array(directory, "novelty_inverse_std", shape)
+        if not (np.isfinite(center).all() and ((inverse_std > 0) & (inverse_std < 1e9)).all()):
+            raise InputError(f"{directory / TAIL}: centers or deviations are out of range")
+        return Novelty(center, inverse_std)
+
+    def limits(self) -> Limits:
+        """Up to which distance a window is known, before any label."""
+        return Limits(len(self.activities), self.unknown.limit, self.unknown.widen)
+
+    def new_smoother(self) -> Smoother:
+        """A smoother with this bundle's constants."""
+        return Smoother(len(self.activities), self.smoother.change, self.smoother.change_moving)
+
+    def _array(self, directory: Path, name: str, shape: tuple[int, ...]) -> Array:
         arrays = load_weights(directory / TAIL)
-        shape = (len(self.activities), self.features)
-        try:
-            weights, bias = arrays["weights"], arrays["bias"]
-        except KeyError as error:
-            raise InputError(f"{directory / TAIL}: no array {error}") from None
-        if weights.shape != shape or bias.shape != shape[:1]:
+        if name not in arrays:
+            raise InputError(f"{directory / TAIL}: no array {name!r}")
+        if arrays[name].shape != shape:
             raise InputError(f"{directory / TAIL}: shapes do not match {MANIFEST}")
-        return weights.astype(np.float32), bias.astype(np.float32)
-
-    @property
-    def norm_gain(self) -> np.ndarray[Any, Any]:
-        """Quantization steps per g and per rad/s, float32 (6,)."""
-        return norm_gain(self.normalization, self.input)
-
-    @property
-    def norm_mean(self) -> np.ndarray[Any, Any]:
-        """g and rad/s, float32 (6,)."""
-        return np.asarray(self.normalization.mean, np.float32)
+        return arrays[name].astype(np.float32)
 
 
-def norm_gain(normalization: Normalization, source: Quantization) -> np.ndarray[Any, Any]:
-    """Quantization steps per g and per rad/s, float32 (6,): 1 / (std * input scale)."""
-    std = np.asarray(normalization.std, np.float64)
-    return (1.0 / (std * source.scale)).astype(np.float32)
+def output_of(tensor: TensorInfo) -> Output:
+    """A compiled extractor's output as bundle.json says it."""
+    return Output(size=tensor.size_bytes, scale=tensor.scale, zero_point=tensor.zero_point)
 
 
 def model_id_of(content: dict[str, Any]) -> str:
@@ -183,12 +294,27 @@ def write_bundle(directory: Path, content: dict[str, Any]) -> Bundle:
     return bundle
 
 
+def _refuse_other_format(manifest: Path) -> None:
+    """What is no JSON object, or names no format, is left to the schema."""
+    try:
+        content = json.loads(manifest.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return
+    found = content.get("format") if isinstance(content, dict) else None
+    if isinstance(found, int) and found != FORMAT:
+        raise InputError(
+            f"{manifest}: format {found}, made by {'an older' if found < FORMAT else 'a newer'} "
+            f"har; this one reads {FORMAT}: quantize again"
+        )
+
+
 def load_bundle(directory: Path) -> Bundle:
     """Reads and checks a bundle: schema, model id, and the hash of every file.
 
     Raises InputError naming the file and what is wrong with it.
     """
     manifest = directory / MANIFEST
+    _refuse_other_format(manifest)
     bundle = read_card(Bundle, manifest, "make a bundle with `har quantize`")
     if model_id_of(bundle.model_dump(mode="json")) != bundle.model_id:
         raise InputError(f"{manifest}: changed after it was written (model id does not match)")

@@ -11,8 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.compiler import c_float, compile_model
 from pipeline.errors import InputError
-from pipeline.export.bundle import EXTRACTOR, Bundle, load_bundle
+from pipeline.export.bundle import EXTRACTOR, Bundle, load_bundle, output_of
+from pipeline.learn import Novelty
+
+Array = np.ndarray[Any, Any]
 
 _ARENA_MARGIN_BYTES = 1024  # the figure comes from a 64-bit host, whose structures differ a little
 
@@ -23,17 +27,17 @@ def emit(directory: Path, output: Path) -> list[Path]:
     Returns the paths. Raises InputError for a damaged bundle, HonestNo when the extractor uses
     what the engine cannot compile.
     """
-    from pipeline.compiler import compile_model
-
     bundle = load_bundle(directory)
     model = (directory / EXTRACTOR).read_bytes()
     compiled = compile_model(model)
-    if tuple(compiled.outputs[0].shape) != (1, bundle.features):
-        raise InputError(f"{directory / EXTRACTOR}: output is not (1, {bundle.features})")
+    outputs = [output_of(info) for info in compiled.outputs]
+    if outputs != bundle.outputs:
+        raise InputError(f"{directory / EXTRACTOR}: its outputs are not those of bundle.json")
     weights, bias = bundle.tail(directory)
+    novelty = bundle.novelty(directory)
     files = {
         "har_model.h": _model_header(bundle, compiled.operators),
-        "har_model.c": _model_source(bundle, weights, bias),
+        "har_model.c": _model_source(bundle, weights, bias, novelty),
         "har_extractor_tflite.h": _TFLITE_HEADER,
         "har_extractor_tflite.c": _tflite_source(model),
         **compiled.sources,
@@ -49,14 +53,6 @@ def _write_if_changed(path: Path, text: str) -> Path:
     aside.write_text(text)
     aside.replace(path)
     return path
-
-
-def c_float(value: float) -> str:
-    """A C literal that reads back as the same float32."""
-    text = f"{np.float32(value):.9g}"
-    if not any(mark in text for mark in ".en"):
-        text += ".0"
-    return text + "f"
 
 
 def _c_string(text: str) -> str:
@@ -77,7 +73,11 @@ def _rows(values: list[str], per_line: int) -> str:
     return "\n".join("    " + ", ".join(line) + "," for line in lines)
 
 
-def _float_array(declaration: str, values: np.ndarray[Any, Any]) -> str:
+def _array(declaration: str, values: list[int]) -> str:
+    return f"{declaration} = {{\n{_rows([str(v) for v in values], 16)}\n}};\n"
+
+
+def _float_array(declaration: str, values: Array) -> str:
     return f"{declaration} = {{\n{_rows([c_float(v) for v in values.ravel()], 6)}\n}};\n"
 
 
@@ -110,6 +110,8 @@ def _model_header(bundle: Bundle, operators: tuple[str, ...]) -> str:
 #ifndef HAR_MODEL_H
 #define HAR_MODEL_H
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {{
 #endif
@@ -120,29 +122,41 @@ extern "C" {{
 #define HAR_WINDOW_LENGTH {bundle.window_samples} /* T, samples */
 #define HAR_WINDOW_HOP {bundle.hop_samples} /* samples between predictions */
 #define HAR_CHANNELS {len(bundle.channels)} /* C: {" ".join(bundle.channels)} */
-#define HAR_FEATURES {bundle.features} /* F, int8 activations at cut {bundle.cut} */
+#define HAR_OUTPUTS {len(bundle.outputs)} /* of the extractor, int8 */
+#define HAR_FEATURES {bundle.features} /* F, activations of all outputs: the cut {bundle.cut} */
 #define HAR_ACTIVITIES {len(bundle.activities)} /* K */
 
 /* real = (q - zero point) * scale */
 #define HAR_INPUT_SCALE {c_float(bundle.input.scale)}
 #define HAR_INPUT_ZERO_POINT ({bundle.input.zero_point})
-#define HAR_FEATURE_SCALE {c_float(bundle.feature.scale)}
-#define HAR_FEATURE_ZERO_POINT ({bundle.feature.zero_point})
 
 #define HAR_LEARNING_RATE {c_float(bundle.learning.rate)}
 #define HAR_LEARNING_ANCHOR {c_float(bundle.learning.anchor)}
 #define HAR_LEARNING_STEPS {bundle.learning.steps}
+
+#define HAR_NOVELTY_FEATURES {bundle.outputs[0].size} /* N, of the first output */
+#define HAR_NOVELTY_LIMIT {c_float(bundle.unknown.limit)} /* farther is unknown */
+#define HAR_NOVELTY_WIDEN {c_float(bundle.unknown.widen)} /* reach of a label */
+#define HAR_SMOOTHER_CHANGE {c_float(bundle.smoother.change)}
+#define HAR_SMOOTHER_CHANGE_MOVING {c_float(bundle.smoother.change_moving)}
 
 /* For the tflm engine: its arena, and the operators to register. */
 #define HAR_TFLM_ARENA_BYTES {arena}
 #define HAR_TFLM_OPERATOR_COUNT {len(names)}
 #define HAR_TFLM_OPERATORS(X) {" ".join(f"X({name})" for name in names)}
 
+extern const uint16_t har_output_sizes[HAR_OUTPUTS]; /* their sum is F */
+extern const float har_output_scales[HAR_OUTPUTS];
+extern const int8_t har_output_zero_points[HAR_OUTPUTS];
+
 extern const char *const har_activity_names[HAR_ACTIVITIES];
-extern const float har_norm_mean[HAR_CHANNELS];                     /* (C,) g, rad/s */
-extern const float har_norm_gain[HAR_CHANNELS];                     /* (C,) steps per g, rad/s */
+extern const float har_norm_knee[HAR_CHANNELS];                     /* (C,) g, rad/s; 0: linear */
+extern const float har_norm_mean[HAR_CHANNELS];                     /* (C,) companded */
+extern const float har_norm_gain[HAR_CHANNELS];                     /* (C,) steps per companded */
 extern const float har_factory_weights[HAR_ACTIVITIES * HAR_FEATURES]; /* (K, F) */
 extern const float har_factory_bias[HAR_ACTIVITIES];                /* (K,) */
+extern const float har_novelty_center[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES];      /* (K, N) */
+extern const float har_novelty_inverse_std[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES]; /* (K, N) */
 
 #ifdef __cplusplus
 }}
@@ -151,21 +165,32 @@ extern const float har_factory_bias[HAR_ACTIVITIES];                /* (K,) */
 """
 
 
-def _model_source(bundle: Bundle, weights: np.ndarray[Any, Any], bias: np.ndarray[Any, Any]) -> str:
+def _model_source(bundle: Bundle, weights: Array, bias: Array, novelty: Novelty) -> str:
+    near = "HAR_ACTIVITIES * HAR_NOVELTY_FEATURES"
     names = _rows([_c_string(name) for name in bundle.activities], 4)
+    sizes = [output.size for output in bundle.outputs]
+    scales = np.asarray([output.scale for output in bundle.outputs], np.float32)
+    zero_points = [output.zero_point for output in bundle.outputs]
     return f"""\
 /* Written by `har emit` from bundle {bundle.model_id}. Do not edit. */
 #include "har_model.h"
 
+{_array("const uint16_t har_output_sizes[HAR_OUTPUTS]", sizes)}
+{_float_array("const float har_output_scales[HAR_OUTPUTS]", scales)}
+{_array("const int8_t har_output_zero_points[HAR_OUTPUTS]", zero_points)}
 const char *const har_activity_names[HAR_ACTIVITIES] = {{
 {names}
 }};
 
+{_float_array("const float har_norm_knee[HAR_CHANNELS]", bundle.norm_knee)}
 {_float_array("const float har_norm_mean[HAR_CHANNELS]", bundle.norm_mean)}
 {_float_array("const float har_norm_gain[HAR_CHANNELS]", bundle.norm_gain)}
 /* (K, F) */
 {_float_array("const float har_factory_weights[HAR_ACTIVITIES * HAR_FEATURES]", weights)}
-{_float_array("const float har_factory_bias[HAR_ACTIVITIES]", bias)}"""
+{_float_array("const float har_factory_bias[HAR_ACTIVITIES]", bias)}
+/* (K, N) */
+{_float_array(f"const float har_novelty_center[{near}]", novelty.center)}
+{_float_array(f"const float har_novelty_inverse_std[{near}]", novelty.inverse_std)}"""
 
 
 _TFLITE_HEADER = """\

@@ -9,33 +9,37 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.compiler import compile_model, run_tflm
 from pipeline.data import SubjectSplit, Windows
 from pipeline.errors import InputError
+from pipeline.export.behind import choose_behind_tail
 from pipeline.export.bundle import (
     EXTRACTOR,
     FULL_FLOAT,
     FULL_INT8,
     TAIL,
     Bundle,
+    Interface,
     Normalization,
     Quantization,
-    norm_gain,
+    output_of,
     write_bundle,
 )
-from pipeline.export.convert import quantize_windows, to_float, to_int8
+from pipeline.export.convert import parameter_count, to_float, to_int8
+from pipeline.export.deployed import deployed_scores
 from pipeline.models import save_weights
-from pipeline.training import Scores, TrainedModel, score
+from pipeline.training import TrainedModel, score
 
 Array = np.ndarray[Any, Any]
 
 CHANNELS = ["ax", "ay", "az", "gx", "gy", "gz"]
 UNITS = ["g", "g", "g", "rad/s", "rad/s", "rad/s"]
 _REPRESENTATIVE_WINDOWS = 500
-# Learning constants of the tail (docs/LEARNING.md): a step of the size `_STEP` relative to the
-# mean squared norm of the features, so that one rate serves extractors of any scale. Chosen on the
-# validation people (three labelled windows an activity), never on test people.
-_STEP = 0.5
-_ANCHOR = 0.02
+# Learning constants of the tail, for features of any number and scale (docs/LEARNING.md says how
+# they were chosen): each step makes about `_STEP` of the correction that a window of average size
+# asks for, and takes back `_PULL` of what has been learned.
+_STEP = 0.75
+_PULL = 1e-3
 _STEPS_PER_LABEL = 4
 
 
@@ -45,17 +49,17 @@ def quantize(
     split: SubjectSplit,
     output: Path,
     *,
+    smoothing: bool = True,
+    rejecting: bool = True,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
-    """Converts, measures on the split's test people, and writes the bundle to ``output``.
+    """Converts, calibrates on the split's validation people, measures on its test people, and
+    writes the bundle to ``output``. ``smoothing`` and ``rejecting``: as `choose_behind_tail`.
 
     An older bundle in ``output`` is replaced only when the new one is complete. Raises InputError
     if the windows are not those the model was trained for.
     """
     import tensorflow as tf
-
-    from pipeline.compiler import compile_model
-    from pipeline.compiler.oracle import run_tflm
 
     card = trained.card
     if list(windows.activities) != card.activities or windows.x.shape[1] != card.window_samples:
@@ -68,36 +72,60 @@ def quantize(
     try:
         training = windows.for_subjects(split.train)
         test = windows.for_subjects(split.test)
-        chosen = np.random.default_rng(card.seed).permutation(len(training.y))
-        representative = trained.network_input(training.x[chosen[:_REPRESENTATIVE_WINDOWS]])
+        shuffled = np.random.default_rng(card.seed).permutation(len(training.y))
+        representative = training.x[shuffled[:_REPRESENTATIVE_WINDOWS]]
+        inputs = trained.network_input(representative)
 
         on_step("converting")
         full_float = to_float(trained.model)
-        full_int8 = to_int8(trained.model, representative)
-        extractor = to_int8(trained.extractor(), representative)
-        weights, bias = trained.tail()
+        full_int8 = to_int8(trained.model, inputs)
+        extractor = to_int8(trained.extractor(), inputs)
         (aside / FULL_FLOAT).write_bytes(full_float)
         (aside / FULL_INT8).write_bytes(full_int8)
         (aside / EXTRACTOR).write_bytes(extractor)
-        save_weights(aside / TAIL, {"weights": weights, "bias": bias})
 
         on_step("compiling")
         compiled = compile_model(extractor)
-        source, feature = compiled.inputs[0], compiled.outputs[0]
+        source = compiled.inputs[0]
+        outputs = [output_of(info) for info in compiled.outputs]
+        interface = Interface(
+            normalization=Normalization(knee=card.knee, mean=card.mean, std=card.std),
+            input=Quantization(scale=source.scale, zero_point=source.zero_point),
+            features=sum(output.size for output in outputs),
+            outputs=outputs,
+        )
+
+        validation = windows.for_subjects(split.validation)
+        on_step(f"calibrating on {len(validation.y)} validation windows")
+        behind = choose_behind_tail(
+            trained,
+            extractor,
+            interface,
+            training,
+            validation,
+            smoothing=smoothing,
+            rejecting=rejecting,
+        )
+        tail, novelty = behind.tail, behind.novelty
+        save_weights(
+            aside / TAIL,
+            {
+                "weights": tail.weights,
+                "bias": tail.bias,
+                "novelty_center": novelty.center,
+                "novelty_inverse_std": novelty.inverse_std,
+            },
+        )
 
         on_step(f"measuring on {len(test.y)} test windows")
         logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
         activities = len(card.activities)
         float_scores = score(test.y, logits.argmax(1), test.subjects, activities)
-        int8_scores = _int8_scores(
-            full_int8,
-            test,
-            Normalization(mean=card.mean, std=card.std),
-            Quantization(scale=source.scale, zero_point=source.zero_point),
-        )
-        one = np.zeros((1, *compiled.inputs[0].shape[1:]), np.int8)
+        int8_scores = deployed_scores(extractor, interface, tail, test)
+        one = np.zeros((1, *source.shape[1:]), np.int8)
         arena = run_tflm(extractor, one).arena_bytes
-        features = trained.extractor().predict(representative, batch_size=512, verbose=0)
+        features = trained.features(representative)
+        rate = float(np.float32(_STEP / (1.0 + (features**2).sum(axis=1).mean())))
 
         worst = int8_scores.worst_subject
         content = {
@@ -107,18 +135,19 @@ def quantize(
             "hop_samples": card.hop_samples,
             "channels": CHANNELS,
             "units": UNITS,
-            "normalization": {"mean": card.mean, "std": card.std},
+            **interface.model_dump(mode="json"),
             "cut": card.cut,
-            "features": int(np.prod(feature.shape)),
-            "input": {"scale": source.scale, "zero_point": source.zero_point},
-            "feature": {"scale": feature.scale, "zero_point": feature.zero_point},
             "learning": {
-                "rate": float(np.float32(_STEP / (1.0 + (features**2).sum(axis=1).mean()))),
-                "anchor": _ANCHOR,
+                "rate": rate,
+                "anchor": float(np.float32(_PULL / rate)),
                 "steps": _STEPS_PER_LABEL,
             },
+            "calibration": behind.calibration.model_dump(mode="json"),
+            "unknown": behind.unknown.model_dump(mode="json"),
+            "smoother": behind.smoother.model_dump(mode="json"),
             "tflm_arena_bytes": arena,
             "macs": compiled.macs,
+            "parameters": parameter_count(full_float),
             "metrics": {
                 "test_windows": int8_scores.n,
                 "float_accuracy": round(float_scores.accuracy, 6),
@@ -153,20 +182,3 @@ def quantize(
         return bundle
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def int8_scores(bundle: Bundle, directory: Path, test: Windows) -> Scores:
-    """Scores of the bundle's whole int8 network, run by TFLite-Micro, on windows."""
-    full = (directory / FULL_INT8).read_bytes()
-    return _int8_scores(full, test, bundle.normalization, bundle.input)
-
-
-def _int8_scores(
-    full_int8: bytes, test: Windows, normalization: Normalization, source: Quantization
-) -> Scores:
-    from pipeline.compiler.oracle import run_tflm
-
-    mean = np.asarray(normalization.mean, np.float32)
-    quantized = quantize_windows(test.x, mean, norm_gain(normalization, source), source.zero_point)
-    logits = run_tflm(full_int8, quantized).outputs[0].reshape(len(test.y), -1)
-    return score(test.y, logits.argmax(1), test.subjects, len(test.activities))

@@ -29,11 +29,13 @@ class LearnedTail:
     """labels learned since the shipped tail"""
     labels: tuple[int, ...]
     """labels learned per activity, (K,)"""
+    limits: Array
+    """(K,) float32: up to which distance a window is known (`Limits`)"""
 
 
 def weights_offset(activities: int) -> int:
     """Where the weights begin, bytes: what stands before them is no part of the tail's CRC."""
-    return _HEADER.size + 4 * activities
+    return _HEADER.size + 8 * activities
 
 
 def payload_bytes(features: int, activities: int) -> int:
@@ -41,19 +43,22 @@ def payload_bytes(features: int, activities: int) -> int:
     return weights_offset(activities) + 4 * activities * (features + 1)
 
 
-def pack(weights: Array, bias: Array, updates: int, labels: tuple[int, ...]) -> bytes:
-    """Weights (K, F), bias (K,), labels learned in all and per activity (K,) -> payload.
+def pack(
+    weights: Array, bias: Array, updates: int, labels: tuple[int, ...], limits: Array
+) -> bytes:
+    """Weights (K, F), bias (K,), labels learned in all and per activity (K,), limits (K,) ->
+    payload.
 
     Raises InputError for shapes that do not belong together and for values that `unpack` refuses.
     """
     activities, features = weights.shape
-    if bias.shape != (activities,) or len(labels) != activities:
+    if not bias.shape == limits.shape == (len(labels),) == (activities,):
         raise InputError(
-            f"a head of weights {weights.shape}, bias {bias.shape} and {len(labels)} label counts: "
-            "they do not belong together; give (K, F), (K,) and K"
+            f"a head of weights {weights.shape}, bias {bias.shape}, {len(labels)} label counts and "
+            f"limits {limits.shape}: they do not belong together; give (K, F), (K,), K and (K,)"
         )
-    values = np.concatenate((weights.astype("<f4").ravel(), bias.astype("<f4")))
-    _check_values(values)
+    values = np.concatenate((limits, weights.ravel(), bias), dtype="<f4", casting="same_kind")
+    _check_values(values, activities)
     return b"".join(
         (
             _HEADER.pack(features, activities, updates),
@@ -84,15 +89,21 @@ def unpack(payload: bytes, shape: tuple[int, int] | None = None) -> LearnedTail:
             f"this one {len(payload)}: it is cut off or no head; pull it again"
         )
     labels = struct.unpack_from(f"<{activities}I", payload, _HEADER.size)
-    values = np.frombuffer(payload, "<f4", offset=weights_offset(activities)).astype(np.float32)
-    _check_values(values)
-    weights = values[: activities * features].reshape(activities, features)
-    return LearnedTail(weights, values[activities * features :], updates, labels)
+    offset = _HEADER.size + 4 * activities
+    values = np.frombuffer(payload, "<f4", offset=offset).astype(np.float32)
+    _check_values(values, activities)
+    limits, weights, bias = np.split(values, [activities, activities * (features + 1)])
+    return LearnedTail(weights.reshape(activities, features), bias, updates, labels, limits)
 
 
-def _check_values(values: Array) -> None:
+def _check_values(values: Array, activities: int) -> None:
+    """The first K are limits."""
     if not np.all(np.abs(values) <= LIMIT):  # False for NaN as well
         raise InputError(
             f"a head with a value that is not finite or larger than {LIMIT:.0f}, which no board "
             "takes: pull another one"
+        )
+    if not np.all(values[:activities] > 0):
+        raise InputError(
+            "a head with a limit that is not above 0, which no board takes: pull another one"
         )

@@ -43,8 +43,10 @@ Open = Callable[[str], Transport]
 class Sighting:
     """One prediction, `time_s` seconds after the monitor began.
 
-    `probabilities` by activity: of all in frames, of the most likely one in text. `end_index` is
-    the number of the window's last sample; text does not tell it.
+    `activity` is what the board shows: smoothed, or "unknown", and then `probability` tells how
+    near to known, 1 at the limit. `probabilities` by activity are the tail's, of this window alone;
+    in text the board tells only what it shows. `end_index` is the number of the window's last
+    sample; text does not tell it.
     """
 
     time_s: float
@@ -126,12 +128,12 @@ def _watch_once(
                     heard = now
                 continue
             heard = now
-            shares = [float(p) for p in prediction.probabilities]
+            shown, share = prediction.shown(hello.activities)
             yield Sighting(
                 time_s=now - began,
-                activity=hello.activities[prediction.activity],
-                probability=shares[prediction.activity],
-                probabilities=dict(zip(hello.activities, shares, strict=True)),
+                activity=shown,
+                probability=share,
+                probabilities=dict(zip(hello.activities, prediction.probabilities, strict=True)),
                 end_index=prediction.end_index,
             )
 
@@ -237,7 +239,7 @@ class CsvView(_Lines):
 
 @dataclass
 class BarsView:
-    """Live bars in a terminal, the most likely activity bright."""
+    """Live bars in a terminal, the activity that the board shows bright."""
 
     port: str
     console: Any = None
@@ -283,5 +285,6 @@ def bars(sighting: Sighting, footer: str) -> RenderableType:
         style = "bold green" if name == sighting.activity else "dim"
         bar = ProgressBar(1.0, share, width=40, complete_style=style, finished_style=style)
         table.add_row(Text(name, style=style), bar, Text(f"{share:6.1%}", style=style))
+    shown = Text(f"{sighting.activity} {sighting.probability:.2f}", style="bold")
     line = Text(f"{footer}  {sighting.time_s:.1f} s", style="dim")
-    return Group(table, line)
+    return Group(shown, table, line)

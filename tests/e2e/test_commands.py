@@ -57,7 +57,7 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
 
     from pipeline.compiler import compile_model
     from pipeline.export import load_bundle
-    from pipeline.export.bundle import write_bundle
+    from pipeline.export.bundle import output_of, write_bundle
     from pipeline.export.convert import to_int8
     from pipeline.models import save_weights
 
@@ -71,15 +71,23 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
     directory = Path(shutil.copytree(bundle_directory, tmp_path / "oversized"))
     (directory / "extractor.int8.tflite").write_bytes(model)
     weights = np.zeros((3, features), np.float32)
-    save_weights(directory / "tail.npz", {"weights": weights, "bias": weights[:, 0]})
+    save_weights(
+        directory / "tail.npz",
+        {
+            "weights": weights,
+            "bias": weights[:, 0],
+            "novelty_center": weights,
+            "novelty_inverse_std": weights + 1.0,
+        },
+    )
     content = load_bundle(bundle_directory).model_dump(mode="json")
     for name in ("format", "model_id", "files"):
         del content[name]
-    source, feature = compiled.inputs[0], compiled.outputs[0]
+    source = compiled.inputs[0]
     content |= {
         "features": features,
         "input": {"scale": source.scale, "zero_point": source.zero_point},
-        "feature": {"scale": feature.scale, "zero_point": feature.zero_point},
+        "outputs": [output_of(info).model_dump() for info in compiled.outputs],
         "macs": compiled.macs,
     }
     write_bundle(directory, content)
@@ -162,13 +170,13 @@ def board(bundle_directory: Path, tmp_path: Path) -> Iterator[str]:
 def test_a_recording_teaches_a_board_whose_head_moves_to_a_file(board: str, tmp_path: Path) -> None:
     lines = ["# rate_hz: 50", "# subject: me", "# session: today"]
     lines.append("time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity")
-    lines += [f"{i / 50:.3f},{1 + 0.01 * (i % 3)},0,0,0,0,0,resting" for i in range(400)]
+    lines += [f"{i / 50:.3f},{1 + 0.01 * (i % 3)},0,0,0,0,0,walking" for i in range(400)]
     (tmp_path / "me.csv").write_text("\n".join(lines) + "\n")
     port = ("--port", board)
     streamed = _json("stream", *port, "--csv", "me.csv", cwd=tmp_path)
     assert streamed["samples_lost"] == 0
     _json(
-        "learn", *port, "--activity", "resting", "--csv", "me.csv", "--save",
+        "learn", *port, "--activity", "walking", "--csv", "me.csv", "--save",
         cwd=tmp_path,
     )  # fmt: skip
     learned = _json("head", "show", *port, cwd=tmp_path)

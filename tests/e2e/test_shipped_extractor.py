@@ -4,9 +4,10 @@ from pathlib import Path
 
 from pipeline.export.quantize import quantize
 from pipeline.training import load_pretrained, train
+from pipeline.training.shipped import ExtractorName
 from pipeline.training.task import HOP_SAMPLES, load_task
 
-PRETRAINED = Path(__file__).parents[2] / "data" / "pretrained" / "dscnn.npz"
+PRETRAINED = ExtractorName().path()
 
 
 def test_people_it_never_saw_are_recognised_in_int8_as_well_as_in_float(tmp_path: Path) -> None:

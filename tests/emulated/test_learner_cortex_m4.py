@@ -23,7 +23,7 @@ FLOATS = {
 }
 
 
-def _run(image: Path, ram: Path, script: bytes) -> bytes:
+def run_script(image: Path, ram: Path, script: bytes) -> bytes:
     with ram.open("wb") as file:
         file.truncate(RAM_BYTES)
         file.seek(SCRIPT_AT)
@@ -43,4 +43,4 @@ def test_cortex_m4_and_numpy_agree_bit_for_bit_after_each_update(
 ) -> None:
     image = build_mps2(tmp_path / "learner.elf", *FLOATS[floats])
     for name, script in ALL_SCRIPTS.items():
-        assert _run(image, tmp_path / "ram", encode(script)) == expected_trace(script), name
+        assert run_script(image, tmp_path / "ram", encode(script)) == expected_trace(script), name

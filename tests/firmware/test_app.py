@@ -11,7 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.learn import Learning, Tail, WindowReference, dequantize, pack, unpack, weights_offset
+from pipeline.learn import (
+    Learning,
+    Limits,
+    Novelty,
+    SampleQuantization,
+    Smoother,
+    Tail,
+    WindowReference,
+    dequantize,
+    pack,
+    payload_bytes,
+    unpack,
+    weights_offset,
+)
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, Frame, build_app, head_state
 
@@ -20,6 +33,7 @@ NAMES = ("walking", "sitting", "läuft")
 ARGUMENT, LENGTH, CRC, MODEL, VERSION, STATE, NOT_FINITE, FLASH = 1, 2, 3, 4, 5, 6, 7, 8
 ENGINE, TYPE = 10, 11
 LEARNING = Learning(rate=0.05, anchor=0.01, steps=3)
+KNEE = np.float32([0.0, 0.0, 0.0, 0.1, 0.25, 0.0])
 MEAN = np.float32([0.1, -0.2, 0.9, 0.0, 0.05, -0.1])
 GAIN = np.float32([40.0, 35.5, 50.25, 20.0, 18.0, 25.0])
 UNITS = np.float32(1) / np.float32([4096] * 3 + [800] * 3)
@@ -31,18 +45,32 @@ WEIGHTS = np.float32(
     ]
 )
 BIAS = np.float32([0.1, -0.1, 0.05])
+NOVELTY = Novelty(
+    np.float32(
+        [[3.0, 2.5, 3.5, 3.0, 2.0], [2.5, 3.0, 3.0, 2.75, 4.0], [3.5, 3.0, 2.0, 3.25, 3.0]],
+    ),
+    np.float32(
+        [[0.5, 0.4, 0.6, 0.5, 0.3], [0.45, 0.5, 0.55, 0.5, 0.6], [0.7, 0.5, 0.4, 0.5, 0.35]],
+    ),
+)
+LIMIT, WIDEN = 0.3, 1.25
 
 
 def new_tail() -> Tail:
     return Tail(WEIGHTS, BIAS)
 
 
+SCALES = np.repeat(np.float32([0.03, 0.011, 0.07]), [5, 2, 5])
+ZERO_POINTS = np.repeat([-100, 17, -128], [5, 2, 5])
+
+
 def engine(window: np.ndarray) -> np.ndarray:
-    """The engine of app_model.c: int8 (T, 6) -> int8 (F,)."""
+    """The engine of app_model.c: int8 (T, 6) -> int8 (F,), output after output."""
     flat = window.ravel().astype(np.int64)
     f, i = np.arange(F)[:, None], np.arange(flat.size)
     sums = (flat * ((i * 7 + f * 13) % 5 - 2)).sum(axis=1)
-    return np.clip(np.trunc(sums / 4), -128, 127).astype(np.int8)
+    values = np.clip(np.trunc(sums / 4), -128, 127).astype(np.int8)
+    return np.concatenate([values[7:], values[5:7], values[:5]])
 
 
 class Twin:
@@ -50,20 +78,38 @@ class Twin:
 
     def __init__(self) -> None:
         self.tail = new_tail()
-        self.window = WindowReference(T, HOP, MEAN, GAIN, -3)
+        self.limits = Limits(K, LIMIT, WIDEN)
+        self.smoother = Smoother(K, 0.01, 0.5)
+        self.window = WindowReference(T, HOP, SampleQuantization(KNEE, MEAN, GAIN, -3))
         self.index = 0
         self.x = np.zeros(F, np.float32)
+        self.behind: list[tuple[int, float, float]] = []
 
     def expect(self, raw: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-        """Wire samples (n, 6) -> (end_index, features_crc, probabilities (K,)) per window."""
+        """Wire samples (n, 6) -> (end_index, features_crc, probabilities (K,)) per window; into
+        `behind` goes (smoothed, smoothed_probability, novelty)."""
         predictions = []
         for position, window in self.window.push(raw.astype(np.float32) * UNITS):
             features = engine(window)
-            self.x = dequantize(features, 0.03, -100)
+            self.x = dequantize(features, SCALES, ZERO_POINTS)
             probabilities = self.tail.predict(self.x)
             predictions.append((self.index + position, zlib.crc32(features), probabilities))
+            self.behind.append(self._look_behind(probabilities))
         self.index += len(raw)
         return predictions
+
+    def _look_behind(self, probabilities: np.ndarray) -> tuple[int, float, float]:
+        activity = int(probabilities.argmax())
+        novelty = NOVELTY.distance(self.x, activity) / self.limits.values[activity]
+        belief = self.smoother.push(probabilities, bool(novelty > 1))
+        return int(belief.argmax()), float(belief.max()), float(novelty)
+
+    def learn(self, label: int) -> None:
+        self.tail.update(self.x, label, LEARNING)
+        self.limits.learn(label, NOVELTY.distance(self.x, label))
+
+    def head(self, updates: int, labels: tuple[int, ...]) -> bytes:
+        return pack(self.tail.weights, self.tail.bias, updates, labels, self.limits.values)
 
 
 def raw_samples(n: int, seed: int) -> np.ndarray:
@@ -76,9 +122,14 @@ def raw_samples(n: int, seed: int) -> np.ndarray:
 
 def prediction(frame: Frame) -> tuple[int, int, int, int, np.ndarray]:
     """(end_index, time_ms, activity, features_crc, probabilities)"""
-    assert frame.type == wire.PREDICTION and len(frame.payload) == 21 + 4 * K
+    assert frame.type == wire.PREDICTION and len(frame.payload) == 30 + 4 * K
     end_index, time_ms, activity, crc = struct.unpack_from("<IIBI", frame.payload)
-    return end_index, time_ms, activity, crc, np.frombuffer(frame.payload, "<f4", offset=21)
+    return end_index, time_ms, activity, crc, np.frombuffer(frame.payload, "<f4", offset=30)
+
+
+def behind(frame: Frame) -> tuple[int, float, float]:
+    """(smoothed, smoothed_probability, novelty) of a PREDICTION."""
+    return struct.unpack_from("<Bff", frame.payload, 21)
 
 
 def status(board: Board) -> dict[str, int]:
@@ -98,12 +149,12 @@ def learn(board: Board, twin: Twin, label: int) -> Frame:
     """Labels the last window on both sides."""
     end = twin.index - 1 - (twin.index - T) % HOP
     reply = board.ask(wire.LABEL, struct.pack("<IB", end, label))
-    twin.tail.update(twin.x, label, LEARNING)
+    twin.learn(label)
     return reply
 
 
 def pull(board: Board) -> bytes:
-    size = 8 + 4 * K * (F + 2)
+    size = payload_bytes(F, K)
     pieces = [(at, min(100, size - at)) for at in range(0, size, 100)]
     replies = [board.ask(wire.READ, struct.pack("<IH", *piece)) for piece in pieces]
     for (at, _), reply in zip(pieces, replies, strict=True):
@@ -161,10 +212,11 @@ def test_text_mode_prints_one_line_per_window_of_the_boards_own_sensor(
     program: Path, flash: Path
 ) -> None:
     raw = raw_samples(40, 1)
-    expected = [
-        f"{NAMES[int(p.argmax())]} {np.floor(p.max() * 100 + 0.5) / 100:.2f}\n"
-        for _, _, p in Twin().expect(raw)
-    ]
+    twin = Twin()
+    twin.expect(raw)
+    shown = [("unknown", 1 / n) if n > 1 else (NAMES[s], p) for s, p, n in twin.behind]
+    assert {"unknown", "walking"} <= {name for name, _ in shown}
+    expected = [f"{name} {np.floor(p * 100 + 0.5) / 100:.2f}\n" for name, p in shown]
     with Board(program, flash) as board:
         got = board.imu(raw.astype(np.float32) * UNITS).decode()
     assert got.splitlines(keepends=True) == expected
@@ -198,7 +250,7 @@ def test_hello_tells_who_is_there_and_bye_goes_back_to_text(program: Path, flash
         reply = board.hello()
         assert reply.seq == 7
         assert reply.payload == (
-            b"\x01"
+            b"\x02"
             + wire.MODEL_ID
             + struct.pack("<BBBfHHHB", 0, 0, 3, 50.0, T, HOP, F, K)
             + names
@@ -213,7 +265,7 @@ def test_hello_tells_who_is_there_and_bye_goes_back_to_text(program: Path, flash
 
 def test_hello_of_another_version_is_refused_and_text_goes_on(program: Path, flash: Path) -> None:
     with Board(program, flash) as board:
-        for payload, code in ((b"\x02", VERSION), (b"", LENGTH), (b"\x01\x01", LENGTH)):
+        for payload, code in ((b"\x01", VERSION), (b"", LENGTH), (b"\x02\x02", LENGTH)):
             assert board.ask(wire.HELLO, payload).status == code
         assert board.imu(raw_samples(T, 1).astype(np.float32) * UNITS).endswith(b"\n")
 
@@ -226,8 +278,10 @@ def test_predictions_equal_numpy_bit_for_bit(board: Board, chunk: int) -> None:
     board.tell("c", chunk)
     raw = raw_samples(300, 2)
     got = stream(board, raw, restart=True)
-    expected = Twin().expect(raw)
+    twin = Twin()
+    expected = twin.expect(raw)
     assert len(got) == len(expected) == 74
+    assert [behind(frame) for frame in got] == twin.behind
     for n, (frame, (end_index, crc, probabilities)) in enumerate(zip(got, expected, strict=True)):
         found = prediction(frame)
         assert frame.seq == n
@@ -302,6 +356,54 @@ def test_a_sensor_that_answers_nonsense_is_a_gap(program: Path, flash: Path) -> 
         assert status(board)["lost"] == 2
 
 
+# --- unknown and smoothed ---------------------------------------------------------------------
+
+
+def test_some_windows_are_unknown_and_some_are_smoothed_away() -> None:
+    """So that the comparisons above mean something."""
+    twin = Twin()
+    tails = [int(p.argmax()) for _, _, p in twin.expect(raw_samples(300, 2))]
+    unknown = sum(novelty > 1 for _, _, novelty in twin.behind)
+    assert 10 < unknown < 64
+    assert sum(s != a for a, (s, _, _) in zip(tails, twin.behind, strict=True)) >= 3
+
+
+@pytest.mark.parametrize("how", ["restart", "gap"])
+def test_the_smoother_forgets_at_a_restart_and_at_a_gap(board: Board, how: str) -> None:
+    raw = raw_samples(5 * T, 3)
+    stream(board, raw, restart=True)
+    start = len(raw) + 7 * (how == "gap")
+    got = stream(board, raw, start, restart=how == "restart")
+    twin = Twin()
+    twin.expect(raw)
+    assert [behind(frame) for frame in got] == twin.behind
+
+
+def test_what_was_labelled_is_known_from_then_on(board: Board) -> None:
+    """A label lifts the unknown of its own window once the tail agrees; reset takes that back."""
+    twin = Twin()
+    far = next(raw for seed in range(99) if _novelty(raw := raw_samples(T, seed)) > 2)
+    for _ in range(40):
+        (frame,) = stream(board, far, twin.index, restart=True)
+        twin.window.restart()
+        twin.smoother.restart()
+        ((end_index, _, _),) = twin.expect(far)
+        assert behind(frame) == twin.behind[-1]
+        board.ask(wire.LABEL, struct.pack("<IB", end_index, 1))
+        twin.learn(1)
+    assert prediction(frame)[2] == 1
+    assert behind(frame)[2] == np.float32(1 / WIDEN)
+    board.ask(wire.RESET)
+    (frame,) = stream(board, far, twin.index, restart=True)
+    assert behind(frame)[2] == _novelty(far)
+
+
+def _novelty(raw: np.ndarray) -> float:
+    twin = Twin()
+    twin.expect(raw)
+    return twin.behind[0][2]
+
+
 # --- learning ---------------------------------------------------------------------------------
 
 
@@ -317,6 +419,7 @@ def test_labels_teach_as_numpy_does_bit_for_bit(board: Board) -> None:
         ((end_index, _, probabilities),) = twin.expect(raw[at : at + size])
         at += size
         assert prediction(got[0])[4].tobytes() == probabilities.tobytes()
+        assert behind(got[0]) == twin.behind[-1]
         label = int(rng.integers(K))
         counted[label] += 1
         reply = learn(board, twin, label)
@@ -327,7 +430,7 @@ def test_labels_teach_as_numpy_does_bit_for_bit(board: Board) -> None:
     state = head_state(board.ask(wire.SHOW))
     assert state["labels"] == tuple(counted)
     assert (state["source"], state["unsaved"], state["updates"]) == (1, 1, 60)
-    assert pull(board) == pack(twin.tail.weights, twin.tail.bias, 60, tuple(counted))
+    assert pull(board) == twin.head(60, tuple(counted))
 
 
 def test_only_the_last_window_and_known_activities_can_be_labelled(board: Board) -> None:
@@ -447,8 +550,9 @@ def test_reset_goes_to_the_shipped_head_for_good_and_can_be_rolled_back(
 
 def test_a_head_from_the_host_is_taken_whole_and_kept(program: Path, flash: Path) -> None:
     twin = Twin()
-    twin.tail.update(np.linspace(0, 5, F, dtype=np.float32), 2, LEARNING)
-    payload = pack(twin.tail.weights, twin.tail.bias, 9, (2, 3, 4))
+    twin.x = np.linspace(0, 5, F, dtype=np.float32)
+    twin.learn(2)
+    payload = twin.head(9, (2, 3, 4))
     with Board(program, flash) as board:
         board.hello()
         state = head_state(push(board, payload))
@@ -463,15 +567,21 @@ def test_a_head_from_the_host_is_taken_whole_and_kept(program: Path, flash: Path
 
 def _damaged(name: str) -> tuple[bytes, bytes, int]:
     """(payload, model id, the status it must be refused with)"""
-    values = np.concatenate([WEIGHTS.ravel(), BIAS]).astype("<f4")
+    values = np.concatenate([np.ones(K), WEIGHTS.ravel(), BIAS]).astype("<f4")
     if name == "nan":
         values[F + 3] = np.nan
     elif name == "infinite":
         values[K * F + 2] = -np.inf
     elif name == "huge":
-        values[0] = 3e6
+        values[K] = 3e6
+    elif name == "limit nan":
+        values[1] = np.nan
+    elif name == "limit zero":
+        values[0] = 0.0
+    elif name == "limit huge":
+        values[K - 1] = 3e6
     # `pack` would refuse them.
-    payload = pack(WEIGHTS, BIAS, 0, (0, 0, 0))[: weights_offset(K)] + values.tobytes()
+    payload = Twin().head(0, (0, 0, 0))[: weights_offset(K) - 4 * K] + values.tobytes()
     if name == "other shape":
         return struct.pack("<HH", F + 1, K) + payload[4:], wire.MODEL_ID, MODEL
     if name == "short":
@@ -482,7 +592,11 @@ def _damaged(name: str) -> tuple[bytes, bytes, int]:
 
 
 @pytest.mark.parametrize(
-    "damage", ["nan", "infinite", "huge", "other shape", "short", "other model"]
+    "damage",
+    [
+        *("nan", "infinite", "huge", "limit nan", "limit zero", "limit huge"),
+        *("other shape", "short", "other model"),
+    ],
 )
 def test_a_head_that_cannot_be_right_is_refused_and_changes_nothing(
     board: Board, flash: Path, damage: str
@@ -497,7 +611,7 @@ def test_a_head_that_cannot_be_right_is_refused_and_changes_nothing(
 
 
 def test_head_pieces_must_follow_each_other_and_fit(board: Board) -> None:
-    size = 8 + 4 * K * (F + 2)
+    size = payload_bytes(F, K)
     commit = wire.MODEL_ID + struct.pack("<II", size, 0)
 
     def write(offset: int, data: bytes) -> Frame:
@@ -533,7 +647,7 @@ def test_a_flash_that_refuses_changes_nothing(
         before = head_state(board.ask(wire.SHOW))
         board.tell("f", operations)
         if what == "commit":
-            reply = push(board, pack(WEIGHTS, BIAS, 0, (0, 0, 0)))
+            reply = push(board, Twin().head(0, (0, 0, 0)))
         else:
             kind = {"save": wire.SAVE, "reset": wire.RESET, "rollback": wire.ROLLBACK}[what]
             reply = board.ask(kind)
@@ -557,7 +671,7 @@ def test_without_room_for_heads_the_board_learns_and_says_what_it_cannot_keep(
         with_labels(board, [1])
         for kind in (wire.SAVE, wire.ROLLBACK):
             assert board.ask(kind).status == FLASH
-        assert push(board, pack(WEIGHTS, BIAS, 0, (0, 0, 0))).status == FLASH
+        assert push(board, Twin().head(0, (0, 0, 0))).status == FLASH
         assert head_state(board.ask(wire.SHOW))["updates"] == 1
         assert head_state(board.ask(wire.RESET))["source"] == 0
 
@@ -628,7 +742,7 @@ def test_an_engine_that_cannot_start_says_so_in_both_languages(program: Path, fl
         assert board.serial() == b"har: the arena is too small: emit again\n"
         assert board.imu(raw_samples(20, 1).astype(np.float32) * UNITS) == b""
         for kind in (wire.HELLO, wire.SAMPLES, wire.STATUS, wire.SAVE):
-            reply = board.ask(kind, b"\x01" if kind == wire.HELLO else b"")
+            reply = board.ask(kind, b"\x02" if kind == wire.HELLO else b"")
             assert (reply.status, reply.text) == (ENGINE, "the arena is too small: emit again")
 
 

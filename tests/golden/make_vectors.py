@@ -132,7 +132,7 @@ def messages() -> list[dict[str, object]]:
     model = MODEL.hex()
     samples = [0, 1, -1, 4096, -32768, 32767, 800, -800, 5, -6, 7, -8]
     cases: list[tuple[str, int, Fields]] = [
-        ("HelloRequest", 0x01, [("B", 1)]),
+        ("HelloRequest", 0x01, [("B", 2)]),
         (
             "SamplesMessage",
             0x02,
@@ -152,7 +152,7 @@ def messages() -> list[dict[str, object]]:
             "Hello",
             0x81,
             [
-                *[("B", 1), ("x", model), ("B", 0), ("B", 1), ("B", 1), ("f", 50.0)],
+                *[("B", 2), ("x", model), ("B", 0), ("B", 1), ("B", 1), ("f", 50.0)],
                 *[("H", 128), ("H", 64), ("H", 96), ("B", 3)],
                 *[("s", "walking"), ("s", "Treppe \u2191"), ("s", "lying"), ("s", "0.1.0")],
             ],
@@ -162,7 +162,8 @@ def messages() -> list[dict[str, object]]:
             0x82,
             [
                 *[("I", 127), ("I", 2540), ("B", 1), ("I", 0x12345678), ("I", 432083)],
-                *[("I", 5295), ("f", 0.25), ("f", 0.75), ("f", 0.0)],
+                *[("I", 5295), ("B", 0), ("f", 0.5), ("f", 1.25)],
+                *[("f", 0.25), ("f", 0.75), ("f", 0.0)],
             ],
         ),
         (
@@ -329,12 +330,14 @@ def images() -> list[dict[str, object]]:
 def head() -> dict[str, object]:
     """A tail of F = 3 features and K = 2 activities."""
     weights, bias = [0.5, -0.25, 1.0, 0.0, 2.0, -3.5], [0.125, -0.125]
-    payload = struct.pack("<HHI2I6f2f", 3, 2, 5, 2, 3, *weights, *bias)
+    limits = [1.5, 4.25]
+    payload = struct.pack("<HHI2I2f6f2f", 3, 2, 5, 2, 3, *limits, *weights, *bias)
     return {
         "features": 3,
         "activities": 2,
         "updates": 5,
         "labels": [2, 3],
+        "limits": limits,
         "weights": weights,
         "bias": bias,
         "payload": payload.hex(),

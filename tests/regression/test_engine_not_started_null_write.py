@@ -31,5 +31,5 @@ def test_every_known_request_is_told_that_the_engine_did_not_start(
     with Board(program, flash, "engine-broken") as board:
         board.serial()
         for kind in KNOWN:
-            reply = board.ask(kind, b"\x01" if kind == wire.HELLO else b"")
+            reply = board.ask(kind, b"\x02" if kind == wire.HELLO else b"")
             assert (reply.status, reply.text) == (ENGINE, "the arena is too small: emit again")

@@ -22,7 +22,7 @@ def teach(board: Board) -> None:
 
 
 def head(board: Board) -> bytes:
-    return board.ask(wire.READ, struct.pack("<IH", 0, 8 + 4 * 3 * 14)).payload[4:]
+    return board.ask(wire.READ, struct.pack("<IH", 0, 8 + 4 * 3 * 15)).payload[4:]
 
 
 @pytest.mark.parametrize("kind", [wire.SAVE, wire.RESET, wire.ROLLBACK, wire.COMMIT])

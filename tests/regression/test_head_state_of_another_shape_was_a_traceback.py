@@ -70,7 +70,8 @@ def test_head_show_answers_with_one_line(changes: dict[str, object]) -> None:
 def test_a_prediction_in_the_packet_of_hello_is_held_against_it() -> None:
     board = FakeBoard()
     answer = board.feed
-    odd = m.Prediction(127, 0, len(ACTIVITIES), 0, 0, 0, (0.1,) * (len(ACTIVITIES) + 1))
+    shares = (0.1,) * (len(ACTIVITIES) + 1)
+    odd = m.Prediction(127, 0, len(ACTIVITIES), 0, 0, 0, 0, 0.5, 0.0, shares)
     board.feed = lambda data: answer(data) + encode_frame(odd.TYPE, 0, odd.encode())
     client = Client(FakeWire(board), timeout_s=0.02)
     client.hello()

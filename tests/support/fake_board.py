@@ -18,13 +18,13 @@ import numpy as np
 from pipeline.device import messages as m
 from pipeline.device.errors import PortLost
 from pipeline.device.frames import FrameDecoder, encode_frame
-from pipeline.learn import pack, unpack
+from pipeline.learn import pack, unpack, weights_offset
 
 MODEL_ID = bytes.fromhex("0123456789abcdef")
 ACTIVITIES = ("walking", "sitting", "lying")
 FEATURES = 100
 HELLO = m.Hello(
-    version=1,
+    version=m.PROTOCOL_VERSION,
     model_id=MODEL_ID,
     engine=m.Engine.COMPILED,
     target=m.Target.HOST,
@@ -115,7 +115,7 @@ class FakeBoard:
                 before = self.probabilities()[activity]
                 self.labels[activity] += 1
                 after = self.probabilities()[activity]
-                crc = zlib.crc32(self._head()[8 + 4 * len(self.labels) :])
+                crc = zlib.crc32(self._head()[weights_offset(len(self.labels)) :])
                 return m.Learned(end_index, activity, sum(self.labels), before, after, crc, 1)
             case m.SaveRequest():
                 if self.unsaved:
@@ -157,10 +157,11 @@ class FakeBoard:
 
     def _head(self) -> bytes:
         bias = np.array(self.labels, np.float32)
-        return pack(self.weights, bias, sum(self.labels), tuple(self.labels))
+        limits = np.ones(len(self.labels), np.float32)
+        return pack(self.weights, bias, sum(self.labels), tuple(self.labels), limits)
 
     def _state(self) -> m.HeadState:
-        crc = zlib.crc32(self._head()[8 + 4 * len(self.labels) :])
+        crc = zlib.crc32(self._head()[weights_offset(len(self.labels)) :])
         source = m.HeadSource.LEARNED if any(self.labels) else m.HeadSource.SHIPPED
         updates, features = sum(self.labels), self.hello.features
         records = len(self.saved) - 1
@@ -211,9 +212,12 @@ class FakeBoard:
         activity = int(np.clip(round(mean), 0, len(self.hello.activities) - 1))
         names = self.hello.activities
         shares = tuple(float(i == activity) for i in range(len(names)))
-        prediction = m.Prediction(index, 0, activity, 0, 1, 1, shares)
+        # Nobody is below -1 g; twice as far is twice as unknown.
+        novelty = max(0.0, -mean)
+        prediction = m.Prediction(index, 0, activity, 0, 1, 1, activity, 1.0, novelty, shares)
         if not self.framed:
-            return f"{names[activity]} 1.00\n".encode()
+            shown, share = prediction.shown(names)
+            return f"{shown} {share:.2f}\n".encode()
         return encode_frame(m.MessageType.PREDICTION, self.windows & 0xFFFF, prediction.encode())
 
 

@@ -50,7 +50,7 @@ static struct har_answer execute_hello(struct har_reader *in, struct har_writer 
     const uint8_t version = har_get_u8(in);
     if (in->failed) return wrong_length();
     if (version != HAR_PROTOCOL_VERSION) {
-        return refuse(HAR_ERR_VERSION, "this firmware speaks protocol version 1");
+        return refuse(HAR_ERR_VERSION, "this firmware speaks protocol version 2");
     }
     if (!har_reader_done(in)) return wrong_length();
     har_put_u8(reply, HAR_PROTOCOL_VERSION);

@@ -4,6 +4,7 @@
 #include "har_board.h"
 #include "har_crc32.h"
 #include "har_model.h"
+#include "har_novelty.h"
 #include "har_store.h"
 #include "har_tail.h"
 
@@ -13,10 +14,11 @@ struct head {
     uint16_t activities;
     uint32_t updates;
     uint32_t labels[HAR_ACTIVITIES];
+    float limits[HAR_ACTIVITIES];                 /* (K,) distances up to which windows are known */
     float weights[HAR_ACTIVITIES * HAR_FEATURES]; /* (K, F) */
     float bias[HAR_ACTIVITIES];                   /* (K,) */
 };
-_Static_assert(sizeof(struct head) == 8 + 4 * HAR_ACTIVITIES * (HAR_FEATURES + 2),
+_Static_assert(sizeof(struct head) == 8 + 4 * HAR_ACTIVITIES * (HAR_FEATURES + 3),
                "the head is the payload of docs/STORAGE.md, without padding");
 
 static const uint8_t model_id[HAR_MODEL_ID_BYTES] = HAR_MODEL_ID_INIT;
@@ -26,6 +28,8 @@ static const struct har_learning learning = {HAR_LEARNING_RATE, HAR_LEARNING_ANC
 static struct head current;
 static struct har_tail tail = {HAR_FEATURES, HAR_ACTIVITIES,      current.weights,
                                current.bias, har_factory_weights, har_factory_bias};
+static const struct har_novelty novelty = {HAR_NOVELTY_FEATURES, har_novelty_center,
+                                           har_novelty_inverse_std};
 static bool learned; /* current is not the shipped head */
 static bool unsaved;
 
@@ -56,6 +60,7 @@ static void take_factory(void) {
     current.features = HAR_FEATURES;
     current.activities = HAR_ACTIVITIES;
     har_tail_reset(&tail);
+    for (unsigned k = 0; k < HAR_ACTIVITIES; ++k) current.limits[k] = HAR_NOVELTY_LIMIT;
     learned = false;
     unsaved = false;
 }
@@ -70,7 +75,13 @@ static har_status check_staged(void) {
     if (staged.features != HAR_FEATURES || staged.activities != HAR_ACTIVITIES) {
         return HAR_ERR_MODEL;
     }
-    const har_status status = har_tail_check(staged.weights, HAR_ACTIVITIES * HAR_FEATURES);
+    for (unsigned k = 0; k < HAR_ACTIVITIES; ++k) {
+        if (!(staged.limits[k] > 0.0f)) return HAR_ERR_NOT_FINITE; /* NaN too */
+    }
+    har_status status = har_tail_check(staged.limits, HAR_ACTIVITIES);
+    if (status == HAR_OK) {
+        status = har_tail_check(staged.weights, HAR_ACTIVITIES * HAR_FEATURES);
+    }
     return status == HAR_OK ? har_tail_check(staged.bias, HAR_ACTIVITIES) : status;
 }
 
@@ -104,6 +115,17 @@ void har_head_predict(const float *x, float *probabilities) {
     har_tail_predict(&tail, x, probabilities);
 }
 
+float har_head_novelty(const float *x, uint16_t activity) {
+    return har_novelty_distance(&novelty, x, activity) / current.limits[activity];
+}
+
+/* A label says that windows like this one, too, are that activity. */
+static void widen_limit(const float *x, uint8_t activity) {
+    float limit = HAR_NOVELTY_WIDEN * har_novelty_distance(&novelty, x, activity);
+    if (limit > HAR_TAIL_LIMIT) limit = HAR_TAIL_LIMIT;
+    if (limit > current.limits[activity]) current.limits[activity] = limit;
+}
+
 struct har_answer har_head_learn(const float *x, uint8_t activity, struct har_lesson *lesson) {
     float probabilities[HAR_ACTIVITIES]; /* (K,) */
     if (activity >= HAR_ACTIVITIES) return refuse(HAR_ERR_ARGUMENT, "no such activity");
@@ -111,6 +133,7 @@ struct har_answer har_head_learn(const float *x, uint8_t activity, struct har_le
     lesson->before = probabilities[activity];
     har_board_count_begin();
     const har_status status = har_tail_update(&tail, &learning, x, activity, probabilities);
+    if (status == HAR_OK) widen_limit(x, activity);
     lesson->count = har_board_count_end();
     if (status != HAR_OK) return refuse(status, "the step would leave the finite: reset the head");
     learned = true;
@@ -212,7 +235,7 @@ struct har_answer har_head_commit(const uint8_t *id, uint32_t length_bytes, uint
     }
     har_status status = check_staged();
     if (status == HAR_ERR_MODEL) return refuse(status, "this head has another shape");
-    if (status != HAR_OK) return refuse(status, "a value of this head is not finite or too large");
+    if (status != HAR_OK) return refuse(status, "a value of this head is out of range");
     if (!store_ready) return no_store();
     status = har_store_write(&store, HAR_RECORD_LEARNED, &staged, sizeof staged, &record);
     if (status != HAR_OK) return not_written(status);

@@ -40,8 +40,8 @@ size_t har_send_error_payload(uint8_t *payload, size_t capacity, uint8_t type, u
 /* "har: TEXT\n" */
 void har_send_notice(const char *text);
 
-/* "NAME 0.97\n"; skipped, not counted, while nobody takes the line before. */
-void har_send_prediction_line(const char *name, float probability);
+/* "NAME 0.97\n" for 0 <= share <= 1; skipped, not counted, while nobody takes the line before. */
+void har_send_prediction_line(const char *name, float share);
 
 uint32_t har_send_dropped(void);
 
@@ -59,6 +59,10 @@ struct har_answer {
 
 /* x (F,) -> probabilities (K,) */
 void har_head_predict(const float *x, float *probabilities);
+
+/* x (F,), which the tail takes for `activity` -> its distance from what is known of that activity,
+ * as a share of the limit: above 1 it is unknown. */
+float har_head_novelty(const float *x, uint16_t activity);
 
 struct har_lesson {
     float before; /* probability of the label */

@@ -116,10 +116,10 @@ void har_send_notice(const char *text) {
     queue_text(line, size);
 }
 
-void har_send_prediction_line(const char *name, float probability) {
+void har_send_prediction_line(const char *name, float share) {
     if (out.used > 0) return;
     char line[LINE_BYTES];
-    const uint32_t hundredths = (uint32_t)(probability * 100.0f + 0.5f);
+    const uint32_t hundredths = (uint32_t)(share * 100.0f + 0.5f);
     const char digits[] = {' ',
                            (char)('0' + hundredths / 100u),
                            '.',

@@ -5,18 +5,20 @@
 #include "har_crc32.h"
 #include "har_engine.h"
 #include "har_model.h"
+#include "har_smoother.h"
 #include "har_tail.h"
 #include "har_window.h"
 
 _Static_assert(HAR_CHANNELS == HAR_SAMPLE_CHANNELS, "the wire carries six channels");
 
-/* One byte each for activity; end_index, time_ms, features_crc and two counts; the rest floats. */
-#define PREDICTION_BYTES (21u + 4u * HAR_ACTIVITIES)
+/* One byte each for two activities; end_index, time_ms, features_crc and two counts; the rest
+ * floats. */
+#define PREDICTION_BYTES (30u + 4u * HAR_ACTIVITIES)
 _Static_assert(PREDICTION_BYTES <= HAR_LINK_MAX_PAYLOAD, "a prediction must fit one frame");
 
 static const struct har_window_config window_config = {
-    HAR_WINDOW_LENGTH,    HAR_WINDOW_HOP, HAR_CHANNELS,
-    HAR_INPUT_ZERO_POINT, har_norm_mean,  har_norm_gain,
+    HAR_WINDOW_LENGTH, HAR_WINDOW_HOP, HAR_CHANNELS,  HAR_INPUT_ZERO_POINT,
+    har_norm_knee,     har_norm_mean,  har_norm_gain,
 };
 
 static int8_t ring[HAR_WINDOW_LENGTH * HAR_CHANNELS]; /* (T, C) */
@@ -24,6 +26,11 @@ static struct har_window window;
 static float x[HAR_FEATURES]; /* (F,) activations of the last window */
 static bool has_x;
 static uint32_t x_end_index;
+
+static float belief[HAR_ACTIVITIES]; /* (K,) */
+static struct har_smoother smoother = {
+    HAR_SMOOTHER_CHANGE, HAR_SMOOTHER_CHANGE_MOVING, HAR_ACTIVITIES, belief, false,
+};
 
 static bool framed;
 static bool from_host; /* the host has sent samples in this session */
@@ -38,6 +45,12 @@ static uint32_t pending_index; /* of the next sample */
 static uint32_t pending_time_ms;
 static uint16_t pending_seq;
 
+/* What comes next does not follow from what came before. */
+static void restart(void) {
+    har_window_restart(&window);
+    har_smoother_restart(&smoother);
+}
+
 void har_stream_init(void) {
     har_window_init(&window, &window_config, ring);
     memset(&counts, 0, sizeof counts);
@@ -50,7 +63,7 @@ void har_stream_begin(bool in_frames) {
     has_x = false;
     expected = 0;
     pending_left = 0;
-    har_window_restart(&window);
+    restart();
 }
 
 static void engine_failed(void) {
@@ -63,6 +76,25 @@ static void engine_failed(void) {
     const size_t size = har_send_error_payload(payload, sizeof payload, HAR_MSG_SAMPLES,
                                                pending_seq, HAR_ERR_ENGINE, har_engine_error());
     har_send_frame(HAR_MSG_ERROR, pending_seq, payload, size);
+}
+
+/* The engine's outputs into x (F,), one after the other. */
+static void dequantize_features(void) {
+    float *next = x;
+    for (uint32_t i = 0; i < HAR_OUTPUTS; ++i) {
+        har_tail_dequantize(har_engine_output(i), har_output_sizes[i], har_output_scales[i],
+                            har_output_zero_points[i], next);
+        next += har_output_sizes[i];
+    }
+}
+
+/* CRC-32 of all outputs' bytes, one output after the other. */
+static uint32_t features_crc(void) {
+    uint32_t crc = 0;
+    for (uint32_t i = 0; i < HAR_OUTPUTS; ++i) {
+        crc = har_crc32(crc, har_engine_output(i), har_output_sizes[i]);
+    }
+    return crc;
 }
 
 /* The window is complete: engine, tail, prediction out. */
@@ -78,19 +110,25 @@ static void predict(uint32_t end_index, uint32_t time_ms) {
         engine_failed();
         return;
     }
-    const int8_t *features = har_engine_output(); /* (F,) */
-    float probabilities[HAR_ACTIVITIES];          /* (K,) */
+    float probabilities[HAR_ACTIVITIES]; /* (K,) */
     har_board_count_begin();
-    har_tail_dequantize(features, HAR_FEATURES, HAR_FEATURE_SCALE, HAR_FEATURE_ZERO_POINT, x);
+    dequantize_features();
     har_head_predict(x, probabilities);
+    const uint16_t activity = har_tail_argmax(probabilities, HAR_ACTIVITIES);
+    const float novelty = har_head_novelty(x, activity);
+    har_smoother_push(&smoother, probabilities, novelty > 1.0f);
+    const uint16_t smoothed = har_tail_argmax(belief, HAR_ACTIVITIES);
     const uint32_t tail_count = har_board_count_end();
     has_x = true;
     x_end_index = end_index;
     har_board_show(1);
 
-    const uint16_t activity = har_tail_argmax(probabilities, HAR_ACTIVITIES);
     if (!framed) {
-        har_send_prediction_line(har_activity_names[activity], probabilities[activity]);
+        if (novelty > 1.0f) {
+            har_send_prediction_line("unknown", 1.0f / novelty);
+        } else {
+            har_send_prediction_line(har_activity_names[smoothed], belief[smoothed]);
+        }
         return;
     }
     uint8_t payload[PREDICTION_BYTES];
@@ -99,9 +137,12 @@ static void predict(uint32_t end_index, uint32_t time_ms) {
     har_put_u32(&writer, end_index);
     har_put_u32(&writer, time_ms);
     har_put_u8(&writer, (uint8_t)activity);
-    har_put_u32(&writer, har_crc32(0, features, HAR_FEATURES));
+    har_put_u32(&writer, features_crc());
     har_put_u32(&writer, engine_count);
     har_put_u32(&writer, tail_count);
+    har_put_u8(&writer, (uint8_t)smoothed);
+    har_put_f32(&writer, belief[smoothed]);
+    har_put_f32(&writer, novelty);
     for (unsigned k = 0; k < HAR_ACTIVITIES; ++k) har_put_f32(&writer, probabilities[k]);
     har_send_frame(HAR_MSG_PREDICTION, seq, payload, writer.size);
 }
@@ -112,7 +153,7 @@ static bool push(const float *sample, uint32_t index, uint32_t time_ms) {
     expected = index + 1u;
     if (har_window_push(&window, sample, &complete) != HAR_OK) {
         ++counts.lost; /* a sensor that answers nonsense is a gap like any other */
-        har_window_restart(&window);
+        restart();
         return false;
     }
     ++counts.received;
@@ -136,11 +177,11 @@ struct har_answer har_stream_take(const struct har_frame *frame) {
     if (!from_host) {
         from_host = true;
         expected = 0;
-        har_window_restart(&window);
+        restart();
     }
     if (flags & HAR_SAMPLES_FLAG_RESTART) {
         expected = index;
-        har_window_restart(&window);
+        restart();
     }
     pending = reader;
     pending_left = count;
@@ -164,7 +205,7 @@ static bool take_pending(void) {
     if (ahead >= 0x80000000u) return false; /* before the expected one: a repetition */
     if (ahead > 0) {
         counts.lost += ahead;
-        har_window_restart(&window);
+        restart();
     }
     return push(sample, index, time_ms);
 }

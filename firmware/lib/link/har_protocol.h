@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define HAR_PROTOCOL_VERSION 1u
+#define HAR_PROTOCOL_VERSION 2u
 
 enum har_message_type {
     /* from the host */

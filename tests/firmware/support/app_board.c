@@ -16,7 +16,7 @@
 #include "har_board.h"
 
 #define PAGE 4096u
-#define PAGES 4u
+#define PAGES 16u /* as the Nano 33 BLE Sense */
 #define FOREVER 0xFFFFFFFFu
 
 int har_test_engine_broken;

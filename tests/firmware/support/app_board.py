@@ -19,7 +19,7 @@ INCLUDES = [f"-I{LIB / part}" for part in PARTS] + [f"-I{SUPPORT}"]
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
-FLASH_BYTES = 4 * 4096
+FLASH_BYTES = 16 * 4096
 FOREVER = 0xFFFFFFFF
 MODEL_ID = bytes(range(1, 9))
 OTHER_MODEL_ID = bytes(range(0x11, 0x19))
@@ -107,13 +107,13 @@ def samples_payload(index: int, wire: np.ndarray, restart: bool = False, time_ms
     return head + wire.astype("<i2").tobytes()
 
 
-def head_state(frame: Frame) -> dict[str, object]:
-    """HEAD_STATE of the hand-made model: 12 features, 3 activities."""
+def head_state(frame: Frame, features: int = 12, activities: int = 3) -> dict[str, object]:
+    """HEAD_STATE of the hand-made model, or of one of another shape."""
     assert frame.type == STATE, frame
-    values = struct.unpack("<BBIIIBHB3I", frame.payload)
+    values = struct.unpack(f"<BBIIIBHB{activities}I", frame.payload)
     names = ("source", "unsaved", "sequence", "updates", "tail_crc", "records", "f", "k")
     state = dict(zip(names, values, strict=False))
-    assert (state.pop("f"), state.pop("k")) == (12, 3)
+    assert (state.pop("f"), state.pop("k")) == (features, activities)
     state["labels"] = values[8:]
     return state
 
@@ -168,7 +168,7 @@ class Board:
         return reply
 
     def hello(self) -> Frame:
-        data = self.serial(b"\x00" + frame(HELLO, 7, b"\x01"))
+        data = self.serial(b"\x00" + frame(HELLO, 7, b"\x02"))
         _text, _, frames = data.partition(b"\x00")
         (reply,) = parse(frames or data)  # no text before it when frames were already spoken
         return reply

@@ -1,19 +1,41 @@
 /* The model of har_model.h and an engine that anyone can compute by hand (its Python twin is in
- * test_app.py): feature f is the saturated sum of every input times one of -2..2, over 4. */
+ * test_app.py): value f is the saturated sum of every input times one of -2..2, over 4; output 0
+ * has the last values, output 1 those before them, and so on. */
 #include <stddef.h>
 
 #include "har_engine.h"
 #include "har_model.h"
 
-const char *const har_activity_names[HAR_ACTIVITIES] = {"walking", "sitting", "l\303\244uft"};
+const float har_norm_knee[HAR_CHANNELS] = {0.0f, 0.0f, 0.0f, 0.1f, 0.25f, 0.0f};
 const float har_norm_mean[HAR_CHANNELS] = {0.1f, -0.2f, 0.9f, 0.0f, 0.05f, -0.1f};
 const float har_norm_gain[HAR_CHANNELS] = {40.0f, 35.5f, 50.25f, 20.0f, 18.0f, 25.0f};
+#ifdef HAR_TEST_LARGE
+const uint16_t har_output_sizes[HAR_OUTPUTS] = {48, 64, 96, 96, 112};
+const float har_output_scales[HAR_OUTPUTS] = {0.01f, 0.02f, 0.03f, 0.04f, 0.05f};
+const int8_t har_output_zero_points[HAR_OUTPUTS] = {-128, -128, 3, -100, 127};
+const char *const har_activity_names[HAR_ACTIVITIES] = {"a", "b", "c", "d", "e", "f"};
+const float har_factory_weights[HAR_ACTIVITIES * HAR_FEATURES] = {0.0f};
+const float har_factory_bias[HAR_ACTIVITIES] = {0.1f, -0.1f, 0.05f, 0.0f, 0.2f, 0.3f};
+const float har_novelty_center[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES] = {0.0f};
+const float har_novelty_inverse_std[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES] = {1.0f};
+#else
+const uint16_t har_output_sizes[HAR_OUTPUTS] = {5, 2, 5};
+const float har_output_scales[HAR_OUTPUTS] = {0.03f, 0.011f, 0.07f};
+const int8_t har_output_zero_points[HAR_OUTPUTS] = {-100, 17, -128};
+const char *const har_activity_names[HAR_ACTIVITIES] = {"walking", "sitting", "l\303\244uft"};
 const float har_factory_weights[HAR_ACTIVITIES * HAR_FEATURES] = {
     0.1f,  -0.2f, 0.3f,  0.05f, 0.0f,  -0.15f, 0.25f, 0.12f, -0.3f,  0.2f,  -0.05f, 0.4f,
     -0.2f, 0.1f,  0.15f, -0.1f, 0.35f, 0.2f,   -0.1f, 0.0f,  0.25f,  -0.3f, 0.1f,   -0.2f,
     0.05f, 0.3f,  -0.4f, 0.2f,  -0.1f, 0.1f,   0.15f, -0.2f, 0.125f, 0.1f,  0.2f,   -0.1f,
 };
 const float har_factory_bias[HAR_ACTIVITIES] = {0.1f, -0.1f, 0.05f};
+const float har_novelty_center[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES] = {
+    3.0f, 2.5f, 3.5f, 3.0f, 2.0f, 2.5f, 3.0f, 3.0f, 2.75f, 4.0f, 3.5f, 3.0f, 2.0f, 3.25f, 3.0f,
+};
+const float har_novelty_inverse_std[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES] = {
+    0.5f, 0.4f, 0.6f, 0.5f, 0.3f, 0.45f, 0.5f, 0.55f, 0.5f, 0.6f, 0.7f, 0.5f, 0.4f, 0.5f, 0.35f,
+};
+#endif
 
 #define INPUTS (HAR_WINDOW_LENGTH * HAR_CHANNELS)
 
@@ -43,8 +65,11 @@ har_status har_engine_run(void) {
     return HAR_OK;
 }
 
-const int8_t *har_engine_output(void) {
-    return output;
+const int8_t *har_engine_output(uint32_t index) {
+    if (index >= HAR_OUTPUTS) return NULL;
+    const int8_t *start = output + HAR_FEATURES;
+    for (uint32_t i = 0; i <= index; ++i) start -= har_output_sizes[i];
+    return start;
 }
 
 const char *har_engine_error(void) {

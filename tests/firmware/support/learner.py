@@ -19,6 +19,11 @@ SOURCES = [
     LIB / "base" / "har_crc32.c",
     *sorted((LIB / "learn").glob("*.c")),
 ]
+SMOOTHER_SOURCES = [
+    SUPPORT / "smoother_script.c",
+    LIB / "app" / "har_smoother.c",
+    LIB / "learn" / "har_novelty.c",
+]
 FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
 INCLUDES = [f"-I{LIB / part}" for part in ("base", "learn", "store", "app")] + [f"-I{SUPPORT}"]
 
@@ -114,16 +119,16 @@ def expected_trace(script: Script) -> bytes:
     return b"".join(part.tobytes() for part in parts)
 
 
-def build_host(program: Path, *flags: str) -> Path:
-    sources = [*SOURCES, SUPPORT / "learner_host.c"]
+def build_host(program: Path, *flags: str, sources: list[Path] = SOURCES) -> Path:
+    sources = [*sources, SUPPORT / "learner_host.c"]
     command = ["gcc", *FLAGS, *flags, *INCLUDES, *map(str, sources), "-o", str(program)]
     subprocess.run([*command, "-lm"], check=True)
     return program
 
 
-def build_mps2(program: Path, *flags: str) -> Path:
+def build_mps2(program: Path, *flags: str, sources: list[Path] = SOURCES) -> Path:
     board = ROOT / "firmware" / "board" / "mps2"
-    sources = [*SOURCES, SUPPORT / "learner_mps2.c"]
+    sources = [*sources, SUPPORT / "learner_mps2.c"]
     sources += [board / name for name in ("board.c", "flash.c", "startup.S")]
     command = ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", *flags, "-O2", *FLAGS]
     command += ["-std=gnu11", *INCLUDES, f"-I{board}", *map(str, sources), "-lm"]

@@ -228,7 +228,8 @@ def test_push_refuses_a_tampered_file_before_it_touches_the_port(tmp_path):
 
 
 def head_payload():
-    return pack(np.zeros((3, FEATURES), np.float32), np.zeros(3, np.float32), 1, (1, 0, 0))
+    weights, bias = np.zeros((3, FEATURES), np.float32), np.zeros(3, np.float32)
+    return pack(weights, bias, 1, (1, 0, 0), np.ones(3, np.float32))
 
 
 def test_push_refuses_a_value_beyond_the_limit_before_it_touches_the_port(tmp_path):

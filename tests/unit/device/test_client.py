@@ -119,7 +119,7 @@ def test_a_model_id_that_is_none_is_bad_input(wrong):
 
 
 def test_another_protocol_version_is_refused():
-    client, _ = client_on(board_with(version=2))
+    client, _ = client_on(board_with(version=1))
     with pytest.raises(HonestNo, match="flash the firmware that belongs to this har"):
         client.hello()
 
@@ -370,7 +370,7 @@ def test_a_pulled_head_can_be_pushed_back_over_any_wire(kind):
     wire.board.weights[:] = np.arange(300, dtype=np.float32).reshape(3, 100)
     wire.board.labels = [3, 1, 2]
     payload = client.pull()
-    assert len(payload) == 8 + 4 * 3 + 4 * 3 * 100 + 4 * 3
+    assert len(payload) == 8 + 2 * 4 * 3 + 4 * 3 * 100 + 4 * 3
     state = client.head_reset()
     assert state.updates == 0
     state = client.push(payload)
@@ -462,7 +462,7 @@ def test_importing_the_package_loads_nothing_heavy():
 def test_a_prediction_over_other_activities_than_hello_named_is_refused():
     client, wire = client_on()
     client.hello()
-    odd = m.Prediction(0, 0, 0, 0, 0, 0, tuple([0.1] * (len(HELLO.activities) + 1)))
+    odd = m.Prediction(0, 0, 0, 0, 0, 0, 0, 0.5, 0.0, tuple([0.1] * (len(HELLO.activities) + 1)))
     wire.say(encode_frame(odd.TYPE, 0, odd.encode()))
     with pytest.raises(DecodeError, match="flash the firmware"):
         client.prediction(0.1)

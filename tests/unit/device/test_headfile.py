@@ -11,7 +11,8 @@ from pipeline.errors import HonestNo, InputError
 from pipeline.learn import pack
 
 MODEL = bytes(range(8))
-PAYLOAD = pack(np.arange(10, dtype=np.float32).reshape(2, 5), np.ones(2, np.float32), 7, (3, 4))
+ONES = np.ones(2, np.float32)
+PAYLOAD = pack(np.arange(10, dtype=np.float32).reshape(2, 5), ONES, 7, (3, 4), ONES)
 
 
 @pytest.fixture

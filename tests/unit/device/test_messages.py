@@ -49,14 +49,14 @@ def payload_of(name: str) -> bytes:
 MODEL = bytes.fromhex("0123456789abcdef")
 # What the golden payloads say, by the names of the fields.
 SAID: dict[str, dict[str, Any]] = {
-    "HelloRequest": {"version": 1},
+    "HelloRequest": {"version": 2},
     "SamplesMessage": {"index": 4096, "time_ms": 81920, "restart": True},  # and its samples, below
     "LabelRequest": {"end_index": 0xFFFFFFFE, "activity": 3},
     "HeadReadRequest": {"offset": 1016, "length": 508},
     "HeadWriteRequest": {"offset": 508, "data": bytes.fromhex("00ff00017f80")},
     "HeadCommitRequest": {"model_id": MODEL, "length": 2360, "crc": 0xDEADBEEF},
     "Hello": {
-        "version": 1,
+        "version": 2,
         "model_id": MODEL,
         "engine": Engine.COMPILED,
         "target": Target.MPS2,
@@ -75,6 +75,9 @@ SAID: dict[str, dict[str, Any]] = {
         "features_crc": 0x12345678,
         "engine_count": 432083,
         "tail_count": 5295,
+        "smoothed": 0,
+        "smoothed_probability": 0.5,
+        "novelty": 1.25,
         "probabilities": (0.25, 0.75, 0.0),
     },
     "Learned": {
@@ -194,6 +197,7 @@ def test_hello_comes_back(hello: Hello) -> None:
     st.builds(
         Prediction,
         *[U32, U32, st.integers(0, 2), U32, U32, U32],
+        *[st.integers(0, 2), st.floats(0, 1, width=32), st.floats(0, 1e6, width=32)],
         st.lists(st.floats(0, 1, width=32), min_size=3, max_size=9).map(tuple),
     )
 )
@@ -261,10 +265,28 @@ def test_a_probability_that_is_none_is_refused(value: float) -> None:
         Prediction.decode(payload)
 
 
-def test_a_prediction_of_an_activity_that_it_does_not_list_is_refused() -> None:
-    prediction = replace(Prediction.decode(payload_of("Prediction")), activity=3)
+@pytest.mark.parametrize("field", ["activity", "smoothed"])
+def test_a_prediction_of_an_activity_that_it_does_not_list_is_refused(field: str) -> None:
+    prediction = replace(Prediction.decode(payload_of("Prediction")), **{field: 3})
     with pytest.raises(DecodeError, match="activity 3 of 3"):
         Prediction.decode(prediction.encode())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.5])
+def test_a_novelty_that_is_none_is_refused(value: float) -> None:
+    prediction = replace(Prediction.decode(payload_of("Prediction")), novelty=value)
+    with pytest.raises(DecodeError, match="novelty"):
+        Prediction.decode(prediction.encode())
+
+
+@pytest.mark.parametrize(
+    ("novelty", "shown"), [(0.0, ("a", 0.5)), (1.0, ("a", 0.5)), (2.5, ("unknown", 0.4))]
+)
+def test_a_prediction_shows_the_smoothed_activity_or_unknown(
+    novelty: float, shown: tuple[str, float]
+) -> None:
+    prediction = replace(Prediction.decode(payload_of("Prediction")), novelty=novelty)
+    assert prediction.shown(("a", "b", "c")) == shown
 
 
 def test_a_flag_is_zero_or_one() -> None:

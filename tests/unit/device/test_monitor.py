@@ -87,6 +87,15 @@ def test_frames_become_sightings_and_closing_says_bye():
     assert wire.closed
 
 
+def test_what_is_like_nothing_known_is_shown_as_unknown():
+    board = FakeBoard()
+    context, _ = watching(Feed(board, [lambda: sense(board, 128, -2.5)]))
+    with context as sightings:
+        seen = next(sightings)
+    assert (seen.activity, seen.probability) == ("unknown", pytest.approx(0.4))
+    assert seen.probabilities == {"walking": 1.0, "sitting": 0.0, "lying": 0.0}
+
+
 def test_a_board_that_knows_only_text_is_shown_as_well():
     words = [b"har: no flash\nwalk", b"ing 0.97\r\nsit", b"ting 0.50\nnonsense\n"]
     context, told = watching(Feed(FakeBoard(), words, deaf=True))

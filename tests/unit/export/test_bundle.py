@@ -71,9 +71,13 @@ def test_a_changed_manifest_is_noticed(copy: Path) -> None:
         ({"activities": [f"{i:02d}" + "x" * 29 for i in range(20)]}, "activities"),
         ({"rate_hz": 0}, "rate_hz"),
         ({"cut": "../fc"}, "cut"),
-        ({"format": 2}, "format"),
+        ({"format": "2"}, "format"),
+        ({"features": 7}, "sum of the outputs' sizes"),
+        ({"outputs": []}, "outputs"),
+        ({"outputs": [{"size": 7, "scale": 0, "zero_point": 0}]}, "outputs.0.scale"),
         ({"surprise": 1}, "surprise"),
-        ({"normalization": {"mean": [0] * 6, "std": [0] * 6}}, "std"),
+        ({"normalization": {"knee": [0] * 6, "mean": [0] * 6, "std": [0] * 6}}, "std"),
+        ({"normalization": {"knee": [-1] * 6, "mean": [0] * 6, "std": [1] * 6}}, "knee"),
     ],
 )
 def test_a_manifest_out_of_bounds_names_the_field(
@@ -81,6 +85,14 @@ def test_a_manifest_out_of_bounds_names_the_field(
 ) -> None:
     _rewrite(copy, **changes)
     with pytest.raises(InputError, match=where):
+        load_bundle(copy)
+
+
+@pytest.mark.parametrize(("number", "age"), [(1, "an older"), (3, "a newer")])
+def test_a_bundle_of_another_format_says_what_to_do(copy: Path, number: int, age: str) -> None:
+    """Such a bundle has other fields too: the format is the reason, whatever else is wrong."""
+    _rewrite(copy, format=number, feature={"scale": 0.1, "zero_point": 0})
+    with pytest.raises(InputError, match=f"made by {age} har.*quantize again"):
         load_bundle(copy)
 
 

@@ -1,0 +1,94 @@
+"""What stands behind the tail, chosen on validation people: its temperature, and how far from
+everything known a window is unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.learn import Novelty
+from pipeline.training.metrics import reliability
+
+Array = np.ndarray[Any, Any]
+
+FALSE_REJECT = 0.05
+"""Share of the validation people's windows of known activities that may be called unknown."""
+WIDEN = 1.25
+"""A label reaches this many times as far as its own window."""
+SMOOTHER_CHANGE = 0.01
+"""Probability that the activity changes between two windows."""
+SMOOTHER_CHANGE_MOVING = 0.5
+"""The same beside an unknown window."""
+
+_TEMPERATURES = (0.05, 20.0)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """``temperature``: what logits are divided by. The expected calibration errors with and
+    without it, over ``windows`` windows."""
+
+    temperature: float
+    error: float
+    error_before: float
+    windows: int
+
+
+def calibrate(logits: Array, truth: Array) -> Calibration:
+    """Temperature scaling (Guo et al. 2017): logits (N, K) and truth (N,) of people whom training
+    did not see -> the one temperature, float32, with the least negative log-likelihood.
+
+    Raises ValueError when N is 0.
+    """
+    if len(truth) == 0:
+        raise ValueError("nothing to calibrate on")
+    from scipy.optimize import minimize_scalar
+
+    logits = np.asarray(logits, np.float64)
+    logits = logits - logits.max(axis=1, keepdims=True)
+    right = logits[np.arange(len(truth)), truth]
+
+    def loss(log_temperature: float) -> float:
+        t = np.exp(log_temperature)
+        return float((np.log(np.exp(logits / t).sum(axis=1)) - right / t).mean())
+
+    bounds = tuple(np.log(_TEMPERATURES))
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    temperature = float(np.float32(np.exp(found.x)))
+    return Calibration(
+        temperature=temperature,
+        error=reliability(_softmax(logits / temperature), truth).calibration_error,
+        error_before=reliability(_softmax(logits), truth).calibration_error,
+        windows=len(truth),
+    )
+
+
+def fit_novelty(features: Array, truth: Array, activities: int, step: float) -> Novelty:
+    """The training people's first N activations (M, N) and activities (M,) -> where they lie.
+
+    ``step``: of the activations' quantization; nothing is finer than that, so it is added to every
+    variance as step^2. Raises ValueError for an activity without a window.
+    """
+    center, std = np.empty((2, activities, features.shape[1]))
+    for k in range(activities):
+        mine = np.asarray(features[truth == k], np.float64)
+        if len(mine) == 0:
+            raise ValueError(f"no window of activity {k}")
+        center[k] = mine.mean(axis=0)
+        std[k] = np.sqrt(mine.var(axis=0) + step * step)
+    return Novelty(center.astype(np.float32), (1.0 / std).astype(np.float32))
+
+
+def known_limit(distances: Array, false_reject: float = FALSE_REJECT) -> float:
+    """The limit, float32, beyond which ``false_reject`` of the distances (N,) lie. Raises
+    ValueError when N is 0."""
+    if len(distances) == 0:
+        raise ValueError("nothing to set a limit by")
+    return float(np.float32(np.quantile(distances, 1.0 - false_reject, method="higher")))
+
+
+def _softmax(logits: Array) -> Array:
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))

@@ -1,0 +1,98 @@
+"""What the bundle says about everything behind the tail comes from validation people, and can be
+switched off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.export.behind import choose_behind_tail
+from pipeline.export.bundle import EXTRACTOR, TAIL, Bundle, load_bundle
+from pipeline.export.deployed import run_extractor
+from pipeline.learn import LIMIT, Tail
+from pipeline.models import load_weights, save_weights
+from pipeline.training import TrainedModel
+from pipeline.training.task import Task
+
+
+@pytest.fixture(scope="module")
+def bundle(bundle_directory: Path) -> Bundle:
+    return load_bundle(bundle_directory)
+
+
+def test_the_shipped_tail_is_the_trained_one_divided_by_the_temperature(
+    bundle: Bundle, bundle_directory: Path, trained: TrainedModel
+) -> None:
+    temperature = np.float32(bundle.calibration.temperature)
+    for shipped, ours in zip(bundle.tail(bundle_directory), trained.tail(), strict=True):
+        assert shipped.tobytes() == (ours / temperature).astype(np.float32).tobytes()
+
+
+def test_no_more_validation_windows_than_stated_are_unknown(
+    bundle: Bundle, bundle_directory: Path, task: Task
+) -> None:
+    validation = task.windows.for_subjects(task.split.validation)
+    extractor = (bundle_directory / EXTRACTOR).read_bytes()
+    x = bundle.dequantize(run_extractor(extractor, bundle, validation.x))
+    activities = Tail(*bundle.tail(bundle_directory)).predict(x).argmax(axis=1)
+    distances = bundle.novelty(bundle_directory).distance(x, activities)
+    unknown = (distances / bundle.limits().values[activities] > 1).mean()
+    assert unknown == pytest.approx(bundle.unknown.false_reject, abs=1e-6)
+    assert unknown <= bundle.unknown.false_reject_target == 0.05
+    assert bundle.calibration.validation_windows == len(validation.y)
+
+
+def choose(bundle: Bundle, directory: Path, trained: TrainedModel, task: Task, **switches: bool):
+    windows, split = task.windows, task.split
+    extractor = (directory / EXTRACTOR).read_bytes()
+    people = (windows.for_subjects(split.train), windows.for_subjects(split.validation))
+    return choose_behind_tail(trained, extractor, bundle, *people, **switches)
+
+
+def test_test_people_choose_nothing(
+    bundle: Bundle, bundle_directory: Path, trained: TrainedModel, task: Task
+) -> None:
+    junk = task.windows.x.copy()
+    junk[np.isin(task.windows.subjects, task.split.test)] = 7.0
+    altered = replace(task, windows=replace(task.windows, x=junk))
+    found = choose(bundle, bundle_directory, trained, altered)
+    assert (found.calibration, found.unknown) == (bundle.calibration, bundle.unknown)
+    assert found.smoother == bundle.smoother
+    shipped = bundle.novelty(bundle_directory)
+    assert found.novelty.center.tobytes() == shipped.center.tobytes()
+    assert found.novelty.inverse_std.tobytes() == shipped.inverse_std.tobytes()
+
+
+def test_both_can_be_switched_off(
+    bundle: Bundle, bundle_directory: Path, trained: TrainedModel, task: Task
+) -> None:
+    off = choose(bundle, bundle_directory, trained, task, smoothing=False, rejecting=False)
+    assert (off.smoother.change, off.smoother.change_moving) == (1.0, 1.0)
+    assert (off.unknown.limit, off.unknown.false_reject) == (float(LIMIT), 0.0)
+    # x is at most 255 steps from a center, and a deviation at least one step: no distance is
+    # beyond that limit.
+    assert LIMIT > 255.0**2
+    assert (off.novelty.inverse_std <= 1.0001 / bundle.outputs[0].scale).all()
+    assert off.calibration == bundle.calibration
+
+
+@pytest.mark.parametrize("damage", ["missing", "shape", "nan", "zero"])
+def test_centers_that_no_board_could_take_are_refused(
+    bundle: Bundle, bundle_directory: Path, tmp_path: Path, damage: str
+) -> None:
+    arrays = dict(load_weights(bundle_directory / TAIL))
+    if damage == "missing":
+        del arrays["novelty_center"]
+    elif damage == "shape":
+        arrays["novelty_center"] = arrays["novelty_center"][:, 1:]
+    elif damage == "nan":
+        arrays["novelty_center"] = np.full_like(arrays["novelty_center"], np.nan)
+    else:
+        arrays["novelty_inverse_std"] = np.zeros_like(arrays["novelty_inverse_std"])
+    save_weights(tmp_path / TAIL, arrays)
+    with pytest.raises(InputError, match="tail"):
+        bundle.novelty(tmp_path)
