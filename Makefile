@@ -23,7 +23,7 @@ endif
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := No
 export PLATFORMIO_DISABLE_UPGRADE_CHECK := true
 
-.PHONY: help setup toolchain demo test train quantize emit flash monitor bench lint fmt pretrain clean
+.PHONY: help setup toolchain demo test train quantize evaluate emit flash monitor bench lint fmt pretrain clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ train: setup ## Train the classifier behind the pretrained extractor
 quantize: setup ## Quantize to int8, write the bundle and emit the firmware's C
 	$(HAR) quantize --model build/train --output build/bundle
 	$(MAKE) --no-print-directory emit
+
+evaluate: setup ## Measure on people never seen: float, int8 and the compiled engine
+	@scripts/toolchain.sh host
+	$(HAR) evaluate --unseen watch --output build/evaluate
 
 emit: setup ## Emit the firmware's C from the bundle
 	$(HAR) emit --bundle build/bundle --output firmware/generated

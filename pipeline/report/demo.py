@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.details import DemoDetails
+from pipeline.report.files import write_whole
 from pipeline.report.schema import DemoReport
 from pipeline.report.tables import demo_summary
 
@@ -46,23 +45,7 @@ def write_demo_report(report: Mapping[str, Any], details: DemoDetails, output: P
         }
     )
     output.mkdir(parents=True, exist_ok=True)
-    _write_whole(output / "report.html", page)
-    _write_whole(output / "report.svg", picture)
-    _write_whole(output / "report.json", json.dumps(checked.document(), indent=2) + "\n")
+    write_whole(output / "report.html", page)
+    write_whole(output / "report.svg", picture)
+    write_whole(output / "report.json", json.dumps(checked.document(), indent=2) + "\n")
     return output / "report.html"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    scratch = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp's files are for the owner only; a report is for everyone.
-        scratch.chmod(0o644)
-        scratch.replace(path)
-    except BaseException:
-        scratch.unlink(missing_ok=True)
-        raise

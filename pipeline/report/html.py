@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of the house, escaping by default, with the filters of `words`."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -65,7 +66,7 @@ def demo_page(report: DemoReport, details: DemoDetails) -> str:
     seconds = report.seconds if isinstance(report.seconds, dict) else {}
     total = report.seconds if isinstance(report.seconds, float) else sum(seconds.values())
     return (
-        _environment()
+        environment()
         .get_template("demo.html.j2")
         .render(
             report=report,

@@ -93,7 +93,9 @@ def _inline(figure: Figure, name: str, alt: str) -> str:
     return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
 
 
-def confusion_picture(activities: Sequence[str], confusion: NDArray[Any]) -> str:
+def confusion_picture(
+    activities: Sequence[str], confusion: NDArray[Any], name: str = "confusion"
+) -> str:
     """(K, K) counts, rows what it was, columns what the model said; each row shaded by share."""
     import numpy as np
 
@@ -101,7 +103,7 @@ def confusion_picture(activities: Sequence[str], confusion: NDArray[Any]) -> str
     totals = confusion.sum(axis=1)
     shares = confusion / np.maximum(totals, 1)[:, None]
     side = 0.4 + 0.56 * k
-    with _canvas("confusion", side + 1.3, 0.82 * side + 0.5) as (figure, axes):
+    with _canvas(name, side + 1.3, 0.82 * side + 0.5) as (figure, axes):
         from matplotlib.patches import FancyBboxPatch
 
         for row in range(k):
@@ -144,16 +146,18 @@ def confusion_picture(activities: Sequence[str], confusion: NDArray[Any]) -> str
         wrong = int(confusion.sum() - np.trace(confusion))
         return _inline(
             figure,
-            "confusion",
+            name,
             f"Confusion matrix of {k} activities: {grouped(int(np.trace(confusion)))} of "
             f"{grouped(int(confusion.sum()))} windows named right, {grouped(wrong)} wrong.",
         )
 
 
-def subject_picture(per_subject: Mapping[int | str, SubjectScore], mean: float) -> str:
+def subject_picture(
+    per_subject: Mapping[int | str, SubjectScore], mean: float, name: str = "subjects"
+) -> str:
     """A bar a person, best first; the worst one stands out. ``mean`` is over all windows."""
     ranked = sorted(per_subject.items(), key=lambda item: -item[1].accuracy)
-    with _canvas("subjects", 5.4, 0.34 * len(ranked) + 0.5) as (figure, axes):
+    with _canvas(name, 5.4, 0.34 * len(ranked) + 0.5) as (figure, axes):
         for row, (_, score) in enumerate(ranked):
             worst = row == len(ranked) - 1
             axes.barh(row, 1.0, height=0.58, color=TRACK)
@@ -192,7 +196,7 @@ def subject_picture(per_subject: Mapping[int | str, SubjectScore], mean: float) 
         worst_id, worst_score = ranked[-1]
         return _inline(
             figure,
-            "subjects",
+            name,
             f"Accuracy of {len(ranked)} held-out people, best first; worst is person "
             f"{printable(worst_id)} with {percent(worst_score.accuracy)} "
             f"of {worst_score.windows} windows.",
@@ -262,6 +266,40 @@ def label_picture(probabilities: Sequence[float]) -> str:
             "Probability of the true activity before each of "
             f"{len(probabilities)} labelled windows: from {probabilities[0]:.2f} to "
             f"{probabilities[-1]:.2f}.",
+        )
+
+
+def reliability_picture(
+    windows: Sequence[int],
+    confidence: Sequence[float],
+    accuracy: Sequence[float],
+    calibration_error: float,
+    name: str = "reliability",
+) -> str:
+    """Accuracy against confidence, a bar a bin, and how many windows each bin holds below."""
+    bins, most = len(windows), max(*windows, 1)
+    width = 1.0 / bins
+    with _canvas(name, 4.2, 4.4) as (figure, axes):
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
+        for place, (count, sure, right) in enumerate(
+            zip(windows, confidence, accuracy, strict=True)
+        ):
+            middle = (place + 0.5) * width
+            axes.bar(middle, -0.2 * count / most, 0.86 * width, bottom=-0.06, color=SOFT)
+            if count:
+                axes.bar(middle, right, 0.86 * width, color=ACCENT if right >= sure else WARN)
+                axes.plot([sure], [right], color=INK, marker="o", markersize=2.5)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(-0.3, 1.02)
+        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        axes.set_yticks([-0.16, 0, 0.5, 1], ["windows", "0", "0.5", "1"])
+        axes.tick_params(labelcolor=MUTED)
+        axes.set_xlabel("probability of what it said")
+        return _inline(
+            figure,
+            name,
+            f"Accuracy against confidence in {bins} bins over {grouped(sum(windows))} windows; "
+            f"expected calibration error {percent(calibration_error)}.",
         )
 
 

@@ -21,7 +21,8 @@ def _verdict(text: str, good: bool) -> Text:
     return Text(text, style="green" if good else "bold red")
 
 
-def _plain(value: object, style: str = "") -> Text:
+def plain(value: object, style: str = "") -> Text:
+    """A name from outside as text that is never read as markup."""
     from rich.text import Text
 
     return Text(printable(value), style=style)
@@ -45,8 +46,8 @@ def demo_summary(report: DemoReport) -> Table:
     table.add_column("measured on", style="dim", overflow="fold")
 
     def row(what: str, value: str | Text, where: str = "", *, style: str = "") -> None:
-        shown = _plain(value, style) if isinstance(value, str) else value
-        table.add_row(_plain(what), shown, _plain(where))
+        shown = plain(value, style) if isinstance(value, str) else value
+        table.add_row(plain(what), shown, plain(where))
 
     learning, parity, worst = report.learning, report.parity, report.worst_subject
     people = f"{report.dataset}, split {report.split}, seed {report.seed}"
@@ -130,9 +131,9 @@ def subject_table(per_subject: Mapping[int | str, SubjectScore]) -> Table:
     for position, (subject, score) in enumerate(ranked):
         style = "yellow" if position == len(ranked) - 1 else ""
         table.add_row(
-            _plain(subject, style),
-            _plain(grouped(score.windows), style),
-            _plain(percent(score.accuracy), style),
+            plain(subject, style),
+            plain(grouped(score.windows), style),
+            plain(percent(score.accuracy), style),
         )
     return table
 
@@ -145,15 +146,15 @@ def confusion_table(activities: Sequence[str], confusion: NDArray[Any]) -> Table
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("was \\ said")
     for activity in activities:
-        table.add_column(_plain(activity), justify="right")
+        table.add_column(plain(activity), justify="right")
     for i, activity in enumerate(activities):
         counts = [int(count) for count in confusion[i]]
         cells = [
-            _plain(
+            plain(
                 grouped(count) if count else "·",
                 "bold green" if i == j else "dim" if not count else "yellow",
             )
             for j, count in enumerate(counts)
         ]
-        table.add_row(_plain(activity), *cells)
+        table.add_row(plain(activity), *cells)
     return table

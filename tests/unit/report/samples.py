@@ -1,4 +1,4 @@
-"""A plausible demo, in numbers, for the tests of the report."""
+"""A plausible demo and a plausible evaluation, in numbers, for the tests of the report."""
 
 from __future__ import annotations
 
@@ -85,3 +85,87 @@ def sample_details(**changes: Any) -> DemoDetails:
         **changes,
     }
     return DemoDetails(**values)
+
+
+def evaluation_figures(accuracy: float) -> dict[str, object]:
+    return {
+        "accuracy": accuracy,
+        "macro_f1": accuracy,
+        "worst_subject": 0.7,
+        "worst_subject_name": "[red]<b>subject02",
+        "worst_quarter": 0.75,
+    }
+
+
+def _shown_over_recordings(accuracy: float) -> dict[str, object]:
+    return {
+        "accuracy": accuracy,
+        "worst_session": 0.5,
+        "worst_session_name": "[red]<b>subject02/1",
+        "changes": 8,
+        "delay_windows_median": 1.0,
+        "delay_windows_p95": 3.5,
+    }
+
+
+def evaluation_document(mismatches: int = 0) -> dict[str, object]:
+    engines = {
+        "float": evaluation_figures(0.95),
+        "int8": evaluation_figures(0.94),
+        "compiled": evaluation_figures(0.94),
+    }
+    seeds = [{"seed": seed, "n_test": 40, "calibration_error": 0.02, **engines} for seed in (0, 1)]
+    run = {
+        "split": "official",
+        "seed": 0,
+        "model_id": "0123456789abcdef",
+        "weights": "shipped",
+        "pretrain_subjects": ["subject01"],
+        "train_subjects": ["subject01"],
+        "validation_subjects": ["subject03"],
+        "test_subjects": ["[red]<b>subject02", "subject04"],
+    }
+    group = {
+        "[red]<b>subject02": {"accuracy": 0.7, "windows": 20},
+        "subject04": {"accuracy": 0.9, "windows": 20},
+    }
+    split = {
+        "name": "official",
+        "seeds": [0, 1],
+        "n_test": 40,
+        **engines,
+        "calibration_error": 0.02,
+        "majority_of_errors": "a/b",
+        "majority_of_errors_share": 1.0,
+        "compiled_mismatches": mismatches,
+        "per_seed": seeds,
+        "per_subject": group,
+        "per_session": group,
+        "confusion": [[38, 2], [3, 37]],
+        "reliability": {"windows": [0, 30, 50], "confidence": [0, 0.5, 0.9], "accuracy": [0, 1, 1]},
+        "recordings": {
+            "hop_s": 1.28,
+            "known_windows": 90,
+            "plain": _shown_over_recordings(0.91),
+            "smoothed": _shown_over_recordings(0.97),
+            "false_reject": 0.05,
+            "detection": {"transition": {"unknown": 0.8, "windows": 12}},
+        },
+        "runs": [run],
+    }
+    return {
+        "bundle": "build/bundle",
+        "model_id": "0123456789abcdef",
+        "parameters": 36000,
+        "macs": 550000,
+        "dataset": "hapt",
+        "backbone": "dscnn",
+        "activities": ["a", "b"],
+        "rate_hz": 50.0,
+        "window_samples": 128,
+        "hop_samples": 64,
+        "splits": [split, {**split, "name": "5-fold", "majority_of_errors": None}],
+        "command": "har evaluate --json",
+        "versions": {"numpy": "1.26.4"},
+        "seconds": 1.5,
+    }

@@ -120,7 +120,7 @@ def test_a_write_that_fails_leaves_the_old_file(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pipeline.report.demo.os.fsync", full)
+    monkeypatch.setattr("pipeline.report.files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_demo_report(sample_report(seed=5), sample_details(), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

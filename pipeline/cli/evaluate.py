@@ -1,0 +1,81 @@
+"""`har evaluate`: how well a network does on people it has never seen."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipeline.cli.common import JsonOption, guarded, note, print_json
+
+_BUNDLE = Path("build/bundle")
+
+
+@guarded
+def evaluate(
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="Bundle to measure on its own split; build/bundle if it is there."),
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Data set; the bundle's, else hapt.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Backbone; the bundle's, else dscnn.")
+    ] = None,
+    split: Annotated[
+        Literal["official", "5-fold", "leave-one-out", "all"] | None,
+        typer.Option(help="By person. Without it: official (where published) and 5-fold."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Seeds of each; 3 of official, else 1.")
+    ] = None,
+    unseen: Annotated[
+        str | None,
+        typer.Option(help="Data set of other activities, which should come out as unknown."),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the report and the runs.")] = Path(
+        "build/evaluate"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Measure on people never seen: float, int8 and the compiled engine, side by side.
+
+    Networks of other seeds and folds are made by the same recipe: from the shipped weights, or
+    pretrained here where none are shipped. What is finished is kept: after Ctrl-C the same command
+    goes on from there. Exit code 1 if the compiled engine differs from TFLite-Micro in any bit.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    from pipeline.evaluation import Folders, Request, default_bundle
+    from pipeline.evaluation import evaluate as run_evaluation
+    from pipeline.report import print_evaluation, write_evaluation
+
+    request = Request(
+        folders=Folders(pretrained=Path("build/pretrained"), runs=output / "runs"),
+        bundle=bundle or default_bundle(_BUNDLE, dataset, backbone),
+        dataset=dataset,
+        backbone=backbone,
+        schemes=(split,) if split else (),
+        seeds=seeds,
+        unseen=unseen,
+        command=shlex.join(["har", *sys.argv[1:]]),
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        job = bar.add_task("loading", total=1.0)
+        report = run_evaluation(
+            request, lambda text, share: bar.update(job, description=text, completed=share)
+        )
+    page = write_evaluation(report, output)
+    if as_json:
+        print_json(report.document())
+    else:
+        print_evaluation(report)
+        note(f"{page}, {output / 'evaluate.json'}")
+    if report.mismatches:
+        note(f"har: the compiled engine differs from TFLite-Micro on {report.mismatches} windows")
+        raise typer.Exit(1)
