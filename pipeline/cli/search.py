@@ -1,0 +1,130 @@
+"""`har search`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.common import JsonOption, guarded, print_json
+from pipeline.cli.train import DatasetOption, FoldOption, SeedOption, SplitOption
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+@guarded
+def search(
+    dataset: DatasetOption = "hapt",
+    split: SplitOption = "official",
+    fold: FoldOption = 0,
+    trials: Annotated[
+        int, typer.Option(help="Shapes that the study shall hold when it is done.")
+    ] = 40,
+    epochs: Annotated[int, typer.Option(help="Epochs of each; fewer than a shipped one's.")] = 8,
+    draws: Annotated[
+        int, typer.Option(help="Draws of validation people; the accuracy is their mean.")
+    ] = 1,
+    window: Annotated[
+        str, typer.Option(help="Samples: 64, 128, 192, 256; any: search these too.")
+    ] = "128",
+    max_parameters: Annotated[int, typer.Option(min=1, help="Weights and biases.")] = 36_000,
+    max_macs: Annotated[int, typer.Option(min=1, help="Of one prediction.")] = 550_000,
+    max_ram: Annotated[int, typer.Option(min=1, help="Bytes of the engine's arena.")] = 65_536,
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="URL of the database; workers on other machines name the same."),
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option(help="Its name there; that of the data set if not given.")
+    ] = None,
+    seed: SeedOption = 0,
+    output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/search"),
+    as_json: JsonOption = False,
+) -> None:
+    """Search the shapes of the network under the board's limits, on validation people.
+
+    Every shape that fits is trained on the training people for a few epochs; test people are never
+    looked at. The study keeps all of it: Ctrl-C loses what is being trained, and the same command
+    goes on from there. Writes search.json and search.svg.
+    """
+    from rich.console import Console
+
+    from pipeline.data import load_dataset
+    from pipeline.report import search_table, write_search_report
+    from pipeline.search import Limits, SearchJob, Space, gather, search_report
+    from pipeline.search import search as run_search
+
+    space = Space.named(window)
+    material = gather(load_dataset(dataset), split, fold=fold, draws=draws, seed=seed)
+    output.mkdir(parents=True, exist_ok=True)
+    job = SearchJob(
+        material=material,
+        storage=storage or f"sqlite:///{output}/study.db",
+        study=study or dataset,
+        trials=trials,
+        epochs=epochs,
+        seed=seed,
+        limits=Limits(max_parameters, max_macs, max_ram),
+        space=space,
+    )
+    with _progress() as bar:
+        show = _Show(bar, trials, workers)
+        found = run_search(job, workers=workers, on_trials=show)
+    report = search_report(job, found)
+    write_search_report(report, output)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        Console().print(search_table(report))
+        print(f"{output}/search.json, {output}/search.svg")
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+class _Show:
+    """A line for every shape that was trained, and the time left."""
+
+    def __init__(self, bar: Progress, trials: int, workers: int) -> None:
+        self._bar, self._trials, self._workers = bar, trials, workers
+        self._job = bar.add_task("searching", total=trials)
+        self._seen: set[int] | None = None
+
+    def __call__(self, study: Any) -> None:
+        from pipeline.search import trained
+
+        done = trained(study)
+        if self._seen is None:
+            self._seen = {trial.number for trial in done}
+            if done:
+                self._bar.print(f"{len(done)} shapes are there from before")
+        before = len(self._seen)
+        for trial in done:
+            if trial.number not in self._seen:
+                self._seen.add(trial.number)
+                self._bar.print(
+                    f"{trial.user_attrs['backbone']}, {trial.user_attrs['window']} samples: "
+                    f"{trial.values[0]:.4f}, {trial.user_attrs['macs']:,} MACs, "
+                    f"{trial.user_attrs['seconds']:.0f} s",
+                    highlight=False,
+                    soft_wrap=True,
+                )
+        left = ""
+        if done:
+            # Those before were perhaps trained elsewhere, but by the same recipe.
+            each = sum(trial.user_attrs["seconds"] for trial in done) / len(done)
+            minutes = max(self._trials - len(done), 0) * each / self._workers / 60
+            left = f", about {minutes:.0f} min left"
+        text = f"{len(done)} of {self._trials} shapes{left}"
+        self._bar.update(self._job, completed=min(len(done), self._trials), description=text)
+        if len(self._seen) > before and not self._bar.console.is_terminal:
+            self._bar.print(text)
