@@ -10,14 +10,17 @@ from pipeline.cli import (
     data,
     demo,
     emulate,
+    evaluate,
     fit,
     flash,
     head,
     learn,
     monitor,
     parity,
+    search,
     stream,
     train,
+    transfer,
 )
 
 app = typer.Typer(
@@ -33,6 +36,9 @@ for verb in (
     train.pretrain,
     train.train,
     train.quantize,
+    evaluate.evaluate,
+    search.search,
+    transfer.transfer,
     train.emit,
     parity.parity,
     fit.fit,

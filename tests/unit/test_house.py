@@ -24,6 +24,8 @@ PIPELINE = ROOT / "pipeline"
 FLOORS = {
     "cli": 4,
     "demo": 3,
+    "evaluation": 3,
+    "search": 3,
     "training": 2,
     "export": 2,
     "device": 2,
@@ -41,9 +43,11 @@ HEAVY = frozenset(
         "jinja2",
         "keras",
         "matplotlib",
+        "optuna",
         "platformio",
         "requests",
         "scipy",
+        "sqlalchemy",
         "tensorflow",
         "tensorflow_model_optimization",
         "tf_keras",
@@ -60,8 +64,8 @@ PACKAGES = {
     "tflite_micro": "tflite-micro",
 }
 # Come with a package that is named: click with typer, flatbuffers with ai-edge-litert, markupsafe
-# with jinja2, urllib3 with requests.
-BROUGHT = frozenset({"click", "flatbuffers", "markupsafe", "urllib3"})
+# with jinja2, sqlalchemy with optuna, urllib3 with requests.
+BROUGHT = frozenset({"click", "flatbuffers", "markupsafe", "sqlalchemy", "urllib3"})
 
 
 @cache

@@ -1,0 +1,56 @@
+"""`har transfer`: what pretraining is worth on another data set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipeline.cli.common import JsonOption, guarded, print_json
+
+
+@guarded
+def transfer(
+    source: Annotated[str, typer.Option(help="Data set that the extractor comes from.")] = "hapt",
+    target: Annotated[str, typer.Option(help="Data set that it never saw.")] = "watch",
+    backbone: Annotated[str, typer.Option(help="Backbone.")] = "dscnn",
+    split: Annotated[
+        Literal["official", "5-fold", "leave-one-out"] | None,
+        typer.Option(help="Of the target, by person. Without it: official where published."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Extractors of each kind.")] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a frozen pretrained extractor with random weights on a data set it never saw.
+
+    Weights that are not shipped are pretrained into build/pretrained.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+    from rich.table import Table
+
+    from pipeline.evaluation.runs import Folders
+    from pipeline.evaluation.transfer import TransferRequest
+    from pipeline.evaluation.transfer import transfer as compare
+
+    folders = Folders(pretrained=Path("build/pretrained"), runs=Path("build/evaluate/runs"))
+    request = TransferRequest(folders, source, target, backbone, split, seeds)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        job = bar.add_task("loading", total=1.0)
+        rows = compare(
+            request, lambda text, share: bar.update(job, description=text, completed=share)
+        )
+    if as_json:
+        print_json({"rows": [asdict(row) for row in rows]})
+        return
+    title = f"{source} -> {target}, {rows[0].scheme}, {rows[0].windows} windows, {seeds} seeds"
+    table = Table("extractor", "accuracy", "sd", "worst person", "to control", title=title)
+    for row in rows:
+        worst = f"{row.worst_subject} {row.worst_subject_accuracy:.3f}"
+        difference = f"{100 * row.difference_to_control:+.1f} points"
+        table.add_row(row.variant, f"{row.accuracy:.4f}", f"{row.sd:.4f}", worst, difference)
+    Console().print(table)
