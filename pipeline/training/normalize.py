@@ -14,6 +14,7 @@ Array = np.ndarray[Any, Any]
 # Standing people turn about the vertical by 0.02 rad/s, sitting people by 0.007; walking reaches
 # 3 rad/s. One int8 scale for both would round the first to nothing.
 GYROSCOPE_KNEE_RAD_S = 0.1
+LINEAR = (0.0,) * 6
 KNEE = (0.0, 0.0, 0.0, GYROSCOPE_KNEE_RAD_S, GYROSCOPE_KNEE_RAD_S, GYROSCOPE_KNEE_RAD_S)
 
 

@@ -12,7 +12,7 @@ from pipeline.data import Windows
 from pipeline.models import backbone
 from pipeline.training.augment import Augmentation, augment
 from pipeline.training.metrics import score
-from pipeline.training.normalize import InputNormalization
+from pipeline.training.normalize import KNEE, InputNormalization
 from pipeline.training.seeds import seed_everything
 
 Array = np.ndarray[Any, Any]
@@ -30,6 +30,7 @@ class PretrainSettings:
     decay: float = 5e-3
     smoothing: float = 0.1
     dropout: float = 0.3
+    knee: tuple[float, ...] = KNEE
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 

@@ -79,7 +79,7 @@ def pretrain_extractor(
     """Pretrains on the task's training people and writes weights and card to ``path``."""
     training = task.windows.for_subjects(task.split.pretrain)
     validation = task.windows.for_subjects(task.split.validation)
-    normalize = fit_normalization(training.x)
+    normalize = fit_normalization(training.x, settings.knee)
     model = pretrain(
         task.dense_training_windows(),
         len(training.y),
