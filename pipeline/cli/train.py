@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pipeline.cli.common import ROOT, JsonOption, guarded, print_json, working
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 DatasetOption = Annotated[str, typer.Option(help="Data set, see `har data list`.")]
 BackboneOption = Annotated[
@@ -18,9 +23,6 @@ SplitOption = Annotated[
 ]
 FoldOption = Annotated[int, typer.Option(min=0, help="Which of the split's folds.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
-FolderOption = Annotated[
-    Path | None, typer.Option(help="Folder of extractors; data/pretrained if not given.")
-]
 
 
 @guarded
@@ -33,41 +35,45 @@ def pretrain(
     every: Annotated[
         bool, typer.Option("--all-shipped", help="All that lie in data/pretrained, one by one.")
     ] = False,
+    method: Annotated[
+        Literal["supervised", "distilled"],
+        typer.Option(help="distilled: without labels, for data sets it never saw."),
+    ] = "supervised",
     epochs: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="The recipe's number if not given.")
+        int | None,
+        typer.Option(min=1, max=1000, help="Of supervised training; the recipe's if not given."),
     ] = None,
-    folder: FolderOption = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of extractors; data/pretrained, or build/distilled, if not given."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pretrain the extractor on the training people, never on validation or test people."""
-    from dataclasses import replace
-
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
-    from pipeline.training.pretrained import pretrain_extractor
-    from pipeline.training.shipped import DIRECTORY, ExtractorName, recipe, shipped
+    from pipeline.training.pretrained import make_extractor
+    from pipeline.training.shipped import DIRECTORY, ExtractorName, shipped
     from pipeline.training.task import load_task
 
+    if every and method == "distilled":
+        raise InputError("--all-shipped are all supervised; leave --method out")
     one = ExtractorName(dataset, backbone, split, fold, seed)
     names = shipped() if every else (one,)
-    recipes = [recipe(name.dataset, name.backbone) for name in names]
-    if epochs is not None:
-        recipes = [replace(settings, epochs=epochs) for settings in recipes]
+    target = folder or (DIRECTORY if method == "supervised" else Path("build/distilled"))
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     cards = []
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        job = bar.add_task("pretraining", total=sum(settings.epochs for settings in recipes))
-        for name, settings in zip(names, recipes, strict=True):
+    with Bars(*columns, console=Console(stderr=True)) as bar:
+        for name in names:
             task = load_task(name.dataset, scheme=name.scheme, fold=name.fold, seed=name.seed)
-            path = name.path(folder or DIRECTORY)
-            label = f"{name.backbone} {task.split.name} seed {name.seed}"
-
-            def on_epoch(_: int, accuracy: float, label: str = label) -> None:
-                bar.update(job, advance=1, description=f"{label}: validation {accuracy:.3f}")
-
-            card = pretrain_extractor(task, settings, name.seed, path, on_epoch)
-            cards.append((path, card))
+            job = bar.add_task(f"{name.backbone} {task.split.name} seed {name.seed}", total=1.0)
+            show = partial(_show, bar, job)
+            path = name.path(target)
+            cards.append((path, make_extractor(name, task, path, method, epochs, show)))
     if as_json:
         print_json([card.model_dump() for _, card in cards] if every else cards[0][1].model_dump())
         return
@@ -76,6 +82,10 @@ def pretrain(
             f"{path}: validation accuracy {card.validation_accuracy:.3f} "
             f"({card.validation_windows} windows of {len(card.validation_subjects)} people)"
         )
+
+
+def _show(bar: Progress, job: TaskID, share: float) -> None:
+    bar.update(job, completed=share)
 
 
 @guarded

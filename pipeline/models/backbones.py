@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.errors import InputError
 from pipeline.models import dscnn
+from pipeline.models.weights import model_arrays, set_model_arrays
 
 Array = np.ndarray[Any, Any]
 
@@ -55,15 +56,24 @@ class Backbone:
         weights = np.concatenate([part[0] for part in parts]).T
         return np.ascontiguousarray(weights), parts[0][1]
 
-    def set_head(self, model: Any, weights: Array, bias: Array) -> None:
-        """Puts weights (K, F) and bias (K,) behind cut ``fc`` of ``model``."""
+    def with_head(self, model: Any, weights: Array, bias: Array) -> Any:
+        """A copy of ``model`` with weights (K, F) and bias (K,) behind cut ``fc``, for any K."""
+        _, length, _, channels = model.input_shape
+        copy = self.build(length, channels, len(bias), 0.0)
+        frozen = {
+            name: value
+            for name, value in model_arrays(model).items()
+            if name.split("/")[0] not in self.heads
+        }
+        set_model_arrays(copy, {**model_arrays(copy), **frozen}, f"backbone {self.name}")
         start = 0
         for number, name in enumerate(self.heads):
-            layer = model.get_layer(name)
+            layer = copy.get_layer(name)
             stop = start + int(layer.kernel.shape[0])
             kernel = weights[:, start:stop].T
             layer.set_weights([kernel, bias] if number == 0 else [kernel])
             start = stop
+        return copy
 
 
 # Points of the accuracy-size front that `har search` draws (docs/RESULTS.md).

@@ -86,6 +86,7 @@ def train_and_score(
 
     tf_keras.backend.clear_session()
     people, length = material.draws[draw], candidate.window
+    settings = replace(recipe(material.dataset, candidate.shape.name), epochs=epochs)
     training = material.windows(people.train, length, length // 2)
     accuracy = 0.0
 
@@ -97,8 +98,8 @@ def train_and_score(
         material.windows(people.train, length, length // 8),
         len(training),
         material.windows(people.validation, length, length // 2),
-        fit_normalization(training.x),
-        replace(recipe(material.dataset, candidate.shape.name), epochs=epochs),
+        fit_normalization(training.x, settings.knee),
+        settings,
         seed,
         on_epoch,
     )

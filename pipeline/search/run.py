@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -63,7 +64,7 @@ class SearchJob:
 
         settings = asdict(recipe(self.material.dataset, "dscnn"))
         del settings["backbone"], settings["epochs"]
-        return {
+        definition = {
             "dataset": self.material.dataset,
             "dataset_sha256": self.material.sha256,
             "split": self.material.split,
@@ -74,6 +75,9 @@ class SearchJob:
             "space": self.space.document(),
             "recipe": settings,
         }
+        # As the storage gives it back, where a tuple has become a list.
+        stored: dict[str, Any] = json.loads(json.dumps(definition))
+        return stored
 
     def open(self) -> Study:
         """The job's study; raises as `open_study`."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -15,9 +15,12 @@ from pipeline.errors import InputError
 from pipeline.models import backbone, load_weights, save_weights
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
+from pipeline.training.head import fit_head
 from pipeline.training.metrics import score
 from pipeline.training.normalize import InputNormalization, fit_normalization
 from pipeline.training.pretrain import PretrainSettings, pretrain
+from pipeline.training.selfsupervised import DistillSettings, distill
+from pipeline.training.shipped import ExtractorName, recipe
 from pipeline.training.task import WINDOW_SAMPLES, Task
 
 Array = np.ndarray[Any, Any]
@@ -30,6 +33,7 @@ class PretrainedCard(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     backbone: str
+    method: Literal["supervised", "distilled"] = "supervised"
     dataset: str
     split: str
     seed: int
@@ -69,6 +73,27 @@ class Pretrained:
         return model
 
 
+def make_extractor(
+    name: ExtractorName,
+    task: Task,
+    path: Path,
+    method: str = "supervised",
+    epochs: int | None = None,
+    show: Callable[[float], None] = lambda _: None,
+) -> PretrainedCard:
+    """Pretrains the extractor called ``name`` on its task, by its data set's recipe or without
+    labels. ``epochs`` replaces the recipe's; ``show(share done)``."""
+    if method == "distilled":
+        plan = DistillSettings(backbone=name.backbone)
+        return distill_extractor(task, plan, name.seed, path, lambda epoch, of: show(epoch / of))
+    settings = recipe(name.dataset, name.backbone)
+    if epochs is not None:
+        settings = replace(settings, epochs=epochs)
+    return pretrain_extractor(
+        task, settings, name.seed, path, lambda epoch, _: show(epoch / settings.epochs)
+    )
+
+
 def pretrain_extractor(
     task: Task,
     settings: PretrainSettings,
@@ -89,17 +114,62 @@ def pretrain_extractor(
         seed,
         on_epoch,
     )
+    return _save(path, model, task, normalize, settings.backbone, seed, epochs=settings.epochs)
+
+
+def distill_extractor(
+    task: Task,
+    settings: DistillSettings,
+    seed: int,
+    path: Path,
+    on_epoch: Callable[[int, int], None] = lambda *_: None,
+) -> PretrainedCard:
+    """Pretrains on the recordings of the task's pretraining people without their labels
+    (`pipeline.training.selfsupervised`) and writes weights and card to ``path``.
+
+    The classifier in the file, and the card's validation accuracy, are of a head that was fitted to
+    the frozen features afterwards. ``on_epoch(epoch, epochs)``.
+    """
+    people = set(task.split.pretrain)
+    recordings = [r for r in task.dataset.recordings if r.subject in people]
+    epochs = 0
+
+    def count(epoch: int, of: int) -> None:
+        nonlocal epochs
+        epochs = of
+        on_epoch(epoch, of)
+
+    bare, normalize = distill(recordings, WINDOW_SAMPLES, settings, seed, count)
+    network = backbone(settings.backbone)
+    training = task.windows.for_subjects(task.split.pretrain)
+    features = network.features(bare, normalize(training.x))
+    model = network.with_head(bare, *fit_head(features, training.y, len(training.activities)))
+    return _save(path, model, task, normalize, settings.backbone, seed, epochs, "distilled")
+
+
+def _save(
+    path: Path,
+    model: Any,
+    task: Task,
+    normalize: InputNormalization,
+    name: str,
+    seed: int,
+    epochs: int,
+    method: str = "supervised",
+) -> PretrainedCard:
+    validation = task.windows.for_subjects(task.split.validation)
     logits = model.predict(normalize(validation.x), batch_size=512, verbose=0)
     scores = score(validation.y, logits.argmax(1), validation.subjects, len(validation.activities))
     return save_pretrained(
         path,
         model,
         {
-            "backbone": settings.backbone,
+            "backbone": name,
+            "method": method,
             "dataset": task.dataset.name,
             "split": task.split.name,
             "seed": seed,
-            "epochs": settings.epochs,
+            "epochs": epochs,
             "subjects": list(task.split.pretrain),
             "activities": list(validation.activities),
             "rate_hz": task.dataset.rate_hz,

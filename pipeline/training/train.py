@@ -130,14 +130,7 @@ def train(
     labels = np.tile(training.y, len(copies))
     weights, bias = fit_head(features, labels, len(windows.activities))
 
-    model = network.build(card.window_samples, len(card.mean), len(windows.activities), 0.0)
-    own_head = {
-        name: values
-        for name, values in model_arrays(model).items()
-        if name.split("/")[0] in network.heads
-    }
-    set_model_arrays(model, {**model_arrays(frozen), **own_head}, "the pretrained extractor")
-    network.set_head(model, weights, bias)
+    model = network.with_head(frozen, weights, bias)
     validation = windows.for_subjects(split.validation)
     logits = model.predict(card.normalize(validation.x), batch_size=512, verbose=0)
     scores = score(validation.y, logits.argmax(1), validation.subjects, len(windows.activities))

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.data import Recording
+from pipeline.models import backbone
 from pipeline.models.weights import model_arrays
+from pipeline.training import load_pretrained, train
+from pipeline.training.pretrained import distill_extractor
 from pipeline.training.selfsupervised import (
     DistillSettings,
     RandomKernels,
@@ -118,3 +122,20 @@ def test_the_features_learn_to_tell_the_bank_and_the_seed_decides_the_bits(
         return float(np.mean((features[200:] @ fit - targets[200:]) ** 2))
 
     assert unexplained(runs[0][0]) < unexplained(untrained)
+
+
+def test_an_extractor_made_without_labels_is_kept_and_taken_like_any_other(tmp_path: Path) -> None:
+    task = synthetic_task(people=8, seconds=6.0)
+    path = tmp_path / "distilled.npz"
+    card = distill_extractor(task, QUICK, 1, path)
+    assert (card.method, card.subjects) == ("distilled", list(task.split.pretrain))
+    loaded = load_pretrained(path)
+    frozen = loaded.model()
+    network = backbone(QUICK.backbone)
+    trained = train(
+        loaded, task.windows, task.split, dataset=task.dataset.name, rate_hz=50.0, hop_samples=64,
+        seed=1,
+    )  # fmt: skip
+    x = loaded.card.normalize(task.windows.x[:8])
+    np.testing.assert_array_equal(network.features(trained.model, x), network.features(frozen, x))
+    assert card.validation_accuracy > 0.8
