@@ -43,6 +43,10 @@ def pretrain(
         int | None,
         typer.Option(min=1, max=1000, help="Of supervised training; the recipe's if not given."),
     ] = None,
+    knee: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Of the gyroscope's companding, rad/s; 0 for none."),
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -56,12 +60,14 @@ def pretrain(
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
+    from pipeline.training.normalize import gyroscope_knee
     from pipeline.training.pretrained import make_extractor
     from pipeline.training.shipped import DIRECTORY, ExtractorName, shipped
     from pipeline.training.task import load_task
 
     if every and method == "distilled":
         raise InputError("--all-shipped are all supervised; leave --method out")
+    changes = {"epochs": epochs, "knee": None if knee is None else gyroscope_knee(knee)}
     one = ExtractorName(dataset, backbone, split, fold, seed)
     names = shipped() if every else (one,)
     target = folder or (DIRECTORY if method == "supervised" else Path("build/distilled"))
@@ -73,7 +79,7 @@ def pretrain(
             job = bar.add_task(f"{name.backbone} {task.split.name} seed {name.seed}", total=1.0)
             show = partial(_show, bar, job)
             path = name.path(target)
-            cards.append((path, make_extractor(name, task, path, method, epochs, show)))
+            cards.append((path, make_extractor(name, task, path, method, changes, show)))
     if as_json:
         print_json([card.model_dump() for _, card in cards] if every else cards[0][1].model_dump())
         return

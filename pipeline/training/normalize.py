@@ -13,9 +13,16 @@ Array = np.ndarray[Any, Any]
 
 # Standing people turn about the vertical by 0.02 rad/s, sitting people by 0.007; walking reaches
 # 3 rad/s. One int8 scale for both would round the first to nothing.
-GYROSCOPE_KNEE_RAD_S = 0.1
-LINEAR = (0.0,) * 6
-KNEE = (0.0, 0.0, 0.0, GYROSCOPE_KNEE_RAD_S, GYROSCOPE_KNEE_RAD_S, GYROSCOPE_KNEE_RAD_S)
+_GYROSCOPE_KNEE_RAD_S = 0.1
+
+
+def gyroscope_knee(rad_s: float) -> tuple[float, ...]:
+    """Knees of the six channels: the accelerometer linear, the gyroscope at ``rad_s``."""
+    return (0.0, 0.0, 0.0, rad_s, rad_s, rad_s)
+
+
+KNEE = gyroscope_knee(_GYROSCOPE_KNEE_RAD_S)
+LINEAR = gyroscope_knee(0.0)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -78,17 +79,16 @@ def make_extractor(
     task: Task,
     path: Path,
     method: str = "supervised",
-    epochs: int | None = None,
+    changes: Mapping[str, Any] = MappingProxyType({}),
     show: Callable[[float], None] = lambda _: None,
 ) -> PretrainedCard:
     """Pretrains the extractor called ``name`` on its task, by its data set's recipe or without
-    labels. ``epochs`` replaces the recipe's; ``show(share done)``."""
+    labels. ``changes`` to the recipe's `PretrainSettings`, None for none; ``show(share done)``."""
     if method == "distilled":
         plan = DistillSettings(backbone=name.backbone)
         return distill_extractor(task, plan, name.seed, path, lambda epoch, of: show(epoch / of))
-    settings = recipe(name.dataset, name.backbone)
-    if epochs is not None:
-        settings = replace(settings, epochs=epochs)
+    wanted = {field: value for field, value in changes.items() if value is not None}
+    settings = replace(recipe(name.dataset, name.backbone), **wanted)
     return pretrain_extractor(
         task, settings, name.seed, path, lambda epoch, _: show(epoch / settings.epochs)
     )
