@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -39,6 +40,19 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status(text) as status:
         yield status.update
+
+
+def require_writable(folder: Path) -> None:
+    """Makes the folder if need be. Called before long work: raises WorldError where its result
+    could not be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise WorldError(
+            f"{folder}: cannot be written ({error.strerror or error}); name another folder"
+        ) from None
 
 
 def print_json(document: Any) -> None:

@@ -34,13 +34,13 @@ def demo(
     from pipeline.report import demo_table, write_demo_report
     from pipeline.report.schema import TARGET_NOTES
     from pipeline.training import load_pretrained
-    from pipeline.training.shipped import ExtractorName
+    from pipeline.training.shipped import ExtractorName, find_extractor
     from pipeline.training.task import load_task
 
     began = time.monotonic()
     note(f"Target: {TARGET_NOTES[target]}")
-    shipped = ExtractorName(dataset, backbone, seed=seed).path()
-    extractor = load_pretrained(pretrained or shipped)
+    usual = find_extractor(ExtractorName(dataset, backbone, seed=seed))
+    extractor = load_pretrained(pretrained or usual)
     task = load_task(dataset, seed=seed)
     data = task.dataset
     note(

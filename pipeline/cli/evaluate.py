@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, note, print_json
+from pipeline.cli.common import JsonOption, guarded, note, print_json, require_writable
 
 _BUNDLE = Path("build/bundle")
 
@@ -53,9 +53,11 @@ def evaluate(
     from pipeline.evaluation import Folders, Request, default_bundle
     from pipeline.evaluation import evaluate as run_evaluation
     from pipeline.report import print_evaluation, write_evaluation
+    from pipeline.training.shipped import MADE_HERE
 
+    require_writable(output)
     request = Request(
-        folders=Folders(pretrained=Path("build/pretrained"), runs=output / "runs"),
+        folders=Folders(pretrained=MADE_HERE, runs=output / "runs"),
         bundle=bundle or default_bundle(_BUNDLE, dataset, backbone),
         dataset=dataset,
         backbone=backbone,

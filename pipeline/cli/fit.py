@@ -30,10 +30,11 @@ def fit(
     if as_json:
         print_json(result.document())
     else:
-        flash, ram = result.flash_bytes, result.ram_bytes
+        flash, ram, head = result.flash_bytes, result.ram_bytes, result.stored_head_bytes
         print(f"{'fits' if result.fits else 'DOES NOT FIT'} {result.board}, engine {result.engine}")
         print(f"  flash   {flash.used:>9,} of {flash.limit:,} bytes (estimate)")
         print(f"  RAM     {ram.used:>9,} of {ram.limit:,} bytes (estimate)")
+        print(f"  head    {head.used:>9,} of {head.limit:,} bytes to keep what is learned, twice")
         print(f"  stack   {result.stack_bytes:>9,} bytes (the compiled engine, on the emulator)")
         print(
             f"  latency {result.latency_ms:>9.2f} ms, {result.energy_uj:.1f} uJ a prediction "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, print_json
+from pipeline.cli.common import JsonOption, guarded, print_json, require_writable
 from pipeline.cli.train import DatasetOption, FoldOption, SeedOption, SplitOption
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def search(
 
     space = Space.named(window)
     material = gather(load_dataset(dataset), split, fold=fold, draws=draws, seed=seed)
-    output.mkdir(parents=True, exist_ok=True)
+    require_writable(output)
     job = SearchJob(
         material=material,
         storage=storage or f"sqlite:///{output}/study.db",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipeline.cli.common import ROOT, JsonOption, guarded, print_json, working
+from pipeline.cli.common import ROOT, JsonOption, guarded, print_json, require_writable, working
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def pretrain(
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of extractors; data/pretrained, or build/distilled, if not given."
+            help="Folder to write; if not given data/pretrained for what is shipped, else below "
+            "build."
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -62,7 +63,7 @@ def pretrain(
 
     from pipeline.training.normalize import gyroscope_knee
     from pipeline.training.pretrained import make_extractor
-    from pipeline.training.shipped import DIRECTORY, ExtractorName, shipped
+    from pipeline.training.shipped import ExtractorName, folder_of, shipped
     from pipeline.training.task import load_task
 
     if every and method == "distilled":
@@ -70,7 +71,6 @@ def pretrain(
     changes = {"epochs": epochs, "knee": None if knee is None else gyroscope_knee(knee)}
     one = ExtractorName(dataset, backbone, split, fold, seed)
     names = shipped() if every else (one,)
-    target = folder or (DIRECTORY if method == "supervised" else Path("build/distilled"))
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     cards = []
     with Bars(*columns, console=Console(stderr=True)) as bar:
@@ -78,7 +78,9 @@ def pretrain(
             task = load_task(name.dataset, scheme=name.scheme, fold=name.fold, seed=name.seed)
             job = bar.add_task(f"{name.backbone} {task.split.name} seed {name.seed}", total=1.0)
             show = partial(_show, bar, job)
-            path = name.path(target)
+            usual = folder_of(name) if method == "supervised" else Path("build/distilled")
+            path = name.path(folder or usual)
+            require_writable(path.parent)
             cards.append((path, make_extractor(name, task, path, method, changes, show)))
     if as_json:
         print_json([card.model_dump() for _, card in cards] if every else cards[0][1].model_dump())
@@ -103,21 +105,22 @@ def train(
     seed: SeedOption = 0,
     pretrained: Annotated[
         Path | None,
-        typer.Option(help="Weights of the frozen extractor; the shipped ones if not given."),
+        typer.Option(help="Weights of the frozen extractor; those of `har pretrain` if not given."),
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/train"),
     as_json: JsonOption = False,
 ) -> None:
     """Train the classifier behind the frozen pretrained extractor."""
     from pipeline.training.pretrained import load_pretrained
-    from pipeline.training.shipped import ExtractorName
+    from pipeline.training.shipped import ExtractorName, find_extractor
     from pipeline.training.task import HOP_SAMPLES, load_task
     from pipeline.training.train import save_trained
     from pipeline.training.train import train as train_head
 
-    shipped = ExtractorName(dataset, backbone, split, fold, seed).path()
-    extractor = load_pretrained(pretrained or shipped)
+    usual = find_extractor(ExtractorName(dataset, backbone, split, fold, seed))
+    extractor = load_pretrained(pretrained or usual)
     task = load_task(dataset, scheme=split, fold=fold, seed=seed)
+    require_writable(output)
     people = len(task.split.train)
     with working(f"training the classifier on {people} people of {task.dataset.title}"):
         trained = train_head(

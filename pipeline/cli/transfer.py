@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, print_json
+from pipeline.cli.common import JsonOption, guarded, note, print_json
 
 
 @guarded
@@ -32,12 +32,17 @@ def transfer(
     from rich.progress import TimeRemainingColumn as Remaining
     from rich.table import Table
 
+    from pipeline.data import load_dataset
     from pipeline.evaluation.runs import Folders
     from pipeline.evaluation.transfer import TransferRequest
     from pipeline.evaluation.transfer import transfer as compare
+    from pipeline.training.shipped import MADE_HERE
 
-    folders = Folders(pretrained=Path("build/pretrained"), runs=Path("build/evaluate/runs"))
+    folders = Folders(pretrained=MADE_HERE, runs=Path("build/evaluate/runs"))
     request = TransferRequest(folders, source, target, backbone, split, seeds)
+    notes = [
+        f"{name}: {remark}" for name in (source, target) for remark in load_dataset(name).notes
+    ]
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         job = bar.add_task("loading", total=1.0)
@@ -45,8 +50,10 @@ def transfer(
             request, lambda text, share: bar.update(job, description=text, completed=share)
         )
     if as_json:
-        print_json({"rows": [asdict(row) for row in rows]})
+        print_json({"rows": [asdict(row) for row in rows], "notes": notes})
         return
+    for remark in notes:
+        note(f"har: {remark}")
     title = f"{source} -> {target}, {rows[0].scheme}, {rows[0].windows} windows, {seeds} seeds"
     table = Table("extractor", "accuracy", "sd", "worst person", "to control", title=title)
     for row in rows:

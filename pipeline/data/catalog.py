@@ -18,6 +18,7 @@ from pipeline.data.cache import (
     save_recordings,
 )
 from pipeline.data.imported import imported_names, imported_path, load_import
+from pipeline.data.importers import IMPORTERS
 from pipeline.data.mixed import JOIN, mix
 from pipeline.data.recording import UNITS, Dataset, Recording
 from pipeline.data.source import Source
@@ -185,7 +186,9 @@ def _people(name: str) -> str:
         return SOURCES[name].people or name
     with contextlib.suppress(FileNotFoundError, InputError):
         return str(load_about(imported_path(name)).get("people") or name)
-    return name
+    # An import that is no longer there, under the name that its importer gives.
+    published = {each.dataset: each.people for each in IMPORTERS.values() if each.dataset}
+    return published.get(name, name)
 
 
 def _recordings(source: Source, progress: bool) -> tuple[Recording, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.data.recording import Dataset
+from pipeline.data.source import UCI_PEOPLE
 from pipeline.errors import InputError
 
 SCHEMES = ("official", "5-fold", "leave-one-out")
@@ -19,7 +20,8 @@ VALIDATION_PERCENT = 15
 
 # UCI HAR names its test people, and HAPT was recorded from the same thirty.
 _UCI_TEST = tuple(f"subject{number:02d}" for number in (2, 4, 9, 10, 12, 13, 18, 20, 24))
-OFFICIAL_TEST: Mapping[str, tuple[str, ...]] = {"hapt": _UCI_TEST, "ucihar": _UCI_TEST}
+OFFICIAL_TEST: Mapping[str, tuple[str, ...]] = {UCI_PEOPLE: _UCI_TEST}
+"""By who was recorded (`Dataset.people`), so that an import may have any name."""
 
 _FOLDS = 5
 # Of the shuffle behind 5-fold. Never the caller's seed: seeds must share their test people, or
@@ -131,7 +133,8 @@ def _test_people(dataset: Dataset, scheme: str) -> list[tuple[str, ...]]:
     if scheme == "5-fold":
         if len(people) < _FOLDS:
             raise InputError(
-                f"data set {dataset.name} has {len(people)} people; 5-fold needs at least {_FOLDS}"
+                f"data set {dataset.name} has {len(people)} people; 5-fold needs at least "
+                f"{_FOLDS}; use leave-one-out"
             )
         shuffled = np.random.default_rng(_FOLD_SEED).permutation(len(people))
         return [
@@ -149,12 +152,12 @@ def _test_people(dataset: Dataset, scheme: str) -> list[tuple[str, ...]]:
 
 
 def _official(dataset: Dataset) -> tuple[str, ...]:
-    if dataset.name not in OFFICIAL_TEST:
+    if dataset.people not in OFFICIAL_TEST:
         raise InputError(
-            f"data set {dataset.name} has no official split (those that have one: "
-            f"{', '.join(sorted(OFFICIAL_TEST))}); use 5-fold or leave-one-out"
+            f"data set {dataset.name} has no official split (those that have one: hapt and other "
+            "recordings of its people); use 5-fold or leave-one-out"
         )
-    test = OFFICIAL_TEST[dataset.name]
+    test = OFFICIAL_TEST[dataset.people]
     missing = sorted(set(test) - set(dataset.subjects))
     if missing:
         raise InputError(f"data set {dataset.name} lacks the official test people {missing}")

@@ -62,8 +62,7 @@ class Witness:
         x = self._bundle.dequantize(features)
         probabilities = self.tail.predict(x)
         activities = probabilities.argmax(axis=1)
-        distances = self._novelty.distance(x, activities)
-        novelty = distances / self._limits.values[activities]
+        novelty = self._limits.novelty(self._novelty.distance(x, activities), activities)
         beliefs = self._smoother.run(probabilities, novelty > 1.0)
         return [
             Expected(

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Board:
-    """What a board offers; bytes. ``core_*``: the share of the board's own software."""
+    """What a board offers; bytes. ``core_*``: the share of the board's own software;
+    ``head_region_bytes``: flash kept for learned heads."""
 
     name: str
     flash_limit_bytes: int
     ram_limit_bytes: int
     core_flash_bytes: int
     core_ram_bytes: int
+    head_region_bytes: int
     clock_hz: float
     cycles_per_instruction: float
     active_watts: float
@@ -42,6 +44,7 @@ NANO33BLE = Board(
     ram_limit_bytes=256 * 1024,
     core_flash_bytes=147_456,
     core_ram_bytes=47_104,
+    head_region_bytes=64 * 1024,
     clock_hz=64e6,
     cycles_per_instruction=1.25,
     active_watts=3.3e-3 * 3.0,

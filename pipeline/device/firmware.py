@@ -64,7 +64,7 @@ def build_image(
     for file in GENERATED.get(name, ()):
         if generated is None or not (generated / file).is_file():
             raise InputError(f"{generated} holds no {file}: run `har emit` first")
-    _require_tools(target)
+    require_tools(target)
     build_dir = build_dir.resolve()  # CMake runs elsewhere
     if not _is_configured(build_dir, name, target, generated):
         _configure(build_dir, "host-asan" if sanitize else PRESETS[target], generated)
@@ -91,7 +91,8 @@ def missing_packages(target: Target) -> list[str]:
     return missing
 
 
-def _require_tools(target: Target) -> None:
+def require_tools(target: Target) -> None:
+    """Raises `WorldError`, with the command to type, where a tool to build for ``target`` lacks."""
     if missing := missing_packages(target):
         other = ", or use --target host" if target == "mps2" else ""
         raise WorldError(

@@ -16,6 +16,7 @@ from pipeline.data import (
     make_windows,
     split_subjects,
 )
+from pipeline.device.firmware import require_tools
 from pipeline.errors import InputError
 from pipeline.evaluation.measure import Measurement, measure
 from pipeline.evaluation.runs import Folders, Prepared, Show, describes, needs_pretraining, prepare
@@ -40,8 +41,9 @@ _PACKAGES = ("tensorflow-cpu", "tflite-micro", "ai-edge-litert", "numpy")
 class Request:
     """What to evaluate. ``bundle`` None: whatever is made. ``dataset`` and ``backbone`` None: those
     of the bundle, else hapt and dscnn. ``schemes`` empty: official where the data set has it, and
-    5-fold; ("all",): leave-one-out too. ``seeds`` None: 3 of official, 1 of the others.
-    ``unseen``: a data set with none of these activities, which should come out as unknown."""
+    5-fold, and the bundle's own; ("all",): leave-one-out too. ``seeds`` None: 3 of official, 1 of
+    the others. ``unseen``: a data set with none of these activities, which should come out as
+    unknown."""
 
     folders: Folders
     bundle: Path | None = None
@@ -76,11 +78,14 @@ def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport
     name, network = _names(request, given)
     find_backbone(network)
     dataset = load_dataset(name)
+    require_tools("host")  # for the C engine, which is measured when everything else is done
     own = _run_of(given, dataset) if given else None
+    if own and given:
+        _check_people(request.bundle, own, given, dataset)
     unseen = _unseen(request.unseen, dataset) if request.unseen else None
     runs = [
         ExtractorName(name, network, scheme, fold, seed)
-        for scheme in _schemes(request, dataset)
+        for scheme in _schemes(request, dataset, own)
         for seed in _seeds(request, scheme, own)
         for fold in range(folds(dataset, scheme))
     ]
@@ -100,12 +105,7 @@ def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport
 
         tell("cutting windows", 0.0)
         task = make_task(dataset, split_subjects(dataset, run.scheme, fold=run.fold, seed=run.seed))
-        if run == own and given and request.bundle:
-            if not describes(run, given, task):
-                raise InputError(
-                    f"{request.bundle}: its people are not those of split {task.split.name}, seed "
-                    f"{run.seed}; train and quantize again"
-                )
+        if run == own and request.bundle:
             prepared = Prepared(request.bundle, "bundle")
         else:
             prepared = prepare(run, task, request.folders, tell)
@@ -137,6 +137,7 @@ def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport
             )
             for scheme in schemes
         ],
+        notes=list(dataset.notes),
         command=request.command,
         versions=_versions(),
         seconds=round(time.monotonic() - began, 1),
@@ -178,10 +179,22 @@ def _run_of(bundle: Bundle, dataset: Dataset) -> ExtractorName:
     return ExtractorName(made.dataset, made.backbone, scheme, fold, made.seed)
 
 
-def _schemes(request: Request, dataset: Dataset) -> list[str]:
+def _check_people(
+    directory: Path | None, own: ExtractorName, given: Bundle, dataset: Dataset
+) -> None:
+    split = split_subjects(dataset, own.scheme, fold=own.fold, seed=own.seed)
+    if not describes(own, given, make_task(dataset, split)):
+        raise InputError(
+            f"{directory}: its people are not those of split {split.name}, seed {own.seed}; train "
+            "and quantize again"
+        )
+
+
+def _schemes(request: Request, dataset: Dataset, own: ExtractorName | None) -> list[str]:
     asked = request.schemes
     if not asked or asked == (ALL,):
-        wanted = SCHEMES if asked else ("official", "5-fold")
+        usual = {"official", "5-fold", *((own.scheme,) if own else ())}
+        wanted = SCHEMES if asked else [scheme for scheme in SCHEMES if scheme in usual]
         return [scheme for scheme in wanted if scheme != "official" or _has_official(dataset)]
     for scheme in asked:
         folds(dataset, scheme)  # refuses what there is not

@@ -75,7 +75,7 @@ def follow(directory: Path, bundle: Bundle, task: Task, unseen: Windows | None) 
     features = bundle.dequantize(run_extractor(extractor, bundle, x))
     probabilities = tail.predict(features)
     said = probabilities.argmax(axis=1)
-    unknown = novelty.distance(features, said) / limits.values[said] > 1.0
+    unknown = limits.novelty(novelty.distance(features, said), said) > 1.0
     smoothed = said.copy()
     for number in range(len(recordings)):
         here = place == number

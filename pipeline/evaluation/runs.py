@@ -81,7 +81,7 @@ def prepare(
         run, task, folders, lambda text, share: show(text, _PRETRAINING * share)
     )
     directory = run.path(folders.runs).with_suffix("") / "bundle"
-    fingerprint = _fingerprint(pretrained)
+    fingerprint = _fingerprint(pretrained, task)
     if _is_made_by(fingerprint, directory):
         return Prepared(directory, origin)
 
@@ -152,13 +152,16 @@ def _is_of(pretrained: Pretrained, run: ExtractorName, task: Task) -> bool:
         == (run.dataset, run.backbone, split.name, run.seed)
         and card.subjects == list(split.pretrain)
         and card.validation_subjects == list(split.validation)
+        and card.dataset_sha256 in ("", task.dataset.sha256)
     )
 
 
-def _fingerprint(pretrained: Pretrained) -> str:
-    """SHA-256 over the pretrained weights' hash and the sources that make a bundle of them, so
-    that no figure is of yesterday's code."""
-    digest = hashlib.sha256(pretrained.card.weights_sha256.encode())
+def _fingerprint(pretrained: Pretrained, task: Task) -> str:
+    """SHA-256 over the pretrained weights' hash, the data set's and the sources that make a bundle
+    of them, so that no figure is of yesterday's code or of an import that was replaced."""
+    data = task.dataset
+    made_of = (pretrained.card.weights_sha256, data.sha256, data.activities, data.rate_hz)
+    digest = hashlib.sha256(repr(made_of).encode())
     for part in _SOURCES:
         for source in sorted((_PIPELINE / part).rglob("*.py")):
             digest.update(source.read_bytes())

@@ -208,7 +208,7 @@ def probe(extractor: Extractor, task: Task, seed: int) -> Array:
 
 
 def _default_scheme(dataset: Dataset) -> str:
-    return "official" if dataset.name in OFFICIAL_TEST else "5-fold"
+    return "official" if dataset.people in OFFICIAL_TEST else "5-fold"
 
 
 def _rows(

@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.data import Windows
-from pipeline.export.bundle import Calibration, Interface, SmootherConstants, Unknown
+from pipeline.export.bundle import (
+    LIMIT_MIN,
+    Calibration,
+    Interface,
+    SmootherConstants,
+    Unknown,
+)
 from pipeline.export.deployed import run_extractor
 from pipeline.learn import LIMIT, Novelty, Tail
 from pipeline.training import TrainedModel
@@ -66,7 +72,7 @@ def choose_behind_tail(
         trained.features(training.x)[:, : first.size], training.y, activities, first.scale
     )
     distances = novelty.distance(x, tail.predict(x).argmax(axis=1))
-    limit = known_limit(distances) if rejecting else float(LIMIT)
+    limit = max(known_limit(distances), LIMIT_MIN) if rejecting else float(LIMIT)
     return BehindTail(
         tail=tail,
         novelty=novelty,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -31,9 +32,12 @@ EXTRACTOR = "extractor.int8.tflite"
 FULL_INT8 = "full.int8.tflite"
 FULL_FLOAT = "full.float.tflite"
 TAIL = "tail.npz"
+_ACTIVITIES_MAX = 32
+_UNKNOWN = "unknown"  # what the board says of a window that is like no activity
 # HELLO_REPLY carries every name behind its length, beside 60 bytes of other fields, in 512.
 _NAMES_BYTES_MAX = 440
 FILES = (EXTRACTOR, FULL_INT8, FULL_FLOAT, TAIL)
+LIMIT_MIN = 1e-6  # of a distance: a smaller one would be 0 in float32
 
 
 class _Strict(BaseModel):
@@ -148,7 +152,7 @@ class Unknown(_Strict):
     a label widens to ``widen`` times the distance of its window. ``false_reject`` is the share of
     the validation people's windows that are unknown, at most ``false_reject_target``."""
 
-    limit: float = Field(gt=0, le=float(LIMIT))
+    limit: float = Field(ge=LIMIT_MIN, le=float(LIMIT))
     widen: float = Field(ge=1, le=100)
     false_reject_target: float = Field(ge=0, le=1)
     false_reject: float = Field(ge=0, le=1)
@@ -158,8 +162,8 @@ class SmootherConstants(_Strict):
     """Probability that the activity changes between two windows, and beside an unknown one; 1 and
     1 switch smoothing off."""
 
-    change: float = Field(gt=0, le=1)
-    change_moving: float = Field(gt=0, le=1)
+    change: float = Field(ge=1e-6, le=1)
+    change_moving: float = Field(ge=1e-6, le=1)
 
 
 class Metrics(_Strict):
@@ -198,7 +202,7 @@ class Bundle(Interface):
 
     format: Literal[2] = 2
     model_id: str = Field(pattern=r"^[0-9a-f]{16}$")
-    activities: list[str] = Field(min_length=2, max_length=32)
+    activities: list[str]
     rate_hz: float = Field(gt=0, le=1000)
     window_samples: int = Field(ge=8, le=1024)
     hop_samples: int = Field(ge=1, le=1024)
@@ -219,19 +223,25 @@ class Bundle(Interface):
     @field_validator("activities")
     @classmethod
     def _names(cls, names: list[str]) -> list[str]:
-        if len(set(names)) != len(names):
-            raise ValueError("activities must differ from each other")
-        for name in names:
-            if not 1 <= len(name.encode()) <= 31 or not name.isprintable():
-                raise ValueError(f"activity {name!r} must be 1 to 31 printable bytes")
-        if sum(1 + len(name.encode()) for name in names) > _NAMES_BYTES_MAX:
-            raise ValueError(f"activities' names must fit in {_NAMES_BYTES_MAX} bytes together")
+        check_activities(names)
         return names
 
+    @model_validator(mode="after")
+    def _hop(self) -> Self:
+        if self.hop_samples > self.window_samples:
+            raise ValueError("hop_samples must be at most window_samples")
+        return self
+
     def tail(self, directory: Path) -> tuple[Array, Array]:
-        """The shipped tail: weights float32 (activities, features) and bias (activities,)."""
+        """The shipped tail: weights float32 (activities, features) and bias (activities,).
+
+        Raises InputError for arrays of another shape and values that the board could not take.
+        """
         weights = self._array(directory, "weights", (len(self.activities), self.features))
-        return weights, self._array(directory, "bias", (len(self.activities),))
+        bias = self._array(directory, "bias", (len(self.activities),))
+        if not all((np.abs(values) <= LIMIT).all() for values in (weights, bias)):
+            raise InputError(f"{directory / TAIL}: weights or bias are out of range")
+        return weights, bias
 
     def novelty(self, directory: Path) -> Novelty:
         """Where the training people's windows lie, by activity, in the extractor's first output.
@@ -241,7 +251,9 @@ class Bundle(Interface):
         shape = (len(self.activities), self.outputs[0].size)
         center = self._array(directory, "novelty_center", shape)
         inverse_std = self._array(directory, "novelty_inverse_std", shape)
-        if not (np.isfinite(center).all() and ((inverse_std > 0) & (inverse_std < 1e9)).all()):
+        if not (
+            (np.abs(center) <= LIMIT).all() and ((inverse_std > 0) & (inverse_std < 1e9)).all()
+        ):
             raise InputError(f"{directory / TAIL}: centers or deviations are out of range")
         return Novelty(center, inverse_std)
 
@@ -260,6 +272,22 @@ class Bundle(Interface):
         if arrays[name].shape != shape:
             raise InputError(f"{directory / TAIL}: shapes do not match {MANIFEST}")
         return arrays[name].astype(np.float32)
+
+
+def check_activities(names: Sequence[str]) -> None:
+    """Raises ValueError unless a board can say these names: in HELLO_REPLY, and as text beside
+    "unknown"."""
+    if not 2 <= len(names) <= _ACTIVITIES_MAX:
+        raise ValueError(f"{len(names)} activities: give 2 to {_ACTIVITIES_MAX}")
+    if len(set(names)) != len(names):
+        raise ValueError("activities must differ from each other")
+    for name in names:
+        if not 1 <= len(name.encode()) <= 31 or not name.isprintable():
+            raise ValueError(f"activity {name!r} must be 1 to 31 printable bytes")
+        if name == _UNKNOWN:
+            raise ValueError(f"no activity can be named {name!r}: the board says that of others")
+    if sum(1 + len(name.encode()) for name in names) > _NAMES_BYTES_MAX:
+        raise ValueError(f"activities' names must fit in {_NAMES_BYTES_MAX} bytes together")
 
 
 def output_of(tensor: TensorInfo) -> Output:

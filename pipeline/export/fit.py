@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from pipeline.device.boards import NANO33BLE, Board
+from pipeline.device.records import PAGE_BYTES, RECORD_OVERHEAD_BYTES
 
 # TFLite-Micro's interpreter with the kernels of a dscnn, measured on a Cortex-M4F (reference
 # kernels and CMSIS-NN differ by less than a fifth).
@@ -28,7 +29,11 @@ class Use:
 
 @dataclass(frozen=True)
 class Fit:
-    """The answer. ``estimates`` names the fields that are not measured alone."""
+    """The answer. ``estimates`` names the fields that are not measured alone.
+
+    ``stored_head_bytes``: a learned head's record, two of which the board must have room for, or
+    what it learns ends with the power (docs/STORAGE.md).
+    """
 
     fits: bool
     board: str
@@ -36,6 +41,7 @@ class Fit:
     model_id: str
     flash_bytes: Use
     ram_bytes: Use
+    stored_head_bytes: Use
     stack_bytes: int
     latency_ms: float
     energy_uj: float
@@ -60,13 +66,15 @@ def check_fit(
     net_flash_bytes: int,
     net_arena_bytes: int,
     tflm_arena_bytes: int,
+    head_bytes: int,
     board: Board = NANO33BLE,
 ) -> Fit:
     """Judges an image that was built with the compiled engine.
 
     ``instructions``: of one prediction, ``tail_instructions`` of which behind the cut. For the
     engine ``tflm`` the compiled network's weights and arena are exchanged for the .tflite file,
-    TFLM's runtime and its arena, and its instructions are reckoned from ``macs``.
+    TFLM's runtime and its arena, and its instructions are reckoned from ``macs``. ``head_bytes``:
+    payload of a learned head.
     """
     flash = image_flash_bytes + board.core_flash_bytes
     ram = image_ram_bytes + board.core_ram_bytes
@@ -76,14 +84,20 @@ def check_fit(
         flash += tflite_bytes + _TFLM_RUNTIME_FLASH_BYTES - net_flash_bytes
         ram += tflm_arena_bytes - net_arena_bytes
         instructions = round(macs * _TFLM_INSTRUCTIONS_PER_MAC) + tail_instructions
+    head = Use(
+        head_bytes + RECORD_OVERHEAD_BYTES, board.head_region_bytes // 2 // PAGE_BYTES * PAGE_BYTES
+    )
     seconds = instructions * board.cycles_per_instruction / board.clock_hz
     return Fit(
-        fits=flash <= board.flash_limit_bytes and ram <= board.ram_limit_bytes,
+        fits=flash <= board.flash_limit_bytes
+        and ram <= board.ram_limit_bytes
+        and head.used <= head.limit,
         board=board.name,
         engine=engine,
         model_id=model_id,
         flash_bytes=Use(flash, board.flash_limit_bytes),
         ram_bytes=Use(ram, board.ram_limit_bytes),
+        stored_head_bytes=head,
         stack_bytes=stack_bytes,
         latency_ms=round(seconds * 1e3, 3),
         energy_uj=round(seconds * board.active_watts * 1e6, 3),

@@ -13,6 +13,7 @@ from pipeline.errors import InputError
 from pipeline.export.bundle import EXTRACTOR, load_bundle
 from pipeline.export.emit import emit
 from pipeline.export.fit import Fit, check_fit
+from pipeline.learn import payload_bytes
 
 ENGINES = ("compiled", "tflm")
 
@@ -57,6 +58,7 @@ def fit_bundle(
         net_flash_bytes=image.sizes.weights_bytes,
         net_arena_bytes=compile_model(model).arena_bytes,
         tflm_arena_bytes=bundle.tflm_arena_bytes,
+        head_bytes=payload_bytes(bundle.features, len(bundle.activities)),
         board=board,
     )
 

@@ -22,6 +22,7 @@ from pipeline.export.bundle import (
     Interface,
     Normalization,
     Quantization,
+    check_activities,
     output_of,
     write_bundle,
 )
@@ -57,13 +58,18 @@ def quantize(
     writes the bundle to ``output``. ``smoothing`` and ``rejecting``: as `choose_behind_tail`.
 
     An older bundle in ``output`` is replaced only when the new one is complete. Raises InputError
-    if the windows are not those the model was trained for.
+    if the windows are not those the model was trained for, or a board could not say the activities'
+    names.
     """
     import tensorflow as tf
 
     card = trained.card
     if list(windows.activities) != card.activities or windows.x.shape[1] != card.window_samples:
         raise InputError("these windows are not of the kind that the model was trained on")
+    try:
+        check_activities(card.activities)
+    except ValueError as error:
+        raise InputError(f"{error}; rename or merge them in the data set") from None
     if output.exists() and any(output.iterdir()) and not (output / "bundle.json").exists():
         raise InputError(f"{output}: holds other files and no bundle; name an empty folder")
     aside = output.with_name(output.name + ".part")

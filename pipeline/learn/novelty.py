@@ -63,6 +63,13 @@ class Limits:
         """Back to the shipped limit."""
         self.values = np.full(self._activities, self._shipped, np.float32)
 
+    def novelty(self, distance: Array, activity: Array | int) -> Array:
+        """Distances (...) to activities (...) as shares of their limits, float32 (...), at most
+        LIMIT: above 1 a window is unknown."""
+        with np.errstate(over="ignore"):
+            share = np.asarray(distance, np.float32) / self.values[activity]
+        return np.asarray(np.minimum(share, LIMIT), np.float32)
+
     def learn(self, label: int, distance: Array) -> None:
         """One labelled window, ``distance`` () away from the activity ``label``."""
         wider = np.minimum(self._widen * np.float32(distance), LIMIT)

@@ -169,7 +169,8 @@ class SplitReport(Engines):
 
 class EvaluationReport(_Part):
     """evaluate.json. ``parameters`` and ``macs`` are of the network that ``bundle`` holds:
-    weights and biases of all of it, multiply-accumulates of one inference of the extractor."""
+    weights and biases of all of it, multiply-accumulates of one inference of the extractor.
+    ``notes``: what every report about the data set must say."""
 
     bundle: str
     model_id: str
@@ -182,6 +183,7 @@ class EvaluationReport(_Part):
     window_samples: Count
     hop_samples: Count
     splits: Annotated[list[SplitReport], Field(min_length=1)]
+    notes: list[str] = []
     command: str
     versions: dict[str, str]
     seconds: Annotated[float, Field(ge=0)]

@@ -28,6 +28,8 @@ def print_evaluation(report: EvaluationReport, console: Console | None = None) -
             "bold",
         )
     )
+    for remark in report.notes:
+        console.print(plain(remark, "yellow"))
     for split in report.splits:
         console.print(split_table(split))
         console.print()

@@ -58,7 +58,8 @@ class LeftOut(_Part):
 
 
 class SearchReport(_Part):
-    """search.json. Accuracies are shares of the validation people's windows, 0 to 1."""
+    """search.json. Accuracies are shares of the validation people's windows, 0 to 1.
+    ``notes``: what every report about the data set must say."""
 
     dataset: str
     split: str
@@ -77,6 +78,7 @@ class SearchReport(_Part):
     training_people: list[int]
     points: list[SearchPoint]
     left_out: list[LeftOut]
+    notes: list[str] = []
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -114,12 +116,13 @@ def search_table(report: SearchReport) -> Table:
 
     draws, several = len(report.validation_people), len(report.windows) > 1
     spread = "\n± half of what lies between the best and the worst draw" if draws > 1 else ""
+    said = "".join(f"\n{remark}" for remark in report.notes)
     missing = "".join(f"\n{each.name} is not in it: {each.reason}" for each in report.left_out)
     table = Table(
         title=f"{report.dataset}, split {report.split}, seed {report.seed}: "
         f"{len(report.points)} shapes, {report.epochs} epochs, "
         f"{draws} draw{'s' * (draws > 1)} of validation people",
-        caption=f"* nothing else is as accurate at as few MACs{spread}{missing}",
+        caption=f"* nothing else is as accurate at as few MACs{spread}{missing}{said}",
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,

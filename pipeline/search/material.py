@@ -22,7 +22,7 @@ class Draw:
 @dataclass(frozen=True, eq=False)
 class Material:
     """``recordings``: of the people in ``draws``. ``held_out``: the names, and only the names, of
-    the test people."""
+    the test people. ``notes``: what every report about the data set must say."""
 
     dataset: str
     sha256: str
@@ -31,6 +31,7 @@ class Material:
     recordings: tuple[Recording, ...]
     draws: tuple[Draw, ...]
     held_out: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def windows(self, people: Iterable[str], length: int, hop: int) -> Windows:
         """These people's windows. InputError when they have none of this length."""
@@ -70,6 +71,7 @@ def gather(
         recordings=tuple(r for r in dataset.recordings if r.subject not in held_out),
         draws=tuple(Draw(each.train, each.validation) for each in splits),
         held_out=held_out,
+        notes=dataset.notes,
     )
 
 

@@ -76,4 +76,5 @@ def search_report(job: SearchJob, study: Study) -> SearchReport:
         training_people=[len(draw.train) for draw in job.material.draws],
         points=sorted(points, key=lambda point: (point.macs, -point.validation_accuracy)),
         left_out=left_out,
+        notes=list(job.material.notes),
     )

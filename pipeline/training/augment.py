@@ -50,8 +50,11 @@ def augment(x: Array, rng: np.random.Generator, strength: Augmentation) -> Array
     accelerometer *= _magnitude(n, length, rng, strength)
     gyroscope *= _magnitude(n, length, rng, strength)
     accelerometer += rng.normal(0.0, strength.jitter_g, accelerometer.shape)
-    gyroscope += rng.normal(0.0, strength.jitter_rad_s, gyroscope.shape)
-    gyroscope += rng.normal(0.0, strength.offset_rad_s, (n, 1, 3))
+    # A gyroscope that is not there (all 0) makes no noise: scaled by its own deviation, next to
+    # nothing, that would be all that a network sees in training and never afterwards.
+    there = gyroscope.any(axis=(1, 2), keepdims=True)
+    gyroscope += there * rng.normal(0.0, strength.jitter_rad_s, gyroscope.shape)
+    gyroscope += there * rng.normal(0.0, strength.offset_rad_s, (n, 1, 3))
     return np.concatenate([accelerometer, gyroscope], axis=2).astype(np.float32)
 
 

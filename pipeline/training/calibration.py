@@ -23,6 +23,8 @@ SMOOTHER_CHANGE_MOVING = 0.5
 """The same beside an unknown window."""
 
 _TEMPERATURES = (0.05, 20.0)
+_SUREST = 0.25
+"""Validation windows without an error would have it ever smaller; then no label moved the tail."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def calibrate(logits: Array, truth: Array) -> Calibration:
 
     bounds = tuple(np.log(_TEMPERATURES))
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    temperature = float(np.float32(np.exp(found.x)))
+    temperature = float(np.float32(max(np.exp(found.x), _SUREST)))
     return Calibration(
         temperature=temperature,
         error=reliability(_softmax(logits / temperature), truth).calibration_error,

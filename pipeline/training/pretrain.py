@@ -42,6 +42,25 @@ def one_cycle(step: Array, steps: int, peak: float) -> Array:
     return np.maximum(peak * np.where(step < rise, up, down), peak * 1e-3)
 
 
+def one_cycle_optimizer(steps: int, peak: float, decay: float) -> Any:
+    """Adam under a one-cycle rate over ``steps``; weight decay spares biases and batch norms."""
+    import tensorflow as tf
+    import tf_keras
+
+    rates = tf.constant(one_cycle(np.arange(steps + 1), steps, peak), tf.float32)
+
+    class Rate(tf_keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+        def __call__(self, step: Any) -> Any:
+            return tf.gather(rates, tf.minimum(tf.cast(step, tf.int32), steps))
+
+        def get_config(self) -> dict[str, Any]:
+            return {}
+
+    optimizer = tf_keras.optimizers.AdamW(Rate(), weight_decay=decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
 def pretrain(
     dense: Windows,
     per_epoch: int,
@@ -58,7 +77,6 @@ def pretrain(
     on; validation people choose nothing here, they only show.
     """
     seed_everything(seed)
-    import tensorflow as tf
     import tf_keras
 
     rng = np.random.default_rng(seed)
@@ -69,19 +87,8 @@ def pretrain(
     per_epoch = min(per_epoch, len(dense.y))
     steps_per_epoch = per_epoch // settings.batch
     steps = steps_per_epoch * settings.epochs
-    rates = tf.constant(one_cycle(np.arange(steps + 1), steps, settings.peak_rate), tf.float32)
-
-    class Rate(tf_keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-        def __call__(self, step: Any) -> Any:
-            return tf.gather(rates, tf.minimum(tf.cast(step, tf.int32), steps))
-
-        def get_config(self) -> dict[str, Any]:
-            return {}
-
-    optimizer = tf_keras.optimizers.AdamW(Rate(), weight_decay=settings.decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
-        optimizer,
+        one_cycle_optimizer(steps, settings.peak_rate, settings.decay),
         tf_keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=settings.smoothing
         ),

@@ -36,6 +36,7 @@ class PretrainedCard(BaseModel):
     backbone: str
     method: Literal["supervised", "distilled"] = "supervised"
     dataset: str
+    dataset_sha256: str = ""  # "": made before cards told it
     split: str
     seed: int
     epochs: int
@@ -167,6 +168,7 @@ def _save(
             "backbone": name,
             "method": method,
             "dataset": task.dataset.name,
+            "dataset_sha256": task.dataset.sha256,
             "split": task.split.name,
             "seed": seed,
             "epochs": epochs,
@@ -195,7 +197,11 @@ def save_pretrained(path: Path, model: Any, card: dict[str, Any]) -> PretrainedC
 def load_pretrained(path: Path) -> Pretrained:
     """Reads weights and card; InputError when either is missing, damaged, or not of the other."""
     card_path = path.with_suffix(".json")
-    card = read_card(PretrainedCard, card_path, "`make pretrain` makes it")
+    card = read_card(
+        PretrainedCard,
+        card_path,
+        "make it with `har pretrain`, same data set, backbone, split and seed",
+    )
     arrays = load_weights(path)
     if hashlib.sha256(path.read_bytes()).hexdigest() != card.weights_sha256:
         raise InputError(f"{path}: not the weights that {card_path.name} describes; pretrain again")

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.data import Recording
 from pipeline.models import backbone
 from pipeline.training.normalize import InputNormalization, fit_normalization
-from pipeline.training.pretrain import one_cycle
+from pipeline.training.pretrain import one_cycle_optimizer
 from pipeline.training.seeds import seed_everything
 from pipeline.training.statistics import set_batch_statistics
 from pipeline.training.varied import varied_windows
@@ -130,17 +130,7 @@ def distill(
     per_epoch = len(x) // settings.batch
     epochs = max(1, round(settings.steps / per_epoch))
     steps = per_epoch * epochs
-    rates = tf.constant(one_cycle(np.arange(steps + 1), steps, settings.peak_rate), tf.float32)
-
-    class Rate(tf_keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-        def __call__(self, step: Any) -> Any:
-            return tf.gather(rates, tf.minimum(tf.cast(step, tf.int32), steps))
-
-        def get_config(self) -> dict[str, Any]:
-            return {}
-
-    optimizer = tf_keras.optimizers.AdamW(Rate(), weight_decay=settings.decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer = one_cycle_optimizer(steps, settings.peak_rate, settings.decay)
     student.compile(
         optimizer, lambda truth, said: tf.reduce_mean(weights * tf.square(said - truth), axis=1)
     )

@@ -10,6 +10,8 @@ from pipeline.training.normalize import LINEAR
 from pipeline.training.pretrain import PretrainSettings
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "data" / "pretrained"
+# Where the extractors go that the project does not ship.
+MADE_HERE = Path("build/pretrained")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,17 @@ def shipped() -> tuple[ExtractorName, ...]:
     ]
     folds = [ExtractorName(scheme="5-fold", fold=fold) for fold in range(5)]
     return (*official, *folds)
+
+
+def folder_of(name: ExtractorName) -> Path:
+    """Where `har pretrain` puts an extractor that is made with labels."""
+    return DIRECTORY if name in shipped() else MADE_HERE
+
+
+def find_extractor(name: ExtractorName) -> Path:
+    """The weights of ``name``: the shipped ones, else those made here, which may be missing."""
+    ours = name.path(DIRECTORY)
+    return ours if ours.exists() else name.path(MADE_HERE)
 
 
 def recipe(dataset: str, backbone: str) -> PretrainSettings:

@@ -14,6 +14,7 @@ from pipeline.data import (
     make_windows,
     split_subjects,
 )
+from pipeline.errors import InputError
 
 WINDOW_SAMPLES = 128
 HOP_SAMPLES = 64
@@ -47,10 +48,21 @@ class Task:
 
 
 def make_task(dataset: Dataset, split: SubjectSplit) -> Task:
-    """Cuts the windows of a data set that is split."""
+    """Cuts the windows of a data set that is split.
+
+    Raises InputError where a side has recordings and no window.
+    """
     windows = make_windows(
         dataset.recordings, dataset.activities, length=WINDOW_SAMPLES, hop=HOP_SAMPLES
     )
+    for side in ("pretrain", "train", "validation", "test"):
+        people = set(getattr(split, side)) & set(dataset.subjects)
+        if people and not len(windows.for_subjects(people)):
+            raise InputError(
+                f"data set {dataset.name}, split {split.name}: the {side} people "
+                f"({', '.join(sorted(people)[:3])}) have no window of {WINDOW_SAMPLES} samples of "
+                "one activity; record longer, or leave them out"
+            )
     return Task(dataset, split, windows)
 
 
@@ -64,7 +76,8 @@ def load_task(
 ) -> Task:
     """Fetches if need be, splits by subject, cuts windows. The seed draws the validation people.
 
-    Raises InputError for a data set, scheme or fold that is none, WorldError where fetching fails.
+    Raises InputError for a data set, scheme or fold that is none and as `make_task`, WorldError
+    where fetching fails.
     """
     dataset = load_dataset(name, progress=progress)
     return make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed))

@@ -44,6 +44,7 @@ def test_fit_answers_with_every_figure(bundle_directory: Path, tmp_path: Path, e
     assert fit["fits"] is True
     assert fit["flash_bytes"]["used"] < fit["flash_bytes"]["limit"] == 917_504
     assert fit["ram_bytes"]["used"] < fit["ram_bytes"]["limit"] == 262_144
+    assert fit["stored_head_bytes"]["used"] < fit["stored_head_bytes"]["limit"] == 32_768
     assert 0 < fit["stack_bytes"] < 8192
     assert fit["latency_ms"] > 1 and fit["energy_uj"] > 1
     assert "latency_ms" in fit["estimates"]

@@ -100,7 +100,7 @@ class Twin:
 
     def _look_behind(self, probabilities: np.ndarray) -> tuple[int, float, float]:
         activity = int(probabilities.argmax())
-        novelty = NOVELTY.distance(self.x, activity) / self.limits.values[activity]
+        novelty = self.limits.novelty(NOVELTY.distance(self.x, activity), activity)
         belief = self.smoother.push(probabilities, bool(novelty > 1))
         return int(belief.argmax()), float(belief.max()), float(novelty)
 

@@ -116,7 +116,8 @@ void har_head_predict(const float *x, float *probabilities) {
 }
 
 float har_head_novelty(const float *x, uint16_t activity) {
-    return har_novelty_distance(&novelty, x, activity) / current.limits[activity];
+    const float share = har_novelty_distance(&novelty, x, activity) / current.limits[activity];
+    return share > HAR_TAIL_LIMIT ? HAR_TAIL_LIMIT : share; /* limits may be tiny: never infinite */
 }
 
 /* A label says that windows like this one, too, are that activity. */

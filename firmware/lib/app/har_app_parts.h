@@ -61,7 +61,7 @@ struct har_answer {
 void har_head_predict(const float *x, float *probabilities);
 
 /* x (F,), which the tail takes for `activity` -> its distance from what is known of that activity,
- * as a share of the limit: above 1 it is unknown. */
+ * as a share of the limit, at most HAR_TAIL_LIMIT: above 1 it is unknown. */
 float har_head_novelty(const float *x, uint16_t activity);
 
 struct har_lesson {

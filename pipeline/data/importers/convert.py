@@ -40,7 +40,8 @@ def resample(recording: Recording, rate_hz: float) -> Recording:
         ratio.numerator,
         ratio.denominator,
         axis=0,
-        padtype="line",
+        # No line goes through a single sample, which two gaps in time may leave.
+        padtype="line" if len(recording.samples) > 1 else "mean",
     ).astype(np.float32)
     segments = [
         Segment(

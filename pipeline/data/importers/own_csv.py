@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import warnings
 from pathlib import PurePath, PurePosixPath
@@ -10,28 +11,46 @@ from pipeline.data.csv_recording import MAX_BYTES, RecordingWarning, read_pieces
 from pipeline.data.importers.importer import Importer, Reading
 from pipeline.data.importers.tree import Tree
 from pipeline.data.mixed import OWN_PEOPLE
+from pipeline.data.recording import Recording
+from pipeline.errors import InputError
 
 
 def read_own_csv(tree: Tree) -> Reading:
-    """Reads every .csv below the path; a gap in time makes two recordings of one."""
-    recordings = []
-    told = []
+    """Reads every .csv below the path; a gap in time makes two recordings of one.
+
+    Raises InputError as `read_pieces`, and for one file under two names.
+    """
+    recordings: list[Recording] = []
+    told: list[str] = []
+    seen: dict[bytes, str] = {}
+    nameless = 0
     for name in tree.names:
         if not name.lower().endswith(".csv"):
             continue
+        data = tree.read(name, MAX_BYTES)
+        twin = seen.setdefault(hashlib.sha256(data).digest(), name)
+        if twin != name:
+            raise InputError(
+                f"{tree.place(name)}: the same file as {twin}; one recording under two names could "
+                "train and test at once: drop one"
+            )
+        # Files of one name in two folders are not one person.
+        default_name = PurePosixPath(name).with_suffix("").as_posix()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", RecordingWarning)
-            recordings += read_pieces(
-                PurePath(tree.where) / name,
-                tree.read(name, MAX_BYTES),
-                # Files of one name in two folders are not one person.
-                default_name=PurePosixPath(name).with_suffix("").as_posix(),
-            )
+            pieces = read_pieces(PurePath(tree.where) / name, data, default_name)
+        recordings += pieces
+        nameless += pieces[0].subject == default_name
         told += [
             str(warning.message)
             for warning in caught
             if issubclass(warning.category, RecordingWarning)
         ]
+    if nameless > 1:
+        told.append(
+            f"{nameless} files name no subject and count as a person each; if they are of one "
+            "person, write '# subject: NAME' into them, or that person trains and tests at once"
+        )
     return Reading(tuple(recordings), warnings=tuple(told))
 
 

@@ -14,6 +14,7 @@ from pipeline.data import (
     identities,
     split_subjects,
 )
+from pipeline.data.source import UCI_PEOPLE
 from pipeline.errors import InputError
 from tests.unit.data.fakes import recording
 
@@ -33,6 +34,7 @@ def dataset(people: range = range(1, 31)) -> Dataset:
         package="",
         version="",
         sha256="",
+        people=UCI_PEOPLE,
     )
 
 
@@ -110,7 +112,7 @@ def test_folds_that_do_not_exist_are_refused() -> None:
 
 def test_a_dataset_without_published_test_people_has_no_official_split() -> None:
     with pytest.raises(InputError, match="watch has no official split"):
-        split_subjects(dataclasses.replace(dataset(), name="watch"))
+        split_subjects(dataclasses.replace(dataset(), name="watch", people=""))
 
 
 def test_missing_people_are_named() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.data import Dataset, Windows, split_subjects
-from pipeline.errors import InputError
+from pipeline.errors import InputError, WorldError
 from pipeline.evaluation import Folders, Measurement, Prepared, Request, default_bundle, evaluate
 from pipeline.evaluation.recordings import KNOWN, Followed
 from pipeline.training.shipped import ExtractorName
@@ -46,7 +46,7 @@ class Bench:
         said = np.eye(3, dtype=np.float32)[test.y]
         return Measurement(
             split=task.split,
-            seed=self.made[-1].seed if weights == "trained here" else 0,
+            seed=(self.made[-1].seed if weights == "trained here" else self.bundle.provenance.seed),
             model_id="0" * 16,
             weights=weights,
             truth=test.y,
@@ -117,31 +117,56 @@ def test_progress_only_grows_and_ends_at_one(bench: Bench) -> None:
     assert any("run 11 of 11, leave-one-out" in text for text, _ in bench.shown)
 
 
-def test_a_given_bundle_is_measured_for_its_own_split_and_never_made(
-    bench: Bench, tmp_path: Path
-) -> None:
+def _own_bundle(fold: int, seed: int, scheme: str = "5-fold") -> SimpleNamespace:
     dataset = replace(synthetic_task(people=6, seconds=4.0).dataset, name="watch")
-    own = split_subjects(dataset, "5-fold", fold=1, seed=0)
-    bench.bundle = _bundle(
+    own = split_subjects(dataset, scheme, fold=fold, seed=seed)
+    return _bundle(
         dataset,
         own.name,
-        0,
+        seed,
         train_subjects=list(own.train),
         validation_subjects=list(own.validation),
         test_subjects=list(own.test),
     )
+
+
+def test_a_given_bundle_is_measured_for_its_own_split_and_never_made(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.bundle = _own_bundle(1, 0)
     report = bench.evaluate(bundle=tmp_path / "bundle")
     assert report.dataset == "watch" and report.bundle == str(tmp_path / "bundle")
     assert [run.fold for run in bench.made] == [0, 2, 3, 4]
-    assert (tmp_path / "bundle", own.name, 1) in bench.measured
+    assert (tmp_path / "bundle", "5-fold/1", 1) in bench.measured
     assert [run.weights for run in report.splits[0].runs].count("bundle") == 1
 
 
 def test_the_given_bundle_s_seed_is_always_among_those_asked_for(bench: Bench) -> None:
-    bench.bundle.provenance.seed = 7
-    with pytest.raises(InputError, match="its people are not those of split 5-fold/1, seed 7"):
-        bench.evaluate(bundle=Path("b"), seeds=2)
+    bench.bundle = _own_bundle(1, 7)
+    bench.evaluate(bundle=Path("b"), seeds=2)
     assert {run.seed for run in bench.made} == {0, 7}
+
+
+def test_the_given_bundle_s_split_is_measured_where_none_is_asked_for(bench: Bench) -> None:
+    bench.bundle = _own_bundle(2, 0, "leave-one-out")
+    report = bench.evaluate(bundle=Path("b"))
+    assert [split.name for split in report.splits] == ["5-fold", "leave-one-out"]
+    assert [run.weights for run in report.splits[1].runs].count("bundle") == 1
+
+
+def test_a_bundle_of_other_people_is_refused_before_any_work(bench: Bench) -> None:
+    with pytest.raises(InputError, match="its people are not those of split 5-fold/1, seed 0"):
+        bench.evaluate(bundle=Path("b"))
+    assert bench.made == []
+
+
+def test_a_missing_compiler_is_noticed_before_any_work(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.device.firmware.missing_packages", lambda _: ["gcc"])
+    with pytest.raises(WorldError, match="apt-get install --no-install-recommends gcc"):
+        bench.evaluate(dataset="watch")
+    assert bench.made == []
 
 
 def test_what_does_not_fit_the_bundle_is_refused(bench: Bench) -> None:

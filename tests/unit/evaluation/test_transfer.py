@@ -149,10 +149,13 @@ def test_the_command_prints_one_json_document(monkeypatch: pytest.MonkeyPatch) -
         asked.append(request)
         return [row]
 
+    dataset = replace(synthetic_task(people=4, seconds=3.0).dataset, notes=("odd",))
+    monkeypatch.setattr("pipeline.data.load_dataset", lambda _: dataset)
     monkeypatch.setattr("pipeline.evaluation.transfer.transfer", rows)
     app = typer.Typer()
     app.command()(command)
     result = CliRunner().invoke(app, ["--source", "a", "--target", "b", "--seeds", "3", "--json"])
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["rows"][0]["accuracy"] == 0.8
+    document = json.loads(result.stdout)
+    assert document["rows"][0]["accuracy"] == 0.8 and document["notes"] == ["a: odd", "b: odd"]
     assert (asked[0].source, asked[0].target, asked[0].seeds) == ("a", "b", 3)

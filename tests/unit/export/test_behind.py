@@ -40,7 +40,7 @@ def test_no_more_validation_windows_than_stated_are_unknown(
     x = bundle.dequantize(run_extractor(extractor, bundle, validation.x))
     activities = Tail(*bundle.tail(bundle_directory)).predict(x).argmax(axis=1)
     distances = bundle.novelty(bundle_directory).distance(x, activities)
-    unknown = (distances / bundle.limits().values[activities] > 1).mean()
+    unknown = (bundle.limits().novelty(distances, activities) > 1).mean()
     assert unknown == pytest.approx(bundle.unknown.false_reject, abs=1e-6)
     assert unknown <= bundle.unknown.false_reject_target == 0.05
     assert bundle.calibration.validation_windows == len(validation.y)
@@ -80,7 +80,7 @@ def test_both_can_be_switched_off(
     assert off.calibration == bundle.calibration
 
 
-@pytest.mark.parametrize("damage", ["missing", "shape", "nan", "zero"])
+@pytest.mark.parametrize("damage", ["missing", "shape", "nan", "huge", "zero"])
 def test_centers_that_no_board_could_take_are_refused(
     bundle: Bundle, bundle_directory: Path, tmp_path: Path, damage: str
 ) -> None:
@@ -91,6 +91,8 @@ def test_centers_that_no_board_could_take_are_refused(
         arrays["novelty_center"] = arrays["novelty_center"][:, 1:]
     elif damage == "nan":
         arrays["novelty_center"] = np.full_like(arrays["novelty_center"], np.nan)
+    elif damage == "huge":
+        arrays["novelty_center"] = np.full_like(arrays["novelty_center"], 2 * LIMIT)
     else:
         arrays["novelty_inverse_std"] = np.zeros_like(arrays["novelty_inverse_std"])
     save_weights(tmp_path / TAIL, arrays)

@@ -7,8 +7,10 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.export import load_bundle
-from pipeline.export.bundle import FILES, MANIFEST, model_id_of
+from pipeline.export.bundle import FILES, MANIFEST, TAIL, model_id_of
 from pipeline.export.quantize import quantize
+from pipeline.learn import LIMIT
+from pipeline.models import load_weights, save_weights
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
 
@@ -70,6 +72,8 @@ def test_a_changed_manifest_is_noticed(copy: Path) -> None:
         ({"activities": ["a", "b\n"]}, "activities"),
         ({"activities": [f"{i:02d}" + "x" * 29 for i in range(20)]}, "activities"),
         ({"rate_hz": 0}, "rate_hz"),
+        ({"window_samples": 64, "hop_samples": 65}, "hop_samples"),
+        ({"smoother": {"change": 1e-50, "change_moving": 0.5}}, "smoother.change"),
         ({"cut": "../fc"}, "cut"),
         ({"format": "2"}, "format"),
         ({"features": 7}, "sum of the outputs' sizes"),
@@ -121,3 +125,15 @@ def test_norm_gain_is_the_reciprocal_step(bundle_directory: Path) -> None:
     bundle = load_bundle(bundle_directory)
     steps = bundle.norm_gain.astype(np.float64) * bundle.normalization.std * bundle.input.scale
     np.testing.assert_allclose(steps, 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["weights", "bias"])
+def test_a_tail_whose_logits_could_overflow_is_refused(
+    bundle_directory: Path, tmp_path: Path, name: str
+) -> None:
+    """The board promises finite probabilities within this limit only."""
+    arrays = dict(load_weights(bundle_directory / TAIL))
+    arrays[name] = np.full_like(arrays[name], -2 * LIMIT)
+    save_weights(tmp_path / TAIL, arrays)
+    with pytest.raises(InputError, match=r"tail\.npz.*out of range"):
+        load_bundle(bundle_directory).tail(tmp_path)

@@ -1,9 +1,13 @@
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pipeline.device.boards import NANO33BLE
+from pipeline.device.emulator import FLASH_REGION_BYTES
+from pipeline.device.records import RECORD_OVERHEAD_BYTES, SlotLayout
+from pipeline.errors import InputError
 from pipeline.export.fit import check_fit
 
 SMALL: dict[str, Any] = {
@@ -19,6 +23,7 @@ SMALL: dict[str, Any] = {
     "net_flash_bytes": 24_000,
     "net_arena_bytes": 3_000,
     "tflm_arena_bytes": 10_000,
+    "head_bytes": 10_064,
 }
 
 
@@ -41,6 +46,18 @@ def test_one_byte_over_a_limit_does_not_fit(kind: str) -> None:
     assert check_fit(**SMALL, board=board).fits
     larger = SMALL | {f"image_{kind}_bytes": SMALL[f"image_{kind}_bytes"] + 1}
     assert not check_fit(**larger, board=board).fits
+
+
+@pytest.mark.parametrize(("values", "fits"), [(8_182, True), (8_183, False)])
+def test_a_head_of_which_no_two_can_be_stored_does_not_fit(values: int, fits: bool) -> None:
+    """docs/STORAGE.md: K (F + 3) values of 4 bytes and 8 more. The same layout judges."""
+    head_bytes = 8 + 4 * values
+    fit = check_fit(**SMALL | {"head_bytes": head_bytes})
+    assert fit.fits is fits
+    assert fit.stored_head_bytes.used == head_bytes + RECORD_OVERHEAD_BYTES
+    assert fit.stored_head_bytes.limit == 32_768 == FLASH_REGION_BYTES // 2
+    with nullcontext() if fits else pytest.raises(InputError, match="two are needed"):
+        SlotLayout.of(NANO33BLE.head_region_bytes, head_bytes)
 
 
 def test_latency_and_energy_follow_the_instructions() -> None:

@@ -165,6 +165,7 @@ def evaluation_document(mismatches: int = 0) -> dict[str, object]:
         "window_samples": 128,
         "hop_samples": 64,
         "splits": [split, {**split, "name": "5-fold", "majority_of_errors": None}],
+        "notes": [],
         "command": "har evaluate --json",
         "versions": {"numpy": "1.26.4"},
         "seconds": 1.5,

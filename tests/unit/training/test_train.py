@@ -79,5 +79,5 @@ def test_tampered_weights_are_refused(trained: TrainedModel, tmp_path: Path) -> 
 
 
 def test_a_missing_pretrained_file_names_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="make pretrain"):
+    with pytest.raises(InputError, match="har pretrain"):
         load_pretrained(tmp_path / "dscnn.npz")
