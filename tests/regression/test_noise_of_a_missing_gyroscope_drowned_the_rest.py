@@ -1,5 +1,5 @@
-"""Data without a gyroscope has zeros there; augmentation added jitter and offset, normalization blew
-them up a thousandfold, and what was trained on it guessed."""
+"""Data without a gyroscope has zeros there; augmentation added jitter and offset, normalization
+blew them up a thousandfold, and what was trained on it guessed."""
 
 from __future__ import annotations
 
