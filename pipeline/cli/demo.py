@@ -39,9 +39,9 @@ def demo(
 
     began = time.monotonic()
     note(f"Target: {TARGET_NOTES[target]}")
+    task = load_task(dataset, seed=seed)
     usual = find_extractor(ExtractorName(dataset, backbone, seed=seed))
     extractor = load_pretrained(pretrained or usual)
-    task = load_task(dataset, seed=seed)
     data = task.dataset
     note(
         f"Data: {data.title}: {len(data.subjects)} people, "
