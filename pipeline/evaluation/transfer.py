@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import Dataset, Recording, folds, load_dataset, split_subjects
+from pipeline.data import Dataset, folds, load_dataset, split_subjects
 from pipeline.data.mixed import mix
 from pipeline.data.splits import OFFICIAL_TEST
 from pipeline.errors import InputError
@@ -146,7 +146,7 @@ def _extractor(
     network = backbone(name.backbone)
     if variant == "distilled":
         model, normalize = distill(
-            _recordings(task),
+            task.pretraining_recordings(),
             WINDOW_SAMPLES,
             DistillSettings(backbone=name.backbone),
             name.seed,
@@ -158,16 +158,11 @@ def _extractor(
         return Extractor(network, pretrained.model(), pretrained.card.normalize)
     rng = np.random.default_rng(name.seed)
     if variant == "random_varied":
-        x = varied_windows(_recordings(task), WINDOW_SAMPLES, _STATISTICS_WINDOWS, rng)
+        x = varied_windows(task.pretraining_recordings(), WINDOW_SAMPLES, _STATISTICS_WINDOWS, rng)
         return random_extractor(network, x, name.seed)
     x = task.windows.for_subjects(task.split.pretrain).x
     few = rng.permutation(len(x))[:_STATISTICS_WINDOWS]
     return random_extractor(network, x[few], name.seed)
-
-
-def _recordings(task: Task) -> list[Recording]:
-    people = set(task.split.pretrain)
-    return [r for r in task.dataset.recordings if r.subject in people]
 
 
 def random_extractor(network: Backbone, x: Array, seed: int) -> Extractor:

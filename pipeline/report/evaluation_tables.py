@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from pipeline.report.words import grouped, percent
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 
 def print_evaluation(report: EvaluationReport, console: Console | None = None) -> None:
@@ -42,10 +43,6 @@ def print_evaluation(report: EvaluationReport, console: Console | None = None) -
 
 def split_table(split: SplitReport) -> Table:
     """A row an engine, and what is said of all of them below."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     remarks = [
         f"expected calibration error {percent(split.calibration_error)} (int8)",
         f"compiled differs from int8 on {grouped(split.compiled_mismatches)} windows",
@@ -53,14 +50,7 @@ def split_table(split: SplitReport) -> Table:
     if split.majority_of_errors:
         share = percent(split.majority_of_errors_share)
         remarks.append(f"{share} of the errors are {split.majority_of_errors}")
-    table = Table(
-        title=plain(f"{split.label}, n = {grouped(split.n_test)}", "bold cyan"),
-        title_justify="left",
-        caption=Text("\n").join(plain(remark) for remark in remarks),
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    table = _table(plain(f"{split.label}, n = {grouped(split.n_test)}", "bold cyan"), remarks)
     table.add_column("engine")
     for name in ("accuracy", "macro F1", "worst person", "worst quarter"):
         table.add_column(name, justify="right")
@@ -77,22 +67,13 @@ def split_table(split: SplitReport) -> Table:
 
 def recordings_table(recordings: RecordingsReport) -> Table:
     """With and without the smoother, and what came out as unknown below."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     remarks = [f"unknown: {percent(recordings.false_reject)} of known activities"]
     remarks += [
         f"unknown: {percent(found.unknown)} of {grouped(found.windows)} windows {name}"
         for name, found in recordings.detection.items()
     ]
-    table = Table(
-        title=plain(f"whole recordings (int8), a window every {recordings.hop_s:.2f} s", "dim"),
-        title_justify="left",
-        caption=Text("\n").join(plain(remark) for remark in remarks),
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
+    table = _table(
+        plain(f"whole recordings (int8), a window every {recordings.hop_s:.2f} s", "dim"), remarks
     )
     table.add_column("shown")
     for name in ("accuracy", "worst session", "windows until a change is shown, p50, p95"):
@@ -105,6 +86,22 @@ def recordings_table(recordings: RecordingsReport) -> Table:
             plain(shown.delay),
         )
     return table
+
+
+def _table(title: Text, remarks: Sequence[str]) -> Table:
+    """Empty; the remarks stand below it, a line each."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    return Table(
+        title=title,
+        title_justify="left",
+        caption=Text("\n").join(plain(remark) for remark in remarks),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
 
 
 def group_table(title: str, per_group: Mapping[str, GroupReport]) -> Table:

@@ -131,8 +131,6 @@ def distill_extractor(
     The classifier in the file, and the card's validation accuracy, are of a head that was fitted to
     the frozen features afterwards. ``on_epoch(epoch, epochs)``.
     """
-    people = set(task.split.pretrain)
-    recordings = [r for r in task.dataset.recordings if r.subject in people]
     epochs = 0
 
     def count(epoch: int, of: int) -> None:
@@ -140,7 +138,7 @@ def distill_extractor(
         epochs = of
         on_epoch(epoch, of)
 
-    bare, normalize = distill(recordings, WINDOW_SAMPLES, settings, seed, count)
+    bare, normalize = distill(task.pretraining_recordings(), WINDOW_SAMPLES, settings, seed, count)
     network = backbone(settings.backbone)
     training = task.windows.for_subjects(task.split.pretrain)
     features = network.features(bare, normalize(training.x))

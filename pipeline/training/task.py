@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.data import (
     Dataset,
+    Recording,
     SubjectSplit,
     Windows,
     find_split,
@@ -29,11 +30,15 @@ class Task:
     split: SubjectSplit
     windows: Windows
 
+    def pretraining_recordings(self) -> list[Recording]:
+        """Pretraining people's recordings, whole: what is not labelled in them too."""
+        people = set(self.split.pretrain)
+        return [r for r in self.dataset.recordings if r.subject in people]
+
     def dense_training_windows(self) -> Windows:
         """Pretraining people's windows at a small hop, for drawing random starts."""
-        people = set(self.split.pretrain)
         return make_windows(
-            [r for r in self.dataset.recordings if r.subject in people],
+            self.pretraining_recordings(),
             self.dataset.activities,
             length=WINDOW_SAMPLES,
             hop=_DENSE_HOP_SAMPLES,

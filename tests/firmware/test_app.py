@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -181,18 +180,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def other_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same firmware with another model's id."""
     return build_app(tmp_path_factory.mktemp("app") / "other", "-DHAR_TEST_OTHER_MODEL")
-
-
-@pytest.fixture
-def flash(tmp_path: Path) -> Path:
-    return tmp_path / "flash.img"
-
-
-@pytest.fixture
-def board(program: Path, flash: Path) -> Iterator[Board]:
-    with Board(program, flash) as running:
-        running.hello()
-        yield running
 
 
 def with_labels(board: Board, labels: list[int], seed: int = 3) -> Twin:

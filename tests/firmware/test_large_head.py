@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -82,18 +81,6 @@ def some_head(seed: int) -> bytes:
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_app(tmp_path_factory.mktemp("large") / "app", "-DHAR_TEST_LARGE")
-
-
-@pytest.fixture
-def flash(tmp_path: Path) -> Path:
-    return tmp_path / "flash.img"
-
-
-@pytest.fixture
-def board(program: Path, flash: Path) -> Iterator[Board]:
-    with Board(program, flash) as running:
-        running.hello()
-        yield running
 
 
 def test_a_head_takes_three_of_sixteen_pages() -> None:
