@@ -1,16 +1,35 @@
-"""What the board computes on its own, computed a second time: window, tail, known or
-unknown, smoother, stored payload.
+"""What the board computes on its own, computed a second time: window, tail, replay, learner, known
+or unknown, smoother, stored payload.
 
 Every function here gives the very bits of its C twin in firmware/lib (docs/LEARNING.md).
 """
 
 from __future__ import annotations
 
+from pipeline.learn.learner import Guard, Learner, Learning, Outcome
 from pipeline.learn.mathematics import exp32, softmax
 from pipeline.learn.novelty import Limits, Novelty
-from pipeline.learn.payload import LearnedTail, pack, payload_bytes, unpack, weights_offset
+from pipeline.learn.payload import (
+    HEAD_START_BYTES,
+    LearnedHead,
+    check_name,
+    head_bytes,
+    head_size,
+    pack,
+    record_bytes,
+    unpack,
+    values_offset,
+)
+from pipeline.learn.replay import Replay
 from pipeline.learn.smoother import Smoother
-from pipeline.learn.tail import LIMIT, Learning, Tail, dequantize
+from pipeline.learn.tail import (
+    LIMIT,
+    CutScales,
+    Tail,
+    TailShape,
+    check_parameters,
+    without_denormals,
+)
 from pipeline.learn.window import (
     SampleQuantization,
     WindowReference,
@@ -19,22 +38,33 @@ from pipeline.learn.window import (
 )
 
 __all__ = [
+    "HEAD_START_BYTES",
     "LIMIT",
-    "LearnedTail",
+    "CutScales",
+    "Guard",
+    "LearnedHead",
+    "Learner",
     "Learning",
     "Limits",
     "Novelty",
+    "Outcome",
+    "Replay",
     "SampleQuantization",
     "Smoother",
     "Tail",
+    "TailShape",
     "WindowReference",
+    "check_name",
+    "check_parameters",
     "compand",
-    "dequantize",
     "exp32",
+    "head_bytes",
+    "head_size",
     "pack",
-    "payload_bytes",
     "quantize_samples",
+    "record_bytes",
     "softmax",
     "unpack",
-    "weights_offset",
+    "values_offset",
+    "without_denormals",
 ]

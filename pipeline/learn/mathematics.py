@@ -52,7 +52,10 @@ def exp32(x: Array) -> Array:
 def softmax(logits: Array) -> Array:
     """Logits (..., K) -> probabilities (..., K), float32; the sum runs from k = 0 upwards."""
     logits = np.asarray(logits, np.float32)
-    e = exp32(logits - logits.max(axis=-1, keepdims=True))
+    largest = logits[..., 0]
+    for k in range(1, logits.shape[-1]):  # not max(): C meets a NaN otherwise
+        largest = np.where(logits[..., k] > largest, logits[..., k], largest)
+    e = exp32(logits - largest[..., None])
     total = np.zeros(logits.shape[:-1], np.float32)
     for k in range(logits.shape[-1]):
         total = total + e[..., k]

@@ -28,8 +28,10 @@ class Smoother:
         self._change, self._moving_change = np.float32(change), np.float32(change_moving)
         self.restart()
 
-    def restart(self) -> None:
-        """Nothing is known: before the first window, and after a gap."""
+    def restart(self, activities: int | None = None) -> None:
+        """Nothing is known: before the first window, after a gap, and with other ``activities``
+        when one was added or all went back to the shipped ones."""
+        self._activities = activities or self._activities
         even = np.float32(1.0) / np.float32(self._activities)
         self.belief = np.full(self._activities, even, np.float32)
         self._moving = False

@@ -1,49 +1,147 @@
 #include "har_tail.h"
 
-#include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "har_crc32.h"
 #include "har_math.h"
+#include "har_tail_kernels.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "har_tail_crc and stored tails are little-endian"
 #endif
 
-static uint32_t weight_count(const struct har_tail *tail) {
-    return (uint32_t)tail->features * tail->activities;
+/* Where the layers lie in an array of parameters. */
+struct layout {
+    uint32_t depthwise;      /* (J, C) */
+    uint32_t depthwise_bias; /* (C,) */
+    uint32_t pointwise;      /* (M, C) */
+    uint32_t pointwise_bias; /* (M,) */
+    uint32_t dense;          /* (R, F) */
+    uint32_t dense_bias;     /* (R,) */
+    uint32_t end;
+};
+
+static struct layout layout_of(const struct har_tail_shape *s) {
+    struct layout at;
+    at.depthwise = 0;
+    at.depthwise_bias = (uint32_t)s->kernel * s->channels;
+    at.pointwise = at.depthwise_bias + (s->kernel ? s->channels : 0u);
+    at.pointwise_bias = at.pointwise + (uint32_t)s->filters * s->channels;
+    at.dense = at.pointwise_bias + s->filters;
+    at.dense_bias = at.dense + (uint32_t)s->rows * s->features;
+    at.end = at.dense_bias + s->rows;
+    return at;
 }
 
-/* Whether all |values| <= limit; false for NaN. The bits of floats without their sign are ordered
- * as the floats are, infinity and NaN last, and integers compare several times faster. */
-static bool within(const float *values, uint32_t count, float limit) {
-    uint32_t largest = 0;
+static uint16_t positions_of(const struct har_tail_shape *s) {
+    return (uint16_t)(HAR_TAIL_POSITIONS(s->map_length, s->kernel, s->stride));
+}
+
+/* What a forward pass leaves in scratch for the step behind it. */
+struct pass {
+    float *x;             /* (F,) */
+    float *probabilities; /* (R,) */
+    float *map;           /* (T, C) */
+    float *hidden;        /* (T', M) behind the pointwise convolution and ReLU */
+    float *depthwise;     /* (T', C) behind the depthwise convolution and ReLU */
+    float *back;          /* (T', C) */
+};
+
+static struct pass pass_of(const struct har_tail *tail) {
+    const struct har_tail_shape *s = tail->shape;
+    const uint32_t positions = positions_of(s);
+    struct pass pass;
+    pass.x = tail->scratch;
+    pass.probabilities = pass.x + s->features;
+    pass.map = pass.probabilities + s->rows;
+    pass.hidden = pass.map + (uint32_t)s->map_length * s->channels;
+    pass.depthwise = pass.hidden + positions * s->filters;
+    pass.back = pass.depthwise + positions * s->channels;
+    return pass;
+}
+
+static void relu(float *values, uint32_t count) {
     for (uint32_t i = 0; i < count; ++i) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        bits &= 0x7FFFFFFFu;
-        if (bits > largest) largest = bits;
+        if (!(values[i] > 0.0f)) values[i] = 0.0f;
     }
-    float size;
-    memcpy(&size, &largest, sizeof size);
-    return size <= limit;
 }
 
-void har_tail_dequantize(const int8_t *quantized, uint16_t size, float scale, int32_t zero_point,
-                         float *x) {
-    for (uint16_t f = 0; f < size; ++f) x[f] = (float)(quantized[f] - zero_point) * scale;
+/* map (T, C), w (J, C) -> y (T', C) */
+static void depthwise_forward(const struct har_tail_shape *s, const float *map, const float *w,
+                              const float *bias, float *y) {
+    const uint32_t channels = s->channels;
+    const uint32_t positions = positions_of(s);
+    for (uint32_t t = 0; t < positions; ++t) {
+        const float *in = map + t * s->stride * channels;
+        for (uint32_t c = 0; c < channels; ++c) {
+            float sum = bias[c];
+            for (uint32_t j = 0; j < s->kernel; ++j) {
+                sum = sum + w[j * channels + c] * in[j * channels + c];
+            }
+            y[t * channels + c] = sum;
+        }
+    }
 }
 
-void har_tail_predict(const struct har_tail *tail, const float *x, float *probabilities) {
-    const float *w = tail->weights; /* row k of (K, F) */
-    for (uint16_t k = 0; k < tail->activities; ++k) {
-        float logit = tail->bias[k];
-        for (uint16_t f = 0; f < tail->features; ++f) logit = logit + w[f] * x[f];
-        probabilities[k] = logit;
-        w += tail->features;
+/* The features (F,) of a window, into the pass. */
+static void forward(const struct har_tail *tail, const float *parameters, const int8_t *window,
+                    const struct pass *pass) {
+    const struct har_tail_shape *s = tail->shape;
+    for (uint32_t f = 0; f < s->frozen; ++f) {
+        pass->x[f] = (float)window[f] * tail->scale[f] + tail->offset[f];
     }
-    har_softmax(probabilities, tail->activities);
+    if (s->map_length == 0) return;
+    const struct layout at = layout_of(s);
+    const uint16_t positions = positions_of(s);
+    const uint32_t count = (uint32_t)s->map_length * s->channels;
+    const int8_t *map = window + s->frozen;
+    for (uint32_t i = 0; i < count; ++i) {
+        pass->map[i] = (float)(map[i] - tail->map_zero_point) * tail->map_scale;
+    }
+    const float *in = pass->map; /* (T', C) */
+    if (s->kernel) {
+        depthwise_forward(s, pass->map, parameters + at.depthwise, parameters + at.depthwise_bias,
+                          pass->depthwise);
+        relu(pass->depthwise, (uint32_t)positions * s->channels);
+        in = pass->depthwise;
+    }
+    har_kernel_forward(in, parameters + at.pointwise, parameters + at.pointwise_bias, positions,
+                       s->channels, s->filters, pass->hidden);
+    for (uint32_t m = 0; m < s->filters; ++m) {
+        float *hidden = pass->hidden + m; /* a column of (T', M) */
+        float sum = 0.0f;
+        for (uint32_t t = 0; t < positions; ++t, hidden += s->filters) {
+            if (!(*hidden > 0.0f)) *hidden = 0.0f; /* ReLU */
+            sum = sum + *hidden;
+        }
+        const uint32_t f = s->frozen + m;
+        pass->x[f] = (sum / (float)positions) * tail->scale[f] + tail->offset[f];
+    }
+}
+
+/* x (F,) -> probabilities of the first `activities` rows */
+static void classify(const struct har_tail_shape *s, const float *parameters, const float *x,
+                     uint16_t activities, float *probabilities) {
+    const struct layout at = layout_of(s);
+    har_kernel_forward(x, parameters + at.dense, parameters + at.dense_bias, 1, s->features,
+                       activities, probabilities);
+    har_softmax(probabilities, activities);
+}
+
+const float *har_tail_features(struct har_tail *tail, const int8_t *window, bool shipped) {
+    const struct pass pass = pass_of(tail);
+    forward(tail, shipped ? tail->anchor : tail->parameters, window, &pass);
+    return pass.x;
+}
+
+void har_tail_predict(struct har_tail *tail, const int8_t *window, bool shipped,
+                      float *probabilities) {
+    const struct pass pass = pass_of(tail);
+    const float *parameters = shipped ? tail->anchor : tail->parameters;
+    const uint16_t known = shipped ? tail->shipped : tail->activities;
+    forward(tail, parameters, window, &pass);
+    classify(tail->shape, parameters, pass.x, known, probabilities);
+    for (uint16_t k = known; k < tail->activities; ++k) probabilities[k] = 0.0f;
 }
 
 uint16_t har_tail_argmax(const float *values, uint16_t n) {
@@ -54,66 +152,118 @@ uint16_t har_tail_argmax(const float *values, uint16_t n) {
     return best;
 }
 
-/* The gradient of a step is at most max(1, |x|) for each value (0 <= p <= 1), and the pull never
- * leads past the anchor (rate * anchor <= 1), so `steps` steps carry no value farther than
- * steps * rate * max(1, |x|) from what it and its anchor are now. */
-static har_status check_update(const struct har_tail *tail, const struct har_learning *learning,
-                               const float *x, uint16_t label) {
-    if (label >= tail->activities || learning->steps == 0) return HAR_ERR_ARGUMENT;
-    if (!(learning->rate > 0.0f) || !(learning->anchor >= 0.0f)) return HAR_ERR_ARGUMENT;
-    if (!(learning->rate * learning->anchor <= 1.0f)) return HAR_ERR_ARGUMENT;
-    if (!within(x, tail->features, HAR_TAIL_LIMIT)) return HAR_ERR_NOT_FINITE;
-    float largest = 1.0f;
-    for (uint16_t f = 0; f < tail->features; ++f) {
-        if (fabsf(x[f]) > largest) largest = fabsf(x[f]);
-    }
-    const float travel = ((float)learning->steps * learning->rate) * largest;
-    const float limit = HAR_TAIL_LIMIT - travel;
-    const uint32_t weights = weight_count(tail);
-    if (!within(tail->weights, weights, limit) || !within(tail->bias, tail->activities, limit) ||
-        !within(tail->anchor_weights, weights, limit) ||
-        !within(tail->anchor_bias, tail->activities, limit)) {
-        return HAR_ERR_NOT_FINITE;
-    }
-    return HAR_OK;
-}
-
-har_status har_tail_update(struct har_tail *tail, const struct har_learning *learning,
-                           const float *x, uint16_t label, float *scratch) {
-    const har_status status = check_update(tail, learning, x, label);
-    if (status != HAR_OK) return status;
-    const float ra = learning->rate * learning->anchor;
-    for (uint16_t step = 0; step < learning->steps; ++step) {
-        har_tail_predict(tail, x, scratch);
-        scratch[label] = scratch[label] - 1.0f;
-        float *w = tail->weights;              /* row k of (K, F) */
-        const float *a = tail->anchor_weights; /* row k of (K, F) */
-        for (uint16_t k = 0; k < tail->activities; ++k) {
-            const float rg = learning->rate * scratch[k];
-            for (uint16_t f = 0; f < tail->features; ++f) {
-                const float t1 = rg * x[f];
-                const float t2 = ra * (w[f] - a[f]);
-                w[f] = w[f] - (t1 + t2);
-            }
-            const float t2 = ra * (tail->bias[k] - tail->anchor_bias[k]);
-            tail->bias[k] = tail->bias[k] - (rg + t2);
-            w += tail->features;
-            a += tail->features;
+/* The convolutions, from what the dense layer (before its own step) hands back. `gradient` (A,) is
+ * the loss by the logits. */
+static void step_convolutions(struct har_tail *tail, float rate, const float *gradient,
+                              const struct pass *pass) {
+    const struct har_tail_shape *s = tail->shape;
+    const struct layout at = layout_of(s);
+    const uint32_t positions = positions_of(s);
+    const uint32_t filters = s->filters;
+    for (uint32_t m = 0; m < filters; ++m) {
+        const uint32_t f = s->frozen + m;
+        float sum = 0.0f;
+        for (uint32_t k = 0; k < tail->activities; ++k) {
+            sum = sum + gradient[k] * tail->parameters[at.dense + k * s->features + f];
+        }
+        const float step = rate * ((sum * tail->scale[f]) / (float)positions);
+        float *hidden = pass->hidden + m; /* a column of (T', M) */
+        for (uint32_t t = 0; t < positions; ++t, hidden += filters) {
+            *hidden = *hidden > 0.0f ? step : 0.0f;
         }
     }
-    return HAR_OK;
+    const float *in = pass->map;
+    if (s->kernel) {
+        in = pass->depthwise;
+        har_kernel_backward(pass->hidden, tail->parameters + at.pointwise, (uint16_t)positions,
+                            s->channels, s->filters, pass->back);
+    }
+    har_kernel_update(in, pass->hidden, (uint16_t)positions, s->channels, s->filters,
+                      tail->parameters + at.pointwise, tail->parameters + at.pointwise_bias);
+    if (!s->kernel) return;
+    float *w = tail->parameters + at.depthwise;         /* (J, C) */
+    float *bias = tail->parameters + at.depthwise_bias; /* (C,) */
+    for (uint32_t t = 0; t < positions; ++t) {
+        const float *map = pass->map + t * s->stride * s->channels; /* (J, C) */
+        for (uint32_t c = 0; c < s->channels; ++c) {
+            if (!(pass->depthwise[t * s->channels + c] > 0.0f)) continue;
+            const float step = pass->back[t * s->channels + c];
+            bias[c] = bias[c] - step;
+            for (uint32_t j = 0; j < s->kernel; ++j) {
+                const uint32_t i = j * s->channels + c;
+                w[i] = w[i] - step * map[i];
+            }
+        }
+    }
+}
+
+void har_tail_step(struct har_tail *tail, const struct har_step *step, const int8_t *window,
+                   uint16_t label, float weight) {
+    const struct har_tail_shape *s = tail->shape;
+    const struct layout at = layout_of(s);
+    const struct pass pass = pass_of(tail);
+    float *gradient = pass.probabilities; /* (A,) */
+    forward(tail, tail->parameters, window, &pass);
+    classify(s, tail->parameters, pass.x, tail->activities, gradient);
+    gradient[label] = gradient[label] - 1.0f;
+    for (uint16_t k = 0; k < tail->activities; ++k) gradient[k] = weight * gradient[k];
+    if (s->map_length) step_convolutions(tail, step->rate_convolution, gradient, &pass);
+    for (uint16_t k = 0; k < tail->activities; ++k) gradient[k] = step->rate * gradient[k];
+    har_kernel_update(pass.x, gradient, 1, s->features, tail->activities,
+                      tail->parameters + at.dense, tail->parameters + at.dense_bias);
+}
+
+void har_tail_pull(struct har_tail *tail, float keep) {
+    const uint32_t count = har_tail_parameters(tail->shape);
+    for (uint32_t i = 0; i < count; ++i) {
+        const float moved = tail->parameters[i] - tail->anchor[i];
+        tail->parameters[i] = tail->anchor[i] + keep * moved;
+    }
+}
+
+static uint32_t magnitude_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits & 0x7FFFFFFFu;
+}
+
+#define LIMIT_BITS 0x49800000u  /* HAR_TAIL_LIMIT; NaN and infinity lie above it */
+#define NORMAL_BITS 0x00800000u /* the smallest normal number */
+
+har_status har_tail_settle(struct har_tail *tail) {
+    const uint32_t count = har_tail_parameters(tail->shape);
+    uint32_t largest = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        const uint32_t bits = magnitude_bits(tail->parameters[i]);
+        if (bits > largest) largest = bits;
+        if (bits < NORMAL_BITS) tail->parameters[i] = 0.0f;
+    }
+    return largest <= LIMIT_BITS ? HAR_OK : HAR_ERR_NOT_FINITE;
 }
 
 har_status har_tail_check(const float *values, uint32_t count) {
-    return within(values, count, HAR_TAIL_LIMIT) ? HAR_OK : HAR_ERR_NOT_FINITE;
+    for (uint32_t i = 0; i < count; ++i) {
+        const uint32_t bits = magnitude_bits(values[i]);
+        if (bits > LIMIT_BITS || (bits != 0 && bits < NORMAL_BITS)) return HAR_ERR_NOT_FINITE;
+    }
+    return HAR_OK;
 }
 
 void har_tail_reset(struct har_tail *tail) {
-    memcpy(tail->weights, tail->anchor_weights, weight_count(tail) * sizeof *tail->weights);
-    memcpy(tail->bias, tail->anchor_bias, tail->activities * sizeof *tail->bias);
+    const uint32_t count = har_tail_parameters(tail->shape);
+    memcpy(tail->parameters, tail->anchor, count * sizeof *tail->parameters);
+    tail->activities = tail->shipped;
+}
+
+uint32_t har_tail_parameters(const struct har_tail_shape *shape) {
+    return layout_of(shape).end;
+}
+
+uint32_t har_tail_window_bytes(const struct har_tail_shape *shape) {
+    return shape->frozen + (uint32_t)shape->map_length * shape->channels;
 }
 
 uint32_t har_tail_crc(const struct har_tail *tail) {
-    const uint32_t crc = har_crc32(0, tail->weights, weight_count(tail) * sizeof *tail->weights);
-    return har_crc32(crc, tail->bias, tail->activities * sizeof *tail->bias);
+    return har_crc32(0, tail->parameters,
+                     har_tail_parameters(tail->shape) * sizeof *tail->parameters);
 }

@@ -1,6 +1,11 @@
 /* The tail: what is behind the cut. Float32, in RAM, learns on the device.
  *
- * This is the tail for cut `fc`: one dense layer with softmax.
+ *   cut fc    features -> dense -> softmax
+ *   cut fxc1  a map of the last stage -> pointwise convolution, ReLU, mean over time
+ *             -> features, behind those of the frozen stages -> dense -> softmax
+ *   cut fxc2  the same behind a depthwise convolution with ReLU
+ *
+ * Which one it is the shape says: the same code serves all. docs/LEARNING.md has every formula.
  *
  * Deterministic to the bit: every sum runs in a fixed order, the exponential is our own, and the
  * compiler must not contract a*b+c (-ffp-contract=off). pipeline/learn holds the NumPy twin.
@@ -10,6 +15,7 @@
 #ifndef HAR_TAIL_H
 #define HAR_TAIL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "har_status.h"
@@ -18,50 +24,94 @@
 extern "C" {
 #endif
 
-/* No weight, bias or activation is larger in size than this, so no logit can overflow and a tail
- * within the limit always gives finite probabilities. A step that could lead beyond is refused. */
+/* No parameter or activation is larger in size than this. */
 #define HAR_TAIL_LIMIT 1048576.0f /* 2^20 */
 
+/* Sizes of a tail. The window at the cut is int8: `frozen` activations, then, unless map_length is
+ * 0 (cut fc), a map (map_length, channels). */
+struct har_tail_shape {
+    uint16_t features;   /* F, what the dense layer sees: frozen + filters */
+    uint16_t rows;       /* R, activities that there is room for */
+    uint16_t frozen;     /* F0, pooled activations of the frozen stages */
+    uint16_t map_length; /* T, positions of the map */
+    uint16_t channels;   /* C, of the map */
+    uint16_t filters;    /* M, of the pointwise convolution */
+    uint16_t kernel;     /* J, of the depthwise convolution; 0: there is none (cut fxc1) */
+    uint16_t stride;     /* of the depthwise convolution */
+};
+
+/* All parameters of a tail lie in one array, in this order; what the shape has not got is left out:
+ *   depthwise (J, C), its bias (C,), pointwise (M, C), its bias (M,), dense (R, F), its bias (R,)
+ */
+#define HAR_TAIL_PARAMETERS(rows, features, channels, filters, kernel) \
+    (((kernel) ? ((kernel) + 1u) * (channels) : 0u) +                  \
+     ((filters) ? ((channels) + 1u) * (filters) : 0u) + (rows) * ((features) + 1u))
+
+/* Positions behind the depthwise convolution, T'. */
+#define HAR_TAIL_POSITIONS(map_length, kernel, stride) \
+    ((kernel) ? ((map_length) - (kernel)) / (stride) + 1 : (map_length))
+
+/* Floats of scratch that prediction and learning need. */
+#define HAR_TAIL_SCRATCH(rows, features, map_length, channels, filters, positions, kernel) \
+    ((features) + (rows) + (map_length) * (channels) + (positions) * (filters) +           \
+     ((kernel) ? 2u * (positions) * (channels) : 0u))
+
 struct har_tail {
-    uint16_t features;           /* F */
-    uint16_t activities;         /* K */
-    float *weights;              /* (K, F) row-major */
-    float *bias;                 /* (K,) */
-    const float *anchor_weights; /* (K, F) as shipped; may lie in flash */
-    const float *anchor_bias;    /* (K,) */
+    const struct har_tail_shape *shape;
+    const float *anchor; /* parameters as shipped; may lie in flash */
+    const float *scale;  /* (F,) x = v * scale + offset, v an int8 activation or a learned mean */
+    const float *offset; /* (F,) */
+    float map_scale;     /* map value = (q - map_zero_point) * map_scale */
+    int32_t map_zero_point;
+    float *parameters;   /* HAR_TAIL_PARAMETERS */
+    float *scratch;      /* HAR_TAIL_SCRATCH */
+    uint16_t shipped;    /* K, rows that the shipped tail has */
+    uint16_t activities; /* A, rows in use, K <= A <= R */
 };
 
-struct har_learning {
-    float rate;     /* step size, > 0 */
-    float anchor;   /* L2 pull toward the shipped tail, >= 0 */
-    uint16_t steps; /* gradient steps per labelled window, >= 1 */
+/* One gradient step. */
+struct har_step {
+    float rate;             /* of the dense layer, > 0 */
+    float rate_convolution; /* of the convolutions, >= 0 */
 };
 
-/* features int8 (F,) at the cut -> x float32 (F,): x = (q - zero_point) * scale. */
-void har_tail_dequantize(const int8_t *quantized, uint16_t size, float scale, int32_t zero_point,
-                         float *x);
+/* int8 window at the cut -> x (F,) in scratch, what the dense layer sees: with the parameters in
+ * use, or with the shipped ones. Valid until the next call with this tail. */
+const float *har_tail_features(struct har_tail *tail, const int8_t *window, bool shipped);
 
-/* x (F,) -> probabilities (K,): softmax(bias + weights @ x). */
-void har_tail_predict(const struct har_tail *tail, const float *x, float *probabilities);
+/* int8 window at the cut -> probabilities (A,), with the parameters in use or, for the first K
+ * activities, the shipped ones; then the others are 0. Leaves x (F,) at the start of scratch. */
+void har_tail_predict(struct har_tail *tail, const int8_t *window, bool shipped,
+                      float *probabilities);
 
 /* Index of the largest of n values; the first of equals. */
 uint16_t har_tail_argmax(const float *values, uint16_t n);
 
-/* Learns from one labelled window: `learning->steps` steps of softmax cross-entropy with the pull
- * toward the anchor, in place. `scratch` is float (K,). On an error the tail is unchanged.
- * HAR_ERR_ARGUMENT: label >= K, rate <= 0, anchor < 0, rate * anchor > 1, or no steps.
- * HAR_ERR_NOT_FINITE: x or the tail is not finite, or the steps could pass HAR_TAIL_LIMIT. */
-har_status har_tail_update(struct har_tail *tail, const struct har_learning *learning,
-                           const float *x, uint16_t label, float *scratch);
+/* One step of softmax cross-entropy on one labelled window, times `weight`, in place; label < A.
+ * Does not check: har_tail_settle() does, after the last step. */
+void har_tail_step(struct har_tail *tail, const struct har_step *step, const int8_t *window,
+                   uint16_t label, float weight);
 
-/* HAR_ERR_NOT_FINITE: one of the values is NaN, infinite or beyond HAR_TAIL_LIMIT. For values from
- * outside, before they become a tail. */
+/* Draws every parameter toward the shipped one: keeps `keep`, 0 <= keep <= 1, of the distance. */
+void har_tail_pull(struct har_tail *tail, float keep);
+
+/* Ends an update: denormals become 0. HAR_ERR_NOT_FINITE: a parameter is NaN, infinite or beyond
+ * HAR_TAIL_LIMIT. */
+har_status har_tail_settle(struct har_tail *tail);
+
+/* HAR_ERR_NOT_FINITE: one of the values is NaN, infinite, denormal or beyond HAR_TAIL_LIMIT. For
+ * values from outside, before they become a tail. */
 har_status har_tail_check(const float *values, uint32_t count);
 
-/* Sets weights and bias back to the anchor. */
+/* Sets all parameters and A back to the shipped ones. */
 void har_tail_reset(struct har_tail *tail);
 
-/* CRC-32 over weights then bias as little-endian float32: one number that names a tail's state. */
+uint32_t har_tail_parameters(const struct har_tail_shape *shape);
+
+/* Bytes of a window at the cut. */
+uint32_t har_tail_window_bytes(const struct har_tail_shape *shape);
+
+/* CRC-32 over all parameters as little-endian float32: one number that names a tail's state. */
 uint32_t har_tail_crc(const struct har_tail *tail);
 
 #ifdef __cplusplus

@@ -63,3 +63,9 @@ def test_softmax_of_far_logits_is_finite_and_sums_to_one() -> None:
     far = np.array([[2.0**40, -(2.0**40), 0.0], [0.0, 0.0, 0.0]], np.float32)
     np.testing.assert_array_equal(softmax(far)[0], [1, 0, 0])
     np.testing.assert_allclose(softmax(far).sum(axis=1), 1, rtol=1e-6)
+
+
+def test_a_nan_stays_nan_or_counts_for_nothing_as_in_c() -> None:
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(softmax(np.float32([np.nan, 1.0]))).all()
+        assert softmax(np.float32([1.0, np.nan])).tolist() == [1.0, 0.0]

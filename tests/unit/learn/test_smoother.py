@@ -71,6 +71,18 @@ def test_of_nothing_comes_nothing() -> None:
     assert Smoother(3, 0.1, 0.5).run(np.zeros((0, 3)), np.zeros(0)).shape == (0, 3)
 
 
+def test_it_starts_again_with_as_many_activities_as_there_are() -> None:
+    smoother = Smoother(3, 0.1, 0.5)
+    smoother.push(np.float32([0.8, 0.1, 0.1]), True)
+    smoother.restart(4)
+    fresh = Smoother(4, 0.1, 0.5)
+    assert smoother.belief.tolist() == [0.25] * 4
+    p = np.float32([0.1, 0.2, 0.3, 0.4])
+    assert smoother.push(p, False).tobytes() == fresh.push(p, False).tobytes()
+    smoother.restart()
+    assert smoother.belief.shape == (4,)
+
+
 @pytest.mark.parametrize("rates", [(0.0, 0.5), (0.1, 0.0), (1.5, 0.5), (float("nan"), 0.5)])
 def test_rates_that_are_no_probability_are_refused(rates: tuple[float, float]) -> None:
     with pytest.raises(InputError, match="smoother"):
@@ -85,6 +97,16 @@ def test_distance_is_the_mean_squared_deviation_from_one_activity() -> None:
     assert NOVELTY.distance(x, np.array([0, 1])).tolist() == [(4 + 4) / 2, (4 + 9) / 2]
     assert NOVELTY.distance(x[0], 0) == 4.0
     assert NOVELTY.features == 2
+
+
+def test_a_taught_activity_is_near_and_never_unknown() -> None:
+    x = np.float32([[1e4, -1e4], [2, 4]])
+    assert NOVELTY.distance(x, np.array([2, 0])).tolist() == [0.0, 4.0]
+    limits = Limits(2, 3.0, 1.25, rows=4)
+    assert limits.values.tolist() == [3.0, 3.0, LIMIT, LIMIT]
+    limits.learn(2, NOVELTY.distance(x[0], 2))
+    assert limits.values.tolist() == [3.0, 3.0, LIMIT, LIMIT]
+    assert limits.novelty(NOVELTY.distance(x[0], 3), 3) == 0
 
 
 def test_shapes_that_do_not_match_are_refused() -> None:
