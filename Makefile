@@ -8,11 +8,19 @@ SHELL := bash
 TARGET ?= mps2
 # The board's serial port, found by itself when empty.
 PORT ?=
+# Where the frozen extractor ends: fc, fxc1 or fxc2; spare rows, labelled windows kept, exemplars of
+# each activity. What is empty is left to `har quantize`.
+CUT ?=
+SPARE ?=
+REPLAY ?=
+EXEMPLARS ?=
 # More arguments for pytest, e.g. ARGS="-k store -x".
 ARGS ?=
 
 HAR := .venv/bin/har
 PORT_OPTION = $(if $(PORT),--port "$(PORT)")
+QUANTIZE_OPTIONS = $(if $(CUT),--cut "$(CUT)") $(if $(SPARE),--spare "$(SPARE)") \
+	$(if $(REPLAY),--replay "$(REPLAY)") $(if $(EXEMPLARS),--exemplars "$(EXEMPLARS)")
 FIRMWARE_SOURCES = $(shell find firmware -path firmware/generated -prune -o \
 	-type f \( -name '*.h' -o -name '*.c' -o -name '*.cpp' \) -print)
 ifeq ($(TARGET),host)
@@ -23,12 +31,13 @@ endif
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := No
 export PLATFORMIO_DISABLE_UPGRADE_CHECK := true
 
-.PHONY: help setup toolchain demo test train quantize evaluate emit flash monitor bench lint fmt pretrain clean
+.PHONY: help setup toolchain demo test train quantize evaluate personalize emit flash monitor bench lint fmt pretrain clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  TARGET=mps2 (emulated Cortex-M4F) or host (a process here); PORT=/dev/ttyACM0; ARGS for pytest"
+	@echo "  CUT=fc, fxc1 or fxc2, SPARE, REPLAY and EXEMPLARS for quantize"
 
 setup: ## Install the locked Python packages into .venv
 	@scripts/setup.sh
@@ -46,12 +55,16 @@ train: setup ## Train the classifier behind the pretrained extractor
 	$(HAR) train --output build/train
 
 quantize: setup ## Quantize to int8, write the bundle and emit the firmware's C
-	$(HAR) quantize --model build/train --output build/bundle
+	$(HAR) quantize --model build/train --output build/bundle $(QUANTIZE_OPTIONS)
 	$(MAKE) --no-print-directory emit
 
 evaluate: setup ## Measure on people never seen: float, int8 and the compiled engine
 	@scripts/toolchain.sh host
 	$(HAR) evaluate --unseen watch --output build/evaluate
+
+personalize: setup ## Measure what a few labels of one's own do, on the firmware's learner
+	@scripts/toolchain.sh host
+	$(HAR) personalize --teach --folder build/personalize
 
 emit: setup ## Emit the firmware's C from the bundle
 	$(HAR) emit --bundle build/bundle --output firmware/generated

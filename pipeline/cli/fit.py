@@ -31,9 +31,15 @@ def fit(
         print_json(result.document())
     else:
         flash, ram, head = result.flash_bytes, result.ram_bytes, result.stored_head_bytes
+        learning = result.learning_ram_bytes
         print(f"{'fits' if result.fits else 'DOES NOT FIT'} {result.board}, engine {result.engine}")
         print(f"  flash   {flash.used:>9,} of {flash.limit:,} bytes (estimate)")
         print(f"  RAM     {ram.used:>9,} of {ram.limit:,} bytes (estimate)")
+        print(
+            f"  learn   {learning.used:>9,} bytes of RAM for learning, {result.replay_ram_bytes:,} "
+            f"of them labelled windows (aim: {learning.limit:,})"
+        )
+        print(f"  ship    {result.exemplar_flash_bytes:>9,} bytes of exemplars, in flash")
         print(f"  head    {head.used:>9,} of {head.limit:,} bytes to keep what is learned, twice")
         print(f"  stack   {result.stack_bytes:>9,} bytes (the compiled engine, on the emulator)")
         print(
@@ -51,7 +57,7 @@ def bench(
     build_directory: BuildOption = Path("build/bench"),
     as_json: JsonOption = False,
 ) -> None:
-    """Count what one prediction and one update cost."""
+    """Count what one prediction costs, and one update with the tail of each cut."""
     from pipeline.export.measure import bench_bundle
 
     with working(f"building and counting on {target}"):
@@ -67,3 +73,12 @@ def bench(
         ("update", result.update),
     ):
         print(f"{name:<11} {count:>12,} {result.unit}")
+    if result.learning is None:
+        return
+    print("\nlearning      update instr.  per MAC   predict instr.    RAM bytes  flash bytes")
+    for cut, cost in result.learning.tails.items():
+        per_mac = cost.update_instructions / cost.training_macs
+        print(
+            f"{cut:<11} {cost.update_instructions:>15,} {per_mac:>8.2f} "
+            f"{cost.predict_instructions:>16,} {cost.ram_bytes:>12,} {cost.flash_bytes:>12,}"
+        )

@@ -148,6 +148,22 @@ def quantize(
         "build/train"
     ),
     output: Annotated[Path, typer.Option(help="Bundle folder to write.")] = Path("build/bundle"),
+    cut: Annotated[
+        str,
+        typer.Option(
+            help="Where the frozen extractor ends: fc (the classifier learns), fxc1 or fxc2 (the "
+            "last one or two convolutions learn too)."
+        ),
+    ] = "fc",
+    spare: Annotated[
+        int, typer.Option(min=0, help="Room for so many activities that the board is taught.")
+    ] = 2,
+    replay: Annotated[
+        int, typer.Option(min=1, help="Labelled windows that the board keeps to learn again.")
+    ] = 36,
+    exemplars: Annotated[
+        int, typer.Option(min=0, help="Training people's windows that ship, of each activity.")
+    ] = 4,
     smoothing: Annotated[
         bool, typer.Option("--smoothing/--no-smoothing", help="Let windows before it count, too.")
     ] = True,
@@ -169,6 +185,10 @@ def quantize(
             task.windows,
             task.split,
             output,
+            cut=cut,
+            spare=spare,
+            replay=replay,
+            exemplars=exemplars,
             smoothing=smoothing,
             rejecting=rejecting,
             on_step=show,
@@ -178,9 +198,9 @@ def quantize(
     else:
         m = bundle.metrics
         print(
-            f"{output}: model {bundle.model_id}, int8 accuracy {m.int8_accuracy:.4f} "
-            f"(float {m.float_accuracy:.4f}), worst person {m.worst_subject} "
-            f"{m.worst_subject_accuracy:.3f}, n = {m.test_windows}"
+            f"{output}: model {bundle.model_id}, cut {bundle.cut}, "
+            f"int8 accuracy {m.int8_accuracy:.4f} (float {m.float_accuracy:.4f}), "
+            f"worst person {m.worst_subject} {m.worst_subject_accuracy:.3f}, n = {m.test_windows}"
         )
 
 

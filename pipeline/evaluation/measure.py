@@ -12,7 +12,7 @@ from pipeline.data import SubjectSplit, Windows
 from pipeline.evaluation.recordings import Followed, follow
 from pipeline.export import load_bundle
 from pipeline.export.bundle import EXTRACTOR, FULL_FLOAT, Bundle
-from pipeline.learn import Tail, softmax
+from pipeline.learn import softmax
 from pipeline.training.normalize import InputNormalization
 from pipeline.training.task import Task
 
@@ -61,11 +61,11 @@ def measure(
         [output.reshape(len(test), -1) for output in run_tflm(extractor, inputs).outputs], axis=1
     )
     ours = run_compiled(compile_model(extractor), inputs)
-    tail = Tail(*bundle.tail(directory))
+    tail = bundle.new_tail(directory)
     probabilities = {
         "float": _float_probabilities(directory, bundle, test.x),
-        "int8": tail.predict(bundle.dequantize(theirs)),
-        "compiled": tail.predict(bundle.dequantize(ours)),
+        "int8": tail.predict(theirs),
+        "compiled": tail.predict(ours),
     }
     bits = [probabilities[engine].view(np.uint32) for engine in ("int8", "compiled")]
     differs = (theirs != ours).any(axis=1) | (bits[0] != bits[1]).any(axis=1)

@@ -139,7 +139,7 @@ def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport
         ],
         notes=list(dataset.notes),
         command=request.command,
-        versions=_versions(),
+        versions=versions(),
         seconds=round(time.monotonic() - began, 1),
     )
 
@@ -217,7 +217,8 @@ def _seeds(request: Request, scheme: str, own: ExtractorName | None) -> list[int
     return seeds
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python and the packages that a figure depends on."""
     from importlib.metadata import PackageNotFoundError, version
     from platform import python_version
 

@@ -16,7 +16,6 @@ import numpy as np
 from pipeline.data import Recording, Windows
 from pipeline.export.bundle import EXTRACTOR, Bundle
 from pipeline.export.deployed import run_extractor
-from pipeline.learn import Tail
 from pipeline.report.evaluation import Detection, RecordingsReport, Shown
 from pipeline.training.task import HOP_SAMPLES, Task
 
@@ -48,7 +47,7 @@ def follow(directory: Path, bundle: Bundle, task: Task, unseen: Windows | None) 
     """The test people's recordings from start to end, as the shipped bundle shows them in int8,
     and then the isolated windows of another data set."""
     extractor = (directory / EXTRACTOR).read_bytes()
-    tail, novelty = Tail(*bundle.tail(directory)), bundle.novelty(directory)
+    tail, novelty = bundle.new_tail(directory), bundle.novelty(directory)
     limits, smoother = bundle.limits(), bundle.new_smoother()
     people = set(task.split.test)
     length = bundle.window_samples
@@ -72,10 +71,10 @@ def follow(directory: Path, bundle: Bundle, task: Task, unseen: Windows | None) 
         kind, truth = np.append(kind, np.full(n, UNSEEN)), np.append(truth, np.full(n, -1))
         session, place = np.append(session, np.full(n, "")), np.append(place, np.full(n, -1))
 
-    features = bundle.dequantize(run_extractor(extractor, bundle, x))
-    probabilities = tail.predict(features)
+    at_cut = run_extractor(extractor, bundle, x)
+    probabilities = tail.predict(at_cut)
     said = probabilities.argmax(axis=1)
-    unknown = limits.novelty(novelty.distance(features, said), said) > 1.0
+    unknown = limits.novelty(novelty.distance(tail.features(at_cut), said), said) > 1.0
     smoothed = said.copy()
     for number in range(len(recordings)):
         here = place == number

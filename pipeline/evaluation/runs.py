@@ -6,9 +6,10 @@ Everything that costs time is kept, so an evaluation that was stopped goes on wh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import InputError
 from pipeline.export import Bundle, load_bundle
@@ -19,7 +20,6 @@ from pipeline.training.task import HOP_SAMPLES, Task
 _PIPELINE = Path(__file__).resolve().parents[1]
 # The packages that make a bundle of pretrained weights.
 _SOURCES = ("compiler", "data", "export", "learn", "models", "training")
-_FINGERPRINT = "fingerprint"
 # Of the time that a run takes which begins from nothing.
 _PRETRAINING = 0.9
 
@@ -77,33 +77,46 @@ def prepare(
     final measuring inside `quantize` sees the test people. Raises InputError for shipped weights
     that are damaged or not of this split.
     """
+    return prepare_all(run, task, folders, {"bundle": {}}, show)["bundle"]
+
+
+def prepare_all(
+    run: ExtractorName,
+    task: Task,
+    folders: Folders,
+    kinds: Mapping[str, Mapping[str, Any]],
+    show: Show = lambda *_: None,
+) -> dict[str, Prepared]:
+    """As `prepare`, for several bundles of one trained network: folder name -> what `quantize` is
+    told."""
     pretrained, origin = pretrained_extractor(
         run, task, folders, lambda text, share: show(text, _PRETRAINING * share)
     )
-    directory = run.path(folders.runs).with_suffix("") / "bundle"
+    home = run.path(folders.runs).with_suffix("")
     fingerprint = _fingerprint(pretrained, task)
-    if _is_made_by(fingerprint, directory):
-        return Prepared(directory, origin)
+    missing = [name for name in kinds if not _is_made_by(fingerprint, home / name)]
+    if missing:
+        from pipeline.export.quantize import quantize
+        from pipeline.training import train
 
-    from pipeline.export.quantize import quantize
-    from pipeline.training import train
-
-    blind = task.without_test()
-    show("training the classifier", _PRETRAINING)
-    trained = train(
-        pretrained,
-        blind.windows,
-        task.split,
-        dataset=run.dataset,
-        rate_hz=task.dataset.rate_hz,
-        hop_samples=HOP_SAMPLES,
-        seed=run.seed,
-    )
-    show("quantizing", 0.95)
-    quantize(trained, task.windows, task.split, directory)
-    (directory.parent / _FINGERPRINT).write_text(fingerprint + "\n")
-    _forget_graphs()
-    return Prepared(directory, origin)
+        blind = task.without_test()
+        show("training the classifier", _PRETRAINING)
+        trained = train(
+            pretrained,
+            blind.windows,
+            task.split,
+            dataset=run.dataset,
+            rate_hz=task.dataset.rate_hz,
+            hop_samples=HOP_SAMPLES,
+            seed=run.seed,
+        )
+        full: dict[str, bytes] = {}
+        for name in missing:
+            show("quantizing", 0.95)
+            quantize(trained, task.windows, task.split, home / name, full=full, **kinds[name])
+            _note_of(home / name).write_text(fingerprint + "\n")
+        _forget_graphs()
+    return {name: Prepared(home / name, origin) for name in kinds}
 
 
 def pretrained_extractor(
@@ -168,10 +181,14 @@ def _fingerprint(pretrained: Pretrained, task: Task) -> str:
     return digest.hexdigest()
 
 
+def _note_of(directory: Path) -> Path:
+    return directory.with_name(directory.name + ".fingerprint")
+
+
 def _is_made_by(fingerprint: str, directory: Path) -> bool:
     try:
         load_bundle(directory)
-        return (directory.parent / _FINGERPRINT).read_text().strip() == fingerprint
+        return _note_of(directory).read_text().strip() == fingerprint
     except (InputError, OSError):
         return False
 

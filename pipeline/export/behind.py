@@ -1,24 +1,25 @@
-"""What the bundle says about everything behind the tail: temperature, unknown, smoother.
+"""Everything behind the extractor: the tail as it ships, and what the bundle says of it.
 
-Chosen on the validation people alone, with the int8 extractor as it is deployed.
+The tail's features are standardized by the training people's windows; temperature, unknown and
+smoother are chosen on the validation people alone, with the int8 extractor as it is deployed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from pipeline.data import Windows
 from pipeline.export.bundle import (
     LIMIT_MIN,
     Calibration,
-    Interface,
+    LearningConstants,
     SmootherConstants,
     Unknown,
 )
 from pipeline.export.deployed import run_extractor
+from pipeline.export.interface import Interface
+from pipeline.export.learning import learning_constants
+from pipeline.export.tail import shipped_tail, standardization_of
 from pipeline.learn import LIMIT, Novelty, Tail
 from pipeline.training import TrainedModel
 from pipeline.training.calibration import (
@@ -31,23 +32,24 @@ from pipeline.training.calibration import (
     known_limit,
 )
 
-Array = np.ndarray[Any, Any]
-
 
 @dataclass(frozen=True)
-class BehindTail:
+class BehindCut:
     """The tail with its temperature folded in, where known windows lie, and what bundle.json says
     of it all."""
 
     tail: Tail
     novelty: Novelty
+    learning: LearningConstants
     calibration: Calibration
     unknown: Unknown
     smoother: SmootherConstants
 
 
-def choose_behind_tail(
+def choose_behind_cut(
     trained: TrainedModel,
+    cut: str,
+    rows: int,
     extractor: bytes,
     interface: Interface,
     training: Windows,
@@ -55,27 +57,34 @@ def choose_behind_tail(
     *,
     smoothing: bool = True,
     rejecting: bool = True,
-) -> BehindTail:
-    """Fits where training people's windows lie, and chooses on the validation people's.
+) -> BehindCut:
+    """What stands behind ``cut``, with room for ``rows`` activities: fitted on training people's
+    windows, chosen on the validation people's.
 
     Without ``rejecting`` no window is ever unknown; without ``smoothing`` each stands for itself.
     """
-    weights, bias = trained.tail()
-    activities = len(trained.card.activities)
-    x = interface.dequantize(run_extractor(extractor, interface, validation.x))
-    found = calibrate(x.astype(np.float64) @ weights.T + bias, validation.y)
-    temperature = np.float32(found.temperature)
-    tail = Tail(weights / temperature, bias / temperature)
+    tail, outputs = trained.tail(cut), interface.outputs
+    features = trained.features(training.x)
+    standardization = standardization_of(features)
+    features = standardization(features)
+    vectors = trained.pointwise_inputs(training.x) if tail.filters else None
 
-    first = interface.outputs[0]
-    novelty = fit_novelty(
-        trained.features(training.x)[:, : first.size], training.y, activities, first.scale
-    )
-    distances = novelty.distance(x, tail.predict(x).argmax(axis=1))
+    windows = run_extractor(extractor, interface, validation.x)
+    x = shipped_tail(tail, outputs, standardization, 1.0, rows).features(windows)
+    plain = x * standardization.std + standardization.mean
+    found = calibrate(plain @ tail.weights.T + tail.bias, validation.y)
+    shipped = shipped_tail(tail, outputs, standardization, found.temperature, rows)
+
+    first = outputs[0]
+    steps = first.scale / standardization.std[: first.size]
+    activities = len(trained.card.activities)
+    novelty = fit_novelty(features[:, : first.size], training.y, activities, steps)
+    distances = novelty.distance(x, shipped.predict(windows).argmax(axis=1))
     limit = max(known_limit(distances), LIMIT_MIN) if rejecting else float(LIMIT)
-    return BehindTail(
-        tail=tail,
+    return BehindCut(
+        tail=shipped,
         novelty=novelty,
+        learning=learning_constants(features, vectors),
         calibration=Calibration(
             temperature=found.temperature,
             expected_calibration_error=round(found.error, 6),

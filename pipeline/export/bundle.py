@@ -11,133 +11,88 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from pipeline.compiler import TensorInfo
 from pipeline.errors import InputError
-from pipeline.learn import LIMIT, Limits, Novelty, SampleQuantization, Smoother, dequantize
+from pipeline.export.interface import Interface, Strict
+from pipeline.export.room import (
+    EXEMPLARS_MAX,
+    REPLAY_MAX,
+    ROWS_MAX,
+    check_activities,
+    check_rows,
+)
+from pipeline.learn import (
+    LIMIT,
+    CutScales,
+    Learner,
+    Learning,
+    Limits,
+    Novelty,
+    Replay,
+    Smoother,
+    Tail,
+    TailShape,
+    check_parameters,
+)
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import load_weights
 
 Array = np.ndarray[Any, Any]
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "bundle.json"
 EXTRACTOR = "extractor.int8.tflite"
 FULL_INT8 = "full.int8.tflite"
 FULL_FLOAT = "full.float.tflite"
 TAIL = "tail.npz"
-_ACTIVITIES_MAX = 32
-_UNKNOWN = "unknown"  # what the board says of a window that is like no activity
-# HELLO_REPLY carries every name behind its length, beside 60 bytes of other fields, in 512.
-_NAMES_BYTES_MAX = 440
 FILES = (EXTRACTOR, FULL_INT8, FULL_FLOAT, TAIL)
 LIMIT_MIN = 1e-6  # of a distance: a smaller one would be 0 in float32
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class TailSizes(Strict):
+    """What lies between the extractor and the dense layer: ``frozen`` features, and a map
+    (``map_length``, ``channels``) that a depthwise convolution (``kernel``, ``stride``) and a
+    pointwise one (``filters``) turn into as many more. 0, and stride 1, where the cut has none."""
 
-
-class Quantization(_Strict):
-    """real = (q - zero_point) * scale, q int8."""
-
-    scale: float = Field(gt=0)
-    zero_point: int = Field(ge=-128, le=127)
-
-
-class Output(Quantization):
-    """One output of the extractor: ``size`` int8 activations on a scale of their own."""
-
-    size: int = Field(ge=1, le=4096)
-
-
-class Normalization(_Strict):
-    """Per channel, before quantization: (y - mean) / std of y = x / (|x| + knee); with knee 0,
-    y = x. knee is in the channel's unit."""
-
-    knee: list[float] = Field(min_length=6, max_length=6)
-    mean: list[float] = Field(min_length=6, max_length=6)
-    std: list[float] = Field(min_length=6, max_length=6)
-
-    @field_validator("knee")
-    @classmethod
-    def _not_negative(cls, values: list[float]) -> list[float]:
-        if not all(value == 0 or 1e-6 <= value <= 1e6 for value in values):
-            raise ValueError("knees must be 0 or between 1e-6 and 1e6")
-        return values
-
-    @field_validator("std")
-    @classmethod
-    def _positive(cls, values: list[float]) -> list[float]:
-        if not all(value > 0 for value in values):
-            raise ValueError("standard deviations must be positive")
-        return values
-
-
-class Interface(_Strict):
-    """How samples enter the extractor and activations leave it.
-
-    ``features`` (F) counts the activations of all ``outputs``, one output after the other.
-    """
-
-    normalization: Normalization
-    input: Quantization
-    features: int = Field(ge=1, le=4096)
-    outputs: list[Output] = Field(min_length=1, max_length=64)
-
-    @model_validator(mode="after")
-    def _sizes(self) -> Self:
-        if self.features != sum(output.size for output in self.outputs):
-            raise ValueError("features must be the sum of the outputs' sizes")
-        return self
+    frozen: int = Field(ge=1, le=4096)
+    map_length: int = Field(ge=0, le=1024)
+    channels: int = Field(ge=0, le=1024)
+    filters: int = Field(ge=0, le=1024)
+    kernel: int = Field(ge=0, le=64)
+    stride: int = Field(ge=1, le=64)
 
     @property
-    def norm_gain(self) -> Array:
-        """Quantization steps per unit of the companded channels, float32 (6,): 1 / (std * input
-        scale)."""
-        std = np.asarray(self.normalization.std, np.float64)
-        return np.asarray(1.0 / (std * self.input.scale), np.float32)
-
-    @property
-    def norm_mean(self) -> Array:
-        """Of the companded channels, float32 (6,)."""
-        return np.asarray(self.normalization.mean, np.float32)
-
-    @property
-    def norm_knee(self) -> Array:
-        """g and rad/s, float32 (6,)."""
-        return np.asarray(self.normalization.knee, np.float32)
-
-    @property
-    def samples(self) -> SampleQuantization:
-        """How the window turns samples into int8."""
-        return SampleQuantization(
-            self.norm_knee, self.norm_mean, self.norm_gain, self.input.zero_point
-        )
-
-    def dequantize(self, features: Array) -> Array:
-        """int8 activations (..., F) -> what the tail sees, float32 (..., F)."""
-        sizes = [output.size for output in self.outputs]
-        scales = np.repeat([np.float32(output.scale) for output in self.outputs], sizes)
-        zero_points = np.repeat([output.zero_point for output in self.outputs], sizes)
-        return dequantize(features, scales, zero_points)
+    def map_bytes(self) -> int:
+        """Of the int8 map."""
+        return self.map_length * self.channels
 
 
-class Learning(_Strict):
-    """Constants of the on-device update (docs/LEARNING.md)."""
+class LearningConstants(Strict):
+    """Constants of learning on the device (docs/LEARNING.md)."""
 
-    rate: float = Field(gt=0)
-    anchor: float = Field(ge=0)
+    rate: float = Field(gt=0, le=100)
+    rate_convolution: float = Field(ge=0, le=100)
+    keep: float = Field(ge=0, le=1)
     steps: int = Field(ge=1, le=1000)
+    replay_every: int = Field(ge=0, le=1000)
+    hold_every: int = Field(ge=0, le=1000)
+    evidence: int = Field(ge=0, le=1000)
 
 
-class Calibration(_Strict):
+class ReplaySizes(Strict):
+    """``capacity``: labelled windows that the device keeps. ``exemplars``: windows of training
+    people that ship, of all activities together."""
+
+    capacity: int = Field(ge=1, le=REPLAY_MAX)
+    exemplars: int = Field(ge=0, le=EXEMPLARS_MAX)
+
+
+class Calibration(Strict):
     """Temperature scaling on the validation people (docs/SMOOTHING.md). The shipped tail is divided
     by ``temperature`` already; the errors are those of the deployed network with and without."""
 
@@ -147,7 +102,7 @@ class Calibration(_Strict):
     validation_windows: int = Field(ge=1)
 
 
-class Unknown(_Strict):
+class Unknown(Strict):
     """When a window is like nothing known: its distance to the activity is above ``limit``, which
     a label widens to ``widen`` times the distance of its window. ``false_reject`` is the share of
     the validation people's windows that are unknown, at most ``false_reject_target``."""
@@ -158,7 +113,7 @@ class Unknown(_Strict):
     false_reject: float = Field(ge=0, le=1)
 
 
-class SmootherConstants(_Strict):
+class SmootherConstants(Strict):
     """Probability that the activity changes between two windows, and beside an unknown one; 1 and
     1 switch smoothing off."""
 
@@ -166,7 +121,7 @@ class SmootherConstants(_Strict):
     change_moving: float = Field(ge=1e-6, le=1)
 
 
-class Metrics(_Strict):
+class Metrics(Strict):
     """Accuracies on the test people of the named split."""
 
     test_windows: int = Field(ge=1)
@@ -178,7 +133,7 @@ class Metrics(_Strict):
     subject_accuracy: dict[str, float]
 
 
-class Provenance(_Strict):
+class Provenance(Strict):
     """What it was made from."""
 
     dataset: str
@@ -196,11 +151,13 @@ class Provenance(_Strict):
 class Bundle(Interface):
     """The content of bundle.json.
 
-    ``parameters``: weights and biases of the whole network, tail included, batch norm folded.
+    ``rows`` (R): activities that there is room for, the shipped ones (K) first. ``features`` (F):
+    what the dense layer sees. ``parameters``: weights and biases of the whole network, tail
+    included, batch norm folded.
     ``macs``: multiply-accumulates of one inference of the extractor.
     """
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     model_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     activities: list[str]
     rate_hz: float = Field(gt=0, le=1000)
@@ -208,8 +165,12 @@ class Bundle(Interface):
     hop_samples: int = Field(ge=1, le=1024)
     channels: list[str] = Field(min_length=6, max_length=6)
     units: list[str] = Field(min_length=6, max_length=6)
-    cut: Literal["fc"]
-    learning: Learning
+    cut: Literal["fc", "fxc1", "fxc2"]
+    rows: int = Field(ge=2, le=ROWS_MAX)
+    features: int = Field(ge=1, le=4096)
+    tail: TailSizes
+    learning: LearningConstants
+    replay: ReplaySizes
     calibration: Calibration
     unknown: Unknown
     smoother: SmootherConstants
@@ -227,72 +188,125 @@ class Bundle(Interface):
         return names
 
     @model_validator(mode="after")
-    def _hop(self) -> Self:
+    def _sizes(self) -> Self:
         if self.hop_samples > self.window_samples:
             raise ValueError("hop_samples must be at most window_samples")
+        check_rows(self.activities, self.rows)
+        tail, sizes = self.tail, [output.size for output in self.outputs]
+        convolutions = (tail.map_length, tail.channels, tail.filters)
+        if self.cut == "fc":
+            fits = not any(convolutions) and tail.kernel == 0
+        else:
+            fits = all(convolutions) and len(sizes) > 1 and sizes[-1] == tail.map_bytes
+            fits = fits and (1 <= tail.kernel <= tail.map_length) == (self.cut == "fxc2")
+        if not fits or (tail.kernel == 0 and tail.stride != 1):
+            raise ValueError(f"the tail's sizes are not those of cut {self.cut}")
+        if self.features != tail.frozen + tail.filters:
+            raise ValueError("features must be the frozen and the learned ones together")
+        if sum(sizes) != tail.frozen + tail.map_bytes:
+            raise ValueError("the outputs' sizes must be the frozen features and the map")
         return self
 
-    def tail(self, directory: Path) -> tuple[Array, Array]:
-        """The shipped tail: weights float32 (activities, features) and bias (activities,).
+    @property
+    def shape(self) -> TailShape:
+        """Sizes of the tail."""
+        tail = self.tail
+        return TailShape(
+            self.features,
+            self.rows,
+            tail.frozen,
+            tail.map_length,
+            tail.channels,
+            tail.filters,
+            tail.kernel,
+            tail.stride,
+        )
 
-        Raises InputError for arrays of another shape and values that the board could not take.
-        """
-        weights = self._array(directory, "weights", (len(self.activities), self.features))
-        bias = self._array(directory, "bias", (len(self.activities),))
-        if not all((np.abs(values) <= LIMIT).all() for values in (weights, bias)):
-            raise InputError(f"{directory / TAIL}: weights or bias are out of range")
-        return weights, bias
+    def scales(self, directory: Path) -> CutScales:
+        """From int8 activations at the cut to what the tail computes with. Raises InputError as
+        `new_tail`."""
+        scale, offset = (
+            self._array(directory, name, (self.features,))
+            for name in ("feature_scale", "feature_offset")
+        )
+        return CutScales(scale, offset, self.map_scale, self.map_zero_point)
+
+    @property
+    def map_scale(self) -> float:
+        """Of the map at the cut: value = (q - map_zero_point) * map_scale; 1 and 0 without one."""
+        return self.outputs[-1].scale if self.tail.map_length else 1.0
+
+    @property
+    def map_zero_point(self) -> int:
+        """Beside `map_scale`."""
+        return self.outputs[-1].zero_point if self.tail.map_length else 0
+
+    def new_tail(self, directory: Path) -> Tail:
+        """The shipped tail, about to learn. Raises InputError for arrays of another shape and
+        values that the board could not take."""
+        shape = self.shape
+        parameters = self._array(directory, "parameters", (shape.parameters,))
+        return Tail(shape, self.scales(directory), parameters, shipped=len(self.activities))
+
+    def new_learner(self, directory: Path) -> Learner:
+        """The shipped tail with all that learns it, nothing labelled. Raises InputError as
+        `new_tail`."""
+        constants = self.learning
+        exemplars, of = self.exemplars(directory)
+        return Learner(
+            self.new_tail(directory),
+            Replay(self.shape.window_bytes, self.replay.capacity, self.rows, exemplars, of),
+            Learning(
+                rate=constants.rate,
+                rate_convolution=constants.rate_convolution,
+                keep=constants.keep,
+                steps=constants.steps,
+                replay_every=constants.replay_every,
+                hold_every=constants.hold_every,
+                evidence=constants.evidence,
+            ),
+        )
+
+    def exemplars(self, directory: Path) -> tuple[Array, Array]:
+        """The shipped windows at the cut, int8 (E, B), and their activities, uint8 (E,). Raises
+        InputError as `new_tail`."""
+        count = self.replay.exemplars
+        windows = self._array(directory, "exemplars", (count, self.cut_bytes), np.int8)
+        of = self._array(directory, "exemplar_activities", (count,), np.uint8)
+        if not (of < len(self.activities)).all():
+            raise InputError(f"{directory / TAIL}: an exemplar is of no activity of the model's")
+        return windows, of
 
     def novelty(self, directory: Path) -> Novelty:
-        """Where the training people's windows lie, by activity, in the extractor's first output.
-
-        Raises InputError as `tail`, and for values that the board could not take.
-        """
+        """Where the training people's windows lie, by activity, in the extractor's first output,
+        standardized. Raises InputError as `new_tail`."""
         shape = (len(self.activities), self.outputs[0].size)
         center = self._array(directory, "novelty_center", shape)
         inverse_std = self._array(directory, "novelty_inverse_std", shape)
-        if not (
-            (np.abs(center) <= LIMIT).all() and ((inverse_std > 0) & (inverse_std < 1e9)).all()
-        ):
-            raise InputError(f"{directory / TAIL}: centers or deviations are out of range")
+        if not (inverse_std > 0).all():
+            raise InputError(f"{directory / TAIL}: deviations are out of range")
         return Novelty(center, inverse_std)
 
     def limits(self) -> Limits:
         """Up to which distance a window is known, before any label."""
-        return Limits(len(self.activities), self.unknown.limit, self.unknown.widen)
+        return Limits(len(self.activities), self.unknown.limit, self.unknown.widen, self.rows)
 
     def new_smoother(self) -> Smoother:
         """A smoother with this bundle's constants."""
         return Smoother(len(self.activities), self.smoother.change, self.smoother.change_moving)
 
-    def _array(self, directory: Path, name: str, shape: tuple[int, ...]) -> Array:
+    def _array(
+        self, directory: Path, name: str, shape: tuple[int, ...], kind: Any = np.float32
+    ) -> Array:
         arrays = load_weights(directory / TAIL)
         if name not in arrays:
             raise InputError(f"{directory / TAIL}: no array {name!r}")
-        if arrays[name].shape != shape:
-            raise InputError(f"{directory / TAIL}: shapes do not match {MANIFEST}")
-        return arrays[name].astype(np.float32)
-
-
-def check_activities(names: Sequence[str]) -> None:
-    """Raises ValueError unless a board can say these names: in HELLO_REPLY, and as text beside
-    "unknown"."""
-    if not 2 <= len(names) <= _ACTIVITIES_MAX:
-        raise ValueError(f"{len(names)} activities: give 2 to {_ACTIVITIES_MAX}")
-    if len(set(names)) != len(names):
-        raise ValueError("activities must differ from each other")
-    for name in names:
-        if not 1 <= len(name.encode()) <= 31 or not name.isprintable():
-            raise ValueError(f"activity {name!r} must be 1 to 31 printable bytes")
-        if name == _UNKNOWN:
-            raise ValueError(f"no activity can be named {name!r}: the board says that of others")
-    if sum(1 + len(name.encode()) for name in names) > _NAMES_BYTES_MAX:
-        raise ValueError(f"activities' names must fit in {_NAMES_BYTES_MAX} bytes together")
-
-
-def output_of(tensor: TensorInfo) -> Output:
-    """A compiled extractor's output as bundle.json says it."""
-    return Output(size=tensor.size_bytes, scale=tensor.scale, zero_point=tensor.zero_point)
+        values = arrays[name]
+        if values.shape != shape or values.dtype != kind:
+            raise InputError(f"{directory / TAIL}: {name}: shape or kind is not that of {MANIFEST}")
+        if kind is np.float32:
+            check_parameters(values, f"{directory / TAIL}: {name}")
+        return values
 
 
 def model_id_of(content: dict[str, Any]) -> str:

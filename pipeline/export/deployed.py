@@ -9,8 +9,9 @@ import numpy as np
 
 from pipeline.compiler import run_tflm
 from pipeline.data import Windows
-from pipeline.export.bundle import EXTRACTOR, Bundle, Interface
+from pipeline.export.bundle import EXTRACTOR, Bundle
 from pipeline.export.convert import quantize_windows
+from pipeline.export.interface import Interface
 from pipeline.learn import Tail
 from pipeline.training import Scores, score
 
@@ -18,19 +19,20 @@ Array = np.ndarray[Any, Any]
 
 
 def run_extractor(extractor: bytes, interface: Interface, x: Array) -> Array:
-    """Raw windows (N, T, 6) -> int8 activations (N, F), output after output."""
+    """Raw windows (N, T, 6) -> windows at the cut, int8 (N, B)."""
+    if len(x) == 0:
+        return np.zeros((0, interface.cut_bytes), np.int8)
     outputs = run_tflm(extractor, quantize_windows(x, interface.samples)).outputs
     return np.concatenate([output.reshape(len(x), -1) for output in outputs], axis=1)
 
 
 def deployed_scores(extractor: bytes, interface: Interface, tail: Tail, windows: Windows) -> Scores:
     """Scores of extractor and tail on windows."""
-    features = run_extractor(extractor, interface, windows.x)
-    predicted = tail.predict(interface.dequantize(features)).argmax(axis=1)
+    predicted = tail.predict(run_extractor(extractor, interface, windows.x)).argmax(axis=1)
     return score(windows.y, predicted, windows.subjects, len(windows.activities))
 
 
 def bundle_scores(bundle: Bundle, directory: Path, windows: Windows) -> Scores:
     """Scores of the bundle in ``directory`` with its shipped tail, as `Metrics` has them."""
-    tail = Tail(*bundle.tail(directory))
-    return deployed_scores((directory / EXTRACTOR).read_bytes(), bundle, tail, windows)
+    extractor = (directory / EXTRACTOR).read_bytes()
+    return deployed_scores(extractor, bundle, bundle.new_tail(directory), windows)

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.compiler import c_float, compile_model
+from pipeline.device.records import PAGE_BYTES
 from pipeline.errors import InputError
-from pipeline.export.bundle import EXTRACTOR, Bundle, load_bundle, output_of
-from pipeline.learn import Novelty
+from pipeline.export.bundle import EXTRACTOR, Bundle, load_bundle
+from pipeline.export.fit import learning_memory_of
+from pipeline.export.interface import output_of
 
 Array = np.ndarray[Any, Any]
 
@@ -33,11 +35,9 @@ def emit(directory: Path, output: Path) -> list[Path]:
     outputs = [output_of(info) for info in compiled.outputs]
     if outputs != bundle.outputs:
         raise InputError(f"{directory / EXTRACTOR}: its outputs are not those of bundle.json")
-    weights, bias = bundle.tail(directory)
-    novelty = bundle.novelty(directory)
     files = {
         "har_model.h": _model_header(bundle, compiled.operators),
-        "har_model.c": _model_source(bundle, weights, bias, novelty),
+        "har_model.c": _model_source(bundle, directory),
         "har_extractor_tflite.h": _TFLITE_HEADER,
         "har_extractor_tflite.c": _tflite_source(model),
         **compiled.sources,
@@ -105,6 +105,9 @@ def _model_header(bundle: Bundle, operators: tuple[str, ...]) -> str:
     model_id = ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(bundle.model_id))
     names = [_TFLM_NAMES[name] for name in sorted(set(operators))]
     arena = (bundle.tflm_arena_bytes + _ARENA_MARGIN_BYTES + 15) // 16 * 16
+    tail, learning = bundle.tail, bundle.learning
+    map_scale, map_zero_point = bundle.map_scale, bundle.map_zero_point
+    parameters, pages = bundle.shape.parameters, learning_memory_of(bundle).store_pages
     return f"""\
 /* Written by `har emit` from bundle {bundle.model_id}. Do not edit. */
 #ifndef HAR_MODEL_H
@@ -123,16 +126,36 @@ extern "C" {{
 #define HAR_WINDOW_HOP {bundle.hop_samples} /* samples between predictions */
 #define HAR_CHANNELS {len(bundle.channels)} /* C: {" ".join(bundle.channels)} */
 #define HAR_OUTPUTS {len(bundle.outputs)} /* of the extractor, int8 */
-#define HAR_FEATURES {bundle.features} /* F, activations of all outputs: the cut {bundle.cut} */
-#define HAR_ACTIVITIES {len(bundle.activities)} /* K */
+#define HAR_CUT_BYTES {bundle.cut_bytes} /* B, of all outputs: a window at the cut {bundle.cut} */
+#define HAR_ACTIVITIES {len(bundle.activities)} /* K, shipped */
+#define HAR_ROWS {bundle.rows} /* R, activities that there is room for */
+#define HAR_FEATURES {bundle.features} /* F, what the dense layer sees */
 
 /* real = (q - zero point) * scale */
 #define HAR_INPUT_SCALE {c_float(bundle.input.scale)}
 #define HAR_INPUT_ZERO_POINT ({bundle.input.zero_point})
 
-#define HAR_LEARNING_RATE {c_float(bundle.learning.rate)}
-#define HAR_LEARNING_ANCHOR {c_float(bundle.learning.anchor)}
-#define HAR_LEARNING_STEPS {bundle.learning.steps}
+/* The tail (har_tail.h); 0, and stride 1, where the cut has none. */
+#define HAR_TAIL_FROZEN {tail.frozen} /* F0 */
+#define HAR_TAIL_MAP_LENGTH {tail.map_length} /* T */
+#define HAR_TAIL_CHANNELS {tail.channels} /* C, of the map */
+#define HAR_TAIL_FILTERS {tail.filters} /* M */
+#define HAR_TAIL_KERNEL {tail.kernel} /* J */
+#define HAR_TAIL_STRIDE {tail.stride}
+#define HAR_TAIL_MAP_SCALE {c_float(map_scale)}
+#define HAR_TAIL_MAP_ZERO_POINT ({map_zero_point})
+
+#define HAR_LEARNING_RATE {c_float(learning.rate)}
+#define HAR_LEARNING_RATE_CONVOLUTION {c_float(learning.rate_convolution)}
+#define HAR_LEARNING_KEEP {c_float(learning.keep)}
+#define HAR_LEARNING_STEPS {learning.steps}
+#define HAR_LEARNING_REPLAY_EVERY {learning.replay_every}
+#define HAR_LEARNING_HOLD_EVERY {learning.hold_every}
+#define HAR_LEARNING_EVIDENCE {learning.evidence}
+
+#define HAR_REPLAY_CAPACITY {bundle.replay.capacity} /* N, labelled windows that are kept */
+#define HAR_REPLAY_EXEMPLARS {bundle.replay.exemplars} /* E, that ship */
+#define HAR_STORE_PAGES {pages} /* of {PAGE_BYTES} bytes, for learned heads */
 
 #define HAR_NOVELTY_FEATURES {bundle.outputs[0].size} /* N, of the first output */
 #define HAR_NOVELTY_LIMIT {c_float(bundle.unknown.limit)} /* farther is unknown */
@@ -145,16 +168,17 @@ extern "C" {{
 #define HAR_TFLM_OPERATOR_COUNT {len(names)}
 #define HAR_TFLM_OPERATORS(X) {" ".join(f"X({name})" for name in names)}
 
-extern const uint16_t har_output_sizes[HAR_OUTPUTS]; /* their sum is F */
-extern const float har_output_scales[HAR_OUTPUTS];
-extern const int8_t har_output_zero_points[HAR_OUTPUTS];
+extern const uint16_t har_output_sizes[HAR_OUTPUTS]; /* their sum is B */
 
 extern const char *const har_activity_names[HAR_ACTIVITIES];
-extern const float har_norm_knee[HAR_CHANNELS];                     /* (C,) g, rad/s; 0: linear */
-extern const float har_norm_mean[HAR_CHANNELS];                     /* (C,) companded */
-extern const float har_norm_gain[HAR_CHANNELS];                     /* (C,) steps per companded */
-extern const float har_factory_weights[HAR_ACTIVITIES * HAR_FEATURES]; /* (K, F) */
-extern const float har_factory_bias[HAR_ACTIVITIES];                /* (K,) */
+extern const float har_norm_knee[HAR_CHANNELS]; /* (C,) g, rad/s; 0: linear */
+extern const float har_norm_mean[HAR_CHANNELS]; /* (C,) companded */
+extern const float har_norm_gain[HAR_CHANNELS]; /* (C,) steps per companded */
+extern const float har_factory_parameters[{parameters}]; /* (P,), as har_tail.h has them */
+extern const float har_feature_scale[HAR_FEATURES];
+extern const float har_feature_offset[HAR_FEATURES];
+extern const int8_t har_exemplars[]; /* (E, B) */
+extern const uint8_t har_exemplar_activities[]; /* (E,) */
 extern const float har_novelty_center[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES];      /* (K, N) */
 extern const float har_novelty_inverse_std[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES]; /* (K, N) */
 
@@ -165,19 +189,19 @@ extern const float har_novelty_inverse_std[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES
 """
 
 
-def _model_source(bundle: Bundle, weights: Array, bias: Array, novelty: Novelty) -> str:
+def _model_source(bundle: Bundle, directory: Path) -> str:
     near = "HAR_ACTIVITIES * HAR_NOVELTY_FEATURES"
     names = _rows([_c_string(name) for name in bundle.activities], 4)
     sizes = [output.size for output in bundle.outputs]
-    scales = np.asarray([output.scale for output in bundle.outputs], np.float32)
-    zero_points = [output.zero_point for output in bundle.outputs]
+    parameters = bundle.new_tail(directory).anchor
+    scales, novelty = bundle.scales(directory), bundle.novelty(directory)
+    # C has no empty arrays.
+    exemplars, of = (values.ravel().tolist() or [0] for values in bundle.exemplars(directory))
     return f"""\
 /* Written by `har emit` from bundle {bundle.model_id}. Do not edit. */
 #include "har_model.h"
 
 {_array("const uint16_t har_output_sizes[HAR_OUTPUTS]", sizes)}
-{_float_array("const float har_output_scales[HAR_OUTPUTS]", scales)}
-{_array("const int8_t har_output_zero_points[HAR_OUTPUTS]", zero_points)}
 const char *const har_activity_names[HAR_ACTIVITIES] = {{
 {names}
 }};
@@ -185,10 +209,11 @@ const char *const har_activity_names[HAR_ACTIVITIES] = {{
 {_float_array("const float har_norm_knee[HAR_CHANNELS]", bundle.norm_knee)}
 {_float_array("const float har_norm_mean[HAR_CHANNELS]", bundle.norm_mean)}
 {_float_array("const float har_norm_gain[HAR_CHANNELS]", bundle.norm_gain)}
-/* (K, F) */
-{_float_array("const float har_factory_weights[HAR_ACTIVITIES * HAR_FEATURES]", weights)}
-{_float_array("const float har_factory_bias[HAR_ACTIVITIES]", bias)}
-/* (K, N) */
+{_float_array(f"const float har_factory_parameters[{parameters.size}]", parameters)}
+{_float_array("const float har_feature_scale[HAR_FEATURES]", scales.scale)}
+{_float_array("const float har_feature_offset[HAR_FEATURES]", scales.offset)}
+{_array("const int8_t har_exemplars[]", exemplars)}
+{_array("const uint8_t har_exemplar_activities[]", of)}
 {_float_array(f"const float har_novelty_center[{near}]", novelty.center)}
 {_float_array(f"const float har_novelty_inverse_std[{near}]", novelty.inverse_std)}"""
 

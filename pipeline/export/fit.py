@@ -9,8 +9,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from pipeline.device.boards import NANO33BLE, Board
+from pipeline.device.boards import NANO33BLE, STORE_PAGES_LEAST, Board
 from pipeline.device.records import PAGE_BYTES, RECORD_OVERHEAD_BYTES
+from pipeline.device.tail_bench import ram_parts
+from pipeline.export.bundle import Bundle
+from pipeline.learn import TailShape, record_bytes
+
+LEARNING_RAM_LIMIT_BYTES = 48 * 1024
+"""What learning may take of a board's RAM by default. A larger tail is no less correct: it is
+printed, and the board's own limits judge."""
 
 # TFLite-Micro's interpreter with the kernels of a dscnn, measured on a Cortex-M4F (reference
 # kernels and CMSIS-NN differ by less than a fifth).
@@ -28,11 +35,48 @@ class Use:
 
 
 @dataclass(frozen=True)
+class LearningMemory:
+    """What learning takes. ``ram_bytes``: all that prediction alone would not need, or need in
+    flash: parameters, a copy to undo, scratch, and the windows; ``replay_ram_bytes`` of it keep
+    labelled windows. ``exemplar_flash_bytes``: the windows that ship. ``record_bytes``: what is
+    stored of it, with its frame (docs/STORAGE.md)."""
+
+    ram_bytes: int
+    replay_ram_bytes: int
+    exemplar_flash_bytes: int
+    record_bytes: int
+
+    @property
+    def store_pages(self) -> int:
+        """Pages of the board's flash that keep such records: two slots at least."""
+        return max(STORE_PAGES_LEAST, 2 * -(-self.record_bytes // PAGE_BYTES))
+
+
+def learning_memory(
+    shape: TailShape, shipped: int, capacity: int, exemplars: int
+) -> LearningMemory:
+    """For ``shipped`` activities, ``capacity`` windows to keep and ``exemplars`` that ship."""
+    payload = record_bytes(shape, shipped, capacity)
+    return LearningMemory(
+        ram_bytes=ram_parts(shape, shipped, capacity).total,
+        replay_ram_bytes=capacity * (shape.window_bytes + 2) + 4 * shape.rows,
+        exemplar_flash_bytes=exemplars * (shape.window_bytes + 1),
+        record_bytes=payload + RECORD_OVERHEAD_BYTES,
+    )
+
+
+def learning_memory_of(bundle: Bundle) -> LearningMemory:
+    """What learning with this bundle takes."""
+    sizes = bundle.replay
+    return learning_memory(bundle.shape, len(bundle.activities), sizes.capacity, sizes.exemplars)
+
+
+@dataclass(frozen=True)
 class Fit:
     """The answer. ``estimates`` names the fields that are not measured alone.
 
-    ``stored_head_bytes``: a learned head's record, two of which the board must have room for, or
-    what it learns ends with the power (docs/STORAGE.md).
+    ``flash_bytes``: of what the pages that keep learned heads leave. ``stored_head_bytes``: of one
+    of two slots in these pages. ``learning_ram_bytes``, in ``ram_bytes`` already, is not judged.
     """
 
     fits: bool
@@ -41,6 +85,9 @@ class Fit:
     model_id: str
     flash_bytes: Use
     ram_bytes: Use
+    learning_ram_bytes: Use
+    replay_ram_bytes: int
+    exemplar_flash_bytes: int
     stored_head_bytes: Use
     stack_bytes: int
     latency_ms: float
@@ -66,15 +113,14 @@ def check_fit(
     net_flash_bytes: int,
     net_arena_bytes: int,
     tflm_arena_bytes: int,
-    head_bytes: int,
+    memory: LearningMemory,
     board: Board = NANO33BLE,
 ) -> Fit:
     """Judges an image that was built with the compiled engine.
 
     ``instructions``: of one prediction, ``tail_instructions`` of which behind the cut. For the
     engine ``tflm`` the compiled network's weights and arena are exchanged for the .tflite file,
-    TFLM's runtime and its arena, and its instructions are reckoned from ``macs``. ``head_bytes``:
-    payload of a learned head.
+    TFLM's runtime and its arena, and its instructions are reckoned from ``macs``.
     """
     flash = image_flash_bytes + board.core_flash_bytes
     ram = image_ram_bytes + board.core_ram_bytes
@@ -84,20 +130,19 @@ def check_fit(
         flash += tflite_bytes + _TFLM_RUNTIME_FLASH_BYTES - net_flash_bytes
         ram += tflm_arena_bytes - net_arena_bytes
         instructions = round(macs * _TFLM_INSTRUCTIONS_PER_MAC) + tail_instructions
-    head = Use(
-        head_bytes + RECORD_OVERHEAD_BYTES, board.head_region_bytes // 2 // PAGE_BYTES * PAGE_BYTES
-    )
+    flash_limit = board.flash_limit_bytes(memory.store_pages)
     seconds = instructions * board.cycles_per_instruction / board.clock_hz
     return Fit(
-        fits=flash <= board.flash_limit_bytes
-        and ram <= board.ram_limit_bytes
-        and head.used <= head.limit,
+        fits=flash <= flash_limit and ram <= board.ram_limit_bytes,
         board=board.name,
         engine=engine,
         model_id=model_id,
-        flash_bytes=Use(flash, board.flash_limit_bytes),
+        flash_bytes=Use(flash, flash_limit),
         ram_bytes=Use(ram, board.ram_limit_bytes),
-        stored_head_bytes=head,
+        learning_ram_bytes=Use(memory.ram_bytes, LEARNING_RAM_LIMIT_BYTES),
+        replay_ram_bytes=memory.replay_ram_bytes,
+        exemplar_flash_bytes=memory.exemplar_flash_bytes,
+        stored_head_bytes=Use(memory.record_bytes, memory.store_pages // 2 * PAGE_BYTES),
         stack_bytes=stack_bytes,
         latency_ms=round(seconds * 1e3, 3),
         energy_uj=round(seconds * board.active_watts * 1e6, 3),

@@ -3,29 +3,67 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.device.bench import Bench, bench
 from pipeline.device.boards import NANO33BLE, Board
 from pipeline.device.emulator import Target
 from pipeline.device.firmware import UNBOUNDED, FirmwareImage, build_firmware, build_image
+from pipeline.device.tail_bench import bench_tails
 from pipeline.errors import InputError
-from pipeline.export.bundle import EXTRACTOR, load_bundle
+from pipeline.export.bundle import EXTRACTOR, Bundle, load_bundle
 from pipeline.export.emit import emit
-from pipeline.export.fit import Fit, check_fit
-from pipeline.learn import payload_bytes
+from pipeline.export.fit import Fit, check_fit, learning_memory_of
+from pipeline.learn import TailShape
+from pipeline.models import shape_of
 
 ENGINES = ("compiled", "tflm")
 
 
 def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Bench:
-    """Counts one prediction and one update of the bundle in ``directory`` on ``target``.
+    """Counts one prediction and one update of the bundle in ``directory`` on ``target``; where that
+    counts instructions, also learning with the tail of each cut of the bundle's backbone.
 
     Raises InputError for a damaged bundle, WorldError for a missing tool.
     """
-    generated = build_directory / "generated"
+    generated, build = build_directory / "generated", build_directory / f"firmware-{target}"
     emit(directory, generated)
-    return _bench(target, build_firmware(target, generated, build_directory / f"firmware-{target}"))
+    counts = _bench(target, build_firmware(target, generated, build))
+    if target != "mps2":
+        return counts
+    bundle = load_bundle(directory)
+    cost = bench_tails(
+        build_image("har_learner_bench", target, build, generated),
+        tail_shapes(bundle),
+        bundle.cut,
+        len(bundle.activities),
+        bundle.new_learner(directory).learning,
+        bundle.replay.capacity,
+        bundle.replay.exemplars,
+    )
+    return replace(counts, learning=cost)
+
+
+def tail_shapes(bundle: Bundle) -> dict[str, TailShape]:
+    """The tail of each cut of the bundle's backbone: the bundle's own, and what the others would
+    be."""
+    backbone, rows, lengths = shape_of(bundle.provenance.backbone), bundle.rows, []
+    length = bundle.window_samples
+    for _, stride in backbone.stages:  # valid padding
+        length = (length - backbone.kernel) // stride + 1
+        lengths.append(length)
+    *frozen, channels, filters = (width for width, _ in backbone.stages)
+    kept, stride = sum(frozen) + channels, backbone.stages[-1][1]
+    features = kept + filters
+    shapes = {
+        "fc": TailShape(features, rows, features),
+        "fxc1": TailShape(features, rows, kept, lengths[-1], channels, filters),
+        "fxc2": TailShape(
+            features, rows, kept, lengths[-2], channels, filters, backbone.kernel, stride
+        ),
+    }
+    return {**shapes, bundle.cut: bundle.shape}
 
 
 def fit_bundle(
@@ -58,7 +96,7 @@ def fit_bundle(
         net_flash_bytes=image.sizes.weights_bytes,
         net_arena_bytes=compile_model(model).arena_bytes,
         tflm_arena_bytes=bundle.tflm_arena_bytes,
-        head_bytes=payload_bytes(bundle.features, len(bundle.activities)),
+        memory=learning_memory_of(bundle),
         board=board,
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.errors import InputError
 from pipeline.models import dscnn
+from pipeline.models.float_tail import FloatTail
 from pipeline.models.weights import model_arrays, set_model_arrays
 
 Array = np.ndarray[Any, Any]
@@ -21,13 +22,15 @@ class Backbone:
 
     ``build(length, channels, activities, dropout)`` gives a tf_keras model from windows
     (N, length, 1, channels), normalized, to logits (N, activities). ``cuts`` maps the name of a
-    cut to the layers whose outputs cross it. ``heads`` names, in the order of the features at cut
+    cut to the layers whose outputs cross it, and ``behind(model, cut, weights, bias)`` gives what
+    is behind it, with that dense layer. ``heads`` names, in the order of the features at cut
     ``fc``, the dense layers whose sum the logits are; the first has the bias.
     """
 
     name: str
     build: Callable[[int, int, int, float], Any]
     cuts: Mapping[str, tuple[str, ...]]
+    behind: Callable[[Any, str, Array, Array], FloatTail]
     heads: tuple[str, ...]
 
     def extractor(self, model: Any, cut: str) -> Any:
@@ -38,12 +41,20 @@ class Backbone:
         """
         import tf_keras
 
+        outputs = [model.get_layer(layer).output for layer in self._layers(cut)]
+        return tf_keras.Model(model.input, outputs, name=f"extractor_{cut}")
+
+    def tail(self, model: Any, cut: str) -> FloatTail:
+        """The part of ``model`` behind ``cut``. Raises InputError as `extractor`."""
+        self._layers(cut)
+        return self.behind(model, cut, *self.head(model))
+
+    def _layers(self, cut: str) -> tuple[str, ...]:
         if cut not in self.cuts:
             raise InputError(
                 f"backbone {self.name} has no cut {cut!r}; it has {', '.join(self.cuts)}"
             )
-        outputs = [model.get_layer(layer).output for layer in self.cuts[cut]]
-        return tf_keras.Model(model.input, outputs, name=f"extractor_{cut}")
+        return self.cuts[cut]
 
     def features(self, model: Any, inputs: Array) -> Array:
         """Network inputs (N, T, 1, C) -> float32 features (N, F) at cut ``fc``, stage by stage."""
@@ -105,5 +116,8 @@ def backbone(name: str) -> Backbone:
     def build(length: int, channels: int, activities: int, dropout: float = 0.0) -> Any:
         return dscnn.build(shape, length, channels, activities, dropout)
 
+    def behind(model: Any, cut: str, weights: Array, bias: Array) -> FloatTail:
+        return dscnn.tail(shape, model, cut, weights, bias)
+
     heads = tuple(f"{stage}_logits" for stage in dscnn.stage_names(shape))
-    return Backbone(name, build, dscnn.cuts(shape), heads)
+    return Backbone(name, build, dscnn.cuts(shape), behind, heads)

@@ -14,8 +14,7 @@ Card = TypeVar("Card", bound=BaseModel)
 
 
 def read_card(kind: type[Card], path: Path, remedy: str) -> Card:
-    """Reads and checks a card. InputError names the file and the field, or ``remedy`` when the
-    file is missing."""
+    """Reads and checks a card. InputError names the file, the field and the ``remedy``."""
     try:
         return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -23,7 +22,7 @@ def read_card(kind: type[Card], path: Path, remedy: str) -> Card:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "content"
-        raise InputError(f"{path}: {where}: {first['msg']}") from None
+        raise InputError(f"{path}: {where}: {first['msg']}; {remedy}") from None
 
 
 def write_card(path: Path, card: BaseModel) -> None:

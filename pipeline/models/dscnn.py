@@ -16,7 +16,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pipeline.errors import InputError
+from pipeline.models.float_tail import FloatTail
+
+Array = np.ndarray[Any, Any]
 
 _NAME = re.compile(r"dscnn:k(\d+):(\d+s\d+(?:-\d+s\d+)+)")
 
@@ -53,11 +58,51 @@ def stage_names(shape: Shape) -> tuple[str, ...]:
 
 
 def cuts(shape: Shape) -> dict[str, tuple[str, ...]]:
-    """Layers whose outputs cross each cut: the pooled features of the frozen stages, and for
-    ``fxc1`` what the last pointwise convolution reads."""
-    features = tuple(f"{stage}_features" for stage in stage_names(shape))
+    """Layers whose outputs cross each cut: the pooled features of the frozen stages, and, behind
+    those, what the last pointwise convolution reads (``fxc1``) or the last depthwise one
+    (``fxc2``)."""
+    stages = stage_names(shape)
+    features = tuple(f"{stage}_features" for stage in stages)
+    before = "stem" if len(stages) == 2 else f"{stages[-2]}_pointwise"
+    return {
+        "fc": features,
+        "fxc1": (*features[:-1], f"{stages[-1]}_depthwise_relu"),
+        "fxc2": (*features[:-1], f"{before}_relu"),
+    }
+
+
+def tail(shape: Shape, model: Any, cut: str, weights: Array, bias: Array) -> FloatTail:
+    """What is behind ``cut`` of a tf_keras model: its last convolutions, and the dense layer of
+    all stages, weights (K, F) and bias (K,)."""
+    if cut == "fc":
+        return FloatTail(0, 0, 0, 0, 1, (), weights, bias)
     last = stage_names(shape)[-1]
-    return {"fc": features, "fxc1": (*features[:-1], f"{last}_depthwise_relu")}
+    _, map_length, _, channels = model.get_layer(cuts(shape)[cut][-1]).output_shape
+    kernel, scale, shift = _folded(model, f"{last}_pointwise")  # kernel (1, 1, C, M)
+    convolutions = [(kernel[0, 0] * scale).T, shift]
+    if cut == "fxc2":
+        kernel, scale, shift = _folded(model, f"{last}_depthwise")  # kernel (J, 1, C, 1)
+        convolutions = [kernel[:, 0, :, 0] * scale, shift, *convolutions]
+    return FloatTail(
+        map_length=int(map_length),
+        channels=int(channels),
+        filters=shape.stages[-1][0],
+        kernel=shape.kernel if cut == "fxc2" else 0,
+        stride=shape.stages[-1][1] if cut == "fxc2" else 1,
+        convolutions=tuple(values.astype(np.float32) for values in convolutions),
+        weights=weights,
+        bias=bias,
+    )
+
+
+def _folded(model: Any, name: str) -> tuple[Array, Array, Array]:
+    """Of a convolution and the batch norm behind it, float64: the kernel as Keras has it, what to
+    multiply each output channel of it with, and the bias."""
+    (kernel,) = model.get_layer(name).get_weights()
+    norm = model.get_layer(f"{name}_norm")
+    gamma, beta, mean, variance = (values.astype(np.float64) for values in norm.get_weights())
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    return kernel.astype(np.float64), scale, beta - mean * scale
 
 
 def build(shape: Shape, length: int, channels: int, activities: int, dropout: float = 0.0) -> Any:

@@ -67,11 +67,11 @@ def calibrate(logits: Array, truth: Array) -> Calibration:
     )
 
 
-def fit_novelty(features: Array, truth: Array, activities: int, step: float) -> Novelty:
-    """The training people's first N activations (M, N) and activities (M,) -> where they lie.
+def fit_novelty(features: Array, truth: Array, activities: int, steps: Array) -> Novelty:
+    """The training people's first N features (M, N) and activities (M,) -> where they lie.
 
-    ``step``: of the activations' quantization; nothing is finer than that, so it is added to every
-    variance as step^2. Raises ValueError for an activity without a window.
+    ``steps`` (N,): of the features' quantization; nothing is finer than that, so it is added to
+    every variance as step^2. Raises ValueError for an activity without a window.
     """
     center, std = np.empty((2, activities, features.shape[1]))
     for k in range(activities):
@@ -79,7 +79,7 @@ def fit_novelty(features: Array, truth: Array, activities: int, step: float) -> 
         if len(mine) == 0:
             raise ValueError(f"no window of activity {k}")
         center[k] = mine.mean(axis=0)
-        std[k] = np.sqrt(mine.var(axis=0) + step * step)
+        std[k] = np.sqrt(mine.var(axis=0) + steps * steps)
     return Novelty(center.astype(np.float32), (1.0 / std).astype(np.float32))
 
 

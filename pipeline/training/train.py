@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.data import SubjectSplit, Windows, identities
 from pipeline.errors import InputError
-from pipeline.models import backbone, load_weights, save_weights
+from pipeline.models import FloatTail, backbone, load_weights, save_weights
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.augment import augment
@@ -36,7 +36,6 @@ class TrainCard(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     backbone: str
-    cut: str
     dataset: str
     split: str
     seed: int
@@ -68,17 +67,25 @@ class TrainedModel:
     card: TrainCard
     model: Any
 
-    def extractor(self) -> Any:
-        """The frozen part before the cut."""
-        return backbone(self.card.backbone).extractor(self.model, self.card.cut)
+    def extractor(self, cut: str) -> Any:
+        """The frozen part before ``cut``. Raises InputError for a cut that the backbone does not
+        have."""
+        return backbone(self.card.backbone).extractor(self.model, cut)
 
-    def tail(self) -> tuple[Array, Array]:
-        """The classifier behind cut `fc`: weights (K, F) and bias (K,)."""
-        return backbone(self.card.backbone).head(self.model)
+    def tail(self, cut: str) -> FloatTail:
+        """The part behind ``cut``. Raises InputError as `extractor`."""
+        return backbone(self.card.backbone).tail(self.model, cut)
 
     def features(self, x: Array) -> Array:
         """Raw windows (N, T, 6) -> float32 activations at cut `fc` (N, F), stage by stage."""
         return backbone(self.card.backbone).features(self.model, self.network_input(x))
+
+    def pointwise_inputs(self, x: Array) -> Array:
+        """Raw windows (N, T, 6) -> what the last pointwise convolution reads, float32 (N, T', 1,
+        C)."""
+        frozen = self.extractor("fxc1")
+        outputs = frozen.predict(self.network_input(x), batch_size=512, verbose=0)
+        return np.asarray(outputs[-1])
 
     def network_input(self, x: Array) -> Array:
         """Raw windows (N, T, 6) -> (N, T, 1, 6), normalized as in training."""
@@ -137,7 +144,6 @@ def train(
     return TrainedModel(
         TrainCard(
             backbone=card.backbone,
-            cut="fc",
             dataset=dataset,
             split=split.name,
             seed=seed,
@@ -172,7 +178,7 @@ def save_trained(trained: TrainedModel, directory: Path) -> TrainCard:
 
 def load_trained(directory: Path) -> TrainedModel:
     """Reads what `save_trained` wrote; InputError for anything missing or changed."""
-    card = read_card(TrainCard, directory / CARD, "run `har train` first")
+    card = read_card(TrainCard, directory / CARD, "run `har train`")
     arrays = load_weights(directory / WEIGHTS)
     if hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest() != card.weights_sha256:
         raise InputError(f"{directory / WEIGHTS}: not the weights of {CARD}; train again")

@@ -1,5 +1,5 @@
-"""What the bundle says about everything behind the tail comes from validation people, and can be
-switched off."""
+"""What the bundle says about everything behind the extractor comes from training and validation
+people, and can be switched off."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.export.behind import choose_behind_tail
+from pipeline.export.behind import choose_behind_cut
 from pipeline.export.bundle import EXTRACTOR, TAIL, Bundle, load_bundle
 from pipeline.export.deployed import run_extractor
-from pipeline.learn import LIMIT, Tail
+from pipeline.learn import LIMIT
 from pipeline.models import load_weights, save_weights
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
@@ -24,22 +24,15 @@ def bundle(bundle_directory: Path) -> Bundle:
     return load_bundle(bundle_directory)
 
 
-def test_the_shipped_tail_is_the_trained_one_divided_by_the_temperature(
-    bundle: Bundle, bundle_directory: Path, trained: TrainedModel
-) -> None:
-    temperature = np.float32(bundle.calibration.temperature)
-    for shipped, ours in zip(bundle.tail(bundle_directory), trained.tail(), strict=True):
-        assert shipped.tobytes() == (ours / temperature).astype(np.float32).tobytes()
-
-
 def test_no_more_validation_windows_than_stated_are_unknown(
     bundle: Bundle, bundle_directory: Path, task: Task
 ) -> None:
     validation = task.windows.for_subjects(task.split.validation)
     extractor = (bundle_directory / EXTRACTOR).read_bytes()
-    x = bundle.dequantize(run_extractor(extractor, bundle, validation.x))
-    activities = Tail(*bundle.tail(bundle_directory)).predict(x).argmax(axis=1)
-    distances = bundle.novelty(bundle_directory).distance(x, activities)
+    windows = run_extractor(extractor, bundle, validation.x)
+    tail = bundle.new_tail(bundle_directory)
+    activities = tail.predict(windows).argmax(axis=1)
+    distances = bundle.novelty(bundle_directory).distance(tail.features(windows), activities)
     unknown = (bundle.limits().novelty(distances, activities) > 1).mean()
     assert unknown == pytest.approx(bundle.unknown.false_reject, abs=1e-6)
     assert unknown <= bundle.unknown.false_reject_target == 0.05
@@ -50,7 +43,7 @@ def choose(bundle: Bundle, directory: Path, trained: TrainedModel, task: Task, *
     windows, split = task.windows, task.split
     extractor = (directory / EXTRACTOR).read_bytes()
     people = (windows.for_subjects(split.train), windows.for_subjects(split.validation))
-    return choose_behind_tail(trained, extractor, bundle, *people, **switches)
+    return choose_behind_cut(trained, "fc", bundle.rows, extractor, bundle, *people, **switches)
 
 
 def test_test_people_choose_nothing(
@@ -65,6 +58,8 @@ def test_test_people_choose_nothing(
     shipped = bundle.novelty(bundle_directory)
     assert found.novelty.center.tobytes() == shipped.center.tobytes()
     assert found.novelty.inverse_std.tobytes() == shipped.inverse_std.tobytes()
+    assert found.learning == bundle.learning
+    assert found.tail.crc() == bundle.new_tail(bundle_directory).crc()
 
 
 def test_both_can_be_switched_off(
@@ -76,7 +71,8 @@ def test_both_can_be_switched_off(
     # x is at most 255 steps from a center, and a deviation at least one step: no distance is
     # beyond that limit.
     assert LIMIT > 255.0**2
-    assert (off.novelty.inverse_std <= 1.0001 / bundle.outputs[0].scale).all()
+    steps = off.tail.scales.scale[: off.novelty.features]
+    assert (off.novelty.inverse_std <= 1.0001 / steps).all()
     assert off.calibration == bundle.calibration
 
 

@@ -76,7 +76,12 @@ def test_a_changed_manifest_is_noticed(copy: Path) -> None:
         ({"smoother": {"change": 1e-50, "change_moving": 0.5}}, "smoother.change"),
         ({"cut": "../fc"}, "cut"),
         ({"format": "2"}, "format"),
-        ({"features": 7}, "sum of the outputs' sizes"),
+        ({"features": 7}, "features must be the frozen and the learned"),
+        ({"rows": 2}, "-1 spare rows"),
+        ({"rows": 12}, "9 spare rows"),
+        ({"cut": "fxc1"}, "not those of cut fxc1"),
+        ({"replay": {"capacity": 0, "exemplars": 12}}, "replay.capacity"),
+        ({"replay": {"capacity": 36, "exemplars": -1}}, "replay.exemplars"),
         ({"outputs": []}, "outputs"),
         ({"outputs": [{"size": 7, "scale": 0, "zero_point": 0}]}, "outputs.0.scale"),
         ({"surprise": 1}, "surprise"),
@@ -92,7 +97,7 @@ def test_a_manifest_out_of_bounds_names_the_field(
         load_bundle(copy)
 
 
-@pytest.mark.parametrize(("number", "age"), [(1, "an older"), (3, "a newer")])
+@pytest.mark.parametrize(("number", "age"), [(2, "an older"), (4, "a newer")])
 def test_a_bundle_of_another_format_says_what_to_do(copy: Path, number: int, age: str) -> None:
     """Such a bundle has other fields too: the format is the reason, whatever else is wrong."""
     _rewrite(copy, format=number, feature={"scale": 0.1, "zero_point": 0})
@@ -127,13 +132,79 @@ def test_norm_gain_is_the_reciprocal_step(bundle_directory: Path) -> None:
     np.testing.assert_allclose(steps, 1.0, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["weights", "bias"])
-def test_a_tail_whose_logits_could_overflow_is_refused(
-    bundle_directory: Path, tmp_path: Path, name: str
+@pytest.mark.parametrize(
+    ("cut", "changes"),
+    [
+        ("fc", {"frozen": 415}),
+        ("fc", {"kernel": 5}),
+        ("fc", {"stride": 2}),
+        ("fc", {"map_length": 1}),
+        ("fxc1", {"kernel": 5}),
+        ("fxc1", {"stride": 2}),
+        ("fxc1", {"map_length": 0}),
+        ("fxc1", {"channels": 95}),
+        ("fxc1", {"filters": 111}),
+        ("fxc2", {"kernel": 0}),
+        ("fxc2", {"kernel": 12}),
+        ("fxc2", {"stride": 0}),
+        ("fxc2", {"map_length": 10}),
+    ],
+)
+def test_sizes_of_a_tail_that_do_not_belong_together_are_refused(
+    cut_directories: dict[str, Path], tmp_path: Path, cut: str, changes: dict[str, int]
 ) -> None:
-    """The board promises finite probabilities within this limit only."""
+    directory = Path(shutil.copytree(cut_directories[cut], tmp_path / "bundle"))
+    _rewrite(directory, tail=load_bundle(directory).tail.model_dump() | changes)
+    with pytest.raises(InputError, match=MANIFEST):
+        load_bundle(directory)
+
+
+FLOATS = ("parameters", "feature_scale", "feature_offset", "novelty_center", "novelty_inverse_std")
+
+
+def _read_all(directory: Path, arrays: Path) -> None:
+    bundle = load_bundle(directory)
+    bundle.new_learner(arrays)
+    bundle.novelty(arrays)
+
+
+@pytest.mark.parametrize("value", [-2 * LIMIT, np.inf, np.nan, 1e-40])
+@pytest.mark.parametrize("name", FLOATS)
+def test_values_that_no_board_takes_are_refused(
+    bundle_directory: Path, tmp_path: Path, name: str, value: float
+) -> None:
+    """The board promises finite probabilities within this limit only, and hardware differs about
+    denormal numbers."""
     arrays = dict(load_weights(bundle_directory / TAIL))
-    arrays[name] = np.full_like(arrays[name], -2 * LIMIT)
+    arrays[name] = arrays[name].copy()
+    arrays[name].flat[-1] = value
     save_weights(tmp_path / TAIL, arrays)
-    with pytest.raises(InputError, match=r"tail\.npz.*out of range"):
-        load_bundle(bundle_directory).tail(tmp_path)
+    with pytest.raises(InputError, match=rf"tail\.npz: {name}"):
+        _read_all(bundle_directory, tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["missing", "shape", "kind"])
+@pytest.mark.parametrize("name", [*FLOATS, "exemplars", "exemplar_activities"])
+def test_arrays_that_are_not_the_bundle_s_are_refused(
+    bundle_directory: Path, tmp_path: Path, name: str, damage: str
+) -> None:
+    arrays = dict(load_weights(bundle_directory / TAIL))
+    if damage == "missing":
+        del arrays[name]
+    elif damage == "shape":
+        arrays[name] = arrays[name][:-1]
+    else:
+        arrays[name] = arrays[name].astype(np.float64)
+    save_weights(tmp_path / TAIL, arrays)
+    with pytest.raises(InputError, match=rf"tail\.npz.*{name}"):
+        _read_all(bundle_directory, tmp_path)
+
+
+def test_an_exemplar_of_an_activity_that_does_not_ship_is_refused(
+    bundle_directory: Path, tmp_path: Path
+) -> None:
+    arrays = dict(load_weights(bundle_directory / TAIL))
+    arrays["exemplar_activities"] = arrays["exemplar_activities"] + np.uint8(1)
+    save_weights(tmp_path / TAIL, arrays)
+    with pytest.raises(InputError, match="exemplar is of no activity"):
+        load_bundle(bundle_directory).new_learner(tmp_path)

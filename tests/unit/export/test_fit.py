@@ -1,14 +1,30 @@
-from contextlib import nullcontext
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.device.boards import NANO33BLE
-from pipeline.device.emulator import FLASH_REGION_BYTES
-from pipeline.device.records import RECORD_OVERHEAD_BYTES, SlotLayout
+from pipeline.device.records import PAGE_BYTES, RECORD_OVERHEAD_BYTES, SlotLayout
+from pipeline.device.tail_bench import scratch_floats
 from pipeline.errors import InputError
-from pipeline.export.fit import check_fit
+from pipeline.export.fit import LearningMemory, check_fit, learning_memory
+from pipeline.learn import TailShape
+
+ROOT = Path(__file__).parents[3]
+
+SHAPES = {
+    "fc": TailShape(416, 8, 416),
+    "fxc1": TailShape(416, 8, 304, 7, 96, 112),
+    "fxc2": TailShape(416, 8, 304, 11, 96, 112, 5, 1),
+    "strided": TailShape(11, 8, 4, 13, 6, 7, 3, 2),
+}
+
+
+def memory(windows: int, shape: TailShape = SHAPES["fc"]) -> LearningMemory:
+    return learning_memory(shape, 6, windows, 24)
+
 
 SMALL: dict[str, Any] = {
     "model_id": "0" * 16,
@@ -23,7 +39,7 @@ SMALL: dict[str, Any] = {
     "net_flash_bytes": 24_000,
     "net_arena_bytes": 3_000,
     "tflm_arena_bytes": 10_000,
-    "head_bytes": 10_064,
+    "memory": memory(36),
 }
 
 
@@ -39,7 +55,7 @@ def test_the_board_s_own_share_counts() -> None:
 def test_one_byte_over_a_limit_does_not_fit(kind: str) -> None:
     fit = check_fit(**SMALL)
     exact = {
-        "flash": {"flash_limit_bytes": fit.flash_bytes.used},
+        "flash": {"flash_bytes": fit.flash_bytes.used + 16 * PAGE_BYTES},
         "ram": {"ram_limit_bytes": fit.ram_bytes.used},
     }[kind]
     board = replace(NANO33BLE, **exact)
@@ -48,16 +64,55 @@ def test_one_byte_over_a_limit_does_not_fit(kind: str) -> None:
     assert not check_fit(**larger, board=board).fits
 
 
-@pytest.mark.parametrize(("values", "fits"), [(8_182, True), (8_183, False)])
-def test_a_head_of_which_no_two_can_be_stored_does_not_fit(values: int, fits: bool) -> None:
-    """docs/STORAGE.md: K (F + 3) values of 4 bytes and 8 more. The same layout judges."""
-    head_bytes = 8 + 4 * values
-    fit = check_fit(**SMALL | {"head_bytes": head_bytes})
-    assert fit.fits is fits
-    assert fit.stored_head_bytes.used == head_bytes + RECORD_OVERHEAD_BYTES
-    assert fit.stored_head_bytes.limit == 32_768 == FLASH_REGION_BYTES // 2
-    with nullcontext() if fits else pytest.raises(InputError, match="two are needed"):
-        SlotLayout.of(NANO33BLE.head_region_bytes, head_bytes)
+def test_pages_that_keep_learned_heads_are_none_for_the_program() -> None:
+    few, many = (check_fit(**SMALL | {"memory": memory(windows)}) for windows in (36, 500))
+    assert few.flash_bytes.limit == 0xF0000 - 0x10000
+    assert few.flash_bytes.limit - many.flash_bytes.limit == (110 - 16) * PAGE_BYTES
+    assert few.fits and many.fits
+    assert not check_fit(**SMALL | {"memory": memory(1024, SHAPES["fxc2"])}).fits
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_parameters_and_scratch_are_those_of_the_firmware(name: str, tmp_path: Path) -> None:
+    shape = SHAPES[name]
+    sizes = f"{shape.features}, {shape.map_length}, {shape.channels}, {shape.filters}"
+    (tmp_path / "sizes.c").write_text(
+        '#include "har_tail.h"\n'
+        f"_Static_assert(HAR_TAIL_PARAMETERS({shape.rows}, {shape.features}, {shape.channels}, "
+        f'{shape.filters}, {shape.kernel}) == {shape.parameters}, "parameters");\n'
+        f"_Static_assert(HAR_TAIL_SCRATCH({shape.rows}, {sizes}, {shape.positions}, "
+        f'{shape.kernel}) == {scratch_floats(shape)}, "scratch");\n'
+    )
+    folders = [f"-I{ROOT / 'firmware' / 'lib' / part}" for part in ("learn", "base")]
+    build = ["gcc", "-std=c11", "-c", "sizes.c", *folders]
+    subprocess.run(build, cwd=tmp_path, check=True)
+
+
+def test_what_learning_takes_is_told() -> None:
+    fit = check_fit(**SMALL)
+    # Parameters and the copy to undo, windows and their labels, what is seen of each activity.
+    least = 2 * 4 * 8 * 417 + 36 * 418 + 4 * 8
+    assert least < fit.learning_ram_bytes.used < least + 3_000
+    assert fit.learning_ram_bytes.used <= fit.learning_ram_bytes.limit == 49_152
+    assert fit.replay_ram_bytes == 36 * 418 + 4 * 8
+    assert fit.exemplar_flash_bytes == 24 * 417
+    larger = check_fit(**SMALL | {"memory": memory(36, SHAPES["fxc2"])})
+    assert larger.learning_ram_bytes.used > 49_152
+    assert larger.fits, "the board's own limits judge"
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_two_records_fit_the_pages_that_are_kept(name: str) -> None:
+    """The same layout judges (docs/STORAGE.md)."""
+    needs = memory(36, SHAPES[name])
+    assert needs.store_pages >= 16 and needs.store_pages % 2 == 0
+    payload = needs.record_bytes - RECORD_OVERHEAD_BYTES
+    layout = SlotLayout.of(needs.store_pages * PAGE_BYTES, payload)
+    assert layout.slots >= 2
+    fit = check_fit(**SMALL | {"memory": needs})
+    assert fit.stored_head_bytes.used == needs.record_bytes <= fit.stored_head_bytes.limit
+    with pytest.raises(InputError, match="two are needed"):
+        SlotLayout.of(2 * layout.slot_bytes - PAGE_BYTES, payload)
 
 
 def test_latency_and_energy_follow_the_instructions() -> None:

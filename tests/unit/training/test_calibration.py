@@ -44,7 +44,7 @@ def test_novelty_has_the_means_and_deviations_of_each_activity() -> None:
     truth = rng.integers(0, 3, 4000)
     features = rng.normal(size=(4000, 5)) * (1 + truth[:, None]) + truth[:, None]
     features[:, 4] = 7.0  # never moves
-    novelty = fit_novelty(features.astype(np.float32), truth, 3, step=0.5)
+    novelty = fit_novelty(features.astype(np.float32), truth, 3, np.full(5, 0.5))
     assert novelty.center.dtype == novelty.inverse_std.dtype == np.float32
     np.testing.assert_allclose(novelty.center[:, :4], [[k] * 4 for k in range(3)], atol=0.3)
     expected = 1 / np.sqrt((1 + np.arange(3.0)) ** 2 + 0.25)
@@ -66,4 +66,4 @@ def test_nothing_comes_of_nothing() -> None:
     with pytest.raises(ValueError):
         known_limit(np.zeros(0))
     with pytest.raises(ValueError, match="activity 1"):
-        fit_novelty(np.zeros((2, 3)), np.array([0, 2]), 3, 1.0)
+        fit_novelty(np.zeros((2, 3)), np.array([0, 2]), 3, np.ones(3))

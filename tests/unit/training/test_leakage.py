@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +13,13 @@ from pipeline.data.source import UCI_PEOPLE
 from pipeline.data.splits import OFFICIAL_TEST
 from pipeline.errors import InputError
 from pipeline.export import quantize as quantization
-from pipeline.models.weights import model_arrays
 from pipeline.training import Pretrained, TrainedModel, load_pretrained, train
 from pipeline.training.pretrain import PretrainSettings
 from pipeline.training.pretrained import PretrainedCard, pretrain_extractor
 from pipeline.training.shipped import ExtractorName, shipped
 from pipeline.training.task import Task, make_task
 from pipeline.training.train import save_trained
+from tests.support.conversion import remembered_conversions
 from tests.support.synthetic import synthetic_task
 
 SIDES = ("train", "validation", "test")
@@ -136,30 +134,11 @@ def honest(small: Task, tmp_path_factory: pytest.TempPathFactory) -> Made:
     return _made_from(small, tmp_path_factory.mktemp("honest"))
 
 
-def _remembering(convert: Callable[..., bytes], known: dict[object, bytes]) -> Callable[..., bytes]:
-    """The same conversion, looked up where the same was converted: equal weights and, where scales
-    are made, equal windows to make them of. Anything else is converted anew."""
-
-    def converted(model: Any, *representative: np.ndarray) -> bytes:
-        weights = tuple((name, a.tobytes()) for name, a in sorted(model_arrays(model).items()))
-        key = (convert, weights, len(model.outputs), *(x.tobytes() for x in representative))
-        if key not in known:
-            known[key] = convert(model, *representative)
-        return known[key]
-
-    return converted
-
-
-_CONVERTED: dict[object, bytes] = {}
-
-
 def _made_from(task: Task, folder: Path) -> Made:
     pretrained = _pretrained(task, folder)
     trained = _trained(task, pretrained)
     digest = save_trained(trained, folder / "trained").weights_sha256
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("to_float", "to_int8"):
-            patch.setattr(quantization, name, _remembering(getattr(quantization, name), _CONVERTED))
+    with remembered_conversions():
         bundle = quantization.quantize(trained, task.windows, task.split, folder / "bundle")
     figures = {"model_id", "metrics"}
     return Made(pretrained, trained, digest, bundle.model_dump(exclude=figures))

@@ -1,0 +1,101 @@
+"""How samples enter the extractor and activations leave it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pipeline.compiler import TensorInfo
+from pipeline.learn import SampleQuantization
+
+Array = np.ndarray[Any, Any]
+
+OUTPUT_BYTES_MAX = 16_384
+"""A window at the cut is kept many times over: a larger map is none for a board."""
+
+
+class Strict(BaseModel):
+    """A part of bundle.json: no field too many, nothing that is not finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Quantization(Strict):
+    """real = (q - zero_point) * scale, q int8."""
+
+    scale: float = Field(gt=0)
+    zero_point: int = Field(ge=-128, le=127)
+
+
+class Output(Quantization):
+    """One output of the extractor: ``size`` int8 activations on a scale of their own."""
+
+    size: int = Field(ge=1, le=OUTPUT_BYTES_MAX)
+
+
+class Normalization(Strict):
+    """Per channel, before quantization: (y - mean) / std of y = x / (|x| + knee); with knee 0,
+    y = x. knee is in the channel's unit."""
+
+    knee: list[float] = Field(min_length=6, max_length=6)
+    mean: list[float] = Field(min_length=6, max_length=6)
+    std: list[float] = Field(min_length=6, max_length=6)
+
+    @field_validator("knee")
+    @classmethod
+    def _not_negative(cls, values: list[float]) -> list[float]:
+        if not all(value == 0 or 1e-6 <= value <= 1e6 for value in values):
+            raise ValueError("knees must be 0 or between 1e-6 and 1e6")
+        return values
+
+    @field_validator("std")
+    @classmethod
+    def _positive(cls, values: list[float]) -> list[float]:
+        if not all(value > 0 for value in values):
+            raise ValueError("standard deviations must be positive")
+        return values
+
+
+class Interface(Strict):
+    """How samples enter the extractor and activations leave it. A window at the cut is the int8
+    activations of all ``outputs``, one output after the other."""
+
+    normalization: Normalization
+    input: Quantization
+    outputs: list[Output] = Field(min_length=1, max_length=64)
+
+    @property
+    def cut_bytes(self) -> int:
+        """B, bytes of a window at the cut."""
+        return sum(output.size for output in self.outputs)
+
+    @property
+    def norm_gain(self) -> Array:
+        """Quantization steps per unit of the companded channels, float32 (6,): 1 / (std * input
+        scale)."""
+        std = np.asarray(self.normalization.std, np.float64)
+        return np.asarray(1.0 / (std * self.input.scale), np.float32)
+
+    @property
+    def norm_mean(self) -> Array:
+        """Of the companded channels, float32 (6,)."""
+        return np.asarray(self.normalization.mean, np.float32)
+
+    @property
+    def norm_knee(self) -> Array:
+        """g and rad/s, float32 (6,)."""
+        return np.asarray(self.normalization.knee, np.float32)
+
+    @property
+    def samples(self) -> SampleQuantization:
+        """How the window turns samples into int8."""
+        return SampleQuantization(
+            self.norm_knee, self.norm_mean, self.norm_gain, self.input.zero_point
+        )
+
+
+def output_of(tensor: TensorInfo) -> Output:
+    """A compiled extractor's output as bundle.json says it."""
+    return Output(size=tensor.size_bytes, scale=tensor.scale, zero_point=tensor.zero_point)
