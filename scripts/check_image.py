@@ -5,7 +5,7 @@ PlatformIO runs it after each link (platformio.ini, `extra_scripts`); by hand:
     python scripts/check_image.py .pio/build/nano33ble/firmware.elf [OBJECT_DIRECTORY]
 
 Prints what the image takes of flash and RAM. Fails (exit code 1) when it reaches the pages kept
-for learned tails, and when an object of ours calls the library's float arithmetic: then the
+for learned heads, and when an object of ours calls the library's float arithmetic: then the
 compiler was told of no FPU, and learning would crawl.
 """
 
@@ -14,11 +14,12 @@ from __future__ import annotations
 import re
 import struct
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 FLASH_START = 0x10000
-TAILS_START = 0xF0000
+HEADS_START = "har_learned_start"  # a symbol of the image: the pages behind it keep learned heads
 RAM_START = 0x20000000
 RAM_BYTES = 0x40000
 
@@ -87,19 +88,18 @@ class Elf:
     def _text(self, at: int) -> str:
         return self.data[at : self.data.index(b"\0", at)].decode("ascii", "replace")
 
-    def undefined_symbols(self) -> set[str]:
-        names = set()
+    def symbols(self) -> Iterator[tuple[str, int, int]]:
+        """(name, value, section) of each symbol; section 0: it is not defined here."""
         for table in self.sections:
             if table.kind != _SYMBOL_TABLE:
                 continue
             strings = self.sections[table.link].offset
             for at in range(table.offset, table.offset + table.size, 16):
-                name, _value, _size, _info, _other, section = struct.unpack_from(
+                name, value, _size, _info, _other, section = struct.unpack_from(
                     "<IIIBBH", self.data, at
                 )
-                if section == 0 and name:
-                    names.add(self._text(strings + name))
-        return names
+                if name:
+                    yield self._text(strings + name), value, section
 
 
 def measure(elf: Elf) -> Usage:
@@ -121,26 +121,34 @@ def measure(elf: Elf) -> Usage:
     return Usage(max(ends) - FLASH_START, ram)
 
 
+def program_limit(elf: Elf) -> int:
+    """Bytes of flash from the application's start to the pages kept for learned heads."""
+    for name, value, section in elf.symbols():
+        if name == HEADS_START and section:
+            return value - FLASH_START
+    raise BadImage(f"the image does not say where learned heads lie: it has no {HEADS_START}")
+
+
 def soft_float_calls(objects: Path) -> list[str]:
     """`object: symbol` for each call of the float library by an object file below `objects`."""
     return [
         f"{path.name}: {symbol}"
         for path in sorted(objects.rglob("*.o"))
-        for symbol in sorted(Elf(path).undefined_symbols())
+        for symbol in sorted({name for name, _, section in Elf(path).symbols() if not section})
         if SOFT_FLOAT.match(symbol)
     ]
 
 
 def check(image: Path, objects: Path | None) -> list[str]:
     """Prints the sizes; answers what is wrong, one line each."""
-    usage = measure(Elf(image))
-    limit = TAILS_START - FLASH_START
-    print(f"flash {usage.flash_bytes:>9,} of {limit:,} bytes (learned tails behind it)")
+    elf = Elf(image)
+    usage, limit = measure(elf), program_limit(elf)
+    print(f"flash {usage.flash_bytes:>9,} of {limit:,} bytes (learned heads behind it)")
     print(f"RAM   {usage.ram_bytes:>9,} of {RAM_BYTES:,} bytes, static; the rest is Mbed's heap")
     wrong = []
     if usage.flash_bytes > limit:
         over = usage.flash_bytes - limit
-        wrong.append(f"the image reaches {over:,} bytes into the pages kept for learned tails")
+        wrong.append(f"the image reaches {over:,} bytes into the pages kept for learned heads")
     if usage.ram_bytes > RAM_BYTES:
         wrong.append(f"static memory is {usage.ram_bytes - RAM_BYTES:,} bytes over the board's RAM")
     if objects is not None:

@@ -19,6 +19,7 @@
 #include "har_board.h"
 
 #define DATA_BYTES 4096u
+#define FLASH_PAGES 16u
 
 static uint8_t command;
 static uint8_t arguments[8];
@@ -76,7 +77,7 @@ static void spin(uint32_t loops) {
 }
 
 static void execute(void) {
-    const struct har_flash *flash = har_board_flash();
+    const struct har_flash *flash = har_board_flash(FLASH_PAGES);
     switch (command) {
         case 'e':
         case 's':

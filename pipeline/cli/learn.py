@@ -12,6 +12,7 @@ from pipeline.cli.common import JsonOption, guarded, note, print_json
 from pipeline.cli.stream import CsvOption, DatasetOption, PortOption, SubjectOption
 
 if TYPE_CHECKING:
+    from pipeline.device import Client
     from pipeline.device.playback import Lesson
 
 
@@ -20,6 +21,10 @@ def learn(
     port: PortOption,
     activity: Annotated[
         str | None, typer.Option(help="What the recording shows; else its own labels count.")
+    ] = None,
+    new: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The same, for an activity that the model never had."),
     ] = None,
     csv: CsvOption = None,
     dataset: DatasetOption = None,
@@ -33,36 +38,43 @@ def learn(
     from pipeline.device.playback import lessons_of, stretches, teach
     from pipeline.device.selection import as_activity, select
     from pipeline.errors import InputError
+    from pipeline.ui.head import head_document
 
     if csv is None and subject is None:
         raise InputError("name who teaches: --subject NAME of the data set, or --csv FILE")
+    if activity is not None and new is not None:
+        raise InputError("give --activity, or --new for one that the model never had, not both")
     with Client.open(port) as client:
-        board = client.hello()
+        client.hello()
         selection = select(dataset, None, subject, csv, note)
         if activity is not None:
             client.activity_index(activity)
-            selection = as_activity(selection, activity)
-        what = stretches(selection.recordings, client)
+        if (shown := activity or new) is not None:
+            selection = as_activity(selection, shown)
+        what = stretches(selection.recordings, client, new=new)
         labelled = lessons_of(what, client, per_activity=windows)
-        with _progress(len(labelled)) as show:
+        with _unsaved_told(client), _progress(len(labelled)) as show:
+            if new is not None and new not in client.board.activities:
+                client.name(new)
             lessons = teach(client, labelled, on_lesson=show)
-        state = client.save() if save else client.head()
+            state = client.save() if save else client.head()
+        head = head_document(client, state)
     document = {
-        "port": port,
-        "model_id": board.model_id.hex(),
         "dataset": selection.source,
         "subject": subject,
         "labelled_windows": len(lessons),
         "lessons": [
             {
                 "activity": lesson.activity,
+                "outcome": lesson.learned.outcome.name.lower(),
+                "serves": lesson.learned.serves,
                 "probability_before": lesson.learned.probability_before,
                 "probability_after": lesson.learned.probability_after,
             }
             for lesson in lessons
         ],
-        "updates": state.updates,
         "saved": save,
+        **head,
     }
     if as_json:
         print_json(document)
@@ -71,11 +83,28 @@ def learn(
 
 
 @contextmanager
+def _unsaved_told(client: Client) -> Iterator[None]:
+    """Says what is left unsaved when the block ends early."""
+    from pipeline.errors import HarError
+    from pipeline.ui.head import unsaved_note
+
+    before = client.head()
+    try:
+        yield
+    except (KeyboardInterrupt, HarError):
+        if left := unsaved_note(client, before):
+            note(left)
+        raise
+
+
+@contextmanager
 def _progress(windows: int) -> Iterator[Callable[[Lesson], None]]:
     """A bar on stderr that grows with the windows labelled; silent where stderr is no terminal."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from pipeline.ui.head import outcome_text
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
@@ -88,7 +117,7 @@ def _progress(windows: int) -> Iterator[Callable[[Lesson], None]]:
                 task,
                 advance=1,
                 description=f"{escape(lesson.activity)} {learned.probability_before:.2f} -> "
-                f"{learned.probability_after:.2f}",
+                f"{learned.probability_after:.2f}, {outcome_text(learned.outcome.name)}",
             )
 
         yield show
@@ -99,14 +128,20 @@ def _print(document: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from pipeline.ui.head import outcome_text
+
     console = Console()
-    table = Table("activity", "before", "after")
+    table = Table("activity", "label", "before", "after")
     for lesson in document["lessons"]:
         table.add_row(
             escape(lesson["activity"]),
+            outcome_text(lesson["outcome"]),
             f"{lesson['probability_before']:.2f}",
             f"{lesson['probability_after']:.2f}",
         )
     console.print(table)
-    kept = "saved" if document["saved"] else "not saved: --save keeps it through power loss"
+    kept = (
+        "saved" if document["saved"] else "not saved: `har head save` keeps it through power loss"
+    )
     console.print(f"{document['updates']} updates since the head was shipped; {kept}")
+    console.print(f"learned tail serves: {document['serving']}", soft_wrap=True)

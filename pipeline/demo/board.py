@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from pipeline.demo.runs import runs
 from pipeline.demo.witness import Expected, Witness
 from pipeline.device import Client, HeadState, Prediction, Status
 from pipeline.export import Bundle
+from pipeline.learn import Outcome
 from pipeline.training import Scores, score
 from pipeline.training.task import HOP_SAMPLES, Task
 
@@ -42,12 +44,14 @@ class Answers:
 
 @dataclass
 class Taught:
-    """What came of labelled windows: comparisons of the tail, its cost, and the board's
-    probability of the true activity before and after each label."""
+    """What came of labelled windows: comparisons of what was learned, its cost, the labels by what
+    they did, and the board's probability of the true activity before and after each one."""
 
     compared: int = 0
     mismatches: int = 0
     update_count: int = 0
+    serves: bool = False
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
     probabilities: list[tuple[float, float]] = field(default_factory=list)
 
 
@@ -88,11 +92,11 @@ class BoardSession:
     def classify(self, chosen: Array) -> Answers:
         """Streams the windows with these indices; the witness predicts the same ones."""
         windows = self._task.windows
-        features = self._witness.features(windows.x[chosen])
+        at_cut = self._witness.at_cut(windows.x[chosen])
         row = {int(window): i for i, window in enumerate(chosen)}
         answers = Answers(sent=len(chosen))
         for run in runs(self._task.dataset, windows, chosen, HOP_SAMPLES):
-            followed = self._witness.follow(features[[row[int(w)] for w in run.windows]])
+            followed = self._witness.follow(at_cut[[row[int(w)] for w in run.windows]])
             expected = dict(zip(run.windows.tolist(), followed, strict=True))
             for window, prediction in self._stream(run.samples, run.windows):
                 answers.windows.append(window)
@@ -106,20 +110,24 @@ class BoardSession:
         return answers
 
     def teach(self, chosen: Array) -> Taught:
-        """Streams each window by itself and labels it; the witness learns the same."""
+        """Streams each window by itself and labels it; the witness learns the same. What was
+        learned in the end is compared as a whole, too."""
         windows = self._task.windows
-        features = self._witness.features(windows.x[chosen])
+        at_cut = self._witness.at_cut(windows.x[chosen])
         taught = Taught()
         for i, window in enumerate(chosen.tolist()):
             label = int(windows.y[window])
             for _, prediction in self._stream(windows.x[window], np.array([window])):
                 learned = self._client.label(prediction.end_index, label)
-                self._witness.learn(features[i], label)
                 taught.compared += 1
-                taught.mismatches += learned.tail_crc != self._witness.tail.crc()
+                taught.mismatches += not self._witness.label(at_cut[i], learned)
+                taught.outcomes[learned.outcome] += 1
+                taught.serves = learned.serves
                 taught.update_count = max(taught.update_count, learned.update_count)
                 taught.probabilities.append((learned.probability_before, learned.probability_after))
             self._on_progress(i + 1, len(chosen))
+        taught.compared += 1
+        taught.mismatches += not self._witness.agrees(self._client.head(), self._client.pull())
         return taught
 
     def scores(self, answers: Answers) -> Scores:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.demo.board import Answers, BoardSession
+from pipeline.demo.board import Answers, BoardSession, Taught
 from pipeline.demo.runs import calibration
 from pipeline.demo.witness import Witness
 from pipeline.device.boards import NANO33BLE
@@ -17,7 +17,9 @@ from pipeline.device.emulator import Target, launch
 from pipeline.device.firmware import FirmwareImage, build_firmware
 from pipeline.export import Bundle, emit
 from pipeline.export.deployed import bundle_scores
+from pipeline.export.fit import learning_memory_of
 from pipeline.export.quantize import quantize
+from pipeline.learn import Outcome
 from pipeline.report import DemoDetails, SubjectScore, per_activity
 from pipeline.training import Pretrained, Scores, train
 from pipeline.training.task import HOP_SAMPLES, Task
@@ -26,6 +28,7 @@ from pipeline.training.train import save_trained
 Array = np.ndarray[Any, Any]
 
 _WINDOWS_AFTER_POWER_CUT = 20
+_LABELS_AFTER_POWER_CUT = 4
 
 
 @dataclass(frozen=True)
@@ -41,17 +44,22 @@ class DemoSettings:
 
 @dataclass
 class Teaching:
-    """One person teaches the board; ``rest`` are that person's windows that were not labelled."""
+    """One person teaches the board with the windows ``labelled``; ``rest`` are that person's others
+    that share no sample with them."""
 
     subject: str
-    labelled: int
+    labelled: Array
     rest: Array
     before: Scores
     after: Scores
     compared: int
     mismatches: int
-    update_count: int
-    probabilities: list[tuple[float, float]]
+    taught: Taught
+
+    @property
+    def answered(self) -> int:
+        """Labels that the board answered."""
+        return len(self.taught.probabilities)
 
 
 @dataclass
@@ -130,13 +138,13 @@ def run_demo(
         board = BoardSession(emulator.port, bundle, witness, task, on_progress)
         woken = board.head()
         again = board.classify(teaching.rest[:_WINDOWS_AFTER_POWER_CUT])
+        # Learning on draws from the windows that were kept: these have survived, too.
+        more = board.teach(teaching.labelled[:_LABELS_AFTER_POWER_CUT])
         board.close()
 
     survived = (
-        woken.source == head.source
-        and woken.sequence == head.sequence
-        and woken.tail_crc == head.tail_crc
-        and again.mismatches == 0
+        woken == replace(head, can_undo=False)
+        and again.mismatches == more.mismatches == 0
         and again.compared == again.sent
     )
     return DemoResult(
@@ -149,8 +157,8 @@ def run_demo(
         answers=answers,
         teachings=teachings,
         survived=survived,
-        mismatches_after_power_cut=again.mismatches,
-        compared_after_power_cut=again.compared,
+        mismatches_after_power_cut=again.mismatches + more.mismatches,
+        compared_after_power_cut=again.compared + more.compared,
         engine=engine,
         samples_lost=status.samples_lost,
         train_windows=trained.card.train_windows,
@@ -167,14 +175,13 @@ def _teach(
     after = board.classify(rest)
     return Teaching(
         subject=person,
-        labelled=len(taught.probabilities),
+        labelled=labelled,
         rest=rest,
         before=board.scores(answers.only(rest)),
         after=board.scores(after),
         compared=taught.compared + after.compared,
         mismatches=taught.mismatches + after.mismatches,
-        update_count=taught.update_count,
-        probabilities=taught.probabilities,
+        taught=taught,
     )
 
 
@@ -225,7 +232,7 @@ def report_of(result: DemoResult) -> dict[str, Any]:
         },
         "learning": {
             "subject": teaching.subject,
-            "labelled_windows": teaching.labelled,
+            "labelled_windows": teaching.answered,
             "test_windows": teaching.before.n,
             "accuracy_before": teaching.before.accuracy,
             "accuracy_after": teaching.after.accuracy,
@@ -234,13 +241,18 @@ def report_of(result: DemoResult) -> dict[str, Any]:
             "parity_mismatches": sum(each.mismatches for each in result.teachings)
             + result.mismatches_after_power_cut,
             "survived_power_cycle": result.survived,
+            "outcomes": {
+                outcome.name.lower(): teaching.taught.outcomes[outcome] for outcome in Outcome
+            },
+            "serves": teaching.taught.serves,
             "everyone": [
                 {
                     "id": each.subject,
-                    "labelled_windows": each.labelled,
+                    "labelled_windows": each.answered,
                     "test_windows": each.before.n,
                     "accuracy_before": each.before.accuracy,
                     "accuracy_after": each.after.accuracy,
+                    "serves": each.taught.serves,
                 }
                 for each in sorted(result.teachings, key=lambda each: each.subject)
             ],
@@ -254,7 +266,7 @@ def report_of(result: DemoResult) -> dict[str, Any]:
         # Only the emulated core counts instructions.
         "instructions": {
             "inference": result.answers.inference_count if on_emulator else None,
-            "update": teaching.update_count if on_emulator else None,
+            "update": teaching.taught.update_count if on_emulator else None,
         },
     }
 
@@ -263,6 +275,7 @@ def details_of(result: DemoResult) -> DemoDetails:
     """What the page shows beyond report.json."""
     activities = result.task.windows.activities
     teaching, dataset = result.teachings[-1], result.task.dataset
+    store_pages = learning_memory_of(result.bundle).store_pages
     return DemoDetails(
         activities=activities,
         confusion=result.int8.confusion,
@@ -273,11 +286,11 @@ def details_of(result: DemoResult) -> DemoDetails:
         before=per_activity(activities, teaching.before.confusion),
         after=per_activity(activities, teaching.after.confusion),
         limits={
-            "flash_bytes": NANO33BLE.flash_limit_bytes,
+            "flash_bytes": NANO33BLE.flash_limit_bytes(store_pages),
             "ram_bytes": NANO33BLE.ram_limit_bytes,
         },
         terms=dataset.terms,
         citation=dataset.citation,
         measured_on=f"int8 model, all {result.int8.n} windows of the test people",
-        label_probabilities=[before for before, _ in teaching.probabilities],
+        label_probabilities=[before for before, _ in teaching.taught.probabilities],
     )

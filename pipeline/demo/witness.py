@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.device import HeadState, Learned
 from pipeline.device.messages import decode_samples, encode_samples
 from pipeline.export.bundle import EXTRACTOR, Bundle
 from pipeline.export.deployed import run_extractor
-from pipeline.learn import Learning, Tail
+from pipeline.learn import LearnedHead, Limits, Outcome, pack, unpack
 
 Array = np.ndarray[Any, Any]
 
@@ -27,7 +28,7 @@ class Expected:
 
     features_crc: int
     probabilities: Array
-    """(K,) float32, of the tail"""
+    """(K,) float32, of the tail that serves"""
     activity: int
     smoothed: int
     smoothed_probability: float
@@ -41,32 +42,29 @@ class Witness:
     def __init__(self, bundle: Bundle, directory: Path) -> None:
         self._bundle = bundle
         self._extractor = (directory / EXTRACTOR).read_bytes()
-        weights, bias = bundle.tail(directory)
-        self.tail = Tail(weights, bias)
+        self._learner = bundle.new_learner(directory)
         self._novelty = bundle.novelty(directory)
-        self._limits = bundle.limits()
+        shipped, unknown = len(bundle.activities), bundle.unknown
+        self._limits = Limits(shipped, unknown.limit, unknown.widen, bundle.rows)
         self._smoother = bundle.new_smoother()
-        self._learning = Learning(
-            rate=bundle.learning.rate, anchor=bundle.learning.anchor, steps=bundle.learning.steps
-        )
 
-    def features(self, x: Array) -> Array:
-        """Raw windows (N, T, 6) as a host would send them -> int8 activations (N, F)."""
+    def at_cut(self, x: Array) -> Array:
+        """Raw windows (N, T, 6) as a host would send them -> windows at the cut, int8 (N, B)."""
         wire, _ = encode_samples(x.reshape(-1, x.shape[-1]))
         received = decode_samples(wire).reshape(x.shape)
         return run_extractor(self._extractor, self._bundle, received)
 
-    def follow(self, features: Array) -> list[Expected]:
-        """int8 activations (N, F) of consecutive windows, the first one behind a restart -> what
-        the board, as it stands, says of each."""
-        x = self._bundle.dequantize(features)
-        probabilities = self.tail.predict(x)
+    def follow(self, windows: Array) -> list[Expected]:
+        """Consecutive windows at the cut, int8 (N, B), the first one behind a restart -> what the
+        board, as it stands, says of each."""
+        probabilities = self._learner.predict(windows)
         activities = probabilities.argmax(axis=1)
-        novelty = self._limits.novelty(self._novelty.distance(x, activities), activities)
+        distance = self._novelty.distance(self._features(windows), activities)
+        novelty = self._limits.novelty(distance, activities)
         beliefs = self._smoother.run(probabilities, novelty > 1.0)
         return [
             Expected(
-                features_crc=zlib.crc32(features[i].tobytes()),
+                features_crc=zlib.crc32(windows[i].tobytes()),
                 probabilities=probabilities[i],
                 activity=int(activities[i]),
                 smoothed=int(belief.argmax()),
@@ -76,13 +74,73 @@ class Witness:
             for i, belief in enumerate(beliefs)
         ]
 
-    def learn(self, features: Array, label: int) -> None:
-        """One labelled window, int8 activations (F,)."""
-        x = self._bundle.dequantize(features)
-        self.tail.update(x, label, self._learning)
-        self._limits.learn(label, self._novelty.distance(x, label))
+    def label(self, window: Array, learned: Learned) -> bool:
+        """Learns one labelled window at the cut, int8 (B,); whether the board's answer to the same
+        label says so, bit for bit."""
+        learner, label = self._learner, learned.activity
+        distance = self._novelty.distance(self._features(window), label)
+        before = learner.tail.predict(window)[label]
+        outcome = learner.label(window, label)
+        if outcome != Outcome.UNDONE:
+            self._limits.learn(label, distance)
+        return learned == Learned(
+            end_index=learned.end_index,
+            activity=label,
+            outcome=outcome,
+            serves=learner.serves,
+            updates=learner.updates,
+            probability_before=float(before),
+            probability_after=float(learner.tail.predict(window)[label]),
+            tail_crc=learner.tail.crc(),
+            update_count=learned.update_count,
+        )
+
+    def agrees(self, state: HeadState, payload: bytes) -> bool:
+        """Whether a board's head, as it tells of it and as it hands it out, is this one; when it
+        was taught is the board's own."""
+        learner, guard = self._learner, self._learner.guard
+        theirs = unpack(payload, len(self._bundle.activities))
+        ours = LearnedHead(
+            features=self._bundle.features,
+            shipped=len(self._bundle.activities),
+            names=(),
+            labels=tuple(learner.labels),
+            limits=self._limits.values,
+            parameters=learner.tail.parameters,
+            updates=learner.updates,
+            exemplars=learner.exemplars,
+            random=learner.replay.random,
+            judged=guard.judged,
+            shipped_right=guard.shipped_right,
+            learned_right=guard.learned_right,
+            undone=guard.undone,
+            since_s=theirs.since_s,
+            saved_s=theirs.saved_s,
+            window_bytes=learner.replay.window_bytes,
+            capacity=learner.replay.capacity,
+        )
+        counts = {
+            "serves": learner.serves,
+            "updates": learner.updates,
+            "tail_crc": learner.tail.crc(),
+            "judged": guard.judged,
+            "shipped_right": guard.shipped_right,
+            "learned_right": guard.learned_right,
+            "undone": guard.undone,
+            "held": learner.held()[0],
+            "held_right": learner.held()[1],
+            "stored": learner.replay.count,
+            "evidence": learner.learning.evidence,
+            "labels": tuple(learner.labels[: learner.tail.activities]),
+        }
+        told = {name: getattr(state, name) for name in counts}
+        return pack(ours) == payload and told == counts
 
     def reset(self) -> None:
         """Back to what was shipped."""
-        self.tail.reset()
+        self._learner.reset()
         self._limits.reset()
+
+    def _features(self, windows: Array) -> Array:
+        """Windows at the cut, int8 (..., B) -> what the dense layer that serves sees, (..., F)."""
+        return self._learner.tail.features(windows, shipped=not self._learner.serves)

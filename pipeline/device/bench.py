@@ -1,14 +1,15 @@
-"""What a prediction and an update cost on a board, counted by the board itself."""
+"""What a prediction and a label cost on a board, counted by the board itself."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.device.client import Client
 from pipeline.device.emulator import Target, launch
+from pipeline.device.tail_bench import LearningCost
 from pipeline.errors import WorldError
 
 
@@ -16,7 +17,9 @@ from pipeline.errors import WorldError
 class Bench:
     """Counts in ``unit`` (instructions on the emulator), the largest of ``repeats``.
 
-    inference: engine and tail of one prediction; update: one labelled window. Stack in bytes.
+    inference: engine and tail of one prediction; update: one labelled window, with an empty store
+    at first. Stack in bytes. learning: of each tail there could be, with a full store; None where
+    no instructions are counted.
     """
 
     target: str
@@ -29,10 +32,14 @@ class Bench:
     update: int
     stack_used_bytes: int
     stack_size_bytes: int
+    learning: LearningCost | None = None
 
     def document(self) -> dict[str, object]:
-        """For --json."""
-        return asdict(self)
+        """For --json: the fields of ``learning`` beside the others, null where it is None."""
+        document = asdict(self)
+        learning = document.pop("learning")
+        empty = dict.fromkeys(field.name for field in fields(LearningCost))
+        return {**document, **(learning or empty)}
 
 
 def bench(target: Target, image: Path, flash: Path, *, repeats: int = 10, seed: int = 0) -> Bench:

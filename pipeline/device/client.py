@@ -12,6 +12,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
@@ -21,7 +22,6 @@ from pipeline.device import messages
 from pipeline.device.errors import BoardRefused, NoAnswer
 from pipeline.device.frames import DELIMITER, Frame, FrameDecoder, encode_frame
 from pipeline.device.messages import (
-    HEAD_PIECE_BYTES_MAX,
     PROTOCOL_VERSION,
     ErrorReply,
     HeadState,
@@ -35,7 +35,7 @@ from pipeline.device.messages import (
 from pipeline.device.payload import DecodeError
 from pipeline.device.transport import Transport, open_port
 from pipeline.errors import HarError, HonestNo, InputError
-from pipeline.learn import payload_bytes, unpack, weights_offset
+from pipeline.learn import check_name
 
 if TYPE_CHECKING:
     from pipeline.device.stream import StreamResult
@@ -101,7 +101,8 @@ class Client:
 
     @property
     def board(self) -> Hello:
-        """Who is there; says HELLO if that has not happened yet."""
+        """Who is there, with the activities taught since; says HELLO if that has not happened
+        yet."""
         return self._hello or self.hello()
 
     @property
@@ -111,18 +112,22 @@ class Client:
 
     # ---- the session ---------------------------------------------------------------------------
 
-    def hello(self, *, attempts: int | None = None) -> Hello:
-        """Begins a session: frames, an empty window, samples numbered from 0. Tells who is there.
+    def hello(self, *, time_s: int | None = None, attempts: int | None = None) -> Hello:
+        """Begins a session: frames, an empty window, samples numbered from 0. Tells who is there,
+        and the board the Unix time: `time_s`, by default now; 0 keeps it to itself.
 
         Raises `HonestNo` when the board speaks another protocol version or runs another model than
         the one expected.
         """
         self._hello = None
         self._transport.write(DELIMITER)  # ends whatever an earlier program left half-sent
+        now_s = int(time.time()) if time_s is None else time_s
+        request = messages.HelloRequest(time_s=now_s & U32)
         try:
-            hello = self.request(messages.HelloRequest(), Hello, attempts=attempts)
+            hello = self.request(request, Hello, attempts=attempts)
         except BoardRefused as error:
-            if error.status != messages.ErrorCode.VERSION:
+            # Version 2 had a HELLO of another length.
+            if error.status not in (messages.ErrorCode.VERSION, messages.ErrorCode.LENGTH):
                 raise
             raise self._other_version(error.text) from None
         if hello.version != PROTOCOL_VERSION:
@@ -192,7 +197,7 @@ class Client:
                 return None
         prediction = self._predictions.popleft()
         if self._hello is not None:
-            self._check_activities("a prediction", len(prediction.probabilities), self._hello)
+            self._check_activities(len(prediction.probabilities), self._hello)
         return prediction
 
     # ---- learning and heads --------------------------------------------------------------------
@@ -201,6 +206,33 @@ class Client:
         """Teaches the board its last window, named by `end_index`."""
         number = self.activity_index(activity)
         return self.request(messages.LabelRequest(end_index & U32, number), Learned)
+
+    def undo(self) -> HeadState:
+        """Takes the last label back, whole; once."""
+        return self._head_state(messages.UndoRequest())
+
+    def name(self, activity: str) -> int:
+        """Adds an activity that the model never had, to be labelled from now on; its number.
+
+        Raises `InputError` for a name that can be none or that the board knows already, `HonestNo`
+        when every row is taken.
+        """
+        board = self.board
+        check_name(activity, board.activities)
+        if len(board.activities) >= board.rows:
+            taught = ", ".join(board.taught) or "none, this model has no spare rows"
+            raise HonestNo(
+                f"{self.port} has no room for {activity!r}; it was taught: {taught}; "
+                "`har head reset` forgets these, `har quantize --spare` makes more room"
+            )
+        number = self.request(messages.NameRequest(activity), messages.Named).activity
+        if number != len(board.activities):
+            raise DecodeError(
+                f"{self.port} gave {activity!r} the number {number}, not {len(board.activities)}: "
+                "flash the firmware that belongs to this har"
+            )
+        self._taught((*board.taught, activity))
+        return number
 
     def activity_index(self, activity: str | int) -> int:
         """The board's number of an activity; `InputError` names those that it knows."""
@@ -228,22 +260,10 @@ class Client:
         return self._head_state(messages.HeadRollbackRequest())
 
     def pull(self) -> bytes:
-        """The current head as the payload of docs/STORAGE.md, checked against the board's CRC."""
-        state = self.head()
-        size = payload_bytes(state.features, len(state.labels))
-        payload = bytearray()
-        while len(payload) < size:
-            want = min(HEAD_PIECE_BYTES_MAX, size - len(payload))
-            piece = self.request(messages.HeadReadRequest(len(payload), want), messages.HeadData)
-            if piece.offset != len(payload) or len(piece.data) != want:
-                raise NoAnswer(
-                    f"{self.port} sent another piece of its head than the one asked for: "
-                    "flash the firmware that belongs to this har"
-                )
-            payload += piece.data
-        if zlib.crc32(payload[weights_offset(len(state.labels)) :]) != state.tail_crc:
-            raise NoAnswer(f"the head on {self.port} changed while it was read: pull again")
-        return bytes(payload)
+        """The current head; see `pipeline.device.heads.pull`."""
+        from pipeline.device.heads import pull
+
+        return pull(self)
 
     def push(self, payload: bytes) -> HeadState:
         """Makes `payload` (docs/STORAGE.md) the current head and stores it.
@@ -251,30 +271,45 @@ class Client:
         Raises `InputError`, before anything of it is sent, for what is no head, or none of this
         board's shape; the board checks all of it again, and the CRC, before it changes.
         """
-        board = self.board
-        unpack(payload, (len(board.activities), board.features))
-        for offset in range(0, len(payload), HEAD_PIECE_BYTES_MAX):
-            piece = payload[offset : offset + HEAD_PIECE_BYTES_MAX]
-            self.request(messages.HeadWriteRequest(offset, piece), messages.HeadWritten)
-        commit = messages.HeadCommitRequest(board.model_id, len(payload), zlib.crc32(payload))
+        from pipeline.device.heads import stage
+
+        stage(self, payload)
+        model_id = self.board.model_id
+        commit = messages.HeadCommitRequest(model_id, len(payload), zlib.crc32(payload))
         return self._head_state(commit)
 
     def _head_state(self, request: Message) -> HeadState:
         """Raises `DecodeError` for the state of another head than HELLO told of."""
         state = self.request(request, HeadState)
         board = self.board
-        self._check_activities("a head", len(state.labels), board)
-        if state.features != board.features:
+        told = (board.features, board.rows, board.shipped)
+        found = (state.features, state.rows, len(state.labels) - len(state.taught))
+        if found != told:
             raise DecodeError(
-                f"{self.port}: a head over {state.features} features from a board that told of "
-                f"{board.features}: flash the firmware that belongs to this har"
+                f"{self.port}: a head over {found[0]} features with {found[2]} of {found[1]} rows "
+                f"shipped from a board that told of {told[0]}, {told[2]} and {told[1]}: "
+                "flash the firmware that belongs to this har"
             )
+        self._taught(state.taught)
         return state
 
-    def _check_activities(self, what: str, found: int, board: Hello) -> None:
+    def _taught(self, names: tuple[str, ...]) -> None:
+        """The board now knows these activities beside the model's."""
+        board = self.board
+        activities = (*board.activities[: board.shipped], *names)
+        if activities == board.activities:
+            return
+        if len(set(activities)) != len(activities):
+            raise DecodeError(
+                f"{self.port} names an activity twice: flash the firmware that belongs to this har"
+            )
+        self._hello = replace(board, activities=activities)
+        self._predictions.clear()  # of other activities
+
+    def _check_activities(self, found: int, board: Hello) -> None:
         if found != len(board.activities):
             raise DecodeError(
-                f"{self.port}: {what} over {found} activities from a board that named "
+                f"{self.port}: a prediction over {found} activities from a board that named "
                 f"{len(board.activities)}: flash the firmware that belongs to this har"
             )
 

@@ -20,6 +20,7 @@ GENERATED = {
     "har_firmware": ("har_model.c", "har_net.c"),
     UNBOUNDED: ("har_model.c", "har_net.c"),
     "har_parity": ("har_net.c",),
+    "har_learner": ("har_model.c",),
 }
 BUILD_TIMEOUT_S = 900.0
 

@@ -1,4 +1,5 @@
-"""The messages that a board sends, as docs/PROTOCOL.md lists them."""
+"""The messages that a board sends, as docs/PROTOCOL.md lists them; those about learning and heads
+stand in from_board_head.py."""
 
 from __future__ import annotations
 
@@ -14,7 +15,6 @@ from pipeline.device.protocol import (
     Empty,
     Engine,
     ErrorCode,
-    HeadSource,
     MessageType,
     Target,
     pack_model_id,
@@ -25,7 +25,8 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Hello:
-    """HELLO_REPLY: who the board is. Window and hop in samples."""
+    """HELLO_REPLY: who the board is. Window and hop in samples. Of its ``activities`` the first
+    ``shipped`` are the model's, the others were taught; there is room for ``rows``."""
 
     TYPE: ClassVar = MessageType.HELLO_REPLY
     version: int
@@ -37,8 +38,15 @@ class Hello:
     window: int
     hop: int
     features: int
+    rows: int
+    shipped: int
     activities: tuple[str, ...]
     firmware_version: str
+
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """Names of the activities that the model never had."""
+        return self.activities[self.shipped :]
 
     def encode(self) -> bytes:
         return b"".join(
@@ -46,7 +54,8 @@ class Hello:
                 pack("B", self.version),
                 pack_model_id(self.model_id),
                 pack("BBBf", self.engine, self.target, self.counter, self.rate_hz),
-                pack("HHHB", self.window, self.hop, self.features, len(self.activities)),
+                pack("HHH", self.window, self.hop, self.features),
+                pack("BBB", self.rows, self.shipped, len(self.activities)),
                 *map(pack_string, self.activities),
                 pack_string(self.firmware_version),
             ]
@@ -65,6 +74,8 @@ class Hello:
             window=reader.u16(),
             hop=reader.u16(),
             features=reader.u16(),
+            rows=reader.u8(),
+            shipped=reader.u8(),
             activities=tuple(reader.string() for _ in range(reader.u8())),
             firmware_version=reader.string(),
         )
@@ -76,7 +87,11 @@ class Hello:
             f"has a window of {message.window} and a hop of {message.hop} samples",
         )
         reader.require(message.features >= 1, "has no features")
-        reader.require(len(message.activities) >= 1, "names no activity")
+        named = len(message.activities)
+        reader.require(
+            1 <= message.shipped <= named <= message.rows,
+            f"names {named} activities of {message.shipped} shipped and room for {message.rows}",
+        )
         reader.require(
             len(set(message.activities)) == len(message.activities) and all(message.activities),
             "names activities that are empty or the same",
@@ -148,128 +163,6 @@ class Prediction:
             isfinite(message.novelty) and message.novelty >= 0,
             f"has a novelty of {message.novelty}",
         )
-        return message
-
-
-@dataclass(frozen=True)
-class Learned:
-    """LEARNED: what one labelled window did to the tail."""
-
-    TYPE: ClassVar = MessageType.LEARNED
-    end_index: int
-    activity: int
-    updates: int
-    probability_before: float
-    probability_after: float
-    tail_crc: int
-    update_count: int
-
-    def encode(self) -> bytes:
-        return pack(
-            "IBIffII",
-            self.end_index,
-            self.activity,
-            self.updates,
-            self.probability_before,
-            self.probability_after,
-            self.tail_crc,
-            self.update_count,
-        )
-
-    @classmethod
-    def decode(cls, payload: bytes) -> Self:
-        reader = Reader(cls.TYPE.name, payload)
-        message = cls(
-            end_index=reader.u32(),
-            activity=reader.u8(),
-            updates=reader.u32(),
-            probability_before=reader.probability(),
-            probability_after=reader.probability(),
-            tail_crc=reader.u32(),
-            update_count=reader.u32(),
-        )
-        reader.done()
-        return message
-
-
-@dataclass(frozen=True)
-class HeadState:
-    """HEAD_STATE: where the tail in use comes from. ``labels`` counts what each activity taught;
-    ``sequence`` is that of the newest record in flash, 0 when there is none."""
-
-    TYPE: ClassVar = MessageType.HEAD_STATE
-    source: HeadSource
-    unsaved: bool
-    sequence: int
-    updates: int
-    tail_crc: int
-    records: int
-    features: int
-    labels: tuple[int, ...]
-
-    def encode(self) -> bytes:
-        return pack(
-            f"BBIIIBHB{len(self.labels)}I",
-            self.source,
-            self.unsaved,
-            self.sequence,
-            self.updates,
-            self.tail_crc,
-            self.records,
-            self.features,
-            len(self.labels),
-            *self.labels,
-        )
-
-    @classmethod
-    def decode(cls, payload: bytes) -> Self:
-        reader = Reader(cls.TYPE.name, payload)
-        message = cls(
-            source=reader.choice(HeadSource),
-            unsaved=reader.flag("unsaved"),
-            sequence=reader.u32(),
-            updates=reader.u32(),
-            tail_crc=reader.u32(),
-            records=reader.u8(),
-            features=reader.u16(),
-            labels=tuple(reader.u32() for _ in range(reader.u8())),
-        )
-        reader.done()
-        return message
-
-
-@dataclass(frozen=True)
-class HeadData:
-    """HEAD_DATA: a piece of the tail in use, as docs/STORAGE.md lays out its payload."""
-
-    TYPE: ClassVar = MessageType.HEAD_DATA
-    offset: int
-    data: bytes
-
-    def encode(self) -> bytes:
-        return pack("I", self.offset) + self.data
-
-    @classmethod
-    def decode(cls, payload: bytes) -> Self:
-        reader = Reader(cls.TYPE.name, payload)
-        return cls(reader.u32(), reader.take(reader.left))
-
-
-@dataclass(frozen=True)
-class HeadWritten:
-    """HEAD_WRITTEN: the staging buffer now holds bytes 0 .. ``end_offset`` - 1."""
-
-    TYPE: ClassVar = MessageType.HEAD_WRITTEN
-    end_offset: int
-
-    def encode(self) -> bytes:
-        return pack("I", self.end_offset)
-
-    @classmethod
-    def decode(cls, payload: bytes) -> Self:
-        reader = Reader(cls.TYPE.name, payload)
-        message = cls(reader.u32())
-        reader.done()
         return message
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.device.payload import Reader, pack
+from pipeline.device.payload import Reader, pack, pack_string
 from pipeline.device.protocol import (
     MODEL_ID_BYTES,
     PROTOCOL_VERSION,
@@ -23,16 +23,19 @@ _RESTART = 0x01  # SAMPLES, flag bit 0
 
 @dataclass(frozen=True)
 class HelloRequest:
+    """``time_s``: Unix time, from which the board counts on; 0: unknown."""
+
     TYPE: ClassVar = MessageType.HELLO
     version: int = PROTOCOL_VERSION
+    time_s: int = 0
 
     def encode(self) -> bytes:
-        return pack("B", self.version)
+        return pack("BI", self.version, self.time_s)
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:
         reader = Reader(cls.TYPE.name, payload)
-        message = cls(reader.u8())
+        message = cls(reader.u8(), reader.u32())
         reader.done()
         return message
 
@@ -167,3 +170,28 @@ class StatusRequest(Empty):
 @dataclass(frozen=True)
 class ByeRequest(Empty):
     TYPE: ClassVar = MessageType.BYE
+
+
+@dataclass(frozen=True)
+class UndoRequest(Empty):
+    """Takes the last label back."""
+
+    TYPE: ClassVar = MessageType.UNDO
+
+
+@dataclass(frozen=True)
+class NameRequest:
+    """Adds an activity that the model never had."""
+
+    TYPE: ClassVar = MessageType.NAME
+    name: str
+
+    def encode(self) -> bytes:
+        return pack_string(self.name)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        reader = Reader(cls.TYPE.name, payload)
+        message = cls(reader.string())
+        reader.done()
+        return message

@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 from pipeline.device.records import (
+    FORMAT_VERSION,
     RECORD_OVERHEAD_BYTES,
     Record,
     RecordKind,
     build_record,
+    format_of,
     parse_record,
 )
 from pipeline.errors import HonestNo, InputError
@@ -54,7 +56,14 @@ def read_head(path: Path, *, model_id: bytes | None = None) -> Record:
     if not path.is_file():
         raise InputError(f"no file {path}: give one that `har head pull` wrote")
     size = path.stat().st_size
-    record = parse_record(path.read_bytes()) if size <= SIZE_MAX_BYTES else None
+    data = path.read_bytes() if size <= SIZE_MAX_BYTES else b""
+    found = format_of(data)
+    if found is not None and 1 <= found < FORMAT_VERSION:
+        raise InputError(
+            f"{path} has format {found}, made by an older har; this one reads {FORMAT_VERSION}: "
+            "teach the board again"
+        )
+    record = parse_record(data)
     if (
         record is None
         or size != len(record.payload) + RECORD_OVERHEAD_BYTES

@@ -8,17 +8,8 @@ UTF-8. firmware/lib/link/har_protocol.h is the other half.
 from __future__ import annotations
 
 from pipeline.device.frames import Frame
-from pipeline.device.from_board import (
-    ByeReply,
-    ErrorReply,
-    HeadData,
-    HeadState,
-    HeadWritten,
-    Hello,
-    Learned,
-    Prediction,
-    Status,
-)
+from pipeline.device.from_board import ByeReply, ErrorReply, Hello, Prediction, Status
+from pipeline.device.from_board_head import HeadData, HeadState, HeadWritten, Learned, Named
 from pipeline.device.from_host import (
     ByeRequest,
     HeadCommitRequest,
@@ -29,9 +20,11 @@ from pipeline.device.from_host import (
     HeadWriteRequest,
     HelloRequest,
     LabelRequest,
+    NameRequest,
     SamplesMessage,
     SaveRequest,
     StatusRequest,
+    UndoRequest,
 )
 from pipeline.device.payload import DecodeError
 from pipeline.device.protocol import (
@@ -47,6 +40,7 @@ from pipeline.device.protocol import (
     Target,
 )
 from pipeline.device.samples import SAMPLES_PER_FRAME_MAX, decode_samples, encode_samples
+from pipeline.learn import Outcome
 
 __all__ = [
     "HEAD_PIECE_BYTES_MAX",
@@ -76,12 +70,16 @@ __all__ = [
     "Learned",
     "Message",
     "MessageType",
+    "NameRequest",
+    "Named",
+    "Outcome",
     "Prediction",
     "SamplesMessage",
     "SaveRequest",
     "Status",
     "StatusRequest",
     "Target",
+    "UndoRequest",
     "decode_message",
     "decode_samples",
     "encode_samples",
@@ -100,6 +98,8 @@ _MESSAGES: tuple[type[Message], ...] = (
     HeadCommitRequest,
     StatusRequest,
     ByeRequest,
+    UndoRequest,
+    NameRequest,
     Hello,
     Prediction,
     Learned,
@@ -108,6 +108,7 @@ _MESSAGES: tuple[type[Message], ...] = (
     HeadWritten,
     Status,
     ByeReply,
+    Named,
     ErrorReply,
 )
 _BY_TYPE: dict[int, type[Message]] = {int(message.TYPE): message for message in _MESSAGES}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import TypeVar
 
@@ -76,6 +77,11 @@ class Reader:
         # What reaches a terminal must not steer it.
         self.require(text.isprintable(), "has a text with unprintable characters")
         return text
+
+    def strings(self) -> Iterator[str]:
+        """Those that reach to the end."""
+        while self.left:
+            yield self.string()
 
     def choice(self, kind: type[E]) -> E:
         value = self.u8()

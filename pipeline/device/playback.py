@@ -108,9 +108,14 @@ class Lesson:
 
 
 def stretches(
-    recordings: Iterable[Recording], client: Client, *, windows: int | None = None
+    recordings: Iterable[Recording],
+    client: Client,
+    *,
+    windows: int | None = None,
+    new: str | None = None,
 ) -> list[Stretch]:
-    """Cuts recordings into stretches of one activity that the board knows.
+    """Cuts recordings into stretches of one activity that the board knows, or of the activity `new`
+    that it is about to be taught.
 
     Stretches too short for a window are left out, and so is what comes after `windows` windows. A
     recording without any segment is one stretch of unknown activity.
@@ -118,14 +123,13 @@ def stretches(
     Raises `InputError`: recorded at another rate than the board's; nothing left.
     """
     board = client.board
+    known = list(dict.fromkeys((*board.activities, *([] if new is None else [new]))))
     found: list[Stretch] = []
     left = windows
     for recording in recordings:
         _check_rate(recording, board.rate_hz)
         parts: list[tuple[int, int, str | None]] = [
-            (s.start, s.stop, s.activity)
-            for s in recording.segments
-            if s.activity in board.activities
+            (s.start, s.stop, s.activity) for s in recording.segments if s.activity in known
         ]
         if not recording.segments:
             parts = [(0, len(recording.samples), None)]
@@ -141,7 +145,7 @@ def stretches(
     if not found:
         raise InputError(
             f"nothing to stream: no {board.window} samples in a row show one of the board's "
-            f"activities ({', '.join(board.activities)})"
+            f"activities ({', '.join(known)})"
         )
     return found
 

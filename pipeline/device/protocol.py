@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol, Self
 from pipeline.device.frames import PAYLOAD_BYTES_MAX
 from pipeline.device.payload import Reader
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 MODEL_ID_BYTES = 8
 HEAD_PIECE_BYTES_MAX = PAYLOAD_BYTES_MAX - 4  # HEAD_DATA and HEAD_WRITE: what follows the offset
 
@@ -28,6 +28,8 @@ class MessageType(IntEnum):
     HEAD_COMMIT = 0x0A
     STATUS = 0x0B
     BYE = 0x0C
+    UNDO = 0x0D
+    NAME = 0x0E
     HELLO_REPLY = 0x81
     PREDICTION = 0x82
     LEARNED = 0x83
@@ -36,6 +38,7 @@ class MessageType(IntEnum):
     HEAD_WRITTEN = 0x89
     STATUS_REPLY = 0x8B
     BYE_REPLY = 0x8C
+    NAMED = 0x8E
     ERROR = 0xFF
 
 

@@ -16,12 +16,14 @@ from typing import Self
 from pipeline.errors import InputError
 
 __all__ = [
+    "FORMAT_VERSION",
     "PAGE_BYTES",
     "RECORD_OVERHEAD_BYTES",
     "Record",
     "RecordKind",
     "SlotLayout",
     "build_record",
+    "format_of",
     "newest",
     "parse_record",
     "previous",
@@ -30,7 +32,7 @@ __all__ = [
 
 PAGE_BYTES = 4096
 MODEL_ID_BYTES = 8
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RECORD_OVERHEAD_BYTES = 32
 
 _MAGIC = b"HARH"
@@ -116,6 +118,13 @@ def parse_record(data: bytes, slot: int = 0) -> Record | None:
     if _CRC.unpack_from(data, end)[0] != zlib.crc32(data[:end]):
         return None
     return Record(slot, sequence, RecordKind(kind), model_id, bytes(data[_HEADER_BYTES:end]))
+
+
+def format_of(data: bytes) -> int | None:
+    """The format version that a record's first bytes tell, or None where no record begins."""
+    if len(data) < _HEADER.size or data[: len(_MAGIC)] != _MAGIC:
+        return None
+    return int(_HEADER.unpack_from(data)[1])
 
 
 def read_image(image: bytes, layout: SlotLayout) -> tuple[Record, ...]:

@@ -34,20 +34,32 @@ class Parity(_Part):
     mismatches: Count
 
 
+class Outcomes(_Part):
+    """What became of the labels: learned from, held back to judge by, or undone again because the
+    windows held back got worse."""
+
+    learned: Count
+    held_back: Count
+    undone: Count
+
+
 class PersonTaught(_Part):
-    """What learning from their own labels did for one held-out person."""
+    """What learning from their own labels did for one held-out person. ``serves``: in the end the
+    learned tail answers, not the shipped one."""
 
     id: int | str
     labelled_windows: Count
     test_windows: Count
     accuracy_before: Share
     accuracy_after: Share
+    serves: bool | None = None
 
 
 class Learning(_Part):
     """One held-out person before and after labelled windows were learned on the device.
 
-    Accuracies are of that person's other windows, ``test_windows`` of them.
+    Accuracies are of that person's other windows, ``test_windows`` of them. ``serves`` as in
+    PersonTaught.
     """
 
     subject: int | str
@@ -58,6 +70,8 @@ class Learning(_Part):
     parity_compared: Count | None = None
     parity_mismatches: Count
     survived_power_cycle: bool
+    outcomes: Outcomes | None = None
+    serves: bool | None = None
     everyone: list[PersonTaught] = []
 
     @property

@@ -83,6 +83,14 @@ def demo_summary(report: DemoReport) -> Table:
         f"{points(learning.accuracy_after - learning.accuracy_before)} from "
         f"{grouped(learning.labelled_windows)} labelled windows",
     )
+    if learning.outcomes is not None and learning.serves is not None:
+        became = learning.outcomes
+        row(
+            "who answers in the end",
+            "learned tail" if learning.serves else "shipped tail",
+            f"{became.learned} labels learned, {became.held_back} held back, "
+            f"{became.undone} undone",
+        )
     if learning.everyone:
         row(
             "mean of all, before and after",

@@ -128,12 +128,13 @@ def _watch_once(
                     heard = now
                 continue
             heard = now
-            shown, share = prediction.shown(hello.activities)
+            names = client.board.activities
+            shown, share = prediction.shown(names)
             yield Sighting(
                 time_s=now - began,
                 activity=shown,
                 probability=share,
-                probabilities=dict(zip(hello.activities, prediction.probabilities, strict=True)),
+                probabilities=dict(zip(names, prediction.probabilities, strict=True)),
                 end_index=prediction.end_index,
             )
 

@@ -4,193 +4,37 @@ all of it under AddressSanitizer and UBSan, over a scripted board."""
 from __future__ import annotations
 
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.learn import (
-    Learning,
-    Limits,
-    Novelty,
-    SampleQuantization,
-    Smoother,
-    Tail,
-    WindowReference,
-    dequantize,
-    pack,
-    payload_bytes,
-    unpack,
-    weights_offset,
-)
 from tests.firmware.support import app_board as wire
-from tests.firmware.support.app_board import Board, Frame, build_app, head_state
-
-T, HOP, F, K = 8, 4, 12, 3
-NAMES = ("walking", "sitting", "läuft")
-ARGUMENT, LENGTH, CRC, MODEL, VERSION, STATE, NOT_FINITE, FLASH = 1, 2, 3, 4, 5, 6, 7, 8
-ENGINE, TYPE = 10, 11
-LEARNING = Learning(rate=0.05, anchor=0.01, steps=3)
-KNEE = np.float32([0.0, 0.0, 0.0, 0.1, 0.25, 0.0])
-MEAN = np.float32([0.1, -0.2, 0.9, 0.0, 0.05, -0.1])
-GAIN = np.float32([40.0, 35.5, 50.25, 20.0, 18.0, 25.0])
-UNITS = np.float32(1) / np.float32([4096] * 3 + [800] * 3)
-WEIGHTS = np.float32(
-    [
-        [0.1, -0.2, 0.3, 0.05, 0.0, -0.15, 0.25, 0.12, -0.3, 0.2, -0.05, 0.4],
-        [-0.2, 0.1, 0.15, -0.1, 0.35, 0.2, -0.1, 0.0, 0.25, -0.3, 0.1, -0.2],
-        [0.05, 0.3, -0.4, 0.2, -0.1, 0.1, 0.15, -0.2, 0.125, 0.1, 0.2, -0.1],
-    ]
+from tests.firmware.support.app_board import Board, Frame, head_state
+from tests.firmware.support.app_session import (
+    ARGUMENT,
+    ENGINE,
+    LENGTH,
+    NAMES,
+    STATE,
+    TYPE,
+    VERSION,
+    F,
+    K,
+    R,
+    behind,
+    prediction,
+    status,
+    stream,
 )
-BIAS = np.float32([0.1, -0.1, 0.05])
-NOVELTY = Novelty(
-    np.float32(
-        [[3.0, 2.5, 3.5, 3.0, 2.0], [2.5, 3.0, 3.0, 2.75, 4.0], [3.5, 3.0, 2.0, 3.25, 3.0]],
-    ),
-    np.float32(
-        [[0.5, 0.4, 0.6, 0.5, 0.3], [0.45, 0.5, 0.55, 0.5, 0.6], [0.7, 0.5, 0.4, 0.5, 0.35]],
-    ),
+from tests.firmware.support.app_twin import (
+    HOP,
+    UNITS,
+    WIDEN,
+    T,
+    Twin,
+    raw_samples,
 )
-LIMIT, WIDEN = 0.3, 1.25
-
-
-def new_tail() -> Tail:
-    return Tail(WEIGHTS, BIAS)
-
-
-SCALES = np.repeat(np.float32([0.03, 0.011, 0.07]), [5, 2, 5])
-ZERO_POINTS = np.repeat([-100, 17, -128], [5, 2, 5])
-
-
-def engine(window: np.ndarray) -> np.ndarray:
-    """The engine of app_model.c: int8 (T, 6) -> int8 (F,), output after output."""
-    flat = window.ravel().astype(np.int64)
-    f, i = np.arange(F)[:, None], np.arange(flat.size)
-    sums = (flat * ((i * 7 + f * 13) % 5 - 2)).sum(axis=1)
-    values = np.clip(np.trunc(sums / 4), -128, 127).astype(np.int8)
-    return np.concatenate([values[7:], values[5:7], values[:5]])
-
-
-class Twin:
-    """The board as NumPy has it."""
-
-    def __init__(self) -> None:
-        self.tail = new_tail()
-        self.limits = Limits(K, LIMIT, WIDEN)
-        self.smoother = Smoother(K, 0.01, 0.5)
-        self.window = WindowReference(T, HOP, SampleQuantization(KNEE, MEAN, GAIN, -3))
-        self.index = 0
-        self.x = np.zeros(F, np.float32)
-        self.behind: list[tuple[int, float, float]] = []
-
-    def expect(self, raw: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-        """Wire samples (n, 6) -> (end_index, features_crc, probabilities (K,)) per window; into
-        `behind` goes (smoothed, smoothed_probability, novelty)."""
-        predictions = []
-        for position, window in self.window.push(raw.astype(np.float32) * UNITS):
-            features = engine(window)
-            self.x = dequantize(features, SCALES, ZERO_POINTS)
-            probabilities = self.tail.predict(self.x)
-            predictions.append((self.index + position, zlib.crc32(features), probabilities))
-            self.behind.append(self._look_behind(probabilities))
-        self.index += len(raw)
-        return predictions
-
-    def _look_behind(self, probabilities: np.ndarray) -> tuple[int, float, float]:
-        activity = int(probabilities.argmax())
-        novelty = self.limits.novelty(NOVELTY.distance(self.x, activity), activity)
-        belief = self.smoother.push(probabilities, bool(novelty > 1))
-        return int(belief.argmax()), float(belief.max()), float(novelty)
-
-    def learn(self, label: int) -> None:
-        self.tail.update(self.x, label, LEARNING)
-        self.limits.learn(label, NOVELTY.distance(self.x, label))
-
-    def head(self, updates: int, labels: tuple[int, ...]) -> bytes:
-        return pack(self.tail.weights, self.tail.bias, updates, labels, self.limits.values)
-
-
-def raw_samples(n: int, seed: int) -> np.ndarray:
-    """Like a body: around 1 g, and now and then far out. int16 (n, 6)."""
-    rng = np.random.default_rng(seed)
-    raw = rng.normal(0, 400, (n, 6)) + np.array([400, -800, 3700, 0, 0, 0])
-    raw[rng.random((n, 6)) < 0.02] *= 30
-    return np.clip(raw, -32768, 32767).astype(np.int16)
-
-
-def prediction(frame: Frame) -> tuple[int, int, int, int, np.ndarray]:
-    """(end_index, time_ms, activity, features_crc, probabilities)"""
-    assert frame.type == wire.PREDICTION and len(frame.payload) == 30 + 4 * K
-    end_index, time_ms, activity, crc = struct.unpack_from("<IIBI", frame.payload)
-    return end_index, time_ms, activity, crc, np.frombuffer(frame.payload, "<f4", offset=30)
-
-
-def behind(frame: Frame) -> tuple[int, float, float]:
-    """(smoothed, smoothed_probability, novelty) of a PREDICTION."""
-    return struct.unpack_from("<Bff", frame.payload, 21)
-
-
-def status(board: Board) -> dict[str, int]:
-    names = ("uptime", "received", "lost", "windows", "bad", "dropped", "stack_used", "stack_size")
-    return dict(zip(names, struct.unpack("<8I", board.ask(wire.STATUS).payload), strict=True))
-
-
-def stream(board: Board, raw: np.ndarray, start: int = 0, restart: bool = False) -> list[Frame]:
-    frames = []
-    for at in range(0, len(raw), 32):
-        payload = wire.samples_payload(start + at, raw[at : at + 32], restart and at == 0)
-        frames += board.send(wire.SAMPLES, payload)
-    return frames
-
-
-def learn(board: Board, twin: Twin, label: int) -> Frame:
-    """Labels the last window on both sides."""
-    end = twin.index - 1 - (twin.index - T) % HOP
-    reply = board.ask(wire.LABEL, struct.pack("<IB", end, label))
-    twin.learn(label)
-    return reply
-
-
-def pull(board: Board) -> bytes:
-    size = payload_bytes(F, K)
-    pieces = [(at, min(100, size - at)) for at in range(0, size, 100)]
-    replies = [board.ask(wire.READ, struct.pack("<IH", *piece)) for piece in pieces]
-    for (at, _), reply in zip(pieces, replies, strict=True):
-        assert reply.type == wire.DATA and struct.unpack_from("<I", reply.payload)[0] == at
-    return b"".join(reply.payload[4:] for reply in replies)
-
-
-def push(board: Board, payload: bytes, model_id: bytes = wire.MODEL_ID) -> Frame:
-    for at in range(0, len(payload), 77):
-        piece = payload[at : at + 77]
-        reply = board.ask(wire.WRITE, struct.pack("<I", at) + piece)
-        assert reply.type == wire.WRITTEN
-        assert reply.payload == struct.pack("<I", at + len(piece))
-    commit = model_id + struct.pack("<II", len(payload), zlib.crc32(payload))
-    return board.ask(wire.COMMIT, commit)
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_app(tmp_path_factory.mktemp("app") / "app")
-
-
-@pytest.fixture(scope="module")
-def other_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same firmware with another model's id."""
-    return build_app(tmp_path_factory.mktemp("app") / "other", "-DHAR_TEST_OTHER_MODEL")
-
-
-def with_labels(board: Board, labels: list[int], seed: int = 3) -> Twin:
-    """Streams and teaches one window per label."""
-    twin = Twin()
-    twin.expect(raw := raw_samples(T, seed))
-    stream(board, raw, 0, restart=True)
-    for label in labels:
-        assert learn(board, twin, label).type == wire.LEARNED
-    return twin
-
 
 # --- text -------------------------------------------------------------------------------------
 
@@ -233,13 +77,13 @@ def test_before_hello_every_request_is_told_to_say_hello(program: Path, flash: P
 
 def test_hello_tells_who_is_there_and_bye_goes_back_to_text(program: Path, flash: Path) -> None:
     with Board(program, flash) as board:
-        names = b"".join(bytes([len(n.encode())]) + n.encode() for n in NAMES)
+        names = b"".join(map(wire.string, NAMES))
         reply = board.hello()
         assert reply.seq == 7
         assert reply.payload == (
-            b"\x02"
+            b"\x03"
             + wire.MODEL_ID
-            + struct.pack("<BBBfHHHB", 0, 0, 3, 50.0, T, HOP, F, K)
+            + struct.pack("<BBBfHHHBBB", 0, 0, 3, 50.0, T, HOP, F, R, K, K)
             + names
             + b"\x050.1.0"
         )
@@ -252,7 +96,12 @@ def test_hello_tells_who_is_there_and_bye_goes_back_to_text(program: Path, flash
 
 def test_hello_of_another_version_is_refused_and_text_goes_on(program: Path, flash: Path) -> None:
     with Board(program, flash) as board:
-        for payload, code in ((b"\x01", VERSION), (b"", LENGTH), (b"\x02\x02", LENGTH)):
+        for payload, code in (
+            (b"\x02", VERSION),
+            (b"", LENGTH),
+            (b"\x03", LENGTH),
+            (b"\x03" + bytes(5), LENGTH),
+        ):
             assert board.ask(wire.HELLO, payload).status == code
         assert board.imu(raw_samples(T, 1).astype(np.float32) * UNITS).endswith(b"\n")
 
@@ -372,12 +221,12 @@ def test_what_was_labelled_is_known_from_then_on(board: Board) -> None:
     far = next(raw for seed in range(99) if _novelty(raw := raw_samples(T, seed)) > 2)
     for _ in range(40):
         (frame,) = stream(board, far, twin.index, restart=True)
-        twin.window.restart()
-        twin.smoother.restart()
+        twin.restart()
         ((end_index, _, _),) = twin.expect(far)
         assert behind(frame) == twin.behind[-1]
         board.ask(wire.LABEL, struct.pack("<IB", end_index, 1))
-        twin.learn(1)
+        twin.label(1)
+    assert twin.learner.serves
     assert prediction(frame)[2] == 1
     assert behind(frame)[2] == np.float32(1 / WIDEN)
     board.ask(wire.RESET)
@@ -391,33 +240,7 @@ def _novelty(raw: np.ndarray) -> float:
     return twin.behind[0][2]
 
 
-# --- learning ---------------------------------------------------------------------------------
-
-
-def test_labels_teach_as_numpy_does_bit_for_bit(board: Board) -> None:
-    twin = Twin()
-    rng = np.random.default_rng(5)
-    raw = raw_samples(T + 60 * HOP, 6)
-    counted = [0] * K
-    at = 0
-    for n in range(1, 61):
-        size = T if at == 0 else HOP
-        got = stream(board, raw[at : at + size], at, restart=at == 0)
-        ((end_index, _, probabilities),) = twin.expect(raw[at : at + size])
-        at += size
-        assert prediction(got[0])[4].tobytes() == probabilities.tobytes()
-        assert behind(got[0]) == twin.behind[-1]
-        label = int(rng.integers(K))
-        counted[label] += 1
-        reply = learn(board, twin, label)
-        before, after = probabilities[label], twin.tail.predict(twin.x)[label]
-        crc = twin.tail.crc()
-        assert reply.payload[:21] == struct.pack("<IBIffI", end_index, label, n, before, after, crc)
-        assert struct.unpack("<I", reply.payload[21:])[0] > 0  # what it cost
-    state = head_state(board.ask(wire.SHOW))
-    assert state["labels"] == tuple(counted)
-    assert (state["source"], state["unsaved"], state["updates"]) == (1, 1, 60)
-    assert pull(board) == twin.head(60, tuple(counted))
+# --- requests ---------------------------------------------------------------------------------
 
 
 def test_only_the_last_window_and_known_activities_can_be_labelled(board: Board) -> None:
@@ -446,221 +269,11 @@ def test_a_repeated_request_is_answered_again_and_not_executed_again(board: Boar
     board.ask(wire.LABEL, payload, seq=600)
     board.ask(wire.LABEL, struct.pack("<IB", 7, 2), seq=600)
     assert head_state(board.ask(wire.SHOW))["labels"] == (0, 3, 1)
-
-
-# --- heads ------------------------------------------------------------------------------------
-
-
-def test_what_was_saved_is_known_after_a_power_cut(program: Path, flash: Path) -> None:
-    with Board(program, flash) as board:
-        board.hello()
-        twin = with_labels(board, [0, 1, 1])
-        saved = head_state(board.ask(wire.SAVE))
-        assert (saved["unsaved"], saved["sequence"], saved["records"]) == (0, 1, 1)
-        assert head_state(board.ask(wire.SAVE))["sequence"] == 1  # nothing new to write
-    with Board(program, flash) as board:
-        assert board.serial() == b""
-        board.hello()
-        state = head_state(board.ask(wire.SHOW))
-        assert state == saved and state["tail_crc"] == twin.tail.crc()
-        raw = raw_samples(T, 9)
-        twin.window.restart()
-        (expected,) = twin.expect(raw)
-        assert prediction(stream(board, raw)[0])[4].tobytes() == expected[2].tobytes()
-
-
-def test_what_was_not_saved_is_gone_after_a_power_cut(program: Path, flash: Path) -> None:
-    with Board(program, flash) as board:
-        board.hello()
-        with_labels(board, [0])
-    with Board(program, flash) as board:
-        board.hello()
-        state = head_state(board.ask(wire.SHOW))
-        assert (state["source"], state["updates"]) == (0, 0)
-        assert state["tail_crc"] == new_tail().crc()
-
-
-def test_a_head_of_another_model_is_left_alone(
-    program: Path, other_program: Path, flash: Path
-) -> None:
-    with Board(other_program, flash) as board:
-        board.hello()
-        with_labels(board, [0])
-        other = head_state(board.ask(wire.SAVE))
-    with Board(program, flash) as board:
-        assert board.serial().startswith(b"har: the stored head is another model's")
-        board.hello()
-        state = head_state(board.ask(wire.SHOW))
-        assert (state["source"], state["records"]) == (0, 0)
-        assert board.ask(wire.ROLLBACK).status == STATE
-    with Board(other_program, flash) as board:
-        board.hello()
-        assert head_state(board.ask(wire.SHOW)) == other
-
-
-def test_rollback_and_rollback_again_is_a_redo(program: Path, flash: Path) -> None:
-    with Board(program, flash) as board:
-        board.hello()
-        assert board.ask(wire.ROLLBACK).status == STATE
-        twin = with_labels(board, [0])
-        first = head_state(board.ask(wire.SAVE))
-        assert board.ask(wire.ROLLBACK).status == STATE
-        learn(board, twin, 1)
-        second = head_state(board.ask(wire.SAVE))
-        back = head_state(board.ask(wire.ROLLBACK))
-        assert back["tail_crc"] == first["tail_crc"] and back["labels"] == (1, 0, 0)
-        assert (back["sequence"], back["unsaved"]) == (3, 0)
-        redo = head_state(board.ask(wire.ROLLBACK))
-        assert redo["tail_crc"] == second["tail_crc"] and redo["sequence"] == 4
-    with Board(program, flash) as board:
-        board.hello()
-        assert head_state(board.ask(wire.SHOW)) == redo
-
-
-def test_reset_goes_to_the_shipped_head_for_good_and_can_be_rolled_back(
-    program: Path, flash: Path
-) -> None:
-    with Board(program, flash) as board:
-        board.hello()
-        with_labels(board, [2, 2])
-        saved = head_state(board.ask(wire.SAVE))
-        state = head_state(board.ask(wire.RESET))
-        assert (state["source"], state["unsaved"], state["updates"]) == (0, 0, 0)
-        assert state["tail_crc"] == new_tail().crc() and state["sequence"] == 2
-    with Board(program, flash) as board:
-        assert board.serial() == b""
-        board.hello()
-        assert head_state(board.ask(wire.SHOW)) == state
-        assert head_state(board.ask(wire.ROLLBACK))["tail_crc"] == saved["tail_crc"]
-        assert head_state(board.ask(wire.ROLLBACK))["source"] == 0
-
-
-def test_a_head_from_the_host_is_taken_whole_and_kept(program: Path, flash: Path) -> None:
-    twin = Twin()
-    twin.x = np.linspace(0, 5, F, dtype=np.float32)
-    twin.learn(2)
-    payload = twin.head(9, (2, 3, 4))
-    with Board(program, flash) as board:
-        board.hello()
-        state = head_state(push(board, payload))
-        assert (state["source"], state["updates"], state["labels"]) == (1, 9, (2, 3, 4))
-        assert state["tail_crc"] == twin.tail.crc() and state["unsaved"] == 0
-        assert pull(board) == payload
-    with Board(program, flash) as board:
-        board.hello()
-        assert head_state(board.ask(wire.SHOW)) == state
-        assert unpack(pull(board), (K, F)).labels == (2, 3, 4)
-
-
-def _damaged(name: str) -> tuple[bytes, bytes, int]:
-    """(payload, model id, the status it must be refused with)"""
-    values = np.concatenate([np.ones(K), WEIGHTS.ravel(), BIAS]).astype("<f4")
-    if name == "nan":
-        values[F + 3] = np.nan
-    elif name == "infinite":
-        values[K * F + 2] = -np.inf
-    elif name == "huge":
-        values[K] = 3e6
-    elif name == "limit nan":
-        values[1] = np.nan
-    elif name == "limit zero":
-        values[0] = 0.0
-    elif name == "limit huge":
-        values[K - 1] = 3e6
-    # `pack` would refuse them.
-    payload = Twin().head(0, (0, 0, 0))[: weights_offset(K) - 4 * K] + values.tobytes()
-    if name == "other shape":
-        return struct.pack("<HH", F + 1, K) + payload[4:], wire.MODEL_ID, MODEL
-    if name == "short":
-        return payload[:-4], wire.MODEL_ID, LENGTH
-    if name == "other model":
-        return payload, wire.OTHER_MODEL_ID, MODEL
-    return payload, wire.MODEL_ID, NOT_FINITE
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        *("nan", "infinite", "huge", "limit nan", "limit zero", "limit huge"),
-        *("other shape", "short", "other model"),
-    ],
-)
-def test_a_head_that_cannot_be_right_is_refused_and_changes_nothing(
-    board: Board, flash: Path, damage: str
-) -> None:
-    with_labels(board, [1])
-    before = head_state(board.ask(wire.SAVE))
-    stored = flash.read_bytes()
-    payload, model_id, code = _damaged(damage)
-    assert push(board, payload, model_id).status == code
-    assert head_state(board.ask(wire.SHOW)) == before
-    assert flash.read_bytes() == stored
-
-
-def test_head_pieces_must_follow_each_other_and_fit(board: Board) -> None:
-    size = payload_bytes(F, K)
-    commit = wire.MODEL_ID + struct.pack("<II", size, 0)
-
-    def write(offset: int, data: bytes) -> Frame:
-        return board.ask(wire.WRITE, struct.pack("<I", offset) + data)
-
-    assert write(4, b"abcd").status == STATE
-    assert write(0, bytes(100)).payload == struct.pack("<I", 100)
-    assert write(104, b"abcd").status == STATE
-    assert write(100, bytes(size - 99)).status == LENGTH
-    assert write(100, b"").status == LENGTH
-    assert write(0xFFFFFFFF, b"a").status == STATE
-    assert board.ask(wire.COMMIT, commit).status == LENGTH
-    assert write(100, bytes(size - 100)).type == wire.WRITTEN
-    assert board.ask(wire.COMMIT, commit).status == CRC
-    assert board.ask(wire.COMMIT, commit[:-1]).status == LENGTH
-    for offset, length in ((size, 1), (0, 509), (0xFFFFFFFF, 508), (size - 3, 4)):
-        assert board.ask(wire.READ, struct.pack("<IH", offset, length)).status == ARGUMENT
-
-
-@pytest.mark.parametrize("operations", range(4))
-@pytest.mark.parametrize("what", ["save", "reset", "rollback", "commit"])
-def test_a_flash_that_refuses_changes_nothing(
-    program: Path, flash: Path, what: str, operations: int
-) -> None:
-    with Board(program, flash) as board:
-        board.hello()
-        twin = with_labels(board, [1])
-        board.ask(wire.SAVE)
-        learn(board, twin, 2)
-        saved = head_state(board.ask(wire.SAVE))
-        if what != "rollback":  # which would drop it, and need no flash
-            learn(board, twin, 0)
-        before = head_state(board.ask(wire.SHOW))
-        board.tell("f", operations)
-        if what == "commit":
-            reply = push(board, Twin().head(0, (0, 0, 0)))
-        else:
-            kind = {"save": wire.SAVE, "reset": wire.RESET, "rollback": wire.ROLLBACK}[what]
-            reply = board.ask(kind)
-        if what == "reset" and operations == 3:  # an erase, a header, a closing CRC: enough
-            assert head_state(reply)["source"] == 0
-            return
-        assert reply.status == FLASH
-        assert head_state(board.ask(wire.SHOW)) == before
-    with Board(program, flash) as board:
-        board.hello()
-        assert head_state(board.ask(wire.SHOW)) == saved
-
-
-@pytest.mark.parametrize("argument", ["no-flash", "one-slot"])
-def test_without_room_for_heads_the_board_learns_and_says_what_it_cannot_keep(
-    program: Path, flash: Path, argument: str
-) -> None:
-    with Board(program, flash, argument) as board:
-        assert board.serial().startswith(b"har: no flash for learned heads")
-        board.hello()
-        with_labels(board, [1])
-        for kind in (wire.SAVE, wire.ROLLBACK):
-            assert board.ask(kind).status == FLASH
-        assert push(board, Twin().head(0, (0, 0, 0))).status == FLASH
-        assert head_state(board.ask(wire.SHOW))["updates"] == 1
-        assert head_state(board.ask(wire.RESET))["source"] == 0
+    undone = board.ask(wire.UNDO, seq=700)
+    assert board.ask(wire.UNDO, seq=700) == undone
+    named = board.ask(wire.NAME, wire.string("new"), seq=701)
+    assert board.ask(wire.NAME, wire.string("new"), seq=701) == named
+    assert head_state(board.ask(wire.SHOW))["labels"] == (0, 3, 0, 0)
 
 
 # --- a hostile or broken world ----------------------------------------------------------------
@@ -680,7 +293,7 @@ def test_garbage_is_counted_and_the_next_frame_is_understood(board: Board) -> No
 
 
 def test_unknown_requests_are_named_and_echoes_of_replies_get_no_answer(board: Board) -> None:
-    for kind in (0x00, 0x0D, 0x7F):
+    for kind in (0x00, 0x0F, 0x7F):
         reply = board.ask(kind, b"what")
         assert reply.status == TYPE
         assert reply.payload[:3] == struct.pack("<BH", kind, board.seq)
@@ -689,7 +302,7 @@ def test_unknown_requests_are_named_and_echoes_of_replies_get_no_answer(board: B
 
 
 @pytest.mark.parametrize(
-    "kind", [wire.SAVE, wire.SHOW, wire.RESET, wire.ROLLBACK, wire.STATUS, wire.BYE]
+    "kind", [wire.SAVE, wire.SHOW, wire.RESET, wire.ROLLBACK, wire.STATUS, wire.BYE, wire.UNDO]
 )
 def test_requests_without_payload_take_none(board: Board, kind: int) -> None:
     assert board.ask(kind, b"x").status == LENGTH
@@ -698,7 +311,7 @@ def test_requests_without_payload_take_none(board: Board, kind: int) -> None:
 def test_random_requests_are_always_answered_and_never_break_it(board: Board) -> None:
     rng = np.random.default_rng(9)
     for _ in range(400):
-        kind = int(rng.integers(0, 14))
+        kind = int(rng.integers(0, 16))
         if kind == wire.BYE:
             continue
         payload = rng.integers(0, 256, rng.integers(0, 40)).astype(np.uint8).tobytes()
@@ -729,7 +342,7 @@ def test_an_engine_that_cannot_start_says_so_in_both_languages(program: Path, fl
         assert board.serial() == b"har: the arena is too small: emit again\n"
         assert board.imu(raw_samples(20, 1).astype(np.float32) * UNITS) == b""
         for kind in (wire.HELLO, wire.SAMPLES, wire.STATUS, wire.SAVE):
-            reply = board.ask(kind, b"\x02" if kind == wire.HELLO else b"")
+            reply = board.ask(kind, wire.hello_payload() if kind == wire.HELLO else b"")
             assert (reply.status, reply.text) == (ENGINE, "the arena is too small: emit again")
 
 

@@ -19,25 +19,28 @@ LINKER_SCRIPT = """
 MEMORY { FLASH (rx) : ORIGIN = 0x10000, LENGTH = 1M  RAM (rwx) : ORIGIN = 0x20000000, LENGTH = 1M }
 ENTRY(Reset_Handler)
 SECTIONS {
-    .text : { *(.text*) *(.rodata*) } > FLASH
-    .data : { *(.data*) } > RAM AT > FLASH
-    .bss (NOLOAD) : { *(.bss*) } > RAM
+    .text : { KEEP(*(.text*)) KEEP(*(.rodata*)) } > FLASH
+    .data : { KEEP(*(.data*)) } > RAM AT > FLASH
+    .bss (NOLOAD) : { KEEP(*(.bss*)) } > RAM
     .heap (NOLOAD) : { . = 0x30000; } > RAM
 }
 """
 
 
-def image(folder: Path, constants: int, data: int, zeros: int) -> Path:
-    """An ELF with so many bytes of each kind, and 4 bytes of code."""
+def image(folder: Path, constants: int, data: int, zeros: int, heads: str = "0xF0000") -> Path:
+    """An ELF with so many bytes of each kind, and 4 bytes of code. `heads`: where learned heads
+    begin; "": it does not say."""
+    symbol = f".globl har_learned_start\n.set har_learned_start, {heads}\n" if heads else ""
     (folder / "image.ld").write_text(LINKER_SCRIPT)
     (folder / "image.S").write_text(
         ".syntax unified\n.thumb\n.text\n.global Reset_Handler\nReset_Handler: nop\nnop\n"
-        f'.section .rodata,"a"\n.space {constants}, 1\n'
+        f'{symbol}.section .rodata,"a"\n.space {constants}, 1\n'
         f".data\n.space {data}, 2\n.bss\n.space {zeros}\n"
     )
     elf = folder / "image.elf"
     command = ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-nostdlib"]
-    command += ["-T", str(folder / "image.ld"), str(folder / "image.S"), "-o", str(elf)]
+    command += ["-Wl,--gc-sections", "-T", str(folder / "image.ld")]
+    command += [str(folder / "image.S"), "-o", str(elf)]
     subprocess.run(command, check=True, capture_output=True)
     return elf
 
@@ -64,7 +67,24 @@ def test_an_image_up_to_the_last_byte_fits_and_one_more_word_does_not(tmp_path: 
     assert "917,504 of 917,504 bytes" in fits.stdout
     too_large = run(image(tmp_path, limit - 4 - 4, 8, 100))
     assert too_large.returncode == 1
-    assert "4 bytes into the pages kept for learned tails" in too_large.stderr
+    assert "4 bytes into the pages kept for learned heads" in too_large.stderr
+
+
+@needs_arm
+def test_a_model_with_larger_heads_leaves_less_to_the_program(tmp_path: Path) -> None:
+    start = 0x100000 - 46 * 0x1000
+    fits = run(image(tmp_path, start - 0x10000 - 4 - 8, 8, 100, f"0x100000 - {46} * 0x1000"))
+    assert fits.returncode == 0, fits.stderr
+    assert f"{start - 0x10000:,} of {start - 0x10000:,} bytes" in fits.stdout
+    too_large = run(image(tmp_path, start - 0x10000 - 4 - 4, 8, 100, f"{start:#x}"))
+    assert "4 bytes into the pages kept for learned heads" in too_large.stderr
+
+
+@needs_arm
+def test_an_image_that_does_not_say_where_heads_lie_is_refused(tmp_path: Path) -> None:
+    refused = run(image(tmp_path, 100, 8, 100, ""))
+    assert refused.returncode == 2
+    assert "has no har_learned_start" in refused.stderr
 
 
 @needs_arm

@@ -1,56 +1,30 @@
-"""A head of the default network's size: several flash pages, many frames, five outputs."""
+"""A head of the default network's size: many flash pages, many frames, five outputs, two slots."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.device.records import SlotLayout
-from pipeline.learn import (
-    Learning,
-    SampleQuantization,
-    Tail,
-    WindowReference,
-    dequantize,
-    pack,
-    payload_bytes,
-)
+from pipeline.learn import head_bytes, pack, unpack
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, Frame, build_app
-from tests.firmware.test_app import GAIN, KNEE, MEAN, UNITS, raw_samples, stream
+from tests.firmware.support.app_session import prediction, stream
+from tests.firmware.support.app_twin import HOP, LARGE, T, Twin, raw_samples
 
-T, HOP, K = 8, 4, 6
-SIZES = (48, 64, 96, 96, 112)
-F = sum(SIZES)
-SIZE = payload_bytes(F, K)
-SCALES = np.repeat(np.float32([0.01, 0.02, 0.03, 0.04, 0.05]), SIZES)
-ZERO_POINTS = np.repeat([-128, -128, 3, -100, 127], SIZES)
-BIAS = np.float32([0.1, -0.1, 0.05, 0.0, 0.2, 0.3])
-LEARNING = Learning(rate=0.05, anchor=0.01, steps=3)
+K = LARGE.shipped
+SIZE = head_bytes(LARGE.shape, K)
+RECORD = len(Twin(LARGE).record())
 FLASH = 8
 
 
-def factory() -> Tail:
-    return Tail(np.zeros((K, F), np.float32), BIAS)
-
-
-def engine(window: np.ndarray) -> np.ndarray:
-    """The engine of app_model.c: int8 (T, 6) -> int8 (F,), output after output."""
-    flat = window.ravel().astype(np.int64)
-    f, i = np.arange(F)[:, None], np.arange(flat.size)
-    sums = (flat * ((i * 7 + f * 13) % 5 - 2)).sum(axis=1)
-    values = np.clip(np.trunc(sums / 4), -128, 127).astype(np.int8)
-    stops = F - np.cumsum([0, *SIZES])
-    return np.concatenate([values[stop:start] for start, stop in pairwise(stops)])
-
-
 def state(frame: Frame) -> dict[str, object]:
-    return wire.head_state(frame, F, K)
+    return wire.head_state(frame, K)
 
 
 def pull(board: Board) -> bytes:
@@ -73,41 +47,51 @@ def push(board: Board, payload: bytes) -> Frame:
 
 def some_head(seed: int) -> bytes:
     rng = np.random.default_rng(seed)
-    weights = rng.normal(size=(K, F)).astype(np.float32)
-    limits = rng.uniform(1, 9, K).astype(np.float32)
-    return pack(weights, weights[:, 0].copy(), seed, tuple(range(seed, seed + K)), limits)
+    shape = LARGE.shape
+    head = replace(
+        unpack(Twin(LARGE).head(), K),
+        parameters=rng.normal(size=shape.parameters).astype(np.float32),
+        labels=tuple(range(seed, seed + shape.rows)),
+        limits=rng.uniform(1, 9, shape.rows).astype(np.float32),
+        updates=seed,
+        names=("taught",) * (seed % 2),
+    )
+    return pack(head)
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_app(tmp_path_factory.mktemp("large") / "app", "-DHAR_TEST_LARGE")
+    return build_app(tmp_path_factory.mktemp("large") / "app", *LARGE.flags)
 
 
-def test_a_head_takes_three_of_sixteen_pages() -> None:
-    layout = SlotLayout.of(wire.FLASH_BYTES, SIZE, 4096)
-    assert (SIZE, layout.slot_bytes, layout.slots) == (10_064, 3 * 4096, 5)
+def test_a_record_takes_seven_of_sixteen_pages() -> None:
+    layout = SlotLayout.of(wire.FLASH_BYTES, RECORD, 4096)
+    assert (SIZE, RECORD, layout.slot_bytes, layout.slots) == (13_520, 28_600, 7 * 4096, 2)
 
 
-def test_predictions_and_lessons_equal_numpy_bit_for_bit(board: Board) -> None:
-    tail = factory()
-    window = WindowReference(T, HOP, SampleQuantization(KNEE, MEAN, GAIN, -3))
-    raw = raw_samples(T + 20 * HOP, 3)
-    begin = 0
-    for n in range(20):
-        end = T + n * HOP
-        (frame,) = stream(board, raw[begin:end], begin, restart=n == 0)
-        ((_, quantized),) = window.push(raw[begin:end].astype(np.float32) * UNITS)
-        begin = end
-        features = engine(quantized)
-        x = dequantize(features, SCALES, ZERO_POINTS)
-        assert struct.unpack_from("<I", frame.payload, 9) == (zlib.crc32(features),)
-        probabilities = np.frombuffer(frame.payload, "<f4", offset=30)
-        assert probabilities.tobytes() == tail.predict(x).tobytes()
-        label = n % K
-        reply = board.ask(wire.LABEL, struct.pack("<IB", end - 1, label))
-        tail.update(x, label, LEARNING)
-        assert struct.unpack_from("<I", reply.payload, 17) == (tail.crc(),)
-    assert pull(board)[-4 * K * (F + 1) :] == tail.weights.tobytes() + tail.bias.tobytes()
+def test_predictions_lessons_and_what_is_stored_equal_numpy_bit_for_bit(
+    program: Path, flash: Path
+) -> None:
+    """Until the store of windows is full and goes round."""
+    twin = Twin(LARGE)
+    raw = raw_samples(T + 44 * HOP, 3)
+    at = 0
+    with Board(program, flash) as board:
+        board.hello()
+        for n in range(44):
+            begin, at = at, at + (T if n == 0 else HOP)
+            (frame,) = stream(board, raw[begin:at], begin, restart=n == 0)
+            ((end_index, crc, probabilities),) = twin.expect(raw[begin:at])
+            assert struct.unpack_from("<I", frame.payload, 9) == (crc,)
+            assert prediction(frame)[4].tobytes() == probabilities.tobytes()
+            reply = board.ask(wire.LABEL, struct.pack("<IB", end_index, n % K))
+            twin.label(n % K)
+            assert struct.unpack_from("<I", reply.payload, 19) == (twin.tail.crc(),)
+        assert pull(board) == twin.head()
+        saved = state(board.ask(wire.SAVE))
+    assert (saved["stored"], saved["capacity"]) == (36, 36)
+    slot = SlotLayout.of(wire.FLASH_BYTES, RECORD, 4096).slot_bytes  # sequence 1 is in slot 1
+    assert flash.read_bytes()[slot + 28 : slot + 28 + RECORD] == twin.record()
 
 
 def test_heads_go_back_and_forth_roll_back_and_outlive_the_power(
@@ -127,19 +111,19 @@ def test_heads_go_back_and_forth_roll_back_and_outlive_the_power(
         assert pull(board) == first
         state(board.ask(wire.ROLLBACK))
         assert pull(board) == second
-        assert state(board.ask(wire.RESET))["tail_crc"] == factory().crc()
+        assert state(board.ask(wire.RESET))["tail_crc"] == LARGE.tail().crc()
     with Board(program, flash) as board:
         board.hello()
-        assert state(board.ask(wire.SHOW))["tail_crc"] == factory().crc()
+        assert state(board.ask(wire.SHOW))["tail_crc"] == LARGE.tail().crc()
         state(board.ask(wire.ROLLBACK))
         assert pull(board) == second
 
 
-@pytest.mark.parametrize("operations", range(5))
+@pytest.mark.parametrize("operations", range(9))
 def test_power_lost_or_flash_failing_at_any_operation_leaves_a_whole_head(
     program: Path, flash: Path, operations: int
 ) -> None:
-    """A save is three erases, header, payload, closing CRC."""
+    """A push is seven erases, header, payload, closing CRC."""
     with Board(program, flash) as board:
         board.hello()
         push(board, some_head(1))
@@ -153,8 +137,28 @@ def test_power_lost_or_flash_failing_at_any_operation_leaves_a_whole_head(
         assert pull(board) == some_head(2)
 
 
+@pytest.mark.parametrize("operations", [None, 0, 5, 7, 9])
+def test_with_two_slots_a_rollback_overwrites_the_record_that_it_brings_back(
+    program: Path, flash: Path, operations: int | None
+) -> None:
+    with Board(program, flash) as board:
+        board.hello()
+        push(board, some_head(1))
+        push(board, some_head(2))
+        if operations is not None:
+            board.tell("f", operations)
+            assert board.ask(wire.ROLLBACK).status == FLASH
+            assert pull(board) == some_head(2)
+        else:
+            assert state(board.ask(wire.ROLLBACK))["records"] == 2
+            assert pull(board) == some_head(1)
+    with Board(program, flash) as board:
+        board.hello()
+        assert pull(board) == some_head(1 if operations is None else 2)
+
+
 def test_round_and_round_the_slots_no_head_is_damaged(board: Board) -> None:
     for seed in range(1, 13):
         said = state(push(board, some_head(seed)))
-        assert (said["sequence"], said["records"]) == (seed, min(seed, 5))
+        assert (said["sequence"], said["records"]) == (seed, min(seed, 2))
         assert pull(board) == some_head(seed)

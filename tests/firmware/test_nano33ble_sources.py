@@ -103,16 +103,19 @@ LSM_RAD_S = 0.070 * math.pi / 180
 BMI_RAD_S = 2000 / 32768 * math.pi / 180
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("board") / "board"
+def build_board(path: Path, *flags: str) -> Path:
     sources = [SUPPORT / "nano33ble_host.cpp", *sorted(BOARD.glob("*.cpp"))]
     objects = [path.with_name("resampler.o")]
     compile_source(BOARD / "resampler.c", objects[0], "", *SANITIZE)
     warnings = ["-Wall", "-Wextra", "-Werror"]
-    command = ["g++", "-std=gnu++14", "-funsigned-char", *warnings, *SANITIZE, *INCLUDES]
+    command = ["g++", "-std=gnu++14", "-funsigned-char", *warnings, *SANITIZE, *INCLUDES, *flags]
     subprocess.run([*command, *map(str, [*sources, *objects]), "-o", str(path)], check=True)
     return path
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_board(tmp_path_factory.mktemp("board") / "board")
 
 
 class Board:
@@ -231,6 +234,19 @@ def test_flash_keeps_to_its_region(board: Board) -> None:
     assert board.ask("flash", 15 * 4096, 4100)[1:3] == [argument, argument]
     assert board.ask("flash", 4, 4)[0] == argument  # no page begins there
     assert board.ask("flash", 4096, 6)[1] == argument  # not whole words
+
+
+@pytest.mark.parametrize("pages", [16, 46])
+def test_the_region_ends_with_the_flash_and_the_image_says_where_it_begins(
+    tmp_path: Path, pages: int
+) -> None:
+    program = build_board(tmp_path / "board", f"-DHAR_STORE_PAGES={pages}")
+    start = f"{0x100000 - pages * 4096:x}"
+    with Harness(program) as harness:
+        Board(harness).boot(0)
+        assert harness.ask("region") == [str(pages * 4096), start, "0"]
+    symbols = subprocess.run(["nm", program], check=True, capture_output=True, text=True).stdout
+    assert f"{start.zfill(16)} A har_learned_start" in symbols
 
 
 @pytest.mark.parametrize(("uicr", "rom_end"), [("000e0000", "60000"), (ERASED, "f0004")])

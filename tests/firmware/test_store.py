@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import random
+import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,7 @@ from pipeline.device.records import (
 from tests.firmware.support.harness import Harness, build
 from tests.golden.vectors import storage, storage_image
 
-OK, ARGUMENT, LENGTH, CRC, MODEL = range(5)
+OK, ARGUMENT, LENGTH, CRC, MODEL, VERSION = range(6)
 STATE, FLASH, EMPTY = 6, 8, 9
 OURS = bytes.fromhex("0123456789abcdef")
 THEIRS = bytes.fromhex("fedcba9876543210")
@@ -53,7 +55,7 @@ class Geometry:
 SMALL = Geometry(64, 64 * 8, 64)  # 4 slots of 2 pages
 TWO = Geometry(64, 64 * 2, 32)  # 2 slots of 1 page
 ODD = Geometry(64, 64 * 7, 100)  # 2 slots of 3 pages, and a page to spare
-BOARD = Geometry(4096, 65536, 10064)  # the Nano 33 BLE Sense with 6 activities of 416 features
+BOARD = Geometry(4096, 65536, 28600)  # the Nano 33 BLE Sense and the default model
 
 
 class Store:
@@ -102,7 +104,7 @@ class Store:
             return None
         assert status == OK
         assert sequence > 0
-        read, payload = self.ask("read", length)
+        read, payload = self.ask("read", 0, length)
         assert int(read) == OK
         return RecordKind(kind), b"" if payload == "." else bytes.fromhex(payload)
 
@@ -207,7 +209,7 @@ def rollback(store: Store) -> int:
     status, slot, before, kind, length = map(int, store.ask("previous", sequence))
     if status != OK:
         return status
-    read, payload = store.ask("reread", slot, before, kind, length, length)
+    read, payload = store.ask("reread", slot, before, kind, length, 0, length)
     assert int(read) == OK
     data = b"" if payload == "." else bytes.fromhex(payload)
     return store.write(RecordKind(kind), data)[0]
@@ -297,9 +299,9 @@ def test_a_power_cut_at_every_write_and_erase_leaves_the_old_or_the_new_record(
 
 
 def test_a_power_cut_all_over_a_save_on_the_boards_own_geometry(store: Store) -> None:
-    assert BOARD.layout.slots == 5 and BOARD.layout.slot_bytes == 3 * BOARD.page_bytes
-    cases = cut_everywhere(store, BOARD, seed=143, saves=3, stride=17)
-    assert REPLAY or cases > BOARD.payload_bytes // 4 // 17
+    assert BOARD.layout.slots == 2 and BOARD.layout.slot_bytes == 7 * BOARD.page_bytes
+    cases = cut_everywhere(store, BOARD, seed=143, saves=3, stride=61)
+    assert REPLAY or cases > BOARD.payload_bytes // 4 // 61
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -362,7 +364,7 @@ def test_read_errors_are_passed_on_by_every_question(store: Store) -> None:
     store.new(SMALL)
     store.write(RecordKind.LEARNED, b"one!")
     store.write(RecordKind.LEARNED, b"two!")
-    for question in (("newest",), ("previous", 2), ("read", 64), ("reread", 2, 2, 1, 4, 4)):
+    for question in (("newest",), ("previous", 2), ("read", 0, 4), ("reread", 2, 2, 1, 4, 0, 4)):
         failed = 0
         for call in range(30):
             store.ask("fail", call, 0)
@@ -445,23 +447,60 @@ def test_a_record_that_is_not_there_any_more_is_not_read(store: Store) -> None:
     store.new(SMALL)
     store.write(RecordKind.LEARNED, b"12345678")
     slot_bytes = SMALL.layout.slot_bytes
-    assert store.ask("reread", 1, 1, 1, 8, 8) == [str(OK), b"12345678".hex()]
-    assert store.ask("reread", 1, 1, 1, 8, 7)[0] == str(LENGTH)
-    assert store.ask("reread", 4, 1, 1, 8, 8)[0] == str(ARGUMENT)
-    assert store.ask("reread", 2, 1, 1, 8, 8)[0] == str(CRC)
-    assert store.ask("reread", 1, 2, 1, 8, 8)[0] == str(CRC)
-    assert store.ask("reread", 1, 1, 1, 4, 8)[0] == str(CRC)
-    assert store.ask("reread", 1, 1, 0, 8, 8)[0] == str(CRC)
+    assert store.ask("reread", 1, 1, 1, 8, 0, 8) == [str(OK), b"12345678".hex()]
+    assert store.ask("reread", 1, 1, 1, 8, 3, 4) == [str(OK), b"4567".hex()]
+    assert store.ask("reread", 1, 1, 1, 8, 8, 0) == [str(OK), "."]
+    for offset, size in ((0, 9), (8, 1), (9, 0), (5, 4), (2**32 - 1, 1), (1, 2**32 - 1)):
+        assert store.ask("reread", 1, 1, 1, 8, offset, size)[0] == str(LENGTH)
+    assert store.ask("reread", 4, 1, 1, 8, 0, 8)[0] == str(ARGUMENT)
+    assert store.ask("reread", 2, 1, 1, 8, 0, 8)[0] == str(CRC)
+    assert store.ask("reread", 1, 2, 1, 8, 0, 8)[0] == str(CRC)
+    assert store.ask("reread", 1, 1, 1, 4, 0, 4)[0] == str(CRC)
+    assert store.ask("reread", 1, 1, 0, 8, 0, 8)[0] == str(CRC)
     image = bytearray(store.image())
     for at in (0, 20, 30, 36):
         broken = image[:]
         broken[slot_bytes + at] ^= 4
         store.load(bytes(broken))
-        assert store.ask("reread", 1, 1, 1, 8, 8)[0] == str(CRC), at
+        for offset, size in ((0, 8), (0, 1), (7, 1)):  # a piece is as good as the whole
+            assert store.ask("reread", 1, 1, 1, 8, offset, size)[0] == str(CRC), at
     store.load(bytes(image))
     store.boot(THEIRS)
-    assert store.ask("reread", 1, 1, 1, 8, 8)[0] == str(CRC)
+    assert store.ask("reread", 1, 1, 1, 8, 0, 8)[0] == str(CRC)
     assert store.newest()[0] == MODEL
+
+
+def other_format(sequence: int, model: bytes) -> bytes:
+    """A record as the firmware before wrote it."""
+    record = bytearray(
+        build_record(model_id=model, sequence=sequence, kind=RecordKind.LEARNED, payload=b"old!")
+    )
+    record[4] = 1
+    record[24:28] = struct.pack("<I", zlib.crc32(record[:24]))
+    record[-4:] = struct.pack("<I", zlib.crc32(record[:-4]))
+    return bytes(record)
+
+
+@pytest.mark.parametrize("model", [OURS, THEIRS], ids=["ours", "theirs"])
+def test_records_of_another_format_are_named_left_out_and_overwritten(
+    store: Store, model: bytes
+) -> None:
+    store.new(SMALL)
+    slot_bytes = SMALL.layout.slot_bytes
+    image = bytearray(b"\xff" * SMALL.region_bytes)
+    for slot, sequence in ((1, 5), (2, 6)):
+        record = other_format(sequence, model)
+        image[slot * slot_bytes : slot * slot_bytes + len(record)] = record
+    store.load(bytes(image))
+    store.boot()
+    assert store.newest()[0] == VERSION
+    assert store.ask("count") == ["0"]
+    assert store.ask("previous", 9)[0] == str(EMPTY)
+    status, slot, sequence, *_ = store.write(RecordKind.LEARNED, b"new!")
+    assert (status, slot, sequence) == (OK, 1, 1)
+    assert store.current() == (RecordKind.LEARNED, b"new!")
+    store.boot(THEIRS)
+    assert store.newest()[0] == MODEL  # the one that can be read says more
 
 
 def test_any_garbage_is_read_as_python_reads_it(store: Store) -> None:

@@ -132,7 +132,7 @@ def messages() -> list[dict[str, object]]:
     model = MODEL.hex()
     samples = [0, 1, -1, 4096, -32768, 32767, 800, -800, 5, -6, 7, -8]
     cases: list[tuple[str, int, Fields]] = [
-        ("HelloRequest", 0x01, [("B", 2)]),
+        ("HelloRequest", 0x01, [("B", 3), ("I", 1763709060)]),
         (
             "SamplesMessage",
             0x02,
@@ -145,15 +145,17 @@ def messages() -> list[dict[str, object]]:
         ("HeadRollbackRequest", 0x07, []),
         ("HeadReadRequest", 0x08, [("I", 1016), ("H", 508)]),
         ("HeadWriteRequest", 0x09, [("I", 508), ("x", "00ff00017f80")]),
-        ("HeadCommitRequest", 0x0A, [("x", model), ("I", 2360), ("I", 0xDEADBEEF)]),
+        ("HeadCommitRequest", 0x0A, [("x", model), ("I", 3408), ("I", 0xDEADBEEF)]),
         ("StatusRequest", 0x0B, []),
         ("ByeRequest", 0x0C, []),
+        ("UndoRequest", 0x0D, []),
+        ("NameRequest", 0x0E, [("s", "Treppe \u2193")]),
         (
             "Hello",
             0x81,
             [
-                *[("B", 2), ("x", model), ("B", 0), ("B", 1), ("B", 1), ("f", 50.0)],
-                *[("H", 128), ("H", 64), ("H", 96), ("B", 3)],
+                *[("B", 3), ("x", model), ("B", 0), ("B", 1), ("B", 1), ("f", 50.0)],
+                *[("H", 128), ("H", 64), ("H", 96), ("B", 4), ("B", 2), ("B", 3)],
                 *[("s", "walking"), ("s", "Treppe \u2191"), ("s", "lying"), ("s", "0.1.0")],
             ],
         ),
@@ -169,20 +171,27 @@ def messages() -> list[dict[str, object]]:
         (
             "Learned",
             0x83,
-            [("I", 127), ("B", 2), ("I", 9), ("f", 0.125), ("f", 0.5), ("I", 7), ("I", 48271)],
+            [
+                *[("I", 127), ("B", 2), ("B", 2), ("B", 1), ("I", 9), ("f", 0.125), ("f", 0.5)],
+                *[("I", 7), ("I", 48271)],
+            ],
         ),
         (
             "HeadState",
             0x84,
             [
-                *[("B", 1), ("B", 1), ("I", 17), ("I", 5), ("I", 0xCAFEF00D), ("B", 4)],
-                *[("H", 96), ("B", 3), ("I", 2), ("I", 0), ("I", 3)],
+                *[("B", 1), ("B", 1), ("B", 1), ("B", 0), ("I", 17), ("I", 5)],
+                *[("I", 0xCAFEF00D), ("B", 4), ("H", 96), ("B", 4)],
+                *[("I", 7), ("I", 3), ("I", 6), ("I", 1), ("H", 2), ("H", 1), ("H", 6), ("H", 36)],
+                *[("H", 3), ("I", 1763709000), ("I", 1763709060)],
+                *[("B", 3), ("I", 2), ("I", 0), ("I", 5), ("s", "lying")],
             ],
         ),
-        ("HeadData", 0x88, [("I", 0), ("x", "6000060000000000")]),
+        ("HeadData", 0x88, [("I", 0), ("x", "6000080720030000")]),
         ("HeadWritten", 0x89, [("I", 508)]),
         ("Status", 0x8B, [("I", value) for value in (1000, 500, 3, 6, 1, 2, 2048, 32768)]),
         ("ByeReply", 0x8C, []),
+        ("Named", 0x8E, [("B", 6)]),
         ("ErrorReply", 0xFF, [("B", 3), ("H", 258), ("B", 6), ("s", "no such window")]),
     ]
     return [
@@ -218,7 +227,7 @@ def record(sequence: int, payload: bytes, kind: int = 1, model: bytes = MODEL, *
     header = struct.pack(
         "<4sHBB8sII",
         b"HARH",
-        odd.get("version", 1),
+        odd.get("version", 2),
         kind,
         odd.get("byte7", 0),
         model,
@@ -305,7 +314,7 @@ def images() -> list[dict[str, object]]:
         ("no whole words", {1: record(1, a), 2: record(2, b"abcdef")}, (1, 1), None, 1, (2, 2)),
         ("unknown kind", {1: record(1, a), 2: record(2, b, 2)}, (1, 1), None, 1, (2, 2)),
         ("byte 7", {1: record(1, a), 2: record(2, b, byte7=1)}, (1, 1), None, 1, (2, 2)),
-        ("version 2", {1: record(1, a), 2: record(2, b, version=2)}, (1, 1), None, 1, (2, 2)),
+        ("version 1", {1: record(1, a), 2: record(2, b, version=1)}, (1, 1), None, 1, (2, 2)),
         ("sequence 0", {1: record(1, a), 2: record(0, b)}, (1, 1), None, 1, (2, 2)),
         ("no closing CRC", {1: record(1, a), 2: record(2, b)[:-4]}, (1, 1), None, 1, (2, 2)),
         ("closing CRC", {1: record(1, a), 2: flip(record(2, b), 39)}, (1, 1), None, 1, (2, 2)),
@@ -328,19 +337,50 @@ def images() -> list[dict[str, object]]:
 
 
 def head() -> dict[str, object]:
-    """A tail of F = 3 features and K = 2 activities."""
-    weights, bias = [0.5, -0.25, 1.0, 0.0, 2.0, -3.5], [0.125, -0.125]
-    limits = [1.5, 4.25]
-    payload = struct.pack("<HHI2I2f6f2f", 3, 2, 5, 2, 3, *limits, *weights, *bias)
+    """F = 3 features, K = 2 of R = 4 rows shipped, one taught; cut fc with windows of 3 bytes, of
+    which 5 have room and 3 are kept, the second one held back."""
+    state = {
+        "updates": 5,
+        "exemplars": 9,
+        "random": 0x12345678,
+        "judged": 7,
+        "shipped_right": 3,
+        "learned_right": 6,
+        "undone": 1,
+        "since_s": 1763709000,
+        "saved_s": 1763709060,
+    }
+    labels, names, limits = [2, 3, 2, 0], ["Treppe \u2191"], [1.5, 4.25, 2.0**20, 2.0**20]
+    weights = [0.5, -0.25, 1.0, 0.0, 2.0, -3.5, 1.0, 1.5, -1.0, 0.0, 0.0, 0.0]
+    parameters = [*weights, 0.125, -0.125, 0.5, 0.0]
+    payload = struct.pack("<HBBI", 3, 4, 3, len(parameters))
+    payload += struct.pack("<9I", *state.values()) + struct.pack("<HH", 3, 5)
+    payload += struct.pack("<4I4f", *labels, *limits)
+    for name in (*names, ""):
+        text = name.encode()
+        payload += bytes([len(text)]) + text + bytes(31 - len(text))
+    payload += struct.pack("<16f", *parameters)
+    seen, kept, trust = [2, 2, 1, 0], [0, 0x81, 2, 0xFF, 0xFF], [255, 17, 255, 0, 0]
+    windows = [1, -2, 3, 127, -128, 0, 4, 5, 6, *[0] * 6]
+    replay = struct.pack("<4I", *seen) + bytes(kept) + bytes(trust) + struct.pack("<15b", *windows)
     return {
         "features": 3,
-        "activities": 2,
-        "updates": 5,
-        "labels": [2, 3],
+        "rows": 4,
+        "shipped": 2,
+        "activities": 3,
+        **state,
+        "window_bytes": 3,
+        "capacity": 5,
+        "labels": labels,
         "limits": limits,
-        "weights": weights,
-        "bias": bias,
+        "names": names,
+        "parameters": parameters,
+        "seen": seen,
+        "replay_labels": kept,
+        "replay_trust": trust,
+        "replay_windows": windows,
         "payload": payload.hex(),
+        "record_payload": (payload + replay).ljust(-(-len(payload + replay) // 4) * 4, b"\0").hex(),
     }
 
 

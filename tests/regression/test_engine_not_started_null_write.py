@@ -11,7 +11,7 @@ from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board
 
 ENGINE = 10
-KNOWN = range(wire.HELLO, wire.BYE + 1)
+KNOWN = range(wire.HELLO, wire.NAME + 1)
 
 
 def test_no_sample_is_taken_while_the_engine_has_no_memory_for_a_window(
@@ -31,5 +31,5 @@ def test_every_known_request_is_told_that_the_engine_did_not_start(
     with Board(program, flash, "engine-broken") as board:
         board.serial()
         for kind in KNOWN:
-            reply = board.ask(kind, b"\x02" if kind == wire.HELLO else b"")
+            reply = board.ask(kind, wire.hello_payload() if kind == wire.HELLO else b"")
             assert (reply.status, reply.text) == (ENGINE, "the arena is too small: emit again")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board
+from tests.firmware.support.app_session import HEAD
 
 FLASH = 8
 TEXT = "the flash refused: the old or the new head stands; repeat the request"
@@ -22,7 +23,7 @@ def teach(board: Board) -> None:
 
 
 def head(board: Board) -> bytes:
-    return board.ask(wire.READ, struct.pack("<IH", 0, 8 + 4 * 3 * 15)).payload[4:]
+    return board.ask(wire.READ, struct.pack("<IH", 0, HEAD)).payload[4:]
 
 
 @pytest.mark.parametrize("kind", [wire.SAVE, wire.RESET, wire.ROLLBACK, wire.COMMIT])

@@ -16,13 +16,22 @@ from pipeline.device import messages as m
 from pipeline.device.frames import encode_frame
 from pipeline.device.payload import DecodeError
 from tests.support.board_server import board_on_socket
-from tests.support.fake_board import ACTIVITIES, FEATURES, FakeBoard, FakeWire
+from tests.support.fake_board import (
+    ACTIVITIES,
+    FEATURES,
+    ROWS,
+    FakeBoard,
+    FakeWire,
+    Learned,
+)
 
-ASKED = ("save", "head", "head_reset", "head_rollback", "pull", "push")
+ASKED = ("save", "head", "undo", "head_reset", "head_rollback", "pull", "push")
 WRONG = {
     "too few labels": {"labels": (1,)},
     "no labels": {"labels": ()},
     "too many labels": {"labels": (1,) * (len(ACTIVITIES) + 1)},
+    "a name without a label": {"taught": ("cycling",)},
+    "more rows": {"rows": ROWS + 1},
     "more features": {"features": FEATURES + 1},
     "no features": {"features": 0},
 }
@@ -45,9 +54,10 @@ def test_no_request_takes_the_state_of_another_head(asked: str, changes: dict[st
     board = LyingBoard(changes)
     client = Client(FakeWire(board), timeout_s=0.02)
     client.hello()
-    board.saved = [[0, 0, 0], [1, 0, 0], [2, 0, 0]]
+    board.saved = [Learned(), Learned(labels=[1, 0, 0, 0, 0]), Learned(labels=[2, 0, 0, 0, 0])]
+    board.before = Learned()
     arguments = [board._head()] if asked == "push" else []
-    with pytest.raises(DecodeError, match=r"a head over .* flash the firmware") as caught:
+    with pytest.raises(DecodeError, match="flash the firmware") as caught:
         getattr(client, asked)(*arguments)
     assert "\n" not in str(caught.value)
 
@@ -60,7 +70,9 @@ def test_head_show_answers_with_one_line(changes: dict[str, object]) -> None:
         result = CliRunner().invoke(app, ["head", "show", "--port", server.port])
         (line,) = result.stderr.strip().splitlines()
         assert result.exit_code == 3
-        assert line.startswith(f"har: {server.port}: a head over ")
+        assert line.startswith("har: ") and line.endswith(
+            "flash the firmware that belongs to this har"
+        )
         assert result.stdout == ""
     with board_on_socket(LyingBoard({})) as server:
         result = CliRunner().invoke(app, ["head", "show", "--port", server.port, "--json"])

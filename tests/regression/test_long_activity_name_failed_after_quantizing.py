@@ -18,7 +18,7 @@ from pipeline.training.task import Task
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["walking", "running", "x" * 32], "31 printable bytes"),
+        (["walking", "running", "x" * 32], "1 to 31 bytes of printable"),
         (["walking", "running", "unknown"], "'unknown'"),
         (["walking"], "2 to 32"),
         ([f"activity {i}" for i in range(33)], "2 to 32"),

@@ -20,14 +20,14 @@ def end_indices(frames: list[wire.Frame]) -> list[int]:
 
 
 def test_a_repeated_hello_begins_a_session_that_expects_index_0(board: Board) -> None:
-    first = board.ask(wire.HELLO, b"\x02", seq=HELLO_SEQ)
+    first = board.ask(wire.HELLO, wire.hello_payload(), seq=HELLO_SEQ)
     assert end_indices(board.send(wire.SAMPLES, WINDOW)) == [7]
-    assert board.ask(wire.HELLO, b"\x02", seq=HELLO_SEQ) == first
+    assert board.ask(wire.HELLO, wire.hello_payload(), seq=HELLO_SEQ) == first
     assert end_indices(board.send(wire.SAMPLES, WINDOW)) == [7]
 
 
 def test_a_repeated_hello_gives_the_stream_back_to_the_boards_own_sensor(board: Board) -> None:
-    board.ask(wire.HELLO, b"\x02", seq=HELLO_SEQ)
+    board.ask(wire.HELLO, wire.hello_payload(), seq=HELLO_SEQ)
     board.send(wire.SAMPLES, WINDOW)
-    board.ask(wire.HELLO, b"\x02", seq=HELLO_SEQ)
+    board.ask(wire.HELLO, wire.hello_payload(), seq=HELLO_SEQ)
     assert end_indices(wire.parse(board.imu(np.zeros((8, 6))))) == [7]

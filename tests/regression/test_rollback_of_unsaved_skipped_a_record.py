@@ -29,7 +29,7 @@ def test_unsaved_learning_is_one_step_and_costs_no_flash(
         saved = head_state(board.ask(wire.SAVE))
     stored = flash.read_bytes()
     teach(board, 2)
-    assert head_state(board.ask(wire.ROLLBACK)) == saved
+    assert head_state(board.ask(wire.ROLLBACK)) == saved | {"can_undo": 0}
     assert flash.read_bytes() == stored
 
 

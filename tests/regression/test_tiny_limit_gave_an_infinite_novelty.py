@@ -3,21 +3,25 @@ host took the PREDICTION for one of another firmware, and no window could be str
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipeline.device.messages import Prediction
-from pipeline.learn import LIMIT, Limits, pack
-from tests.firmware.support.app_board import Board
-from tests.firmware.test_app import BIAS, WEIGHTS, K, T, head_state, push, raw_samples, stream
+from pipeline.learn import LIMIT, Limits, pack, unpack
+from tests.firmware.support.app_board import Board, head_state
+from tests.firmware.support.app_session import push, stream
+from tests.firmware.support.app_twin import T, Twin, raw_samples
 
-TINY = np.float32(1e-40)
+TINY = np.finfo(np.float32).tiny
 
 
 def test_novelty_stays_finite_and_equals_the_twin(board: Board) -> None:
-    limits = np.full(K, TINY, np.float32)
-    assert head_state(push(board, pack(WEIGHTS, BIAS, 0, (0,) * K, limits)))["source"] == 1
+    head = unpack(Twin().head())
+    head = replace(head, limits=np.full(head.rows, TINY, np.float32))
+    assert head_state(push(board, pack(head)))["source"] == 1
     (frame,) = stream(board, raw_samples(T, 1))
     prediction = Prediction.decode(frame.payload)
     assert prediction.unknown
     assert prediction.novelty == float(LIMIT)
-    assert Limits(K, float(TINY), 1.25).novelty(np.float32(3.0), 0) == LIMIT
+    assert Limits(3, float(TINY), 1.25).novelty(np.float32(3.0), 0) == LIMIT

@@ -2,7 +2,8 @@
 
 The board is written from the document, not from the client: it keeps the memory of the last
 request, drops repeated samples, counts gaps. Its model is plain: the probability of an activity
-grows with what its labels taught.
+grows with what its labels taught, the shipped tail is right when the label is what it sees, and the
+learned one always. Every fourth label of an activity is held back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,11 +20,16 @@ import numpy as np
 from pipeline.device import messages as m
 from pipeline.device.errors import PortLost
 from pipeline.device.frames import FrameDecoder, encode_frame
-from pipeline.learn import pack, unpack, weights_offset
+from pipeline.errors import InputError
+from pipeline.learn import LearnedHead, check_name, pack, unpack, values_offset
 
 MODEL_ID = bytes.fromhex("0123456789abcdef")
 ACTIVITIES = ("walking", "sitting", "lying")
 FEATURES = 100
+ROWS = 5
+CAPACITY = 8
+EVIDENCE = 2
+HOLD_EVERY = 4
 HELLO = m.Hello(
     version=m.PROTOCOL_VERSION,
     model_id=MODEL_ID,
@@ -33,6 +40,8 @@ HELLO = m.Hello(
     window=128,
     hop=64,
     features=FEATURES,
+    rows=ROWS,
+    shipped=len(ACTIVITIES),
     activities=ACTIVITIES,
     firmware_version="fake",
 )
@@ -44,21 +53,60 @@ class Refusal(Exception):
         super().__init__(text)
 
 
+@dataclass
+class Learned:
+    """All that labels change. `weights` are what a pushed head brought: they do nothing."""
+
+    labels: list[int] = field(default_factory=lambda: [0] * ROWS)
+    names: list[str] = field(default_factory=list)
+    weights: np.ndarray = field(default_factory=lambda: np.zeros((ROWS, FEATURES), np.float32))
+    judged: int = 0
+    shipped_right: int = 0
+    learned_right: int = 0
+    undone: int = 0
+    held: int = 0
+    stored: int = 0
+    since_s: int = 0
+    saved_s: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Learned) and self.key() == other.key()
+
+    def key(self) -> tuple[object, ...]:
+        return (tuple(self.labels), tuple(self.names), self.judged, self.weights.tobytes())
+
+
 class FakeBoard:
-    """Bytes in, bytes out."""
+    """Bytes in, bytes out. `outcomes` are what the next labels come to, instead of the usual."""
 
     def __init__(self, hello: m.Hello = HELLO) -> None:
         self.hello = hello
         self.framed = False
         self.executed: list[m.Message] = []
-        self.labels = [0] * len(hello.activities)
-        self.saved = [list(self.labels)]  # the shipped head, then every record
+        self.head = Learned()
+        self.saved = [deepcopy(self.head)]  # the shipped head, then every record
+        self.before: Learned | None = None  # what undo goes back to
+        self.outcomes: deque[m.Outcome] = deque()
+        self.time_s = 0
         self.staged = b""
         self.received = self.lost = self.windows = 0
-        self.weights = np.zeros((len(hello.activities), hello.features), np.float32)
         self._decoder = FrameDecoder()
         self._memory: tuple[bytes, bytes] | None = None
         self._begin()
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        return (*self.hello.activities, *self.head.names)
+
+    @property
+    def labels(self) -> list[int]:
+        return self.head.labels[: len(self.activities)]
+
+    @labels.setter
+    def labels(self, labels: list[int]) -> None:
+        """As if so many had been given."""
+        self.head.labels[: len(labels)] = labels
+        self.head.judged = self.head.learned_right = sum(labels)
 
     def _begin(self) -> None:
         self.from_host = False
@@ -66,6 +114,7 @@ class FakeBoard:
         self.window: list[np.ndarray] = []
         self.until_next = self.hello.window
         self.last_end: int | None = None
+        self.last_seen: int | None = None
 
     def feed(self, data: bytes) -> bytes:
         return b"".join(self._handle(frame) for frame in self._decoder.push(data))
@@ -98,75 +147,171 @@ class FakeBoard:
     def _execute(self, message: m.Message) -> m.Message:
         self.executed.append(message)
         match message:
-            case m.HelloRequest(version=version):
+            case m.HelloRequest(version=version, time_s=time_s):
                 if version != self.hello.version:
                     raise Refusal(m.ErrorCode.VERSION, f"this is version {self.hello.version}")
                 self.framed = True
+                self.time_s = time_s or self.time_s
                 self._begin()
-                return self.hello
+                return replace(self.hello, activities=self.activities)
             case m.ByeRequest():
                 self.framed = False
                 return m.ByeReply()
             case m.StatusRequest():
                 return m.Status(0, self.received, self.lost, self.windows, 0, 0, 0, 0)
             case m.LabelRequest(end_index=end_index, activity=activity):
-                if end_index != self.last_end:
-                    raise Refusal(m.ErrorCode.STATE, "only the last window can be labelled")
-                before = self.probabilities()[activity]
-                self.labels[activity] += 1
-                after = self.probabilities()[activity]
-                crc = zlib.crc32(self._head()[weights_offset(len(self.labels)) :])
-                return m.Learned(end_index, activity, sum(self.labels), before, after, crc, 1)
+                return self._label(end_index, activity)
+            case m.UndoRequest():
+                if self.before is None:
+                    raise Refusal(m.ErrorCode.STATE, "no label to take back")
+                self.head, self.before = self.before, None
+            case m.NameRequest(name=name):
+                return self._name(name)
             case m.SaveRequest():
                 if self.unsaved:
-                    self.saved.append(list(self.labels))
+                    self.head.saved_s = self.time_s
+                    self.saved.append(deepcopy(self.head))
             case m.HeadResetRequest():
-                shipped = [0] * len(self.labels)
                 never_stored = len(self.saved) == 1 and self.unsaved
-                if self.saved[-1] != shipped or never_stored:
-                    self.saved.append(shipped)
-                self.labels = list(shipped)
+                if self.saved[-1] != Learned() or never_stored:
+                    self.saved.append(Learned())
+                self._take(Learned())
             case m.HeadRollbackRequest():
                 if len(self.saved) < (2 if self.unsaved else 3):
                     raise Refusal(m.ErrorCode.STATE, "nothing to roll back to")
                 if self.unsaved:
-                    self.labels = list(self.saved[-1])
+                    self._take(self.saved[-1])
                 else:
-                    self.labels = list(self.saved[-2])
-                    self.saved.append(list(self.labels))
+                    self._take(self.saved[-2])
+                    self.saved.append(deepcopy(self.head))
             case m.HeadReadRequest(offset=offset, length=length):
                 return m.HeadData(offset, self._head()[offset : offset + length])
             case m.HeadWriteRequest(offset=offset, data=data):
                 if offset not in (0, len(self.staged)):
                     raise Refusal(m.ErrorCode.STATE, "pieces must follow each other")
                 self.staged = self.staged[:offset] + data
+                self.before = None
                 return m.HeadWritten(len(self.staged))
             case m.HeadCommitRequest(model_id=model_id, length=length, crc=crc):
                 if model_id != self.hello.model_id:
                     raise Refusal(m.ErrorCode.MODEL, "made for another model")
                 if (length, crc) != (len(self.staged), zlib.crc32(self.staged)):
                     raise Refusal(m.ErrorCode.CRC, "the pieces are not that head")
-                head = unpack(self.staged)
-                self.labels, self.weights = list(head.labels), head.weights
-                self.saved.append(list(self.labels))
+                self._commit(unpack(self.staged, self.hello.shipped))
         return self._state()
+
+    def _label(self, end_index: int, activity: int) -> m.Learned:
+        if end_index != self.last_end:
+            raise Refusal(m.ErrorCode.STATE, "only the last window can be labelled")
+        self.before = deepcopy(self.head)
+        head, before = self.head, self.probabilities()[activity]
+        head.labels[activity] += 1
+        held = head.labels[activity] % HOLD_EVERY == 0
+        outcome = m.Outcome.HELD_BACK if held else m.Outcome.LEARNED
+        if self.outcomes:
+            outcome = self.outcomes.popleft()
+        head.since_s = head.since_s or self.time_s
+        head.judged += 1
+        head.shipped_right += activity == self.last_seen
+        head.learned_right += 1
+        head.undone += outcome == m.Outcome.UNDONE
+        if head.stored < CAPACITY and outcome != m.Outcome.UNDONE:
+            head.stored += 1
+            head.held += outcome == m.Outcome.HELD_BACK
+        after, crc = self.probabilities()[activity], self._crc()
+        updates = self.updates
+        return m.Learned(end_index, activity, outcome, self.serves, updates, before, after, crc, 1)
+
+    def _name(self, name: str) -> m.Named:
+        try:
+            check_name(name, self.activities)
+        except InputError as error:
+            raise Refusal(m.ErrorCode.ARGUMENT, str(error)) from None
+        if len(self.activities) == self.hello.rows:
+            raise Refusal(m.ErrorCode.STATE, "all 5 rows are taken")
+        self.head.names.append(name)
+        self.before = None
+        return m.Named(len(self.activities) - 1)
+
+    def _take(self, head: Learned) -> None:
+        self.head, self.before = deepcopy(head), None
+
+    def _commit(self, head: LearnedHead) -> None:
+        weights = head.parameters[: ROWS * FEATURES].reshape(ROWS, FEATURES)
+        guard = (head.judged, head.shipped_right, head.learned_right, head.undone)
+        taken = Learned(list(head.labels), list(head.names), weights, *guard)
+        taken.since_s, taken.saved_s = head.since_s, head.saved_s
+        self._take(taken)
+        self.saved.append(deepcopy(self.head))
+
+    @property
+    def updates(self) -> int:
+        return sum(self.head.labels) - self.head.held - self.head.undone
+
+    @property
+    def serves(self) -> bool:
+        return self.updates > 0 and self.head.judged - self.head.shipped_right >= EVIDENCE
 
     @property
     def unsaved(self) -> bool:
-        return self.labels != self.saved[-1]
+        return self.head != self.saved[-1]
 
     def _head(self) -> bytes:
-        bias = np.array(self.labels, np.float32)
-        limits = np.ones(len(self.labels), np.float32)
-        return pack(self.weights, bias, sum(self.labels), tuple(self.labels), limits)
+        head = self.head
+        bias = np.array(head.labels, np.float32)
+        return pack(
+            LearnedHead(
+                features=self.hello.features,
+                shipped=self.hello.shipped,
+                names=tuple(head.names),
+                labels=tuple(head.labels),
+                limits=np.ones(ROWS, np.float32),
+                parameters=np.concatenate((head.weights.ravel(), bias)),
+                updates=self.updates,
+                exemplars=0,
+                random=0,
+                judged=head.judged,
+                shipped_right=head.shipped_right,
+                learned_right=head.learned_right,
+                undone=head.undone,
+                since_s=head.since_s,
+                saved_s=head.saved_s,
+                window_bytes=FEATURES,
+                capacity=CAPACITY,
+            )
+        )
+
+    def _crc(self) -> int:
+        return zlib.crc32(self._head()[values_offset(ROWS, self.hello.shipped) :])
 
     def _state(self) -> m.HeadState:
-        crc = zlib.crc32(self._head()[weights_offset(len(self.labels)) :])
-        source = m.HeadSource.LEARNED if any(self.labels) else m.HeadSource.SHIPPED
-        updates, features = sum(self.labels), self.hello.features
-        records = len(self.saved) - 1
-        labels = tuple(self.labels)
-        return m.HeadState(source, self.unsaved, records, updates, crc, records, features, labels)
+        head = self.head
+        learned = any(head.labels) or bool(head.names)
+        return m.HeadState(
+            source=m.HeadSource.LEARNED if learned else m.HeadSource.SHIPPED,
+            serves=self.serves,
+            unsaved=self.unsaved,
+            can_undo=self.before is not None,
+            sequence=len(self.saved) - 1,
+            updates=self.updates,
+            tail_crc=self._crc(),
+            records=len(self.saved) - 1,
+            features=self.hello.features,
+            rows=self.hello.rows,
+            judged=head.judged,
+            shipped_right=head.shipped_right,
+            learned_right=head.learned_right,
+            undone=head.undone,
+            held=head.held,
+            held_right=head.held,
+            stored=head.stored,
+            capacity=CAPACITY,
+            evidence=EVIDENCE,
+            since_s=head.since_s,
+            saved_s=head.saved_s,
+            labels=tuple(self.labels),
+            taught=tuple(head.names),
+        )
 
     def probabilities(self) -> tuple[float, ...]:
         shares = np.exp(np.array(self.labels, np.float64))
@@ -209,8 +354,9 @@ class FakeBoard:
     def predict(self, index: int) -> bytes:
         # What it sees follows the first channel: its mean in steps of 1 g.
         mean = float(np.mean([s[0] for s in self.window])) / 4096.0
-        activity = int(np.clip(round(mean), 0, len(self.hello.activities) - 1))
-        names = self.hello.activities
+        names = self.activities
+        activity = int(np.clip(round(mean), 0, len(names) - 1))
+        self.last_seen = activity
         shares = tuple(float(i == activity) for i in range(len(names)))
         # Nobody is below -1 g; twice as far is twice as unknown.
         novelty = max(0.0, -mean)

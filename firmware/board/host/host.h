@@ -3,7 +3,7 @@
 #define HAR_HOST_H
 
 /* `listen_fd`: a TCP socket that already listens; hosts are served one after another.
- * `flash_path`: an existing file of at least 64 KB.
+ * `flash_path`: an existing file, as long as the app's region for learned heads.
  * Ends the process with a line on stderr when one of them cannot be used. */
 void har_host_open(int listen_fd, const char *flash_path);
 

@@ -97,10 +97,6 @@ bool har_board_imu(float sample[6]) {
     }
 }
 
-const struct har_flash *har_board_flash(void) {
-    return har_nano33ble_flash();
-}
-
 void har_board_count_begin(void) {
     DWT->CYCCNT = 0u;
 }

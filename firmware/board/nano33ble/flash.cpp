@@ -1,17 +1,26 @@
-// The pages kept for learned tails: 0xF0000-0xFFFFF of the nRF52840's internal flash, through
-// Mbed's FlashIAP. Erasing a page takes about 85 ms, writing a word 41 us; the processor stands
-// still meanwhile.
+// The pages kept for learned heads: the last ones of the nRF52840's internal flash, through Mbed's
+// FlashIAP. Erasing a page takes about 85 ms, writing a word 41 us; the processor stands still
+// meanwhile.
 #include <Arduino.h>
 #include <cmsis.h>
 #include <drivers/FlashIAP.h>
 
+#include "har_board.h"
+#include "har_model.h"
 #include "nano33ble.h"
+
+// scripts/check_image.py reads in the image where the program has to end.
+#define HAR_TEXT_OF(x) #x
+#define HAR_TEXT(x) HAR_TEXT_OF(x)
+__asm__(
+    ".globl har_learned_start\n"
+    ".set har_learned_start, 0x100000 - " HAR_TEXT(HAR_STORE_PAGES) " * 0x1000\n");
 
 namespace {
 
-constexpr uint32_t region_start = 0xF0000u;
-constexpr uint32_t region_bytes = 0x10000u;
 constexpr uint32_t page_bytes = 0x1000u;
+constexpr uint32_t region_bytes = HAR_STORE_PAGES * page_bytes;
+constexpr uint32_t region_start = 0x100000u - region_bytes;
 constexpr uint32_t erased_word = 0xFFFFFFFFu;
 
 mbed::FlashIAP flash;
@@ -46,8 +55,8 @@ const struct har_flash region = {region_bytes, page_bytes, nullptr, read, write,
 
 }  // namespace
 
-const struct har_flash *har_nano33ble_flash(void) {
-    return &region;
+const struct har_flash *har_board_flash(uint32_t pages) {
+    return pages == HAR_STORE_PAGES ? &region : nullptr;
 }
 
 har_status har_nano33ble_flash_init(void) {

@@ -50,8 +50,9 @@ static struct har_answer execute_hello(struct har_reader *in, struct har_writer 
     const uint8_t version = har_get_u8(in);
     if (in->failed) return wrong_length();
     if (version != HAR_PROTOCOL_VERSION) {
-        return refuse(HAR_ERR_VERSION, "this firmware speaks protocol version 2");
+        return refuse(HAR_ERR_VERSION, "this firmware speaks protocol version 3");
     }
+    const uint32_t time_s = har_get_u32(in);
     if (!har_reader_done(in)) return wrong_length();
     har_put_u8(reply, HAR_PROTOCOL_VERSION);
     har_put_bytes(reply, model_id, sizeof model_id);
@@ -62,10 +63,13 @@ static struct har_answer execute_hello(struct har_reader *in, struct har_writer 
     har_put_u16(reply, HAR_WINDOW_LENGTH);
     har_put_u16(reply, HAR_WINDOW_HOP);
     har_put_u16(reply, HAR_FEATURES);
+    har_put_u8(reply, HAR_ROWS);
     har_put_u8(reply, HAR_ACTIVITIES);
-    for (unsigned k = 0; k < HAR_ACTIVITIES; ++k) har_put_string(reply, har_activity_names[k]);
+    har_put_u8(reply, (uint8_t)har_head_activities());
+    for (uint16_t k = 0; k < har_head_activities(); ++k) har_put_string(reply, har_head_name(k));
     har_put_string(reply, HAR_FIRMWARE_VERSION);
     if (reply->failed) return refuse(HAR_ERR_LENGTH, "the activities' names are too long");
+    har_head_set_time(time_s);
     framed = true;
     har_stream_begin(true);
     return done();
@@ -76,19 +80,31 @@ static struct har_answer execute_label(struct har_reader *in, struct har_writer 
     const uint32_t end_index = har_get_u32(in);
     const uint8_t activity = har_get_u8(in);
     if (!har_reader_done(in)) return wrong_length();
-    const float *x = har_stream_window(end_index);
-    if (x == NULL) return refuse(HAR_ERR_STATE, "only the last window can be labelled");
+    const int8_t *window = har_stream_window(end_index);
+    if (window == NULL) return refuse(HAR_ERR_STATE, "only the last window can be labelled");
     har_board_show(2);
-    const struct har_answer answer = har_head_learn(x, activity, &lesson);
+    const struct har_answer answer = har_head_learn(window, activity, &lesson);
     if (answer.status != HAR_OK) return answer;
     har_put_u32(reply, end_index);
     har_put_u8(reply, activity);
+    har_put_u8(reply, lesson.outcome);
+    har_put_u8(reply, lesson.serves ? 1u : 0u);
     har_put_u32(reply, lesson.updates);
     har_put_f32(reply, lesson.before);
     har_put_f32(reply, lesson.after);
     har_put_u32(reply, lesson.tail_crc);
     har_put_u32(reply, lesson.count);
     return done();
+}
+
+static struct har_answer execute_name(struct har_reader *in, struct har_writer *reply) {
+    const size_t size = har_get_u8(in);
+    const uint8_t *name = har_get_bytes(in, size);
+    uint8_t activity = 0;
+    if (!har_reader_done(in)) return wrong_length();
+    const struct har_answer answer = har_head_add(name, size, &activity);
+    if (answer.status == HAR_OK) har_put_u8(reply, activity);
+    return answer;
 }
 
 static struct har_answer execute_head_read(struct har_reader *in, struct har_writer *reply) {
@@ -139,6 +155,8 @@ static struct har_answer execute_plain(uint8_t type, const struct har_reader *in
                                        struct har_writer *reply) {
     if (har_reader_left(in) != 0) return wrong_length();
     switch (type) {
+        case HAR_MSG_UNDO:
+            return har_head_undo();
         case HAR_MSG_SAVE:
             return har_head_save();
         case HAR_MSG_HEAD_RESET:
@@ -159,6 +177,9 @@ static uint8_t reply_type(uint8_t type) {
             return HAR_MSG_HELLO_REPLY;
         case HAR_MSG_LABEL:
             return HAR_MSG_LEARNED;
+        case HAR_MSG_NAME:
+            return HAR_MSG_NAMED;
+        case HAR_MSG_UNDO:
         case HAR_MSG_SAVE:
         case HAR_MSG_HEAD_SHOW:
         case HAR_MSG_HEAD_RESET:
@@ -195,6 +216,8 @@ static struct har_answer execute(const struct har_frame *frame, struct har_write
             return har_stream_take(frame);
         case HAR_MSG_LABEL:
             return execute_label(&in, reply);
+        case HAR_MSG_NAME:
+            return execute_name(&in, reply);
         case HAR_MSG_HEAD_READ:
             return execute_head_read(&in, reply);
         case HAR_MSG_HEAD_WRITE:
@@ -215,7 +238,9 @@ static void handle(const struct har_frame *frame) {
     uint8_t payload[HAR_LINK_MAX_PAYLOAD];
     struct har_writer reply;
     har_writer_init(&reply, payload, sizeof payload);
+    const uint16_t activities = har_head_activities();
     const struct har_answer answer = execute(frame, &reply);
+    if (har_head_activities() != activities) har_stream_forget();
     uint8_t type = reply_type(frame->type);
     if (answer.status != HAR_OK) {
         type = HAR_MSG_ERROR;

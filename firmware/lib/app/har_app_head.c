@@ -1,43 +1,100 @@
+#include "har_app_head.h"
+
 #include <string.h>
 
-#include "har_app_parts.h"
 #include "har_board.h"
-#include "har_crc32.h"
-#include "har_model.h"
 #include "har_novelty.h"
-#include "har_store.h"
-#include "har_tail.h"
 
-/* Laid out as the payload of docs/STORAGE.md, so that storing and sending are copies of bytes. */
-struct head {
-    uint16_t features;
-    uint16_t activities;
-    uint32_t updates;
-    uint32_t labels[HAR_ACTIVITIES];
-    float limits[HAR_ACTIVITIES];                 /* (K,) distances up to which windows are known */
-    float weights[HAR_ACTIVITIES * HAR_FEATURES]; /* (K, F) */
-    float bias[HAR_ACTIVITIES];                   /* (K,) */
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
+#define HEAD_BYTES (48u + 8u * HAR_ROWS + 32u * HAR_SPARE + 4u * HAR_PARAMETERS)
+_Static_assert(offsetof(struct har_head, state) == 8 && offsetof(struct har_head, since_s) == 36 &&
+                   offsetof(struct har_head, window_bytes) == 44 &&
+                   offsetof(struct har_head, labels) == 48 &&
+                   offsetof(struct har_head, values) == HEAD_BYTES - 4u * HAR_PARAMETERS &&
+                   sizeof(struct har_head) == HEAD_BYTES,
+               "the head is the first part of the payload of docs/STORAGE.md, without padding");
+_Static_assert(offsetof(struct har_learned, kept) == HEAD_BYTES &&
+                   offsetof(struct har_kept, labels) == 4 * HAR_ROWS &&
+                   offsetof(struct har_kept, windows) == 4 * HAR_ROWS + 2 * HAR_REPLAY_CAPACITY,
+               "the windows follow the head, padded only at the end");
+_Static_assert(HAR_ACTIVITIES <= HAR_ROWS && HAR_ROWS <= HAR_REPLAY_LABEL,
+               "the replay's labels have seven bits");
+_Static_assert(55u + 4u * HAR_ROWS + 32u * HAR_SPARE <= HAR_LINK_MAX_PAYLOAD,
+               "the state of the head must fit one frame");
+_Static_assert(HAR_NOVELTY_FEATURES <= HAR_FEATURES, "novelty looks at features");
+
+struct har_heads har_heads;
+
+static const struct har_tail_shape shape = {
+    HAR_FEATURES,      HAR_ROWS,         HAR_TAIL_FROZEN, HAR_TAIL_MAP_LENGTH,
+    HAR_TAIL_CHANNELS, HAR_TAIL_FILTERS, HAR_TAIL_KERNEL, HAR_TAIL_STRIDE,
 };
-_Static_assert(sizeof(struct head) == 8 + 4 * HAR_ACTIVITIES * (HAR_FEATURES + 3),
-               "the head is the payload of docs/STORAGE.md, without padding");
+static const struct har_learning learning = {
+    {HAR_LEARNING_RATE, HAR_LEARNING_RATE_CONVOLUTION},
+    HAR_LEARNING_KEEP,
+    HAR_LEARNING_STEPS,
+    HAR_LEARNING_REPLAY_EVERY,
+    HAR_LEARNING_HOLD_EVERY,
+    HAR_LEARNING_EVIDENCE,
+};
+static const struct har_novelty novelty = {
+    HAR_NOVELTY_FEATURES,
+    har_novelty_center,
+    har_novelty_inverse_std,
+};
 
-static const uint8_t model_id[HAR_MODEL_ID_BYTES] = HAR_MODEL_ID_INIT;
-static const struct har_learning learning = {HAR_LEARNING_RATE, HAR_LEARNING_ANCHOR,
-                                             HAR_LEARNING_STEPS};
+#define POSITIONS HAR_TAIL_POSITIONS(HAR_TAIL_MAP_LENGTH, HAR_TAIL_KERNEL, HAR_TAIL_STRIDE)
+static float
+    scratch[HAR_TAIL_SCRATCH(HAR_ROWS, HAR_FEATURES, HAR_TAIL_MAP_LENGTH, HAR_TAIL_CHANNELS,
+                             HAR_TAIL_FILTERS, POSITIONS, HAR_TAIL_KERNEL)];
+static struct har_tail tail = {
+    .shape = &shape,
+    .anchor = har_factory_parameters,
+    .scale = har_feature_scale,
+    .offset = har_feature_offset,
+    .map_scale = HAR_TAIL_MAP_SCALE,
+    .map_zero_point = HAR_TAIL_MAP_ZERO_POINT,
+    .parameters = har_heads.current.head.values,
+    .scratch = scratch,
+    .shipped = HAR_ACTIVITIES,
+    .activities = HAR_ACTIVITIES,
+};
+static struct har_replay replay = {
+    .window_bytes = HAR_CUT_BYTES,
+    .capacity = HAR_REPLAY_CAPACITY,
+    .exemplars = HAR_REPLAY_EXEMPLARS,
+    .rows = HAR_ROWS,
+    .shipped = har_exemplars,
+    .shipped_of = har_exemplar_activities,
+    .windows = har_heads.current.kept.windows,
+    .labels = har_heads.current.kept.labels,
+    .trust = har_heads.current.kept.trust,
+    .seen = har_heads.current.kept.seen,
+};
+static int8_t previous_window[HAR_CUT_BYTES];
+static struct har_learner learner = {
+    .tail = &tail,
+    .replay = &replay,
+    .learning = &learning,
+    .state = &har_heads.current.head.state,
+    .labels = har_heads.current.head.labels,
+    .previous = har_heads.staged.values,
+    .previous_window = previous_window,
+};
 
-static struct head current;
-static struct har_tail tail = {HAR_FEATURES, HAR_ACTIVITIES,      current.weights,
-                               current.bias, har_factory_weights, har_factory_bias};
-static const struct har_novelty novelty = {HAR_NOVELTY_FEATURES, har_novelty_center,
-                                           har_novelty_inverse_std};
-static bool learned; /* current is not the shipped head */
-static bool unsaved;
+/* What else the last label changed, as it was. */
+static struct {
+    uint8_t activity;
+    float limit;
+    uint32_t since_s;
+    bool learned;
+    bool unsaved;
+} before;
 
-static struct head staged;    /* a head from outside, until it has been checked */
-static uint32_t staged_bytes; /* of it that HEAD_WRITE has filled */
-
-static struct har_store store;
-static bool store_ready;
+static uint32_t time_s; /* Unix time at time_ms of the board's own clock; 0: unknown */
+static uint32_t time_ms;
 
 static struct har_answer done(void) {
     return (struct har_answer){HAR_OK, ""};
@@ -47,223 +104,223 @@ static struct har_answer refuse(har_status status, const char *text) {
     return (struct har_answer){status, text};
 }
 
-static struct har_answer no_store(void) {
-    return refuse(HAR_ERR_FLASH, "no flash for learned heads on this board");
+/* ---- time ---- */
+
+void har_head_set_time(uint32_t unix_s) {
+    if (unix_s == 0) return;
+    time_s = unix_s;
+    time_ms = har_board_millis();
 }
 
-static struct har_answer not_written(har_status status) {
-    return refuse(status, "the flash refused: the old or the new head stands; repeat the request");
+uint32_t har_head_now_s(void) {
+    if (time_s == 0) return 0;
+    const uint32_t passed_s = (har_board_millis() - time_ms) / 1000u;
+    time_s += passed_s;
+    time_ms += passed_s * 1000u;
+    return time_s;
 }
 
-static void take_factory(void) {
-    memset(&current, 0, sizeof current);
-    current.features = HAR_FEATURES;
-    current.activities = HAR_ACTIVITIES;
-    har_tail_reset(&tail);
-    for (unsigned k = 0; k < HAR_ACTIVITIES; ++k) current.limits[k] = HAR_NOVELTY_LIMIT;
-    learned = false;
-    unsaved = false;
+/* ---- which head is in use ---- */
+
+void har_head_take_shipped(void) {
+    struct har_head *head = &har_heads.current.head;
+    memset(&har_heads.current, 0, sizeof har_heads.current);
+    head->features = HAR_FEATURES;
+    head->rows = HAR_ROWS;
+    head->activities = HAR_ACTIVITIES;
+    head->parameters = HAR_PARAMETERS;
+    head->window_bytes = HAR_CUT_BYTES;
+    head->capacity = HAR_REPLAY_CAPACITY;
+    for (unsigned k = 0; k < HAR_ROWS; ++k) {
+        head->limits[k] = k < HAR_ACTIVITIES ? HAR_NOVELTY_LIMIT : HAR_TAIL_LIMIT;
+    }
+    har_learner_reset(&learner);
+    har_heads.learned = false;
+    har_heads.unsaved = false;
 }
 
-static void take_staged(void) {
-    current = staged;
-    learned = true;
-    unsaved = false;
+void har_head_taken(bool saved) {
+    tail.activities = har_heads.current.head.activities;
+    har_learner_taken(&learner);
+    har_heads.learned = true;
+    har_heads.unsaved = !saved;
 }
 
-static har_status check_staged(void) {
-    if (staged.features != HAR_FEATURES || staged.activities != HAR_ACTIVITIES) {
+void har_head_empty_kept(void) {
+    har_replay_reset(&replay);
+}
+
+void har_head_forget_undo(void) {
+    learner.can_undo = false;
+}
+
+har_status har_head_check(const struct har_head *head) {
+    if (head->features != HAR_FEATURES || head->rows != HAR_ROWS ||
+        head->parameters != HAR_PARAMETERS || head->window_bytes != HAR_CUT_BYTES ||
+        head->capacity != HAR_REPLAY_CAPACITY || head->activities < HAR_ACTIVITIES ||
+        head->activities > HAR_ROWS) {
         return HAR_ERR_MODEL;
     }
-    for (unsigned k = 0; k < HAR_ACTIVITIES; ++k) {
-        if (!(staged.limits[k] > 0.0f)) return HAR_ERR_NOT_FINITE; /* NaN too */
+    if (!har_names_right(head)) return HAR_ERR_ARGUMENT;
+    const struct har_guard *guard = &head->state.guard;
+    if (guard->shipped_right > guard->judged || guard->learned_right > guard->judged) {
+        return HAR_ERR_NOT_FINITE;
     }
-    har_status status = har_tail_check(staged.limits, HAR_ACTIVITIES);
-    if (status == HAR_OK) {
-        status = har_tail_check(staged.weights, HAR_ACTIVITIES * HAR_FEATURES);
+    for (unsigned k = 0; k < HAR_ROWS; ++k) {
+        if (!(head->limits[k] > 0.0f)) return HAR_ERR_NOT_FINITE; /* NaN too */
     }
-    return status == HAR_OK ? har_tail_check(staged.bias, HAR_ACTIVITIES) : status;
+    const har_status status = har_tail_check(head->limits, HAR_ROWS);
+    return status == HAR_OK ? har_tail_check(head->values, HAR_PARAMETERS) : status;
 }
 
-/* A learned record into `staged`, checked. */
-static har_status stage_record(const struct har_record *record) {
-    staged_bytes = 0;
-    if (record->length_bytes != sizeof staged) return HAR_ERR_LENGTH;
-    const har_status status = har_store_read(&store, record, &staged, sizeof staged);
-    return status == HAR_OK ? check_staged() : status;
+/* ---- predicting ---- */
+
+uint16_t har_head_activities(void) {
+    return tail.activities;
 }
 
-const char *har_head_init(void) {
-    take_factory();
-    staged_bytes = 0;
-    const struct har_flash *flash = har_board_flash();
-    store_ready =
-        flash != NULL && har_store_init(&store, flash, model_id, sizeof current) == HAR_OK;
-    if (!store_ready) return "no flash for learned heads: what is learned ends with the power";
-    struct har_record record;
-    har_status status = har_store_newest(&store, &record);
-    if (status == HAR_ERR_EMPTY) return NULL;
-    if (status == HAR_ERR_MODEL) return "the stored head is another model's: using the shipped one";
-    if (status == HAR_OK && record.kind == HAR_RECORD_FACTORY) return NULL;
-    if (status == HAR_OK) status = stage_record(&record);
-    if (status != HAR_OK) return "the stored head is damaged: using the shipped one";
-    take_staged();
-    return NULL;
+void har_head_predict(const int8_t *window, float *probabilities) {
+    har_learner_predict(&learner, window, probabilities);
 }
 
-void har_head_predict(const float *x, float *probabilities) {
-    har_tail_predict(&tail, x, probabilities);
+/* Limits may be tiny: never infinite. */
+float har_head_novelty(uint16_t activity) {
+    if (activity >= HAR_ACTIVITIES) return 0.0f;
+    const float share =
+        har_novelty_distance(&novelty, scratch, activity) / har_heads.current.head.limits[activity];
+    return share > HAR_TAIL_LIMIT ? HAR_TAIL_LIMIT : share;
 }
 
-float har_head_novelty(const float *x, uint16_t activity) {
-    const float share = har_novelty_distance(&novelty, x, activity) / current.limits[activity];
-    return share > HAR_TAIL_LIMIT ? HAR_TAIL_LIMIT : share; /* limits may be tiny: never infinite */
-}
+/* ---- learning ---- */
 
 /* A label says that windows like this one, too, are that activity. */
-static void widen_limit(const float *x, uint8_t activity) {
-    float limit = HAR_NOVELTY_WIDEN * har_novelty_distance(&novelty, x, activity);
-    if (limit > HAR_TAIL_LIMIT) limit = HAR_TAIL_LIMIT;
-    if (limit > current.limits[activity]) current.limits[activity] = limit;
+static float widened(const int8_t *window, uint8_t activity) {
+    if (activity >= HAR_ACTIVITIES) return HAR_TAIL_LIMIT;
+    const float *x = har_tail_features(&tail, window, !har_learner_serves(&learner));
+    const float limit = HAR_NOVELTY_WIDEN * har_novelty_distance(&novelty, x, activity);
+    if (limit > HAR_TAIL_LIMIT) return HAR_TAIL_LIMIT;
+    const float old = har_heads.current.head.limits[activity];
+    return limit > old ? limit : old;
 }
 
-struct har_answer har_head_learn(const float *x, uint8_t activity, struct har_lesson *lesson) {
-    float probabilities[HAR_ACTIVITIES]; /* (K,) */
-    if (activity >= HAR_ACTIVITIES) return refuse(HAR_ERR_ARGUMENT, "no such activity");
-    har_tail_predict(&tail, x, probabilities);
+/* Since the shipped head. */
+static uint32_t label_count(const struct har_head *head) {
+    uint32_t count = 0;
+    for (unsigned k = 0; k < HAR_ROWS; ++k) count += head->labels[k];
+    return count;
+}
+
+struct har_answer har_head_learn(const int8_t *window, uint8_t activity,
+                                 struct har_lesson *lesson) {
+    struct har_head *head = &har_heads.current.head;
+    float probabilities[HAR_ROWS]; /* (A,) */
+    enum har_outcome outcome;
+    if (activity >= tail.activities) return refuse(HAR_ERR_ARGUMENT, "no such activity");
+    har_tail_predict(&tail, window, false, probabilities);
     lesson->before = probabilities[activity];
+    har_heads.staged_bytes = 0;
     har_board_count_begin();
-    const har_status status = har_tail_update(&tail, &learning, x, activity, probabilities);
-    if (status == HAR_OK) widen_limit(x, activity);
+    const float limit = widened(window, activity);
+    const har_status status =
+        har_learner_label(&learner, window, activity, probabilities, &outcome);
     lesson->count = har_board_count_end();
     if (status != HAR_OK) return refuse(status, "the step would leave the finite: reset the head");
-    learned = true;
-    unsaved = true;
-    current.updates += 1;
-    current.labels[activity] += 1;
-    har_tail_predict(&tail, x, probabilities);
+
+    before.activity = activity;
+    before.limit = head->limits[activity];
+    before.since_s = head->since_s;
+    before.learned = har_heads.learned;
+    before.unsaved = har_heads.unsaved;
+    if (outcome != HAR_UNDONE) head->limits[activity] = limit;
+    if (label_count(head) == 1) head->since_s = har_head_now_s();
+    har_heads.learned = true;
+    har_heads.unsaved = true;
+
+    har_tail_predict(&tail, window, false, probabilities);
     lesson->after = probabilities[activity];
-    lesson->updates = current.updates;
+    lesson->outcome = (uint8_t)outcome;
+    lesson->serves = har_learner_serves(&learner);
+    lesson->updates = head->state.updates;
     lesson->tail_crc = har_tail_crc(&tail);
     return done();
 }
 
-struct har_answer har_head_save(void) {
-    struct har_record record;
-    if (!unsaved) return done(); /* flash wears: nothing new, nothing written */
-    if (!store_ready) return no_store();
-    const har_status status =
-        har_store_write(&store, HAR_RECORD_LEARNED, &current, sizeof current, &record);
-    if (status != HAR_OK) return not_written(status);
-    unsaved = false;
+struct har_answer har_head_undo(void) {
+    if (har_learner_undo(&learner) != HAR_OK) {
+        return refuse(HAR_ERR_STATE, "no label to take back: only the last one can be, and once");
+    }
+    struct har_head *head = &har_heads.current.head;
+    head->limits[before.activity] = before.limit;
+    head->since_s = before.since_s;
+    har_heads.learned = before.learned;
+    har_heads.unsaved = before.unsaved;
     return done();
 }
 
-/* The next start takes the shipped head anyway. Flash wears, and one more factory record would put
- * the learned one behind it out of rollback's reach. */
-static bool reset_is_stored(void) {
-    struct har_record newest;
-    const har_status status = har_store_newest(&store, &newest);
-    if (status == HAR_OK) return newest.kind == HAR_RECORD_FACTORY;
-    return !learned && (status == HAR_ERR_EMPTY || status == HAR_ERR_MODEL);
+void har_head_saved(void) {
+    har_heads.unsaved = false;
+    before.unsaved = true; /* the flash holds what undo takes back */
 }
 
-struct har_answer har_head_reset(void) {
-    struct har_record record;
-    if (store_ready && !reset_is_stored()) {
-        const har_status status = har_store_write(&store, HAR_RECORD_FACTORY, NULL, 0, &record);
-        if (status != HAR_OK) return not_written(status);
+struct har_answer har_head_add(const uint8_t *name, size_t size, uint8_t *activity) {
+    struct har_head *head = &har_heads.current.head;
+    if (!har_name_fits(head, tail.activities, name, size)) {
+        return refuse(HAR_ERR_ARGUMENT,
+                      "a name has 1 to 31 printable bytes, and no other activity has it");
     }
-    take_factory();
+    if (har_learner_add(&learner) != HAR_OK) {
+        return refuse(HAR_ERR_STATE, "all " TEXT(HAR_ROWS) " rows are taken: reset the head, or "
+                                     "quantize with more --spare rows");
+    }
+    *activity = head->activities;
+    head->activities = (uint8_t)tail.activities;
+    struct har_name *entry = har_name_entry(head, *activity);
+    memset(entry, 0, sizeof *entry);
+    entry->size = (uint8_t)size;
+    memcpy(entry->text, name, size);
+    har_heads.learned = true;
+    har_heads.unsaved = true;
     return done();
 }
 
-/* Back from what was learned and not saved, which hides the newest record: nothing to write. */
-static struct har_answer drop_unsaved(const struct har_record *newest) {
-    if (newest->kind == HAR_RECORD_FACTORY) {
-        take_factory();
-        return done();
-    }
-    const har_status status = stage_record(newest);
-    if (status != HAR_OK) return refuse(status, "the stored head is damaged; nothing has changed");
-    take_staged();
-    return done();
-}
-
-struct har_answer har_head_rollback(void) {
-    struct har_record newest;
-    struct har_record previous;
-    if (!store_ready) return no_store();
-    har_status status = har_store_newest(&store, &newest);
-    if (status == HAR_OK && unsaved) return drop_unsaved(&newest);
-    if (status == HAR_OK) status = har_store_previous(&store, newest.sequence, &previous);
-    if (status == HAR_ERR_EMPTY || status == HAR_ERR_MODEL) {
-        return refuse(HAR_ERR_STATE, "no earlier head is stored; reset goes to the shipped one");
-    }
-    if (status != HAR_OK) return refuse(status, "the stored heads cannot be read");
-    if (previous.kind == HAR_RECORD_FACTORY) return har_head_reset();
-    status = stage_record(&previous);
-    if (status != HAR_OK) return refuse(status, "the earlier head is damaged; nothing has changed");
-    status = har_store_write(&store, HAR_RECORD_LEARNED, &staged, sizeof staged, &newest);
-    if (status != HAR_OK) return not_written(status);
-    take_staged();
-    return done();
-}
-
-struct har_answer har_head_write(uint32_t offset, const uint8_t *data, size_t size, uint32_t *end) {
-    if (offset != 0 && offset != staged_bytes) {
-        return refuse(HAR_ERR_STATE, "pieces of a head must follow each other from offset 0");
-    }
-    if (size == 0 || size > sizeof staged - offset) {
-        return refuse(HAR_ERR_LENGTH, "the head is longer than this model's");
-    }
-    memcpy((uint8_t *)&staged + offset, data, size);
-    staged_bytes = offset + (uint32_t)size;
-    *end = staged_bytes;
-    return done();
-}
-
-struct har_answer har_head_commit(const uint8_t *id, uint32_t length_bytes, uint32_t crc) {
-    struct har_record record;
-    if (memcmp(id, model_id, sizeof model_id) != 0) {
-        return refuse(HAR_ERR_MODEL, "this head was learned by another model");
-    }
-    if (length_bytes != sizeof staged || staged_bytes != sizeof staged) {
-        return refuse(HAR_ERR_LENGTH, "the head is not complete");
-    }
-    if (har_crc32(0, &staged, sizeof staged) != crc) {
-        return refuse(HAR_ERR_CRC, "the head changed on the way: send it again");
-    }
-    har_status status = check_staged();
-    if (status == HAR_ERR_MODEL) return refuse(status, "this head has another shape");
-    if (status != HAR_OK) return refuse(status, "a value of this head is out of range");
-    if (!store_ready) return no_store();
-    status = har_store_write(&store, HAR_RECORD_LEARNED, &staged, sizeof staged, &record);
-    if (status != HAR_OK) return not_written(status);
-    take_staged();
-    staged_bytes = 0;
-    return done();
-}
+/* ---- telling ---- */
 
 const uint8_t *har_head_bytes(uint32_t offset, size_t size) {
-    if (offset > sizeof current || size > sizeof current - offset) return NULL;
-    return (const uint8_t *)&current + offset;
+    if (offset > HEAD_BYTES || size > HEAD_BYTES - offset) return NULL;
+    return (const uint8_t *)&har_heads.current.head + offset;
 }
 
 void har_head_put_state(struct har_writer *writer) {
-    struct har_record newest = {0};
-    uint32_t records = 0;
-    if (store_ready) {
-        if (har_store_newest(&store, &newest) != HAR_OK) newest.sequence = 0;
-        records = har_store_count(&store);
-    }
-    har_put_u8(writer, learned ? 1u : 0u);
-    har_put_u8(writer, unsaved ? 1u : 0u);
-    har_put_u32(writer, newest.sequence);
-    har_put_u32(writer, current.updates);
+    const struct har_head *head = &har_heads.current.head;
+    const struct har_guard *guard = &head->state.guard;
+    float probabilities[HAR_ROWS];
+    uint16_t held;
+    uint16_t right;
+    har_learner_held(&learner, probabilities, &held, &right);
+    har_put_u8(writer, har_heads.learned ? 1u : 0u);
+    har_put_u8(writer, har_learner_serves(&learner) ? 1u : 0u);
+    har_put_u8(writer, har_heads.unsaved ? 1u : 0u);
+    har_put_u8(writer, learner.can_undo ? 1u : 0u);
+    har_put_u32(writer, har_record_newest_sequence());
+    har_put_u32(writer, head->state.updates);
     har_put_u32(writer, har_tail_crc(&tail));
-    har_put_u8(writer, (uint8_t)(records < 255u ? records : 255u));
+    har_put_u8(writer, har_record_count());
     har_put_u16(writer, HAR_FEATURES);
-    har_put_u8(writer, HAR_ACTIVITIES);
-    for (unsigned k = 0; k < HAR_ACTIVITIES; ++k) har_put_u32(writer, current.labels[k]);
+    har_put_u8(writer, HAR_ROWS);
+    har_put_u32(writer, guard->judged);
+    har_put_u32(writer, guard->shipped_right);
+    har_put_u32(writer, guard->learned_right);
+    har_put_u32(writer, guard->undone);
+    har_put_u16(writer, held);
+    har_put_u16(writer, right);
+    har_put_u16(writer, har_replay_count(&replay));
+    har_put_u16(writer, HAR_REPLAY_CAPACITY);
+    har_put_u16(writer, HAR_LEARNING_EVIDENCE);
+    har_put_u32(writer, head->since_s);
+    har_put_u32(writer, head->saved_s);
+    har_put_u8(writer, head->activities);
+    for (unsigned k = 0; k < head->activities; ++k) har_put_u32(writer, head->labels[k]);
+    for (uint16_t k = HAR_ACTIVITIES; k < head->activities; ++k) {
+        har_put_string(writer, har_head_name(k));
+    }
 }

@@ -1,5 +1,5 @@
 /* The app's inside, for har_app*.c only. Three parts, each with one static instance:
- * send (what goes out), head (the tail, its history and its storage), stream (samples to
+ * send (what goes out), head (the learner, its history and its storage), stream (samples to
  * predictions). har_app.c itself reads the wire and executes requests. */
 #ifndef HAR_APP_PARTS_H
 #define HAR_APP_PARTS_H
@@ -11,7 +11,9 @@
 #include "har_protocol.h"
 #include "har_status.h"
 
+#ifndef HAR_FIRMWARE_VERSION
 #define HAR_FIRMWARE_VERSION "0.1.0"
+#endif
 
 /* ---- send (har_app_send.c): never waits; what does not fit whole is dropped and counted ---- */
 
@@ -45,11 +47,14 @@ void har_send_prediction_line(const char *name, float share);
 
 uint32_t har_send_dropped(void);
 
-/* ---- head (har_app_head.c) ----------------------------------------------------------------- */
+/* ---- head (har_app_head.c; har_app_record.c stores; har_app_names.c) ------------------------ */
 
 /* Takes the newest stored head of this model, else the shipped one. Returns a line for a person
  * when a stored head could not be taken, else NULL. */
 const char *har_head_init(void);
+
+/* Unix time from a host; 0, which it does not know, changes nothing. */
+void har_head_set_time(uint32_t unix_s);
 
 /* What every change of the head answers; `text` says what to do when `status` is not HAR_OK. */
 struct har_answer {
@@ -57,22 +62,38 @@ struct har_answer {
     const char *text;
 };
 
-/* x (F,) -> probabilities (K,) */
-void har_head_predict(const float *x, float *probabilities);
+/* A, shipped and taught. */
+uint16_t har_head_activities(void);
 
-/* x (F,), which the tail takes for `activity` -> its distance from what is known of that activity,
- * as a share of the limit, at most HAR_TAIL_LIMIT: above 1 it is unknown. */
-float har_head_novelty(const float *x, uint16_t activity);
+/* Of an activity < A; valid until the next call. */
+const char *har_head_name(uint16_t activity);
+
+/* int8 window (B,) at the cut -> probabilities (A,), of the parameters that serve. */
+void har_head_predict(const int8_t *window, float *probabilities);
+
+/* The distance of the window that was predicted last from what is known of `activity`, as a share
+ * of the limit, at most HAR_TAIL_LIMIT: above 1 it is unknown. 0 for what was taught. */
+float har_head_novelty(uint16_t activity);
 
 struct har_lesson {
-    float before; /* probability of the label */
+    float before; /* probability of the label, by the learned parameters */
     float after;
-    uint32_t updates; /* labels learned since the shipped head */
+    uint32_t updates; /* labels learned from since the shipped head */
     uint32_t tail_crc;
-    uint32_t count; /* cost of the update, in the unit of har_board_counter() */
+    uint32_t count;  /* cost of the label, in the unit of har_board_counter() */
+    uint8_t outcome; /* enum har_outcome */
+    bool serves;     /* the learned parameters, not the shipped ones */
 };
 
-struct har_answer har_head_learn(const float *x, uint8_t activity, struct har_lesson *lesson);
+/* Learns that the window (B,) was `activity`. */
+struct har_answer har_head_learn(const int8_t *window, uint8_t activity, struct har_lesson *lesson);
+
+/* Takes the last label back. */
+struct har_answer har_head_undo(void);
+
+/* One more activity of that name (UTF-8, no NUL). */
+struct har_answer har_head_add(const uint8_t *name, size_t size, uint8_t *activity);
+
 struct har_answer har_head_save(void);
 struct har_answer har_head_reset(void);
 struct har_answer har_head_rollback(void);
@@ -81,7 +102,7 @@ struct har_answer har_head_commit(const uint8_t *model_id, uint32_t length_bytes
 /* One piece of a head from the host; *end is where the next belongs. */
 struct har_answer har_head_write(uint32_t offset, const uint8_t *data, size_t size, uint32_t *end);
 
-/* `size` bytes of the current head's payload, or NULL when they are not all inside it. */
+/* `size` bytes of the current head, or NULL when they are not all inside it. */
 const uint8_t *har_head_bytes(uint32_t offset, size_t size);
 
 /* HEAD_STATE payload. */
@@ -103,8 +124,11 @@ struct har_answer har_stream_take(const struct har_frame *frame);
 /* Takes samples until there are none or one inference was done; true in the latter case. */
 bool har_stream_work(void);
 
-/* Activations (F,) of the window that ended at `end_index`, if that was the last one. */
-const float *har_stream_window(uint32_t end_index);
+/* The window (B,) at the cut that ended at `end_index`, if that was the last one; else NULL. */
+const int8_t *har_stream_window(uint32_t end_index);
+
+/* After the number of activities has changed: what was believed of them is forgotten. */
+void har_stream_forget(void);
 
 struct har_stream_counts {
     uint32_t received; /* samples taken */

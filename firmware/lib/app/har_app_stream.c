@@ -13,8 +13,8 @@ _Static_assert(HAR_CHANNELS == HAR_SAMPLE_CHANNELS, "the wire carries six channe
 
 /* One byte each for two activities; end_index, time_ms, features_crc and two counts; the rest
  * floats. */
-#define PREDICTION_BYTES (30u + 4u * HAR_ACTIVITIES)
-_Static_assert(PREDICTION_BYTES <= HAR_LINK_MAX_PAYLOAD, "a prediction must fit one frame");
+#define PREDICTION_BYTES_MAX (30u + 4u * HAR_ROWS)
+_Static_assert(PREDICTION_BYTES_MAX <= HAR_LINK_MAX_PAYLOAD, "a prediction must fit one frame");
 
 static const struct har_window_config window_config = {
     HAR_WINDOW_LENGTH, HAR_WINDOW_HOP, HAR_CHANNELS,  HAR_INPUT_ZERO_POINT,
@@ -23,11 +23,11 @@ static const struct har_window_config window_config = {
 
 static int8_t ring[HAR_WINDOW_LENGTH * HAR_CHANNELS]; /* (T, C) */
 static struct har_window window;
-static float x[HAR_FEATURES]; /* (F,) activations of the last window */
-static bool has_x;
-static uint32_t x_end_index;
+static int8_t last[HAR_CUT_BYTES]; /* (B,) the last window at the cut, for who labels it */
+static bool has_last;
+static uint32_t last_end_index;
 
-static float belief[HAR_ACTIVITIES]; /* (K,) */
+static float belief[HAR_ROWS]; /* (A,) */
 static struct har_smoother smoother = {
     HAR_SMOOTHER_CHANGE, HAR_SMOOTHER_CHANGE_MOVING, HAR_ACTIVITIES, belief, false,
 };
@@ -48,6 +48,11 @@ static uint16_t pending_seq;
 /* What comes next does not follow from what came before. */
 static void restart(void) {
     har_window_restart(&window);
+    har_stream_forget();
+}
+
+void har_stream_forget(void) {
+    smoother.activities = har_head_activities();
     har_smoother_restart(&smoother);
 }
 
@@ -60,7 +65,7 @@ void har_stream_init(void) {
 void har_stream_begin(bool in_frames) {
     framed = in_frames;
     from_host = false;
-    has_x = false;
+    has_last = false;
     expected = 0;
     pending_left = 0;
     restart();
@@ -78,30 +83,20 @@ static void engine_failed(void) {
     har_send_frame(HAR_MSG_ERROR, pending_seq, payload, size);
 }
 
-/* The engine's outputs into x (F,), one after the other. */
-static void dequantize_features(void) {
-    float *next = x;
+/* The engine's outputs into `last`, one after the other. */
+static void keep_outputs(void) {
+    int8_t *next = last;
     for (uint32_t i = 0; i < HAR_OUTPUTS; ++i) {
-        har_tail_dequantize(har_engine_output(i), har_output_sizes[i], har_output_scales[i],
-                            har_output_zero_points[i], next);
+        memcpy(next, har_engine_output(i), har_output_sizes[i]);
         next += har_output_sizes[i];
     }
-}
-
-/* CRC-32 of all outputs' bytes, one output after the other. */
-static uint32_t features_crc(void) {
-    uint32_t crc = 0;
-    for (uint32_t i = 0; i < HAR_OUTPUTS; ++i) {
-        crc = har_crc32(crc, har_engine_output(i), har_output_sizes[i]);
-    }
-    return crc;
 }
 
 /* The window is complete: engine, tail, prediction out. */
 static void predict(uint32_t end_index, uint32_t time_ms) {
     const uint16_t seq = (uint16_t)counts.windows;
     ++counts.windows;
-    has_x = false;
+    has_last = false;
     har_window_copy(&window, har_engine_input());
     har_board_count_begin();
     const har_status status = har_engine_run();
@@ -110,40 +105,41 @@ static void predict(uint32_t end_index, uint32_t time_ms) {
         engine_failed();
         return;
     }
-    float probabilities[HAR_ACTIVITIES]; /* (K,) */
+    const uint16_t activities = smoother.activities;
+    float probabilities[HAR_ROWS]; /* (A,) */
     har_board_count_begin();
-    dequantize_features();
-    har_head_predict(x, probabilities);
-    const uint16_t activity = har_tail_argmax(probabilities, HAR_ACTIVITIES);
-    const float novelty = har_head_novelty(x, activity);
+    keep_outputs();
+    har_head_predict(last, probabilities);
+    const uint16_t activity = har_tail_argmax(probabilities, activities);
+    const float novelty = har_head_novelty(activity);
     har_smoother_push(&smoother, probabilities, novelty > 1.0f);
-    const uint16_t smoothed = har_tail_argmax(belief, HAR_ACTIVITIES);
+    const uint16_t smoothed = har_tail_argmax(belief, activities);
     const uint32_t tail_count = har_board_count_end();
-    has_x = true;
-    x_end_index = end_index;
+    has_last = true;
+    last_end_index = end_index;
     har_board_show(1);
 
     if (!framed) {
         if (novelty > 1.0f) {
             har_send_prediction_line("unknown", 1.0f / novelty);
         } else {
-            har_send_prediction_line(har_activity_names[smoothed], belief[smoothed]);
+            har_send_prediction_line(har_head_name(smoothed), belief[smoothed]);
         }
         return;
     }
-    uint8_t payload[PREDICTION_BYTES];
+    uint8_t payload[PREDICTION_BYTES_MAX];
     struct har_writer writer;
     har_writer_init(&writer, payload, sizeof payload);
     har_put_u32(&writer, end_index);
     har_put_u32(&writer, time_ms);
     har_put_u8(&writer, (uint8_t)activity);
-    har_put_u32(&writer, features_crc());
+    har_put_u32(&writer, har_crc32(0, last, sizeof last));
     har_put_u32(&writer, engine_count);
     har_put_u32(&writer, tail_count);
     har_put_u8(&writer, (uint8_t)smoothed);
     har_put_f32(&writer, belief[smoothed]);
     har_put_f32(&writer, novelty);
-    for (unsigned k = 0; k < HAR_ACTIVITIES; ++k) har_put_f32(&writer, probabilities[k]);
+    for (unsigned k = 0; k < activities; ++k) har_put_f32(&writer, probabilities[k]);
     har_send_frame(HAR_MSG_PREDICTION, seq, payload, writer.size);
 }
 
@@ -222,8 +218,8 @@ bool har_stream_work(void) {
     return false;
 }
 
-const float *har_stream_window(uint32_t end_index) {
-    return has_x && x_end_index == end_index ? x : NULL;
+const int8_t *har_stream_window(uint32_t end_index) {
+    return has_last && last_end_index == end_index ? last : NULL;
 }
 
 struct har_stream_counts har_stream_counts(void) {

@@ -32,8 +32,9 @@ size_t har_board_write(const uint8_t *data, size_t size);
  * without an IMU always say false. */
 bool har_board_imu(float sample[6]);
 
-/* Region kept for learned tails. */
-const struct har_flash *har_board_flash(void);
+/* The region kept for learned heads: the last `pages` pages of the flash. NULL where the board has
+ * none; the same every time, as is `pages`. */
+const struct har_flash *har_board_flash(uint32_t pages);
 
 /* Measures what runs between begin and end, in the unit that har_board_counter() names. */
 void har_board_count_begin(void);

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define HAR_PROTOCOL_VERSION 2u
+#define HAR_PROTOCOL_VERSION 3u
 
 enum har_message_type {
     /* from the host */
@@ -30,6 +30,8 @@ enum har_message_type {
     HAR_MSG_HEAD_COMMIT = 0x0A,
     HAR_MSG_STATUS = 0x0B,
     HAR_MSG_BYE = 0x0C,
+    HAR_MSG_UNDO = 0x0D,
+    HAR_MSG_NAME = 0x0E,
     /* from the board */
     HAR_MSG_HELLO_REPLY = 0x81,
     HAR_MSG_PREDICTION = 0x82,
@@ -39,6 +41,7 @@ enum har_message_type {
     HAR_MSG_HEAD_WRITTEN = 0x89,
     HAR_MSG_STATUS_REPLY = 0x8B,
     HAR_MSG_BYE_REPLY = 0x8C,
+    HAR_MSG_NAMED = 0x8E,
     HAR_MSG_ERROR = 0xFF
 };
 

@@ -10,7 +10,7 @@
 #define HEADER_CRC_AT 24u
 #define CLOSING_BYTES 4u
 #define RECORD_OVERHEAD_BYTES (HEADER_BYTES + CLOSING_BYTES)
-#define FORMAT_VERSION 1u
+#define FORMAT_VERSION 2u
 #define CHUNK_BYTES 64u /* of stack, for reading back */
 
 static const uint8_t magic[4] = {'H', 'A', 'R', 'H'};
@@ -19,7 +19,8 @@ static const uint8_t magic[4] = {'H', 'A', 'R', 'H'};
 struct header {
     uint8_t bytes[HEADER_BYTES];
     uint8_t kind;
-    bool mine; /* made for the store's model */
+    bool mine;  /* made for the store's model */
+    bool other; /* a header of another format version */
     uint32_t sequence;
     uint32_t length_bytes;
 };
@@ -29,6 +30,7 @@ struct survey {
     struct har_record newest;  /* of this model, up to the scan's limit */
     struct har_record highest; /* of any model */
     uint32_t count;            /* valid records of this model */
+    bool other;                /* there are records of another format version */
 };
 
 static uint32_t load_u16(const uint8_t *bytes) {
@@ -72,9 +74,10 @@ static har_status read_header(const struct har_store *store, uint32_t slot, stru
     header->mine = memcmp(bytes + 8, store->model_id, HAR_MODEL_ID_BYTES) == 0;
     header->sequence = load_u32(bytes + 16);
     header->length_bytes = load_u32(bytes + 20);
-    *valid = memcmp(bytes, magic, sizeof magic) == 0 &&
-             har_crc32(0, bytes, HEADER_CRC_AT) == load_u32(bytes + HEADER_CRC_AT) &&
-             load_u16(bytes + 4) == FORMAT_VERSION && bytes[7] == 0 && header->sequence != 0 &&
+    const bool whole = memcmp(bytes, magic, sizeof magic) == 0 &&
+                       har_crc32(0, bytes, HEADER_CRC_AT) == load_u32(bytes + HEADER_CRC_AT);
+    header->other = whole && load_u16(bytes + 4) != FORMAT_VERSION;
+    *valid = whole && !header->other && bytes[7] == 0 && header->sequence != 0 &&
              header->length_bytes <= store->slot_bytes - RECORD_OVERHEAD_BYTES &&
              length_fits_kind(header->kind, header->length_bytes);
     return HAR_OK;
@@ -125,6 +128,7 @@ static har_status scan(const struct har_store *store, uint32_t last, struct surv
         bool valid;
         const har_status status = check_slot(store, slot, &header, &valid);
         if (status != HAR_OK) return status;
+        survey->other = survey->other || header.other;
         if (!valid) continue;
         keep_later(&survey->highest, slot, &header);
         if (!header.mine) continue;
@@ -159,7 +163,8 @@ har_status har_store_newest(const struct har_store *store, struct har_record *re
     const har_status status = scan(store, UINT32_MAX, &survey);
     if (status != HAR_OK) return status;
     if (survey.newest.sequence == 0) {
-        return survey.highest.sequence == 0 ? HAR_ERR_EMPTY : HAR_ERR_MODEL;
+        if (survey.highest.sequence != 0) return HAR_ERR_MODEL;
+        return survey.other ? HAR_ERR_VERSION : HAR_ERR_EMPTY;
     }
     *record = survey.newest;
     return HAR_OK;
@@ -182,26 +187,21 @@ uint32_t har_store_count(const struct har_store *store) {
 }
 
 har_status har_store_read(const struct har_store *store, const struct har_record *record,
-                          void *payload, uint32_t capacity_bytes) {
+                          uint32_t offset, void *data, uint32_t size_bytes) {
     if (record->slot >= store->slots) return HAR_ERR_ARGUMENT;
-    if (record->length_bytes > capacity_bytes) return HAR_ERR_LENGTH;
+    if (offset > record->length_bytes || size_bytes > record->length_bytes - offset) {
+        return HAR_ERR_LENGTH;
+    }
     struct header header;
     bool valid;
-    har_status status = read_header(store, record->slot, &header, &valid);
+    const har_status status = check_slot(store, record->slot, &header, &valid);
     if (status != HAR_OK) return status;
     if (!valid || !header.mine || header.sequence != record->sequence ||
         header.kind != record->kind || header.length_bytes != record->length_bytes) {
         return HAR_ERR_CRC;
     }
-    uint32_t crc = har_crc32(0, header.bytes, HEADER_BYTES);
-    if (header.length_bytes > 0) {
-        status = read_flash(store, record->slot, HEADER_BYTES, payload, header.length_bytes);
-        if (status != HAR_OK) return status;
-        crc = har_crc32(crc, payload, header.length_bytes);
-    }
-    status = check_closing(store, record->slot, header.length_bytes, crc, &valid);
-    if (status != HAR_OK) return status;
-    return valid ? HAR_OK : HAR_ERR_CRC;
+    if (size_bytes == 0) return HAR_OK;
+    return read_flash(store, record->slot, HEADER_BYTES + offset, data, size_bytes);
 }
 
 /* The slot after the highest sequence of any model, so that wear goes round and what another

@@ -2,7 +2,7 @@
  * Every byte is told in docs/STORAGE.md.
  *
  * The newest valid record wins. A cut at any write or erase leaves the old record or the new one,
- * never neither. Records of another model are seen, never taken.
+ * never neither. Records of another model, or of another format, are seen, never taken.
  *
  * What the flash answers other than HAR_OK is passed on as it is, and ends the call: a slot that
  * cannot be read may hide the newest record.
@@ -48,8 +48,8 @@ struct har_store {
 har_status har_store_init(struct har_store *store, const struct har_flash *flash,
                           const uint8_t model_id[HAR_MODEL_ID_BYTES], uint32_t payload_limit_bytes);
 
-/* Newest valid record of this model, or HAR_ERR_EMPTY, or HAR_ERR_MODEL when the only valid
- * records belong to another model. */
+/* Newest valid record of this model. Where there is none: HAR_ERR_MODEL when there are records of
+ * another model, else HAR_ERR_VERSION when there are some of another format, else HAR_ERR_EMPTY. */
 har_status har_store_newest(const struct har_store *store, struct har_record *record);
 
 /* The valid record of this model with the highest sequence below `sequence`, or HAR_ERR_EMPTY. */
@@ -59,11 +59,11 @@ har_status har_store_previous(const struct har_store *store, uint32_t sequence,
 /* Number of valid records of this model; 0 when the flash cannot be read. */
 uint32_t har_store_count(const struct har_store *store);
 
-/* Copies a record's payload; HAR_ERR_LENGTH when `capacity_bytes` is too small,
- * HAR_ERR_CRC when it went bad since it was found (`payload` then holds garbage),
- * HAR_ERR_ARGUMENT when it names no slot. */
+/* Copies `size_bytes` of a record's payload, from `offset` on. Checks all of the record first:
+ * HAR_ERR_CRC when it went bad since it was found, HAR_ERR_LENGTH when the piece is not inside it,
+ * HAR_ERR_ARGUMENT when it names no slot. After any of these `data` is untouched. */
 har_status har_store_read(const struct har_store *store, const struct har_record *record,
-                          void *payload, uint32_t capacity_bytes);
+                          uint32_t offset, void *data, uint32_t size_bytes);
 
 /* Appends a record with the next sequence number, verifies it by reading it back, and only then
  * answers HAR_OK and fills *written. `payload` is 4-byte aligned; learned records hold at least one

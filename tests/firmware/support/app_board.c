@@ -5,7 +5,10 @@
  *   t n        the serial line takes n more bytes and then none (0xFFFFFFFF: all)
  *   c n        har_board_read() gives at most n bytes at once
  *   f n        the flash refuses all writes and erases after n more (0xFFFFFFFF: never)
+ *   p n        the power goes in step n (from 0) of the flash: a word written or a page erased,
+ *              and what it was at is torn; n also seeds how. The app sees a flash that refuses.
  *   e n        the engine's run fails (n = 1) or works (n = 0)
+ *   m n        n milliseconds pass
  * Arguments: FLASH_FILE [engine-broken] [no-flash] [one-slot]. Ends with stdin. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +19,6 @@
 #include "har_board.h"
 
 #define PAGE 4096u
-#define PAGES 16u /* as the Nano 33 BLE Sense */
 #define FOREVER 0xFFFFFFFFu
 
 int har_test_engine_broken;
@@ -24,6 +26,9 @@ int har_test_engine_run_fails;
 
 static FILE *flash_file;
 static uint32_t flash_left = FOREVER;
+static uint32_t power_left = FOREVER;
+static uint32_t power_random;
+static bool power_gone;
 static struct har_flash flash;
 
 static uint8_t arrived[1 << 16];
@@ -55,22 +60,60 @@ static bool flash_refuses(void) {
     return false;
 }
 
+static uint32_t random_u32(void) {
+    power_random = power_random * 1664525u + 1013904223u;
+    return power_random >> 8;
+}
+
+static bool power_goes(void) {
+    return power_left != FOREVER && power_left-- == 0;
+}
+
 static har_status flash_put(uint32_t offset, const void *data, uint32_t size) {
-    if (flash_refuses() || fseek(flash_file, offset, SEEK_SET) != 0) return HAR_ERR_FLASH;
+    if (fseek(flash_file, offset, SEEK_SET) != 0) return HAR_ERR_FLASH;
     if (fwrite(data, 1, size, flash_file) != size) return HAR_ERR_FLASH;
     return fflush(flash_file) == 0 ? HAR_OK : HAR_ERR_FLASH;
 }
 
+/* What is written where the power goes: as many words as were written before, and one in which
+ * some bits are not yet 0. */
 static har_status flash_write(void *context, uint32_t offset, const void *data, uint32_t size) {
     (void)context;
+    if (flash_refuses() || power_gone) return HAR_ERR_FLASH;
+    for (uint32_t at = 0; at < size; at += 4) {
+        if (!power_goes()) continue;
+        uint32_t torn;
+        memcpy(&torn, (const uint8_t *)data + at, sizeof torn);
+        torn |= random_u32() << 8 ^ random_u32();
+        power_gone = true;
+        (void)flash_put(offset, data, at);
+        (void)flash_put(offset + at, &torn, sizeof torn);
+        return HAR_ERR_FLASH;
+    }
     return flash_put(offset, data, size);
 }
 
+/* A page whose erase was cut: garbage, erased only in part, or nearly erased. */
 static har_status flash_erase(void *context, uint32_t offset) {
-    static uint8_t erased[PAGE];
+    static uint8_t page[PAGE];
     (void)context;
-    memset(erased, 0xFF, sizeof erased);
-    return flash_put(offset, erased, sizeof erased);
+    if (flash_refuses() || power_gone) return HAR_ERR_FLASH;
+    power_gone = power_goes();
+    if (!power_gone) {
+        memset(page, 0xFF, sizeof page);
+        return flash_put(offset, page, sizeof page);
+    }
+    if (flash_read(context, offset, page, sizeof page) != HAR_OK) return HAR_ERR_FLASH;
+    const uint32_t way = random_u32() % 3u;
+    const uint32_t border = random_u32() % PAGE;
+    for (uint32_t i = 0; i < PAGE; ++i) {
+        const uint8_t noise = (uint8_t)random_u32();
+        if (way == 0) page[i] |= noise;
+        if (way == 1 && i < border) page[i] = 0xFF;
+        if (way == 2) page[i] = noise < 3 ? 0xFE : 0xFF;
+    }
+    (void)flash_put(offset, page, sizeof page);
+    return HAR_ERR_FLASH;
 }
 
 void har_board_init(void) {}
@@ -113,7 +156,8 @@ bool har_board_imu(float sample[6]) {
     return true;
 }
 
-const struct har_flash *har_board_flash(void) {
+const struct har_flash *har_board_flash(uint32_t pages) {
+    if (flash.size_bytes != 0 && flash.size_bytes != PAGE) flash.size_bytes = pages * PAGE;
     return flash.size_bytes == 0 ? NULL : &flash;
 }
 
@@ -152,7 +196,7 @@ static void answer(void) {
 
 int main(int argc, char **argv) {
     if (argc < 2 || (flash_file = fopen(argv[1], "r+b")) == NULL) return 2;
-    flash = (struct har_flash){PAGES * PAGE, PAGE, NULL, flash_read, flash_write, flash_erase};
+    flash = (struct har_flash){2 * PAGE, PAGE, NULL, flash_read, flash_write, flash_erase};
     for (int i = 2; i < argc; ++i) {
         if (strcmp(argv[i], "engine-broken") == 0) har_test_engine_broken = 1;
         if (strcmp(argv[i], "no-flash") == 0) flash.size_bytes = 0;
@@ -181,6 +225,11 @@ int main(int argc, char **argv) {
             read_limit = n;
         } else if (command == 'f') {
             flash_left = n;
+        } else if (command == 'p') {
+            power_left = n;
+            power_random = n;
+        } else if (command == 'm') {
+            now_ms += n;
         } else if (command == 'e') {
             har_test_engine_run_fails = (int)n;
         } else {

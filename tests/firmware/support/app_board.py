@@ -25,12 +25,13 @@ MODEL_ID = bytes(range(1, 9))
 OTHER_MODEL_ID = bytes(range(0x11, 0x19))
 
 HELLO, SAMPLES, LABEL, SAVE, SHOW, RESET, ROLLBACK = range(1, 8)
-READ, WRITE, COMMIT, STATUS, BYE = range(8, 13)
+READ, WRITE, COMMIT, STATUS, BYE, UNDO, NAME = range(8, 15)
 HELLO_REPLY, PREDICTION, LEARNED, STATE, DATA, WRITTEN = 0x81, 0x82, 0x83, 0x84, 0x88, 0x89
-STATUS_REPLY, BYE_REPLY, ERROR = 0x8B, 0x8C, 0xFF
+STATUS_REPLY, BYE_REPLY, NAMED, ERROR = 0x8B, 0x8C, 0x8E, 0xFF
+LEARNED_HERE, HELD_BACK, UNDONE = range(3)
 
 
-def build_app(program: Path, *flags: str) -> Path:
+def build_app(program: Path, *flags: str, sanitize: bool = True) -> Path:
     """Links the app, all libraries below it, the hand-made model and the scripted board."""
     sources = [
         *(path for part in PARTS for path in sorted((LIB / part).glob("*.c"))),
@@ -38,7 +39,8 @@ def build_app(program: Path, *flags: str) -> Path:
         SUPPORT / "app_model.c",
     ]
     sources = [path for path in sources if path.name != "har_engine_compiled.c"]
-    command = ["gcc", *STRICT, *SANITIZE, *flags, *INCLUDES, *map(str, sources)]
+    flags = (*flags, *(SANITIZE if sanitize else ["-O1"]))
+    command = ["gcc", *STRICT, *flags, *INCLUDES, *map(str, sources), "-lm"]
     subprocess.run([*command, "-o", str(program)], check=True)
     return program
 
@@ -102,19 +104,44 @@ def parse(data: bytes) -> list[Frame]:
     return frames
 
 
+def hello_payload(time_s: int = 0) -> bytes:
+    return struct.pack("<BI", 3, time_s)
+
+
 def samples_payload(index: int, wire: np.ndarray, restart: bool = False, time_ms: int = 0) -> bytes:
     head = struct.pack("<IIBB", index, time_ms, int(restart), len(wire))
     return head + wire.astype("<i2").tobytes()
 
 
-def head_state(frame: Frame, features: int = 12, activities: int = 3) -> dict[str, object]:
-    """HEAD_STATE of the hand-made model, or of one of another shape."""
+def string(text: str) -> bytes:
+    return bytes([len(text.encode())]) + text.encode()
+
+
+_STATE = struct.Struct("<4B3IBHB4I5H2IB")
+_STATE_NAMES = (
+    *("source", "serves", "unsaved", "can_undo", "sequence", "updates", "tail_crc", "records"),
+    *("features", "rows", "judged", "shipped_right", "learned_right", "undone"),
+    *("held", "held_right", "stored", "capacity", "evidence"),
+    *("since", "saved", "activities"),
+)
+
+
+def head_state(frame: Frame, shipped: int = 3) -> dict[str, object]:
+    """HEAD_STATE of a model with so many shipped activities."""
     assert frame.type == STATE, frame
-    values = struct.unpack(f"<BBIIIBHB{activities}I", frame.payload)
-    names = ("source", "unsaved", "sequence", "updates", "tail_crc", "records", "f", "k")
-    state = dict(zip(names, values, strict=False))
-    assert (state.pop("f"), state.pop("k")) == (features, activities)
-    state["labels"] = values[8:]
+    state: dict[str, object] = dict(
+        zip(_STATE_NAMES, _STATE.unpack_from(frame.payload), strict=True)
+    )
+    count = frame.payload[_STATE.size - 1]
+    state["labels"] = struct.unpack_from(f"<{count}I", frame.payload, _STATE.size)
+    at = _STATE.size + 4 * count
+    names = []
+    while at < len(frame.payload):
+        size = frame.payload[at]
+        names.append(frame.payload[at + 1 : at + 1 + size].decode())
+        at += 1 + size
+    assert at == len(frame.payload) and len(names) == count - shipped
+    state["names"] = tuple(names)
     return state
 
 
@@ -167,8 +194,8 @@ class Board:
         assert reply.seq == self.seq
         return reply
 
-    def hello(self) -> Frame:
-        data = self.serial(b"\x00" + frame(HELLO, 7, b"\x02"))
+    def hello(self, time_s: int = 0) -> Frame:
+        data = self.serial(b"\x00" + frame(HELLO, 7, hello_payload(time_s)))
         _text, _, frames = data.partition(b"\x00")
         (reply,) = parse(frames or data)  # no text before it when frames were already spoken
         return reply

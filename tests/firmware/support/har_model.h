@@ -1,6 +1,9 @@
 /* A small model by hand, in the shape that `har emit` writes: T = 8, hop = 4, F = 12 in three
- * outputs, two of them of one size, K = 3. HAR_TEST_LARGE: with F and K of the default network,
- * whose head takes several pages and many frames. */
+ * outputs, two of them of one size, K = 3, R = 5. Variants:
+ *   HAR_TEST_LARGE  the sizes of the default network, whose head takes several pages and frames
+ *   HAR_TEST_MAP    a cut within the last stage: its output is a map (2, 2), behind which a
+ *                   pointwise convolution of 3 filters learns
+ *   HAR_TEST_FULL   no spare row */
 #ifndef HAR_MODEL_H
 #define HAR_MODEL_H
 
@@ -20,21 +23,58 @@
 #ifdef HAR_TEST_LARGE
 #define HAR_OUTPUTS 5
 #define HAR_FEATURES 416
+#define HAR_CUT_BYTES 416
 #define HAR_ACTIVITIES 6
+#define HAR_ROWS 8
+#define HAR_REPLAY_CAPACITY 36
+#define HAR_NOVELTY_FEATURES 48
 #else
 #define HAR_OUTPUTS 3
-#define HAR_FEATURES 12
 #define HAR_ACTIVITIES 3
+#ifdef HAR_TEST_FULL
+#define HAR_ROWS 3
+#else
+#define HAR_ROWS 5
 #endif
+#define HAR_REPLAY_CAPACITY 7
+#define HAR_NOVELTY_FEATURES 5
+#ifdef HAR_TEST_MAP
+#define HAR_FEATURES 10
+#define HAR_CUT_BYTES 11
+#else
+#define HAR_FEATURES 12
+#define HAR_CUT_BYTES 12
+#endif
+#endif
+#ifdef HAR_TEST_MAP
+#define HAR_TAIL_FROZEN 7
+#define HAR_TAIL_MAP_LENGTH 2
+#define HAR_TAIL_CHANNELS 2
+#define HAR_TAIL_FILTERS 3
+#define HAR_PARAMETER_COUNT (2 * 3 + 3 + HAR_ROWS * 11)
+#else
+#define HAR_TAIL_FROZEN HAR_FEATURES
+#define HAR_TAIL_MAP_LENGTH 0
+#define HAR_TAIL_CHANNELS 0
+#define HAR_TAIL_FILTERS 0
+#define HAR_PARAMETER_COUNT (HAR_ROWS * (HAR_FEATURES + 1))
+#endif
+#define HAR_TAIL_KERNEL 0
+#define HAR_TAIL_STRIDE 1
+#define HAR_TAIL_MAP_SCALE 0.07f
+#define HAR_TAIL_MAP_ZERO_POINT (-128)
 #define HAR_INPUT_SCALE 0.05f
 #define HAR_INPUT_ZERO_POINT (-3)
 #define HAR_LEARNING_RATE 0.05f
-#define HAR_LEARNING_ANCHOR 0.01f
-#define HAR_LEARNING_STEPS 3
-#ifdef HAR_TEST_LARGE
-#define HAR_NOVELTY_FEATURES 48
-#else
-#define HAR_NOVELTY_FEATURES 5
+#define HAR_LEARNING_RATE_CONVOLUTION 0.02f
+#define HAR_LEARNING_KEEP 0.99f
+#define HAR_LEARNING_STEPS 6
+#define HAR_LEARNING_REPLAY_EVERY 3
+#define HAR_LEARNING_HOLD_EVERY 4
+#define HAR_LEARNING_EVIDENCE 3
+#define HAR_REPLAY_EXEMPLARS 6
+#ifndef HAR_STORE_PAGES
+#define HAR_STORE_PAGES 16
 #endif
 #define HAR_NOVELTY_LIMIT 0.3f
 #define HAR_NOVELTY_WIDEN 1.25f
@@ -46,14 +86,15 @@ extern "C" {
 #endif
 
 extern const uint16_t har_output_sizes[HAR_OUTPUTS];
-extern const float har_output_scales[HAR_OUTPUTS];
-extern const int8_t har_output_zero_points[HAR_OUTPUTS];
 extern const char *const har_activity_names[HAR_ACTIVITIES];
 extern const float har_norm_knee[HAR_CHANNELS];
 extern const float har_norm_mean[HAR_CHANNELS];
 extern const float har_norm_gain[HAR_CHANNELS];
-extern const float har_factory_weights[HAR_ACTIVITIES * HAR_FEATURES];
-extern const float har_factory_bias[HAR_ACTIVITIES];
+extern const float har_factory_parameters[HAR_PARAMETER_COUNT];
+extern const float har_feature_scale[HAR_FEATURES];
+extern const float har_feature_offset[HAR_FEATURES];
+extern const int8_t har_exemplars[HAR_REPLAY_EXEMPLARS * HAR_CUT_BYTES];
+extern const uint8_t har_exemplar_activities[HAR_REPLAY_EXEMPLARS];
 extern const float har_novelty_center[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES];
 extern const float har_novelty_inverse_std[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES];
 

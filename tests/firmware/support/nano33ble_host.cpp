@@ -16,6 +16,7 @@
 #include "drivers/FlashIAP.h"
 #include "har_assert.h"
 #include "har_board.h"
+#include "har_model.h"
 #include "imu.h"
 
 // ---- the clock ----------------------------------------------------------------------------
@@ -272,12 +273,22 @@ static void poll() {
 static void flash() {
     unsigned offset = 0, size = 0;
     if (scanf("%u %u", &offset, &size) != 2) abort();
-    const struct har_flash *f = har_board_flash();
+    const struct har_flash *f = har_board_flash(HAR_STORE_PAGES);
     std::vector<uint8_t> out(size, 0x5A), in(size, 0);
     const int erased = f->erase(f->context, offset);
     const int written = f->write(f->context, offset, out.data(), size);
     const int read = f->read(f->context, offset, in.data(), size);
     printf("%d %d %d %d\n", erased, written, read, in == out);
+}
+
+// region: its size, the address of its first byte, and whether there is one of another size
+static void region() {
+    const struct har_flash *f = har_board_flash(HAR_STORE_PAGES);
+    const uint32_t word = 0;
+    if (f->write(f->context, 0, &word, sizeof word) != HAR_OK) abort();
+    size_t first = 0;
+    while (flash_bytes[first] == 0xFF) ++first;
+    printf("%u %zx %d\n", f->size_bytes, first, har_board_flash(HAR_STORE_PAGES + 1) != nullptr);
 }
 
 // write SIZE READING: how much the serial line takes while the host reads, or does not
@@ -320,6 +331,8 @@ int main() {
             printf("%.6g\n", static_cast<double>(imu_rate_hz()));
         } else if (command == "flash") {
             flash();
+        } else if (command == "region") {
+            region();
         } else if (command == "write") {
             serial_write();
         } else if (command == "read") {

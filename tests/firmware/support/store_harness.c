@@ -6,8 +6,8 @@
  *   keep | restore               a copy of the flash
  *   newest | previous SEQUENCE   "STATUS SLOT SEQUENCE KIND LENGTH"
  *   count                        "COUNT"
- *   read CAPACITY                the newest record's payload: "STATUS BYTES"
- *   reread SLOT SEQUENCE KIND LENGTH CAPACITY   any record's
+ *   read OFFSET SIZE             of the newest record's payload: "STATUS BYTES"
+ *   reread SLOT SEQUENCE KIND LENGTH OFFSET SIZE   of any record's
  *   write KIND BYTES             "STATUS SLOT SEQUENCE STEPS CALLS"
  *   null KIND LENGTH             the same with a payload of NULL
  *   unaligned BYTES              a learned record from an odd address: the same
@@ -191,13 +191,20 @@ static void print_record(har_status status, const struct har_record *record) {
            record->kind, record->length_bytes);
 }
 
-static void read_back(har_status status, const struct har_record *record, uint32_t capacity) {
-    uint8_t *payload = malloc(capacity);
-    if (status == HAR_OK) status = har_store_read(&t.store, record, payload, capacity);
+static void read_back(har_status status, const struct har_record *record) {
+    const uint32_t offset = number();
+    const uint32_t size = number();
+    const uint32_t room = size < LINE_BYTES ? size : 0;
+    uint8_t *piece = malloc(room + 1u);
+    memset(piece, 0xA5, room + 1u);
+    if (status == HAR_OK) status = har_store_read(&t.store, record, offset, piece, size);
+    for (uint32_t i = 0; i < room && status != HAR_OK && status != HAR_ERR_FLASH; ++i) {
+        if (piece[i] != 0xA5) broken("data of a refused read", offset + i);
+    }
     printf("%d ", status);
-    print_hex(payload, status == HAR_OK ? record->length_bytes : 0);
+    print_hex(piece, status == HAR_OK ? room : 0);
     printf("\n");
-    free(payload);
+    free(piece);
 }
 
 static void write_record(uint8_t kind, const uint8_t *payload, uint32_t size) {
@@ -243,13 +250,13 @@ static void run(const char *command) {
         printf("%" PRIu32 "\n", har_store_count(&t.store));
     } else if (strcmp(command, "read") == 0) {
         const har_status status = har_store_newest(&t.store, &record);
-        read_back(status, &record, number());
+        read_back(status, &record);
     } else if (strcmp(command, "reread") == 0) {
         record.slot = number();
         record.sequence = number();
         record.kind = (uint8_t)number();
         record.length_bytes = number();
-        read_back(HAR_OK, &record, number());
+        read_back(HAR_OK, &record);
     } else if (strcmp(command, "write") == 0) {
         command_write(true);
     } else if (strcmp(command, "unaligned") == 0) {

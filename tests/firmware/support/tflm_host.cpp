@@ -1,5 +1,5 @@
 // The tflm engine over an interpreter that answers as the first argument says:
-//   good | outputs | size | scale | zero-point | type | input | run
+//   good | outputs | size | type | input | run
 // Prints the status and the error of the start, and after a good one the outputs of one run.
 #include <stdio.h>
 #include <string.h>
@@ -43,8 +43,6 @@ extern "C" {
 const unsigned char har_extractor_tflite[1] = {0};
 const unsigned int har_extractor_tflite_len = 1;
 const uint16_t har_output_sizes[HAR_OUTPUTS] = {5, 2, 5};
-const float har_output_scales[HAR_OUTPUTS] = {0.03f, 0.011f, 0.07f};
-const int8_t har_output_zero_points[HAR_OUTPUTS] = {-100, 17, -128};
 }
 
 static const char *scenario;
@@ -134,8 +132,6 @@ TfLiteTensor *MicroInterpreter::output(size_t index) {
     const bool last = index == HAR_OUTPUTS - 1;
     TfLiteTensor &tensor = tensors[index];
     tensor.data.int8 = output_bytes[index];
-    tensor.params.scale = har_output_scales[index] * (last && is("scale") ? 1.5f : 1.0f);
-    tensor.params.zero_point = har_output_zero_points[index] + (last && is("zero-point") ? 1 : 0);
     tensor.bytes = har_output_sizes[index] - (last && is("size") ? 1u : 0u);
     tensor.type = last && is("type") ? kTfLiteNoType : kTfLiteInt8;
     return &tensor;

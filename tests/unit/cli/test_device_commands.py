@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,10 +21,11 @@ from pipeline.cli import head
 from pipeline.cli.learn import learn
 from pipeline.cli.monitor import monitor
 from pipeline.cli.stream import stream
+from pipeline.device import messages as m
 from pipeline.device.records import RecordKind, build_record
-from pipeline.learn import pack, weights_offset
+from pipeline.learn import values_offset
 from tests.support.board_server import board_on_socket
-from tests.support.fake_board import FEATURES, MODEL_ID, FakeBoard
+from tests.support.fake_board import EVIDENCE, HOLD_EVERY, MODEL_ID, ROWS, FakeBoard, Refusal
 
 COLUMNS = "time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity"
 PROGRAM = """
@@ -61,9 +64,17 @@ def start(*arguments):
 
 
 def one_line(result):
-    """The command's one line for the person."""
-    (line,) = result.stderr.strip().splitlines()
+    """The command's one line for the person, behind what it remarked about the recording."""
+    *remarks, line = result.stderr.strip().splitlines()
+    assert all(".csv: " in remark for remark in remarks), remarks
     return line
+
+
+def shown(result):
+    """The rows of a table in two columns."""
+    assert result.exit_code == 0, result.stderr
+    rows = (re.split(r" {2,}", line.rstrip(), maxsplit=1) for line in result.stdout.splitlines())
+    return dict(rows)
 
 
 @pytest.fixture
@@ -154,7 +165,10 @@ def test_learn_labels_and_saves(board, csv):
     for lesson in document["lessons"]:
         assert lesson["probability_after"] > lesson["probability_before"]
     assert document["saved"] is True
-    assert board.board.labels == board.board.saved[-1] == [1, 1, 0]
+    assert [lesson["outcome"] for lesson in document["lessons"]] == ["learned", "learned"]
+    assert document["labels"] == {"walking": 1, "sitting": 1, "lying": 0}
+    assert (document["unsaved"], board.board.unsaved) == (False, False)
+    assert board.board.labels == board.board.saved[-1].labels[:3] == [1, 1, 0]
 
 
 def test_learn_shows_its_progress_on_a_terminal_and_only_there(board, csv):
@@ -193,6 +207,116 @@ def test_learn_refuses_what_the_board_does_not_know(board, csv):
     assert board.board.labels == [0, 0, 0]
 
 
+def test_learn_tells_what_each_label_did_and_what_is_missing(board, tmp_path):
+    csv = write_csv(tmp_path / "mine.csv", ("sitting", 128 + 64 * HOLD_EVERY))
+    board.board.outcomes.extend(m.Outcome(n) for n in (0, 2))
+    options = ["--port", board.port, "--csv", csv, "--windows", HOLD_EVERY]
+    result = har("learn", *options)
+    said = [line.split() for line in result.stdout.splitlines() if "sitting" in line]
+    assert [" ".join(words[3:-5]) for words in said] == [
+        "learned",
+        "undone by the guard",
+        "learned",
+        "held back",
+    ]
+    assert f"serves: not yet: {EVIDENCE} more mistakes of the shipped tail needed" in result.stdout
+    assert "not saved: `har head save` keeps it" in result.stdout
+    # What is taken for sitting is lying, says the person.
+    unlabelled = write_csv(tmp_path / "lying.csv", ("", 256))
+    options = ["--port", board.port, "--csv", unlabelled, "--activity", "lying", "--windows", 2]
+    document = json.loads(har("learn", *options, "--json").stdout)
+    assert [lesson["serves"] for lesson in document["lessons"]] == [False, True]
+    assert (document["serves"], document["evidence_missing"]) == (True, 0)
+
+
+def test_learn_teaches_an_activity_that_the_model_never_had(board, tmp_path):
+    csv = write_csv(tmp_path / "mine.csv", ("", 256))
+    options = ["--port", board.port, "--csv", csv, "--new", "cycling", "--windows", 2, "--json"]
+    first = json.loads(har("learn", *options).stdout)
+    assert [lesson["activity"] for lesson in first["lessons"]] == ["cycling"] * 2
+    assert (first["taught"], first["labels"]["cycling"]) == (["cycling"], 2)
+    again = json.loads(har("learn", *options).stdout)
+    assert (again["taught"], again["labels"]["cycling"]) == (["cycling"], 4)
+    assert sum(isinstance(e, m.NameRequest) for e in board.board.executed) == 1
+    streamed = json.loads(har("stream", "--port", board.port, "--csv", csv, "--json").stdout)
+    assert streamed["activities"] == ["walking", "sitting", "lying", "cycling"]
+
+
+def test_learn_without_room_names_what_the_board_was_taught(board, csv, tmp_path):
+    board.board.head.names = ["cycling", "rowing"]
+    csv = write_csv(tmp_path / "mine.csv", ("", 256))
+    result = har("learn", "--port", board.port, "--csv", csv, "--new", "skiing")
+    assert result.exit_code == 1
+    assert "it was taught: cycling, rowing; `har head reset` forgets these" in one_line(result)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--new", "unknown"], "no activity can be called 'unknown'"),
+        (["--new", "flying", "--activity", "walking"], "not both"),
+    ],
+)
+def test_learn_refuses_a_new_activity_that_can_be_none(board, tmp_path, options, complaint):
+    csv = write_csv(tmp_path / "mine.csv", ("", 256))
+    result = har("learn", "--port", board.port, "--csv", csv, *options)
+    assert result.exit_code == 2
+    assert complaint in one_line(result)
+    assert board.board.head.names == []
+
+
+def test_a_new_activity_takes_no_row_when_nothing_can_be_labelled(board, csv, tmp_path):
+    result = har("learn", "--port", board.port, "--csv", csv, "--new", "cycling")
+    assert "labelled, and nowhere with 'cycling'" in one_line(result)
+    short = write_csv(tmp_path / "short.csv", ("", 100))
+    result = har("learn", "--port", board.port, "--csv", short, "--new", "cycling")
+    assert "nothing to stream" in one_line(result)
+    assert board.board.head.names == []
+
+
+@pytest.mark.parametrize(("saved", "back"), [(False, "reset"), (True, "rollback")])
+def test_ctrl_c_tells_what_is_not_saved_and_what_to_do(board, tmp_path, saved, back):
+    csv = write_csv(tmp_path / "long.csv", ("sitting", 40_000))
+    if saved:
+        har("learn", "--port", board.port, "--csv", csv, "--save")
+    had = sum(board.board.labels)
+    process = start("learn", "--port", board.port, "--csv", csv, "--windows", 600, "--save")
+    deadline = time.monotonic() + 20
+    while sum(board.board.labels) < had + 3 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    count = sum(board.board.labels) - had
+    assert 3 <= count < 600
+    port = board.port
+    assert err.splitlines()[-2:] == [
+        f"har: {count} labels not saved: `har head save --port {port}` keeps what was learned, "
+        f"`har head {back} --port {port}` drops it",
+        "har: interrupted",
+    ]
+    assert not board.board.framed
+    assert json.loads(har("head", "save", "--port", port, "--json").stdout)["unsaved"] is False
+    assert sum(board.board.saved[-1].labels) == had + count
+
+
+def test_a_refusal_in_the_middle_tells_what_is_not_saved_too(board, csv):
+    board.board._name = lambda _: None
+    label = board.board._label
+
+    def refuse_the_second(end_index, activity):
+        if sum(board.board.labels) == 1:
+            raise Refusal(m.ErrorCode.NOT_FINITE, "the step would leave the finite")
+        return label(end_index, activity)
+
+    board.board._label = refuse_the_second
+    result = har("learn", "--port", board.port, "--csv", csv)
+    assert result.exit_code == 1
+    first, second = result.stderr.strip().splitlines()
+    assert first.startswith("har: 1 label not saved: `har head save --port ")
+    assert second.startswith("har: the board refused LABEL: the step would leave the finite")
+
+
 def test_learn_asks_who_teaches(board):
     result = har("learn", "--port", board.port)
     assert result.exit_code == 2
@@ -219,6 +343,110 @@ def test_a_head_goes_to_a_file_and_back(board, tmp_path):
     assert "shipped" in har("head", "show", "--port", board.port).stdout
 
 
+def test_head_show_explains_a_shipped_head(board):
+    result = har("head", "show", "--port", board.port)
+    said = shown(result)
+    assert (said["head"], said["serves"]) == ("shipped", "no: nothing was learned")
+    assert (said["labels"], said["since"], said["saved"]) == ("none", "-", "-")
+    assert (said["held back"], said["undo"]) == ("none yet", "-")
+    assert (said["room"], said["stored"]) == ("for 2 more activities", "0 records, sequence 0")
+    document = json.loads(har("head", "show", "--port", board.port, "--json").stdout)
+    assert (document["source"], document["serves"], document["held_accuracy"]) == (
+        "shipped",
+        False,
+        None,
+    )
+    assert document["since_s"] is None and document["saved_s"] is None
+
+
+def test_head_show_explains_a_learned_head(board):
+    state = replace(
+        board.board._state(),
+        source=m.HeadSource.LEARNED,
+        unsaved=True,
+        can_undo=True,
+        sequence=17,
+        records=4,
+        updates=9,
+        judged=11,
+        shipped_right=7,
+        learned_right=6,
+        undone=1,
+        held=4,
+        held_right=3,
+        stored=8,
+        since_s=1_763_709_000,
+        labels=(6, 0, 0, 5),
+        taught=("[red]row",),
+    )
+    board.board._state = lambda: state
+    board.board.head.names = ["[red]row"]
+    said = shown(har("head", "show", "--port", board.port))
+    assert said["head"] == "learned, not saved"
+    assert said["serves"] == "not yet: of 11 labels it got 6 right, the shipped tail 7"
+    assert said["labels"] == "walking 6, [red]row 5 (taught)"
+    assert said["updates"] == "9, 1 undone by the guard"
+    assert said["since"] == time.strftime("%Y-%m-%d %H:%M", time.localtime(1_763_709_000))
+    assert said["saved"] == "unknown"
+    assert said["held back"] == "3 of 4 windows right (75%)"
+    assert said["judged"] == "of 11 labels the shipped tail got 7 right, the learned one 6"
+    assert said["replay"] == "8 of 8 windows kept"
+    assert said["room"] == "for 1 more activity"
+    assert said["undo"] == "the last label can be taken back"
+    assert said["stored"] == "4 records, sequence 17"
+    assert (said["model"], said["checksum"]) == (MODEL_ID.hex(), f"{state.tail_crc:08x}")
+    document = json.loads(har("head", "show", "--port", board.port, "--json").stdout)
+    assert (document["held_accuracy"], document["taught"]) == (0.75, ["[red]row"])
+    assert (document["since_s"], document["saved_s"]) == (1_763_709_000, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"serves": True, "updates": 3}, "yes"),
+        ({"updates": 0}, "not yet: no label has changed the tail"),
+        ({"judged": 9, "shipped_right": 8}, "not yet: 1 more mistake of the shipped tail needed"),
+        ({"judged": 0}, f"not yet: {EVIDENCE} more mistakes of the shipped tail needed"),
+    ],
+)
+def test_head_show_says_why_the_learned_tail_does_not_serve_yet(board, changes, reason):
+    state = replace(
+        board.board._state(), **{"source": m.HeadSource.LEARNED, "updates": 2} | changes
+    )
+    board.board._state = lambda: state
+    assert shown(har("head", "show", "--port", board.port))["serves"].startswith(reason)
+
+
+def test_the_last_label_is_undone_once(board, csv):
+    har("learn", "--port", board.port, "--csv", csv)
+    undone = json.loads(har("head", "undo", "--port", board.port, "--json").stdout)
+    assert undone["labels"] == {"walking": 0, "sitting": 1, "lying": 0}
+    assert undone["can_undo"] is False
+    result = har("head", "undo", "--port", board.port)
+    assert result.exit_code == 1
+    assert "no label to take back" in one_line(result)
+
+
+def test_a_taught_activity_goes_to_a_file_and_back(board, tmp_path):
+    file = tmp_path / "anna.head"
+    board.board.head.names = ["cycling"]
+    board.board.labels = [0, 0, 1, 3]
+    pulled = json.loads(har("head", "pull", file, "--port", board.port, "--json").stdout)
+    assert json.loads(har("head", "reset", "--port", board.port, "--json").stdout)["taught"] == []
+    pushed = json.loads(har("head", "push", file, "--port", board.port, "--json").stdout)
+    assert (
+        pushed["labels"]
+        == pulled["labels"]
+        == {
+            "walking": 0,
+            "sitting": 0,
+            "lying": 1,
+            "cycling": 3,
+        }
+    )
+    assert (pushed["taught"], pushed["unsaved"]) == (["cycling"], False)
+
+
 def test_push_refuses_a_tampered_file_before_it_touches_the_port(tmp_path):
     file = tmp_path / "bad.head"
     file.write_bytes(b"HARH" + bytes(100))
@@ -228,20 +456,22 @@ def test_push_refuses_a_tampered_file_before_it_touches_the_port(tmp_path):
 
 
 def head_payload():
-    weights, bias = np.zeros((3, FEATURES), np.float32), np.zeros(3, np.float32)
-    return pack(weights, bias, 1, (1, 0, 0), np.ones(3, np.float32))
+    return FakeBoard()._head()
 
 
 def test_push_refuses_a_value_beyond_the_limit_before_it_touches_the_port(tmp_path):
     payload = bytearray(head_payload())
-    payload[weights_offset(3) : weights_offset(3) + 4] = np.float32(2e6).tobytes()
+    at = values_offset(ROWS, 3)
+    payload[at : at + 4] = np.float32(2e6).tobytes()
     file = tmp_path / "huge.head"
     file.write_bytes(
         build_record(model_id=MODEL_ID, sequence=1, kind=RecordKind.LEARNED, payload=bytes(payload))
     )
     result = har("head", "push", file, "--port", "/dev/nowhere")
     assert result.exit_code == 2
-    assert "huge.head: a head with a value that is not finite or larger" in one_line(result)
+    assert "huge.head: a head with a value that is not finite, denormal or larger" in one_line(
+        result
+    )
 
 
 def test_push_refuses_another_models_head_and_changes_nothing(board, tmp_path):

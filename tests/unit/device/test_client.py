@@ -19,8 +19,13 @@ from pipeline.device.payload import DecodeError
 from pipeline.errors import HonestNo, InputError
 from tests.support.fake_board import (
     ACTIVITIES,
+    CAPACITY,
+    EVIDENCE,
+    FEATURES,
     HELLO,
+    HOLD_EVERY,
     MODEL_ID,
+    ROWS,
     FakeBoard,
     FakeWire,
     Faults,
@@ -72,6 +77,20 @@ def test_hello_is_said_without_being_asked_for():
     assert isinstance(wire.board.executed[0], m.HelloRequest)
 
 
+@pytest.mark.parametrize("given", [1_763_709_060, 0])
+def test_hello_tells_the_board_the_time_it_was_given(given):
+    client, wire = client_on()
+    client.hello(time_s=given)
+    assert wire.board.time_s == given
+
+
+def test_hello_tells_the_board_the_time_of_day():
+    client, wire = client_on()
+    before = int(time.time())
+    client.hello()
+    assert before <= wire.board.time_s <= time.time()
+
+
 def test_nothing_is_said_on_a_port_that_was_only_opened():
     client, wire = client_on()
     with client:
@@ -121,6 +140,18 @@ def test_a_model_id_that_is_none_is_bad_input(wrong):
 def test_another_protocol_version_is_refused():
     client, _ = client_on(board_with(version=1))
     with pytest.raises(HonestNo, match="flash the firmware that belongs to this har"):
+        client.hello()
+
+
+def test_a_board_that_expects_a_shorter_hello_speaks_another_version():
+    client, wire = client_on()
+
+    def refuse(data):
+        answer = m.ErrorReply(m.MessageType.HELLO, client._seq, m.ErrorCode.LENGTH, "5 bytes")
+        return encode_frame(answer.TYPE, client._seq, answer.encode()) if len(data) > 1 else b""
+
+    wire.board.feed = refuse
+    with pytest.raises(HonestNo, match="does not speak protocol version 3"):
         client.hello()
 
 
@@ -182,7 +213,8 @@ def test_every_answer_is_right_and_nothing_is_done_twice(kind, way):
             streamed = client.stream(samples_of("sitting"))
             end_index = streamed.start_index + 127
         learned = client.label(end_index, "sitting")
-        assert learned.updates == turn
+        assert learned.updates == turn - turn // HOLD_EVERY
+        assert (learned.outcome == m.Outcome.HELD_BACK) == (turn % HOLD_EVERY == 0)
         assert wire.board.labels == [0, turn, 0]
         assert learned.probability_after > learned.probability_before
         labels = [e for e in wire.board.executed[before:] if isinstance(e, m.LabelRequest)]
@@ -216,6 +248,104 @@ def test_an_unknown_activity_is_refused_before_anything_is_sent(unknown):
     with pytest.raises(InputError, match="it knows walking, sitting, lying"):
         client.label(0, unknown)
     assert not any(isinstance(e, m.LabelRequest) for e in wire.board.executed)
+
+
+# ---- labels --------------------------------------------------------------------------------------
+
+
+def taught(client, activity, count=1):
+    """`count` labels of `activity`, shown as walking."""
+    for _ in range(count):
+        end_index = client.stream(samples_of("walking")).predictions[-1].end_index
+        learned = client.label(end_index, activity)
+    return learned
+
+
+def test_a_label_tells_its_outcome_and_whether_the_learned_tail_serves():
+    client, wire = client_on()
+    assert taught(client, "walking").serves is False
+    assert taught(client, "lying", EVIDENCE).serves is True
+    wire.board.outcomes.append(m.Outcome.UNDONE)
+    assert taught(client, "sitting").outcome == m.Outcome.UNDONE
+    state = client.head()
+    assert (state.judged, state.shipped_right, state.learned_right) == (4, 1, 4)
+    assert (state.undone, state.serves, state.can_undo) == (1, True, True)
+    assert (state.stored, state.capacity, state.evidence) == (3, CAPACITY, EVIDENCE)
+    assert state.since_s == wire.board.time_s
+
+
+def test_the_last_label_is_taken_back_and_only_that():
+    client, _ = client_on()
+    taught(client, "lying")
+    before = client.head()
+    taught(client, "sitting")
+    assert client.undo() == replace(before, can_undo=False)
+    with pytest.raises(BoardRefused, match="no label to take back") as caught:
+        client.undo()
+    assert caught.value.status == m.ErrorCode.STATE
+
+
+@pytest.mark.parametrize("kind", ["", *FAULTS])
+@pytest.mark.parametrize("way", ["host", "from_board"])
+def test_an_activity_is_named_once_whatever_the_wire_does(kind, way):
+    client, wire = client_on(**{way: now_and_then(kind, seed=kind, every=3)})
+    client.hello()
+    assert [client.name("cycling"), client.name("Treppe \u2191")] == [3, 4]
+    assert client.board.activities == (*ACTIVITIES, "cycling", "Treppe \u2191")
+    assert client.board.taught == tuple(wire.board.head.names)
+    state = client.head()
+    assert (state.taught, state.labels, state.unsaved) == (client.board.taught, (0,) * 5, True)
+    assert client.hello() == replace(HELLO, activities=client.board.activities)
+
+
+def test_a_taught_activity_is_labelled_by_its_name_and_forgotten_by_a_reset():
+    client, _ = client_on()
+    client.name("cycling")
+    assert taught(client, "cycling", 2).activity == 3
+    (prediction,) = client.stream(samples_of("walking")).predictions
+    assert len(prediction.probabilities) == 4
+    client.head_reset()
+    assert client.board.activities == ACTIVITIES
+    with pytest.raises(InputError, match="knows no activity 'cycling'"):
+        client.label(0, "cycling")
+
+
+def test_predictions_of_other_activities_do_not_outlive_a_new_name():
+    client, wire = client_on()
+    client.hello()
+    wire.say(b"".join(wire.board.take(index, np.zeros(6)) for index in range(200)))
+    client.name("cycling")
+    assert client.prediction() is None
+
+
+@pytest.mark.parametrize("name", ["", "walking", "unknown", "a\nb", "\u00e4" * 16])
+def test_a_name_that_can_be_none_is_refused_before_anything_is_sent(name):
+    client, wire = client_on()
+    client.hello()
+    with pytest.raises(InputError, match="name"):
+        client.name(name)
+    assert wire.board.head.names == []
+    assert not any(isinstance(e, m.NameRequest) for e in wire.board.executed)
+
+
+def test_a_board_without_room_names_what_it_was_taught():
+    client, wire = client_on()
+    for name in ("cycling", "rowing"):
+        client.name(name)
+    with pytest.raises(HonestNo, match="no room for 'skiing'; it was taught: cycling, rowing; "):
+        client.name("skiing")
+    assert wire.board.head.names == ["cycling", "rowing"]
+    full, _ = client_on(board_with(rows=3))
+    with pytest.raises(HonestNo, match="has no spare rows"):
+        full.name("skiing")
+
+
+def test_a_number_that_is_not_the_next_one_is_not_taken():
+    client, wire = client_on()
+    client.hello()
+    wire.board._name = lambda _: m.Named(7)
+    with pytest.raises(DecodeError, match="gave 'cycling' the number 7, not 3"):
+        client.name("cycling")
 
 
 # ---- streaming -----------------------------------------------------------------------------------
@@ -367,14 +497,16 @@ def test_a_thousand_frames_take_well_under_a_second_each():
 @pytest.mark.parametrize("kind", ["", *FAULTS])
 def test_a_pulled_head_can_be_pushed_back_over_any_wire(kind):
     client, wire = client_on(host=now_and_then(kind, seed=1), from_board=now_and_then(kind, seed=2))
-    wire.board.weights[:] = np.arange(300, dtype=np.float32).reshape(3, 100)
-    wire.board.labels = [3, 1, 2]
+    wire.board.head.weights[:] = np.arange(500, dtype=np.float32).reshape(ROWS, FEATURES)
+    wire.board.head.names = ["cycling"]
+    wire.board.labels = [3, 1, 2, 5]
     payload = client.pull()
-    assert len(payload) == 8 + 2 * 4 * 3 + 4 * 3 * 100 + 4 * 3
+    assert len(payload) == 48 + 8 * ROWS + 32 * (ROWS - 3) + 4 * ROWS * (FEATURES + 1)
     state = client.head_reset()
-    assert state.updates == 0
+    assert (state.updates, client.board.activities) == (0, ACTIVITIES)
     state = client.push(payload)
-    assert (state.updates, state.labels, state.unsaved) == (6, (3, 1, 2), False)
+    assert (state.updates, state.labels, state.unsaved) == (11, (3, 1, 2, 5), False)
+    assert client.board.activities == (*ACTIVITIES, "cycling")
     assert client.pull() == payload
     assert client.head() == state
     assert sum(isinstance(e, m.HeadCommitRequest) for e in wire.board.executed) == 1
@@ -383,8 +515,12 @@ def test_a_pulled_head_can_be_pushed_back_over_any_wire(kind):
 def test_a_head_of_another_shape_or_beyond_the_limit_is_refused_before_anything_is_sent():
     client, wire = client_on()
     whole = wire.board._head()
-    with pytest.raises(InputError, match="use one of the same model"):
-        client.push(b"\x00" * 100)
+    with pytest.raises(InputError, match="made for 99 features and 5 activities, not 100 and 5"):
+        client.push(b"\x63\x00" + whole[2:])
+    wire.board.head.names = ["walking in snow"]
+    renamed = wire.board._head().replace(b"\x0fwalking in snow", b"\x07walking" + bytes(8))
+    with pytest.raises(InputError, match="an activity 'walking' already"):
+        client.push(renamed)
     with pytest.raises(InputError, match="cut off"):
         client.push(whole[:-4])
     with pytest.raises(InputError, match="larger than 1048576"):
@@ -407,11 +543,19 @@ def test_rollback_goes_back_and_tells_when_there_is_nothing():
 def test_a_head_that_changes_while_it_is_read_is_not_taken():
     client, wire = client_on()
     client.hello()
-    whole = wire.board._head()
-    wire.board._head = lambda: whole[:-4] + b"\x00\x00\x80\x3f"
     state = wire.board._state()
     wire.board._state = lambda: replace(state, tail_crc=state.tail_crc ^ 1)
     with pytest.raises(NoAnswer, match="pull again"):
+        client.pull()
+
+
+def test_a_head_of_any_size_is_not_read():
+    client, wire = client_on()
+    whole = wire.board._head()
+    wire.board._head = lambda: whole[:4] + b"\xff" * 4 + whole[8:]
+    state = wire.board._state()
+    wire.board._state = lambda: state
+    with pytest.raises(DecodeError, match="tells of a head of 17179869"):
         client.pull()
 
 

@@ -8,11 +8,30 @@ import pytest
 from pipeline.device import read_head, write_head
 from pipeline.device.records import RecordKind, build_record
 from pipeline.errors import HonestNo, InputError
-from pipeline.learn import pack
+from pipeline.learn import LearnedHead, pack
 
 MODEL = bytes(range(8))
-ONES = np.ones(2, np.float32)
-PAYLOAD = pack(np.arange(10, dtype=np.float32).reshape(2, 5), ONES, 7, (3, 4), ONES)
+PAYLOAD = pack(
+    LearnedHead(
+        features=5,
+        shipped=2,
+        names=("cycling",),
+        labels=(3, 4, 1, 0),
+        limits=np.ones(4, np.float32),
+        parameters=np.arange(24, dtype=np.float32),
+        updates=7,
+        exemplars=9,
+        random=1,
+        judged=8,
+        shipped_right=5,
+        learned_right=6,
+        undone=1,
+        since_s=1_763_709_000,
+        saved_s=0,
+        window_bytes=5,
+        capacity=36,
+    )
+)
 
 
 @pytest.fixture
@@ -31,6 +50,13 @@ def test_what_was_written_is_read(file):
 def test_a_head_that_was_never_stored_gets_sequence_one(tmp_path):
     write_head(tmp_path / "a.head", PAYLOAD, model_id=MODEL, sequence=0)
     assert read_head(tmp_path / "a.head").sequence == 1
+
+
+def test_a_file_of_an_older_har_is_told_from_a_damaged_one(file):
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4] + b"\x01\x00" + whole[6:])
+    with pytest.raises(InputError, match=r"has format 1, made by an older har.*teach the board"):
+        read_head(file)
 
 
 def test_every_truncation_is_refused(file):
@@ -78,7 +104,7 @@ def test_values_that_no_board_takes_are_refused_both_ways(tmp_path, value):
     assert not path.exists()
     path.write_bytes(build_record(model_id=MODEL, sequence=1, kind=RecordKind.LEARNED, payload=bad))
     with pytest.raises(
-        InputError, match=r"a\.head: a head with a value that is not finite or larger"
+        InputError, match=r"a\.head: a head with a value that is not finite, denormal or larger"
     ):
         read_head(path)
 

@@ -25,7 +25,10 @@ from pipeline.device.messages import (
     HeadSource,
     HeadState,
     Hello,
+    Learned,
     MessageType,
+    NameRequest,
+    Outcome,
     Prediction,
     SamplesMessage,
     Target,
@@ -49,14 +52,14 @@ def payload_of(name: str) -> bytes:
 MODEL = bytes.fromhex("0123456789abcdef")
 # What the golden payloads say, by the names of the fields.
 SAID: dict[str, dict[str, Any]] = {
-    "HelloRequest": {"version": 2},
+    "HelloRequest": {"version": 3, "time_s": 1763709060},
     "SamplesMessage": {"index": 4096, "time_ms": 81920, "restart": True},  # and its samples, below
     "LabelRequest": {"end_index": 0xFFFFFFFE, "activity": 3},
     "HeadReadRequest": {"offset": 1016, "length": 508},
     "HeadWriteRequest": {"offset": 508, "data": bytes.fromhex("00ff00017f80")},
-    "HeadCommitRequest": {"model_id": MODEL, "length": 2360, "crc": 0xDEADBEEF},
+    "HeadCommitRequest": {"model_id": MODEL, "length": 3408, "crc": 0xDEADBEEF},
     "Hello": {
-        "version": 2,
+        "version": 3,
         "model_id": MODEL,
         "engine": Engine.COMPILED,
         "target": Target.MPS2,
@@ -65,6 +68,8 @@ SAID: dict[str, dict[str, Any]] = {
         "window": 128,
         "hop": 64,
         "features": 96,
+        "rows": 4,
+        "shipped": 2,
         "activities": ("walking", "Treppe \u2191", "lying"),
         "firmware_version": "0.1.0",
     },
@@ -83,6 +88,8 @@ SAID: dict[str, dict[str, Any]] = {
     "Learned": {
         "end_index": 127,
         "activity": 2,
+        "outcome": Outcome.UNDONE,
+        "serves": True,
         "updates": 9,
         "probability_before": 0.125,
         "probability_after": 0.5,
@@ -91,16 +98,33 @@ SAID: dict[str, dict[str, Any]] = {
     },
     "HeadState": {
         "source": HeadSource.LEARNED,
+        "serves": True,
         "unsaved": True,
+        "can_undo": False,
         "sequence": 17,
         "updates": 5,
         "tail_crc": 0xCAFEF00D,
         "records": 4,
         "features": 96,
-        "labels": (2, 0, 3),
+        "rows": 4,
+        "judged": 7,
+        "shipped_right": 3,
+        "learned_right": 6,
+        "undone": 1,
+        "held": 2,
+        "held_right": 1,
+        "stored": 6,
+        "capacity": 36,
+        "evidence": 3,
+        "since_s": 1763709000,
+        "saved_s": 1763709060,
+        "labels": (2, 0, 5),
+        "taught": ("lying",),
     },
-    "HeadData": {"offset": 0, "data": bytes.fromhex("6000060000000000")},
+    "HeadData": {"offset": 0, "data": bytes.fromhex("6000080720030000")},
     "HeadWritten": {"end_offset": 508},
+    "NameRequest": {"name": "Treppe \u2193"},
+    "Named": {"activity": 6},
     "Status": {
         "uptime_ms": 1000,
         "samples_received": 500,
@@ -134,11 +158,12 @@ def test_message_refuses_every_wrong_length(vector: dict[str, Any]) -> None:
     payload = bytes.fromhex(vector["payload"])
     shortest = 4 if vector["name"] in ENDS_FREELY else len(payload)
     for size in range(shortest):
-        if (vector["name"], size) == ("Prediction", len(payload) - 4):
-            continue  # a good prediction of fewer activities: only HELLO_REPLY knows how many
+        if (vector["name"], len(payload) - size) in (("Prediction", 4), ("HeadState", 6)):
+            continue  # good, of fewer activities: only HELLO_REPLY knows how many there are
         with pytest.raises(DecodeError):
             decode_message(Frame(vector["type"], 0, payload[:size]))
     if vector["name"] not in ENDS_FREELY:
+        # A byte 0 behind HEAD_STATE would be one more activity, without a name.
         with pytest.raises(DecodeError):
             decode_message(Frame(vector["type"], 0, payload + b"\x00"))
 
@@ -180,6 +205,8 @@ def test_a_changed_byte_of_a_good_payload_is_decoded_to_itself_or_refused(
         window=st.just(128),
         hop=st.integers(1, 128),
         features=st.integers(1, 0xFFFF),
+        rows=st.integers(6, 0xFF),
+        shipped=st.just(1),
         activities=st.lists(
             st.text("abc \u00e4\u2191", min_size=1, max_size=20),
             min_size=1,
@@ -208,8 +235,13 @@ def test_prediction_comes_back(prediction: Prediction) -> None:
 @given(
     st.builds(
         HeadState,
-        *[st.sampled_from(HeadSource), st.booleans(), U32, U32, U32, U8, U16],
-        st.lists(U32, max_size=30).map(tuple),
+        *[st.sampled_from(HeadSource), st.booleans(), st.booleans(), st.booleans()],
+        *[U32, U32, U32, U8, U16, st.integers(30, 0xFF)],
+        *[U32, U32, U32, U32],
+        *[st.integers(5, 9), st.integers(0, 5), st.integers(9, 99), st.integers(99, 0xFFFF), U16],
+        *[U32, U32],
+        st.lists(U32, min_size=4, max_size=30).map(tuple),
+        st.lists(st.text("abc \u00e4", min_size=1, max_size=20), max_size=3).map(tuple),
     )
 )
 def test_head_state_comes_back(state: HeadState) -> None:
@@ -230,6 +262,9 @@ WRONG_HELLOS = {
     "hop beyond the window": replace(GOOD_HELLO, hop=129),
     "no features": replace(GOOD_HELLO, features=0),
     "no activities": replace(GOOD_HELLO, activities=()),
+    "no shipped activity": replace(GOOD_HELLO, shipped=0),
+    "fewer activities than shipped": replace(GOOD_HELLO, shipped=4),
+    "more activities than rows": replace(GOOD_HELLO, rows=2),
     "an activity twice": replace(GOOD_HELLO, activities=("walking", "walking")),
     "an activity without a name": replace(GOOD_HELLO, activities=("walking", "")),
     "a name that steers the terminal": replace(GOOD_HELLO, activities=("\x1b[2J",)),
@@ -289,11 +324,52 @@ def test_a_prediction_shows_the_smoothed_activity_or_unknown(
     assert prediction.shown(("a", "b", "c")) == shown
 
 
-def test_a_flag_is_zero_or_one() -> None:
+@pytest.mark.parametrize(("at", "flag"), [(1, "serves"), (2, "unsaved"), (3, "can_undo")])
+def test_a_flag_is_zero_or_one(at: int, flag: str) -> None:
     payload = bytearray(payload_of("HeadState"))
-    payload[1] = 2
-    with pytest.raises(DecodeError, match="unsaved"):
+    payload[at] = 2
+    with pytest.raises(DecodeError, match=flag):
         HeadState.decode(bytes(payload))
+
+
+GOOD_STATE = HeadState.decode(payload_of("HeadState"))
+WRONG_STATES = {
+    "more right than held back": replace(GOOD_STATE, held_right=3),
+    "more held back than stored": replace(GOOD_STATE, stored=1),
+    "more stored than there is room": replace(GOOD_STATE, capacity=5),
+    "more activities than rows": replace(GOOD_STATE, rows=2),
+    "only taught activities": replace(GOOD_STATE, taught=("a", "b", "c")),
+    "a name that is empty": replace(GOOD_STATE, taught=("",)),
+    "a name that steers the terminal": replace(GOOD_STATE, taught=("\x1b[2J",)),
+}
+
+
+@pytest.mark.parametrize("state", WRONG_STATES.values(), ids=WRONG_STATES.keys())
+def test_a_head_state_that_cannot_be_is_refused(state: HeadState) -> None:
+    with pytest.raises(DecodeError, match="HEAD_STATE"):
+        HeadState.decode(state.encode())
+
+
+@pytest.mark.parametrize(
+    ("judged", "shipped_right", "missing"), [(0, 0, 3), (7, 5, 1), (7, 4, 0), (9, 2, 0), (1, 2, 3)]
+)
+def test_missing_evidence_is_what_the_shipped_tail_has_not_got_wrong_yet(
+    judged: int, shipped_right: int, missing: int
+) -> None:
+    state = replace(GOOD_STATE, judged=judged, shipped_right=shipped_right)
+    assert state.evidence_missing == missing
+
+
+def test_a_label_with_an_unknown_outcome_is_refused() -> None:
+    payload = bytearray(payload_of("Learned"))
+    payload[5] = 3
+    with pytest.raises(DecodeError, match=r"unknown outcome \(3\)"):
+        Learned.decode(bytes(payload))
+
+
+def test_the_activities_behind_the_models_own_were_taught() -> None:
+    assert GOOD_HELLO.taught == ("lying",)
+    assert replace(GOOD_HELLO, shipped=3).taught == ()
 
 
 @pytest.mark.parametrize("status", [0, 12, 255])
@@ -319,6 +395,8 @@ def test_a_message_that_does_not_fit_its_fields_is_not_built() -> None:
         SamplesMessage(0, 0, np.zeros((1, 5), np.int16)),
         SamplesMessage(0, 0, np.zeros((1, 6), np.int32)),  # type: ignore[arg-type]
         messages.LabelRequest(0, 256),
+        messages.HelloRequest(time_s=2**32),
+        NameRequest("x" * 256),
         messages.HeadCommitRequest(bytes(7), 0, 0),
         replace(GOOD_HELLO, model_id=bytes(9)),
         replace(GOOD_HELLO, rate_hz=1e39),

@@ -146,6 +146,22 @@ def test_the_headline_claims_no_more_than_was_measured() -> None:
     assert "remembers after a power cut" in headline()
     assert "forgot after a power cut" in headline(survived_power_cycle=False)
     assert "did not help" in headline(accuracy_after=0.8)
+    assert "did not help" in headline(accuracy_after=0.8, serves=True)
+    assert "found no reason to change" in headline(accuracy_after=0.851, serves=False)
+
+
+@pytest.mark.parametrize(("serves", "who"), [(True, "learned"), (False, "shipped")])
+def test_what_became_of_the_labels_and_who_answers_is_told(serves: bool, who: str) -> None:
+    report = sample_report()
+    person = {"id": 10, "labelled_windows": 30, "test_windows": 250, "serves": serves}
+    person |= {"accuracy_before": 0.851, "accuracy_after": 0.945}
+    outcomes = {"learned": 24, "held_back": 5, "undone": 1}
+    report["learning"] |= {"serves": serves, "outcomes": outcomes, "everyone": [person]}
+    page = _Page(_render(report)).text
+    assert "24, 5, 1" in page
+    assert f"the {who} tail" in page
+    assert page.count("learned one is better") == (not serves)
+    assert re.search(rf"\+9\.4 points\s*{who}", page)
 
 
 def test_mismatches_and_losses_are_shown_as_bad() -> None:

@@ -31,6 +31,15 @@ def test_the_closing_table_fits_and_says_what_counts() -> None:
         assert part in text
 
 
+@pytest.mark.parametrize(("serves", "who"), [(True, "learned tail"), (False, "shipped tail")])
+def test_the_closing_table_tells_who_answers(serves: bool, who: str) -> None:
+    report = sample_report()
+    outcomes = {"learned": 24, "held_back": 5, "undone": 1}
+    report["learning"] |= {"serves": serves, "outcomes": outcomes}
+    (row,) = [line for line in _text(demo_table(report)).splitlines() if "who answers" in line]
+    assert who in row and "24 labels learned, 5 held back, 1 undone" in row
+
+
 def test_the_closing_table_of_a_host_process_says_so() -> None:
     text = _text(demo_table(host_report()))
     assert text.count("host process: no emulator was used") == 2

@@ -1,0 +1,278 @@
+"""The models of har_model.h and app_model.c in NumPy, and the board that runs them."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from pipeline.learn import (
+    CutScales,
+    LearnedHead,
+    Learner,
+    Learning,
+    Limits,
+    Novelty,
+    Outcome,
+    Replay,
+    SampleQuantization,
+    Smoother,
+    Tail,
+    TailShape,
+    WindowReference,
+    pack,
+)
+
+T, HOP = 8, 4
+KNEE = np.float32([0.0, 0.0, 0.0, 0.1, 0.25, 0.0])
+MEAN = np.float32([0.1, -0.2, 0.9, 0.0, 0.05, -0.1])
+GAIN = np.float32([40.0, 35.5, 50.25, 20.0, 18.0, 25.0])
+UNITS = np.float32(1) / np.float32([4096] * 3 + [800] * 3)
+LIMIT, WIDEN = 0.3, 1.25
+LEARNING = Learning(0.05, 0.02, 0.99, steps=6, replay_every=3, hold_every=4, evidence=3)
+EXEMPLARS = 6
+
+
+@dataclass(frozen=True)
+class Model:
+    """`flags` choose it in har_model.h."""
+
+    names: tuple[str, ...]
+    outputs: tuple[int, ...]
+    shape: TailShape
+    scales: CutScales
+    anchor: np.ndarray
+    exemplars: np.ndarray
+    exemplar_of: tuple[int, ...]
+    novelty: Novelty
+    capacity: int = 7
+    flags: tuple[str, ...] = ()
+
+    @property
+    def shipped(self) -> int:
+        return len(self.names)
+
+    def tail(self) -> Tail:
+        return Tail(self.shape, self.scales, self.anchor, self.shipped)
+
+    def learner(self) -> Learner:
+        tail = self.tail()
+        replay = Replay(
+            self.shape.window_bytes,
+            self.capacity,
+            self.shape.rows,
+            self.exemplars,
+            np.array(self.exemplar_of, np.uint8),
+        )
+        return Learner(tail, replay, LEARNING)
+
+    def engine(self, window: np.ndarray) -> np.ndarray:
+        """The engine of app_model.c: int8 (T, 6) -> int8 (B,), output after output."""
+        flat = window.ravel().astype(np.int64)
+        size = self.shape.window_bytes
+        f, i = np.arange(size)[:, None], np.arange(flat.size)
+        sums = (flat * ((i * 7 + f * 13) % 5 - 2)).sum(axis=1)
+        values = np.clip(np.trunc(sums / 4), -128, 127).astype(np.int8)
+        stops = size - np.cumsum([0, *self.outputs])
+        return np.concatenate([values[stop:start] for start, stop in pairwise(stops)])
+
+
+def _anchor(
+    shape: TailShape, rows: np.ndarray, bias: list[float], front: list[float]
+) -> np.ndarray:
+    """`front`: the parameters before the dense layer, whose first rows and biases follow."""
+    dense = np.zeros((shape.rows, shape.features), np.float32)
+    dense[: len(rows)] = rows
+    spare = [0.0] * (shape.rows - len(bias))
+    return np.concatenate([np.float32(front), dense.ravel(), np.float32([*bias, *spare])])
+
+
+def _exemplars(size: int, rows: dict[int, list[int]]) -> np.ndarray:
+    exemplars = np.zeros((EXEMPLARS, size), np.int8)
+    for row, values in rows.items():
+        exemplars[row, : len(values)] = values
+    return exemplars
+
+
+_NAMES = ("walking", "sitting", "läuft")
+_BIAS = [0.1, -0.1, 0.05]
+_ROWS = np.float32(
+    [
+        [0.1, -0.2, 0.3, 0.05, 0.0, -0.15, 0.25, 0.12, -0.3, 0.2, -0.05, 0.4],
+        [-0.2, 0.1, 0.15, -0.1, 0.35, 0.2, -0.1, 0.0, 0.25, -0.3, 0.1, -0.2],
+        [0.05, 0.3, -0.4, 0.2, -0.1, 0.1, 0.15, -0.2, 0.125, 0.1, 0.2, -0.1],
+    ]
+)
+_FIRST = [20, -30, 40, 5, 60, -70, 80, -90, 100, -110, 120, -128]
+_SECOND = [-5, 15, 25, 35, 45, 55, 65, 75, 85, 95, -105, 115]
+_LAST = [99, -99, 33]
+_NOVELTY = Novelty(
+    np.float32(
+        [[3.0, 2.5, 3.5, 3.0, 2.0], [2.5, 3.0, 3.0, 2.75, 4.0], [3.5, 3.0, 2.0, 3.25, 3.0]],
+    ),
+    np.float32(
+        [[0.5, 0.4, 0.6, 0.5, 0.3], [0.45, 0.5, 0.55, 0.5, 0.6], [0.7, 0.5, 0.4, 0.5, 0.35]],
+    ),
+)
+_FC = TailShape(features=12, rows=5, frozen=12)
+_MAP = TailShape(features=10, rows=5, frozen=7, map_length=2, channels=2, filters=3)
+_LARGE = TailShape(features=416, rows=8, frozen=416)
+
+
+def _scales(*values: float) -> np.ndarray:
+    return np.repeat(np.float32(values), [5, 2, 5])
+
+
+SMALL = Model(
+    names=_NAMES,
+    outputs=(5, 2, 5),
+    shape=_FC,
+    scales=CutScales(_scales(0.03, 0.011, 0.07), _scales(3.0, -0.187, 8.96)),
+    anchor=_anchor(_FC, _ROWS, _BIAS, []),
+    exemplars=_exemplars(12, {0: _FIRST, 1: _SECOND, 5: _LAST}),
+    exemplar_of=(0, 1, 2, 0, 1, 2),
+    novelty=_NOVELTY,
+)
+MAP = Model(
+    names=_NAMES,
+    outputs=(5, 2, 4),
+    shape=_MAP,
+    scales=CutScales(
+        np.float32([*[0.03] * 5, *[0.011] * 2, 0.2, 0.3, 0.25]),
+        np.float32([*[3.0] * 5, *[-0.187] * 2, -1.0, -2.0, -1.5]),
+        np.float32(0.07),
+        -128,
+    ),
+    anchor=_anchor(_MAP, _ROWS[:, :10], _BIAS, [0.5, -0.25, 0.3, 0.4, -0.2, 0.6, 0.1, 0.0, -0.05]),
+    exemplars=_exemplars(11, {0: _FIRST[:11], 1: _SECOND[:11], 5: _LAST}),
+    exemplar_of=(0, 1, 2, 0, 1, 2),
+    novelty=_NOVELTY,
+    flags=("-DHAR_TEST_MAP",),
+)
+_CENTER = np.zeros((6, 48), np.float32)
+_INVERSE = _CENTER.copy()
+_INVERSE[0, 0] = 1.0
+LARGE = Model(
+    names=("a", "b", "c", "d", "e", "f"),
+    outputs=(48, 64, 96, 96, 112),
+    shape=_LARGE,
+    scales=CutScales(np.full(416, 0.03, np.float32), np.repeat(np.float32([0.5, 0.0]), [48, 368])),
+    anchor=_anchor(_LARGE, np.zeros((6, 416), np.float32), [0.1, -0.1, 0.05, 0.0, 0.2, 0.3], []),
+    exemplars=_exemplars(416, {0: [1, -2, 3]}),
+    exemplar_of=(0, 1, 2, 3, 4, 5),
+    novelty=Novelty(_CENTER, _INVERSE),
+    capacity=36,
+    flags=("-DHAR_TEST_LARGE",),
+)
+
+
+@dataclass
+class Twin:
+    """The board as NumPy has it."""
+
+    model: Model = SMALL
+    index: int = 0
+    taught: list[str] = field(default_factory=list)
+    behind: list[tuple[int, float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        rows = self.model.shape.rows
+        self.learner = self.model.learner()
+        self.tail = self.learner.tail
+        self.limits = Limits(self.model.shipped, LIMIT, WIDEN, rows)
+        self.smoother = Smoother(self.model.shipped, 0.01, 0.5)
+        self.window = WindowReference(T, HOP, SampleQuantization(KNEE, MEAN, GAIN, -3))
+        self.last = np.zeros(self.model.shape.window_bytes, np.int8)
+        self.since_s = 0
+        self.saved_s = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.model.names, *self.taught)
+
+    def expect(self, raw: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+        """Wire samples (n, 6) -> (end_index, features_crc, probabilities (A,)) per window; into
+        `behind` goes (smoothed, smoothed_probability, novelty)."""
+        predictions = []
+        for position, window in self.window.push(raw.astype(np.float32) * UNITS):
+            self.last = self.model.engine(window)
+            probabilities = self.learner.predict(self.last)
+            predictions.append((self.index + position, zlib.crc32(self.last), probabilities))
+            self.behind.append(self._look_behind(probabilities))
+        self.index += len(raw)
+        return predictions
+
+    def _look_behind(self, probabilities: np.ndarray) -> tuple[int, float, float]:
+        activity = int(probabilities.argmax())
+        novelty = self.limits.novelty(self._distance(activity), activity)
+        belief = self.smoother.push(probabilities, bool(novelty > 1))
+        return int(belief.argmax()), float(belief.max()), float(novelty)
+
+    def _distance(self, activity: int) -> np.ndarray:
+        x = self.tail.features(self.last, shipped=not self.learner.serves)
+        return self.model.novelty.distance(x, activity)
+
+    def restart(self) -> None:
+        """A new stream, or a gap."""
+        self.window.restart()
+        self.smoother.restart()
+
+    def label(self, activity: int) -> tuple[Outcome, np.float32, np.float32]:
+        """The outcome, and the label's probability before and after."""
+        before = self.tail.predict(self.last)[activity]
+        distance = self._distance(activity)
+        outcome = self.learner.label(self.last, activity)
+        self._before = self.limits.values.copy()
+        if outcome != Outcome.UNDONE:
+            self.limits.learn(activity, distance)
+        return outcome, before, self.tail.predict(self.last)[activity]
+
+    def undo(self) -> None:
+        self.learner.undo()
+        self.limits.values = self._before
+
+    def add(self, name: str) -> None:
+        self.learner.add()
+        self.taught.append(name)
+        self.smoother = Smoother(len(self.names), 0.01, 0.5)
+
+    def head(self) -> bytes:
+        learner, guard = self.learner, self.learner.guard
+        return pack(
+            LearnedHead(
+                features=self.model.shape.features,
+                shipped=self.model.shipped,
+                names=tuple(self.taught),
+                labels=tuple(learner.labels),
+                limits=self.limits.values,
+                parameters=self.tail.parameters,
+                updates=learner.updates,
+                exemplars=learner.exemplars,
+                random=learner.replay.random,
+                judged=guard.judged,
+                shipped_right=guard.shipped_right,
+                learned_right=guard.learned_right,
+                undone=guard.undone,
+                since_s=self.since_s,
+                saved_s=self.saved_s,
+                window_bytes=self.model.shape.window_bytes,
+                capacity=self.model.capacity,
+            )
+        )
+
+    def record(self) -> bytes:
+        """What a save stores: the head, and the windows behind it."""
+        replay = self.learner.replay
+        behind = np.array(replay.seen, "<u4").tobytes() + replay.labels.tobytes()
+        behind += replay.trust.tobytes() + replay.windows.tobytes()
+        return self.head() + behind.ljust(-(-len(behind) // 4) * 4, b"\0")
+
+
+def raw_samples(n: int, seed: int) -> np.ndarray:
+    """Like a body: around 1 g, and now and then far out. int16 (n, 6)."""
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(0, 400, (n, 6)) + np.array([400, -800, 3700, 0, 0, 0])
+    raw[rng.random((n, 6)) < 0.02] *= 30
+    return np.clip(raw, -32768, 32767).astype(np.int16)
