@@ -58,8 +58,9 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
 
     from pipeline.compiler import compile_model
     from pipeline.export import load_bundle
-    from pipeline.export.bundle import output_of, write_bundle
+    from pipeline.export.bundle import write_bundle
     from pipeline.export.convert import to_int8
+    from pipeline.export.interface import output_of
     from pipeline.models import save_weights
 
     features = 1100
@@ -71,22 +72,27 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
     compiled = compile_model(model)
     directory = Path(shutil.copytree(bundle_directory, tmp_path / "oversized"))
     (directory / "extractor.int8.tflite").write_bytes(model)
-    weights = np.zeros((3, features), np.float32)
+    content = load_bundle(bundle_directory).model_dump(mode="json")
+    near = np.ones((3, features), np.float32)
     save_weights(
         directory / "tail.npz",
         {
-            "weights": weights,
-            "bias": weights[:, 0],
-            "novelty_center": weights,
-            "novelty_inverse_std": weights + 1.0,
+            "parameters": np.zeros(content["rows"] * (features + 1), np.float32),
+            "feature_scale": near[0],
+            "feature_offset": near[0],
+            "novelty_center": near,
+            "novelty_inverse_std": near,
+            "exemplars": np.zeros((0, features), np.int8),
+            "exemplar_activities": np.zeros(0, np.uint8),
         },
     )
-    content = load_bundle(bundle_directory).model_dump(mode="json")
     for name in ("format", "model_id", "files"):
         del content[name]
     source = compiled.inputs[0]
     content |= {
         "features": features,
+        "tail": content["tail"] | {"frozen": features},
+        "replay": {"capacity": 9, "exemplars": 0},
         "input": {"scale": source.scale, "zero_point": source.zero_point},
         "outputs": [output_of(info).model_dump() for info in compiled.outputs],
         "macs": compiled.macs,
@@ -114,7 +120,10 @@ def test_bench_counts_the_same_instructions_twice(bundle_directory: Path, tmp_pa
         assert 0 < answer.pop("stack_used_bytes") < answer["stack_size_bytes"]
     assert first == second
     assert first["unit"] == "instructions"
-    assert first["inference"] > first["engine"] > 285_000 > first["update"] > first["tail"] > 1000
+    assert first["inference"] > first["engine"] > 285_000
+    assert first["update"] > first["tail"] > 1000
+    assert set(first["tails"]) == {"fc", "fxc1", "fxc2"}
+    assert first["learning_ram_bytes"] < 48 * 1024
 
 
 @pytest.mark.parametrize("target", ["host", EMULATED])
@@ -188,6 +197,43 @@ def test_a_recording_teaches_a_board_whose_head_moves_to_a_file(board: str, tmp_
     _json("head", "push", "mine.head", *port, cwd=tmp_path)
     pushed = _json("head", "show", *port, cwd=tmp_path)
     assert factory["tail_crc"] != learned["tail_crc"] == pushed["tail_crc"]
+
+
+def test_a_board_learns_an_activity_that_the_model_never_had(board: str, tmp_path: Path) -> None:
+    lines = ["# rate_hz: 50", "# subject: me", "# session: today"]
+    lines.append("time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity")
+    lines += [f"{i / 50:.3f},0,0,{-1 + 0.5 * (i % 2)},{i % 3 - 1},0,2," for i in range(512)]
+    (tmp_path / "new.csv").write_text("\n".join(lines) + "\n")
+    port, csv = ("--port", board), ("--csv", "new.csv")
+    shipped = _json("head", "show", *port, cwd=tmp_path)
+    assert (shipped["source"], shipped["taught"], shipped["can_undo"]) == ("shipped", [], False)
+    learned = _json(
+        "learn", *port, *csv, "--new", "hand stand", "--windows", "6", "--save", cwd=tmp_path
+    )
+    assert learned["taught"] == ["hand stand"]
+    assert learned["labels"]["hand stand"] == 6
+    assert {lesson["outcome"] for lesson in learned["lessons"]} <= {"learned", "held_back"}
+    assert learned["lessons"][-1]["probability_after"] > 0.5
+    assert (learned["serves"], learned["evidence_missing"], learned["unsaved"]) == (True, 0, False)
+    assert learned["replay_windows"] == 6
+    streamed = _json("stream", *port, *csv, cwd=tmp_path)
+    assert streamed["activities"][-1] == "hand stand"
+    undone = _json("head", "undo", *port, cwd=tmp_path)
+    assert (undone["labels"]["hand stand"], undone["unsaved"]) == (5, True)
+    assert _har("head", "undo", *port, cwd=tmp_path).returncode == 1
+    table = _har("head", "show", *port, cwd=tmp_path).stdout
+    assert "hand stand 5 (taught)" in table and "learned, not saved" in table
+    _json("head", "pull", "new.head", *port, cwd=tmp_path)
+    assert _json("head", "reset", *port, cwd=tmp_path)["taught"] == []
+    pushed = _json("head", "push", "new.head", *port, cwd=tmp_path)
+    assert (pushed["taught"], pushed["tail_crc"]) == (["hand stand"], undone["tail_crc"])
+    assert (pushed["replay_windows"], pushed["can_undo"]) == (0, False)
+    spare = pushed["rows"] - len(pushed["labels"])
+    for i in range(spare):
+        _json("learn", *port, *csv, "--new", f"trick {i}", cwd=tmp_path)
+    full = _har("learn", *port, *csv, "--new", "one more", cwd=tmp_path)
+    assert full.returncode == 1
+    assert "it was taught: hand stand" in full.stderr
 
 
 def test_a_tampered_head_file_is_refused_before_the_board_is_touched(

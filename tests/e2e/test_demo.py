@@ -38,7 +38,9 @@ def test_the_whole_path_agrees_bit_for_bit_and_survives_a_power_cut(
     assert report["learning"]["labelled_windows"] == 6
     assert report["learning"]["parity_mismatches"] == 0
     assert report["learning"]["survived_power_cycle"] is True
+    assert sum(report["learning"]["outcomes"].values()) == 6
     everyone = report["learning"]["everyone"]
+    assert report["learning"]["serves"] in {each["serves"] for each in everyone}
     assert [each["id"] for each in everyone] == list(task.split.test)
     assert all(each["test_windows"] > 50 for each in everyone)
     assert len(steps) >= 5
