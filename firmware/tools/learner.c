@@ -1,0 +1,193 @@
+#include "learner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "har_learner.h"
+#include "har_model.h"
+
+#define POSITIONS HAR_TAIL_POSITIONS(HAR_TAIL_MAP_LENGTH, HAR_TAIL_KERNEL, HAR_TAIL_STRIDE)
+#define PARAMETERS                                                                   \
+    HAR_TAIL_PARAMETERS(HAR_ROWS, HAR_FEATURES, HAR_TAIL_CHANNELS, HAR_TAIL_FILTERS, \
+                        HAR_TAIL_KERNEL)
+#define SCRATCH                                                                      \
+    HAR_TAIL_SCRATCH(HAR_ROWS, HAR_FEATURES, HAR_TAIL_MAP_LENGTH, HAR_TAIL_CHANNELS, \
+                     HAR_TAIL_FILTERS, POSITIONS, HAR_TAIL_KERNEL)
+#define REFUSED 0x80u
+
+static const struct har_tail_shape shape = {
+    HAR_FEATURES,      HAR_ROWS,         HAR_TAIL_FROZEN, HAR_TAIL_MAP_LENGTH,
+    HAR_TAIL_CHANNELS, HAR_TAIL_FILTERS, HAR_TAIL_KERNEL, HAR_TAIL_STRIDE};
+
+static float scale[HAR_FEATURES];
+static float offset[HAR_FEATURES];
+static float parameters[PARAMETERS];
+static float scratch[SCRATCH];
+static struct har_tail tail = {
+    .shape = &shape,
+    .anchor = har_factory_parameters,
+    .scale = scale,
+    .offset = offset,
+    .map_scale = HAR_TAIL_MAP_SCALE,
+    .map_zero_point = HAR_TAIL_MAP_ZERO_POINT,
+    .parameters = parameters,
+    .scratch = scratch,
+    .shipped = HAR_ACTIVITIES,
+    .activities = HAR_ACTIVITIES,
+};
+
+static int8_t replay_windows[HAR_REPLAY_CAPACITY * HAR_CUT_BYTES];
+static uint8_t replay_labels[HAR_REPLAY_CAPACITY];
+static uint8_t replay_trust[HAR_REPLAY_CAPACITY];
+static uint32_t replay_seen[HAR_ROWS];
+static struct har_replay replay = {
+    .window_bytes = HAR_CUT_BYTES,
+    .capacity = HAR_REPLAY_CAPACITY,
+    .exemplars = HAR_REPLAY_EXEMPLARS,
+    .rows = HAR_ROWS,
+    .shipped = har_exemplars,
+    .shipped_of = har_exemplar_activities,
+    .windows = replay_windows,
+    .labels = replay_labels,
+    .trust = replay_trust,
+    .seen = replay_seen,
+};
+
+static struct har_learning learning = {
+    .step = {HAR_LEARNING_RATE, HAR_LEARNING_RATE_CONVOLUTION},
+    .keep = HAR_LEARNING_KEEP,
+    .steps = HAR_LEARNING_STEPS,
+    .replay_every = HAR_LEARNING_REPLAY_EVERY,
+    .hold_every = HAR_LEARNING_HOLD_EVERY,
+    .evidence = HAR_LEARNING_EVIDENCE,
+};
+
+static struct har_learner_state state;
+static uint32_t labels[HAR_ROWS];
+static float previous[PARAMETERS];
+static int8_t previous_window[HAR_CUT_BYTES];
+static struct har_learner learner = {
+    .tail = &tail,
+    .replay = &replay,
+    .learning = &learning,
+    .state = &state,
+    .labels = labels,
+    .previous = previous,
+    .previous_window = previous_window,
+};
+
+static int8_t window[HAR_CUT_BYTES];
+static float probabilities[HAR_ROWS];
+
+static bool take(void *into, size_t bytes) {
+    return fread(into, 1, bytes, stdin) == bytes;
+}
+
+static void put(uint32_t value, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; ++i) putchar((int)(value >> (8u * i) & 0xFFu));
+}
+
+static void blind(uint32_t count) {
+    const float left = (float)(HAR_FEATURES - count);
+    memcpy(scale, har_feature_scale, sizeof scale);
+    memcpy(offset, har_feature_offset, sizeof offset);
+    memset(scale, 0, count * sizeof *scale);
+    memset(offset, 0, count * sizeof *offset);
+    learning.step.rate = HAR_LEARNING_RATE * ((1.0f + (float)HAR_FEATURES) / (1.0f + left));
+    har_learner_reset(&learner);
+}
+
+static uint8_t label(uint8_t activity) {
+    enum har_outcome outcome;
+    const har_status status =
+        har_learner_label(&learner, window, activity, probabilities, &outcome);
+    return (uint8_t)(status == HAR_OK ? (unsigned)outcome : REFUSED + (unsigned)status);
+}
+
+static uint16_t predict(uint8_t which) {
+    if (which == HAR_PREDICT_SERVING) {
+        har_learner_predict(&learner, window, probabilities);
+    } else {
+        har_tail_predict(&tail, window, which == HAR_PREDICT_SHIPPED, probabilities);
+    }
+    return har_tail_argmax(probabilities, tail.activities);
+}
+
+static void hello(void) {
+    const uint8_t id[] = HAR_MODEL_ID_INIT;
+    for (size_t i = 0; i < sizeof id; ++i) put(id[i], 1);
+    put(HAR_CUT_BYTES, 4);
+    put(HAR_FEATURES, 2);
+    put(HAR_ROWS, 1);
+    put(HAR_ACTIVITIES, 1);
+}
+
+static void tell(void) {
+    uint16_t held;
+    uint16_t right;
+    har_learner_held(&learner, probabilities, &held, &right);
+    put(tail.activities, 1);
+    put(har_learner_serves(&learner), 1);
+    put(state.updates, 4);
+    put(state.guard.judged, 4);
+    put(state.guard.shipped_right, 4);
+    put(state.guard.learned_right, 4);
+    put(state.guard.undone, 4);
+    put(held, 2);
+    put(right, 2);
+    put(har_tail_crc(&tail), 4);
+}
+
+/* False for what is no request. */
+static bool answer(uint8_t operation, uint8_t argument, uint32_t count) {
+    const bool items = operation == 'L' || operation == 'P';
+    if (argument > (operation == 'P' ? HAR_PREDICT_SHIPPED : 0u)) return false;
+    if (count > (items ? HAR_LEARNER_ITEMS : operation == 'B' ? HAR_FEATURES - 1u : 0u)) {
+        return false;
+    }
+    for (uint32_t i = 0; items && i < count; ++i) {
+        uint8_t activity = 0;
+        if (operation == 'L' && !take(&activity, 1)) return false;
+        if (!take(window, sizeof window)) return false;
+        put(operation == 'L' ? label(activity) : predict(argument), 1);
+    }
+    switch (operation) {
+        case 'L':
+        case 'P':
+            return true;
+        case 'H':
+            hello();
+            return true;
+        case 'S':
+            tell();
+            return true;
+        case 'A':
+            (void)har_learner_add(&learner); /* the number of activities tells */
+            break;
+        case 'B':
+            blind(count);
+            break;
+        case 'R':
+            har_learner_reset(&learner);
+            break;
+        default:
+            return false;
+    }
+    put(tail.activities, 1);
+    return true;
+}
+
+int main(void) {
+    uint8_t head[6];
+    size_t got;
+    blind(0);
+    while ((got = fread(head, 1, sizeof head, stdin)) == sizeof head) {
+        const uint32_t count = (uint32_t)head[2] | (uint32_t)head[3] << 8 |
+                               (uint32_t)head[4] << 16 | (uint32_t)head[5] << 24;
+        if (!answer(head[0], head[1], count) || fflush(stdout) != 0) {
+            fprintf(stderr, "no such request, or it broke off\n");
+            return 2;
+        }
+    }
+    return got == 0 && !ferror(stdin) ? 0 : 2;
+}

@@ -1,0 +1,72 @@
+"""`har personalize`: what learning on the device does for one person."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipeline.cli.common import JsonOption, guarded, note, print_json, require_writable
+
+
+@guarded
+def personalize(
+    dataset: Annotated[
+        Literal["watch", "hapt", "all"], typer.Option(help="Whose people personalize.")
+    ] = "all",
+    teach: Annotated[
+        bool, typer.Option("--teach", help="Also teach the watch's exercises to hapt's extractor.")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One fold, seed 0, cut fc, one user who teaches.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Of the whole chain.")] = 3,
+    folder: Annotated[Path, typer.Option(help="Folder for the report and the runs.")] = Path(
+        "build/personalize"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Let people label a few windows each, on the firmware's own learner, and test it on them.
+
+    Each cut (fc, fxc1, fxc2) against not learning, on networks that never saw these people. What
+    is finished is kept: after Ctrl-C the same command goes on from there.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    from pipeline.evaluation.personalize import DATASETS, PersonalizeRequest
+    from pipeline.evaluation.personalize import personalize as run_all
+    from pipeline.evaluation.runs import Folders
+    from pipeline.report import personalize_tables, write_personalize
+    from pipeline.training.shipped import MADE_HERE
+
+    require_writable(folder)
+    request = PersonalizeRequest(
+        folders=Folders(pretrained=MADE_HERE, runs=folder / "runs"),
+        output=folder,
+        datasets=DATASETS if dataset == "all" else (dataset,),
+        teach=teach,
+        quick=quick,
+        seeds=seeds,
+        command=shlex.join(["har", *sys.argv[1:]]),
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        job = bar.add_task("loading", total=1.0)
+        report = run_all(
+            request, lambda text, share: bar.update(job, description=text, completed=share)
+        )
+    write_personalize(report, folder)
+    if as_json:
+        print_json(report.document())
+        return
+    console = Console()
+    for table in personalize_tables(report):
+        console.print(table)
+    for remark in report.notes:
+        note(f"har: {remark}")
+    note(f"{folder / 'personalize.svg'}, {folder / 'personalize.json'}")

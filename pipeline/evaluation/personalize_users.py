@@ -1,0 +1,78 @@
+"""Who labels which windows, and who is tested on which: the protocol of `har personalize`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from pipeline.data import Windows
+
+Array = np.ndarray[Any, Any]
+
+FEWEST_TEST_WINDOWS = 20
+"""A user with fewer is left out."""
+WRONG_SHARE = 0.1
+"""Of the labels, where some are wrong."""
+
+
+@dataclass(frozen=True, eq=False)
+class User:
+    """One session of one person. ``windows``: indices into the data set's windows, in the order of
+    time."""
+
+    name: str
+    subject: str
+    windows: Array
+
+
+def users_of(windows: Windows, people: Sequence[str]) -> list[User]:
+    """The sessions of ``people``, by name. Several recordings count as one after the other."""
+    found = []
+    mine = np.isin(windows.subjects, list(people))
+    for session in sorted(set(windows.sessions[mine].tolist())):
+        places = np.flatnonzero(mine & (windows.sessions == session))
+        in_time = places[np.lexsort((windows.start[places], windows.recording[places]))]
+        found.append(User(str(session), str(windows.subjects[places[0]]), in_time))
+    return found
+
+
+def choose(windows: Windows, user: User, k: int) -> tuple[Array, Array]:
+    """The user's first ``k`` windows of each activity, in the order of time, and those of the
+    user's windows that share no sample with any of these: indices."""
+    length = windows.x.shape[1]
+    given: dict[int, int] = {}
+    labelled = []
+    for place in user.windows.tolist():
+        activity = int(windows.y[place])
+        if given.get(activity, 0) < k:
+            given[activity] = given.get(activity, 0) + 1
+            labelled.append(place)
+    chosen = np.array(labelled, np.int64)
+    beside = windows.recording[chosen][:, None] == windows.recording[user.windows]
+    near = np.abs(windows.start[chosen][:, None] - windows.start[user.windows]) < length
+    return chosen, user.windows[~(beside & near).any(axis=0)]
+
+
+def elsewhere(users: Sequence[User], user: User) -> Array:
+    """All windows of the same person's other sessions: indices."""
+    others = [u.windows for u in users if u.subject == user.subject and u.name != user.name]
+    return np.concatenate([np.empty(0, np.int64), *others])
+
+
+def others(users: Sequence[User], user: User) -> Array:
+    """All windows of the other people: indices."""
+    away = [other.windows for other in users if other.subject != user.subject]
+    return np.concatenate([np.empty(0, np.int64), *away])
+
+
+def wrong_labels(labels: Array, activities: int, *drawn_for: object) -> Array:
+    """The labels (N,), each replaced by another of ``activities`` with probability `WRONG_SHARE`.
+    What is drawn depends on ``drawn_for`` alone."""
+    rng = np.random.default_rng(crc32("/".join(map(str, drawn_for)).encode()))
+    wrong = rng.random(len(labels)) < WRONG_SHARE
+    moved = (labels + rng.integers(1, activities, len(labels))) % activities
+    return np.where(wrong, moved, labels)
