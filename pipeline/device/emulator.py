@@ -271,6 +271,25 @@ def end(process: subprocess.Popen[bytes]) -> None:
         _children().remove(process)
 
 
+def run_to_end(command: list[str], timeout_s: float, what: str, remedy: str) -> None:
+    """Runs a program that ends by itself.
+
+    Raises WorldError when it does not within ``timeout_s`` seconds (``remedy`` says what to do), or
+    ends with another code than 0. ``what`` runs there, for these messages.
+    """
+    with tempfile.TemporaryFile() as log:
+        process = spawn(command, log)
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise WorldError(f"{what} did not finish within {timeout_s:.0f} s; {remedy}") from None
+        finally:
+            end(process)
+        if code:
+            said = " ".join(_contents(log).decode(errors="replace").split())
+            raise WorldError(f"{what} stopped with code {code} {said}".rstrip())
+
+
 @functools.cache
 def _spawner() -> ThreadPoolExecutor:
     # The kernel sends the parent-death signal when the *thread* that forked ends: so one thread,

@@ -7,7 +7,6 @@ file that the emulated core sees as RAM and the host program maps.
 from __future__ import annotations
 
 import struct
-import subprocess
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,10 +19,9 @@ from pipeline.device.emulator import (
     FLASH_REGION_BYTES,
     Target,
     check_runnable,
-    end,
     open_flash,
     qemu_command,
-    spawn,
+    run_to_end,
 )
 from pipeline.device.firmware import FirmwareImage, build_image
 from pipeline.device.signals import parity_inputs
@@ -162,20 +160,7 @@ def _run(
         command = qemu_command(image.path, exchange)
     else:
         command = [str(image.path), str(exchange)]
-    with tempfile.TemporaryFile() as log:
-        process = spawn(command, log)
-        try:
-            code = process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise WorldError(
-                f"the net did not finish within {timeout_s:.0f} s; give fewer inputs"
-            ) from None
-        finally:
-            end(process)
-        if code:
-            log.seek(0)
-            said = " ".join(log.read().decode(errors="replace").split())
-            raise WorldError(f"the net stopped with code {code} {said}".rstrip())
+    run_to_end(command, timeout_s, "the net", "give fewer inputs")
     with exchange.open("rb") as file:
         file.seek(FLASH_REGION_BYTES)
         memory = file.read(outputs_at + inputs * output_bytes)

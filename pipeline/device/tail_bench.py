@@ -8,7 +8,6 @@ tail that no bundle has can be counted beside the others.
 from __future__ import annotations
 
 import struct
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,10 +20,9 @@ from pipeline.device.boards import NANO33BLE, Board
 from pipeline.device.emulator import (
     FLASH_REGION_BYTES,
     check_runnable,
-    end,
     open_flash,
     qemu_command,
-    spawn,
+    run_to_end,
 )
 from pipeline.device.firmware import FirmwareImage
 from pipeline.errors import WorldError
@@ -282,21 +280,12 @@ def _run(image: FirmwareImage, request: bytes, timeout_s: float) -> bytes:
         with open_flash(exchange) as file:
             file.seek(FLASH_REGION_BYTES)
             file.write(request)
-        with tempfile.TemporaryFile() as log:
-            process = spawn(qemu_command(image.path, exchange), log)
-            try:
-                code = process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                raise WorldError(
-                    f"the learner did not finish within {timeout_s:.0f} s; is this machine "
-                    "overloaded? Retry"
-                ) from None
-            finally:
-                end(process)
-            if code:
-                log.seek(0)
-                said = " ".join(log.read().decode(errors="replace").split())
-                raise WorldError(f"the learner stopped with code {code} {said}".rstrip())
+        run_to_end(
+            qemu_command(image.path, exchange),
+            timeout_s,
+            "the learner",
+            "is this machine overloaded? Retry",
+        )
         with exchange.open("rb") as file:
             file.seek(FLASH_REGION_BYTES)
             return file.read(_REQUEST.size)
