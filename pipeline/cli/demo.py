@@ -39,9 +39,10 @@ def demo(
 
     began = time.monotonic()
     note(f"Target: {TARGET_NOTES[target]}")
+    given = load_pretrained(pretrained) if pretrained else None  # before anything is fetched
     task = load_task(dataset, seed=seed)
     usual = find_extractor(ExtractorName(dataset, backbone, seed=seed))
-    extractor = load_pretrained(pretrained or usual)
+    extractor = given or load_pretrained(usual)
     data = task.dataset
     note(
         f"Data: {data.title}: {len(data.subjects)} people, "

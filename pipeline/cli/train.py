@@ -117,9 +117,10 @@ def train(
     from pipeline.training.train import save_trained
     from pipeline.training.train import train as train_head
 
+    given = load_pretrained(pretrained) if pretrained else None  # before anything is fetched
     task = load_task(dataset, scheme=split, fold=fold, seed=seed)
     usual = find_extractor(ExtractorName(dataset, backbone, split, fold, seed))
-    extractor = load_pretrained(pretrained or usual)
+    extractor = given or load_pretrained(usual)
     require_writable(output)
     people = len(task.split.train)
     with working(f"training the classifier on {people} people of {task.dataset.title}"):

@@ -292,3 +292,14 @@ def test_since_when_and_when_saved_by_the_clock_of_the_host(program: Path, flash
         back = head_state(board.ask(wire.ROLLBACK))
         assert (back["since"], back["saved"]) == (saved["since"], saved["saved"])
         assert head_state(board.ask(wire.RESET))["since"] == 0
+
+
+def test_the_time_goes_on_when_the_clock_of_the_board_begins_again(board: Board) -> None:
+    start = 1_700_000_000
+    board.hello(start)
+    for _ in range(3):
+        board.tell("m", 2**31)
+        board.ask(wire.STATUS)
+    name(board, Twin(), "new")
+    passed = head_state(board.ask(wire.SAVE))["saved"] - start
+    assert 0 <= passed - 3 * 2**31 // 1000 <= 2

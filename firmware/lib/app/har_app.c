@@ -280,6 +280,7 @@ static void read_wire(void) {
 }
 
 void har_app_poll(void) {
+    (void)har_head_now_s(); /* or it would miss that the board's clock begins again */
     har_send_drain();
     if (!work()) read_wire();
     har_send_drain();

@@ -84,9 +84,6 @@ void har_head_empty_kept(void);
 /* After har_heads.current has become the newest record. */
 void har_head_saved(void);
 
-/* Unix time, 0 when no host has told it. To be asked at least every 49 days. */
-uint32_t har_head_now_s(void);
-
 /* Whether a head's sizes, values and names are right for this model; HAR_ERR_MODEL when it has
  * another shape, HAR_ERR_ARGUMENT for its names, HAR_ERR_NOT_FINITE for its values and counts. */
 har_status har_head_check(const struct har_head *head);

@@ -56,6 +56,10 @@ const char *har_head_init(void);
 /* Unix time from a host; 0, which it does not know, changes nothing. */
 void har_head_set_time(uint32_t unix_s);
 
+/* Unix time, 0 when no host has told it. To be asked at least every 49 days: the board's own clock
+ * begins again from 0. */
+uint32_t har_head_now_s(void);
+
 /* What every change of the head answers; `text` says what to do when `status` is not HAR_OK. */
 struct har_answer {
     har_status status;

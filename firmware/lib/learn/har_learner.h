@@ -3,13 +3,15 @@
  *
  * The guard, four things:
  *   - Trial. Every labelled window is judged before it is learned, by the shipped and by the
- * learned parameters. The learned ones serve only once the shipped ones have been wrong `evidence`
- * times and the learned ones have been right as often: who is served well already stays so.
+ *     learned parameters. The learned ones serve only once the shipped ones have been wrong
+ *     `evidence` times and the learned ones right at least as often as the shipped ones: who is
+ *     served well already stays so.
  *   - Held back. Every `hold_every`-th window of an activity is never learned. When fewer of those
  *     are right after an update than before, the update is undone.
  *   - Trust. The steps of a window are weighed with p^(3/4), p the probability that its label had
- * when it was given, shipped or learned, whichever is larger, but with 5/255 at least: what looks
- *     impossible moves little until it is said again. What ships nothing of is trusted.
+ *     when it was given, shipped or learned, whichever is larger, but with 5/255 at least: what
+ *     looks impossible moves little until it is said again. A taught activity's windows are
+ *     trusted.
  *   - Undo. The last label can be taken back, whole.
  *
  * Deterministic and bit-equal to pipeline/learn/learner.py. The caller owns all arrays.

@@ -24,7 +24,7 @@
 extern "C" {
 #endif
 
-/* No parameter or activation is larger in size than this. */
+/* No parameter is larger in size than this. */
 #define HAR_TAIL_LIMIT 1048576.0f /* 2^20 */
 
 /* Sizes of a tail. The window at the cut is int8: `frozen` activations, then, unless map_length is
