@@ -74,7 +74,9 @@ def guarded(function: F) -> F:
             raise typer.Exit(error.exit_code) from None
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
-            note(f"har: {error.strerror or error}{where}")
+            in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+            advice = ": a file is in the way; name another folder" if in_the_way else ""
+            note(f"har: {error.strerror or error}{where}{advice}")
             raise typer.Exit(WorldError.exit_code) from None
         except KeyboardInterrupt:
             note("har: interrupted")

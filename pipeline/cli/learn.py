@@ -38,12 +38,16 @@ def learn(
     from pipeline.device.playback import lessons_of, stretches, teach
     from pipeline.device.selection import as_activity, select
     from pipeline.errors import InputError
+    from pipeline.learn import check_name
     from pipeline.ui.head import head_document
 
     if csv is None and subject is None:
         raise InputError("name who teaches: --subject NAME of the data set, or --csv FILE")
     if activity is not None and new is not None:
         raise InputError("give --activity, or --new for one that the model never had, not both")
+    if new is not None:
+        new = new.strip()
+        check_name(new)
     with Client.open(port) as client:
         client.hello()
         selection = select(dataset, None, subject, csv, note)

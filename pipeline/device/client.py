@@ -334,8 +334,8 @@ class Client:
                 raise _refused(ErrorReply.decode(frame.payload))
             return answer.decode(frame.payload)
         raise NoAnswer(
-            f"{self.port} does not answer {message.TYPE.name}: is the har firmware on it? "
-            "Reset the board, then retry"
+            f"{self.port} does not answer {message.TYPE.name}: is the har firmware on it, "
+            "and no other program on the port? Reset the board, then retry"
         )
 
     def _await(self, seq: int, kind: MessageType) -> Frame | None:

@@ -254,6 +254,7 @@ def test_learn_without_room_names_what_the_board_was_taught(board, csv, tmp_path
     ("options", "complaint"),
     [
         (["--new", "unknown"], "no activity can be called 'unknown'"),
+        (["--new", " "], "'' can be no activity's name"),
         (["--new", "flying", "--activity", "walking"], "not both"),
     ],
 )
