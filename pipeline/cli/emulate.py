@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.common import ROOT, JsonOption, TargetOption, guarded, note, print_json, working
+
+if TYPE_CHECKING:
+    from pipeline.device import Emulator
 
 GeneratedOption = Annotated[Path, typer.Option(help="Folder that `har emit` wrote.")]
 GENERATED = ROOT / "firmware" / "generated"
@@ -49,23 +53,61 @@ def emulate(
     listen: Annotated[
         int, typer.Option(min=0, max=65535, help="TCP port on 127.0.0.1; 0: any free one.")
     ] = 0,
+    sensor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.csv",
+            help="Play this as the board's own motion sensor: a data set of `har data list`, or a "
+            "recording of your own.",
+        ),
+    ] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option(help="Whose recordings of the data set.", show_default="first test person"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Boot the firmware and keep it running; prints the port that every command takes."""
     from pipeline.device import build_firmware, launch
 
-    with working(f"building for {target}"):
-        image = build_firmware(target, generated, Path(f"build/firmware-{target}"))
-    with launch(target, image.path, flash, port=listen) as emulator:
-        if as_json:
-            print_json({"port": emulator.port, "target": target, "flash": str(flash)})
-        else:
-            print(f"ready: {emulator.port}", flush=True)
-        note("Ctrl-C ends it; the flash file stays")
-        with contextlib.suppress(KeyboardInterrupt):
-            while emulator.running:
-                time.sleep(0.2)
-        if emulator.running:
-            return
-        note(f"the firmware ended by itself: {emulator.log.strip()}")
+    with tempfile.TemporaryDirectory() as folder:
+        played, playing = _recording(sensor, subject, generated, Path(folder))
+        with working(f"building for {target}"):
+            image = build_firmware(target, generated, Path(f"build/firmware-{target}"))
+        with launch(target, image.path, flash, port=listen, sensor=played) as emulator:
+            if as_json:
+                document = {"port": emulator.port, "target": target, "flash": str(flash)}
+                print_json({**document, "sensor": playing})
+            else:
+                print(f"ready: {emulator.port}", flush=True)
+            if playing is not None:
+                note(f"its motion sensor plays {playing}, again and again")
+            _keep(emulator)
+
+
+def _recording(
+    sensor: str | None, subject: str | None, generated: Path, folder: Path
+) -> tuple[Path | None, str | None]:
+    """A file for `launch`, and what is in it."""
+    from pipeline.device.played import model_rate_hz, recording_to_play, write_played
+    from pipeline.errors import InputError
+
+    if sensor is None:
+        if subject is not None:
+            raise InputError("--subject says whose recordings --sensor plays: give that, too")
+        return None, None
+    samples, playing = recording_to_play(sensor, subject, model_rate_hz(generated), note)
+    write_played(folder / "sensor", samples)
+    return folder / "sensor", playing
+
+
+def _keep(emulator: Emulator) -> None:
+    """Until Ctrl-C, or until the firmware ends."""
+    note("Ctrl-C ends it; the flash file stays")
+    with contextlib.suppress(KeyboardInterrupt):
+        while emulator.running:
+            time.sleep(0.2)
+    if emulator.running:
+        return
+    note(f"the firmware ended by itself: {emulator.log.strip()}")
     raise typer.Exit(3)

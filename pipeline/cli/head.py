@@ -20,7 +20,7 @@ FileArgument = Annotated[Path, typer.Argument(help="A .head file.")]
 
 @app.command()
 @guarded
-def show(port: PortOption, as_json: JsonOption = False) -> None:
+def show(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Where the current head comes from, what it has learned, and whether it serves."""
     from pipeline.device import Client
     from pipeline.ui.head import head_document
@@ -31,7 +31,7 @@ def show(port: PortOption, as_json: JsonOption = False) -> None:
 
 @app.command()
 @guarded
-def save(port: PortOption, as_json: JsonOption = False) -> None:
+def save(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Keep the current head through power loss."""
     from pipeline.device import Client
     from pipeline.ui.head import head_document
@@ -42,7 +42,7 @@ def save(port: PortOption, as_json: JsonOption = False) -> None:
 
 @app.command()
 @guarded
-def undo(port: PortOption, as_json: JsonOption = False) -> None:
+def undo(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Take the last label back, as if it had never been given. Only the last one, and once."""
     from pipeline.device import Client
     from pipeline.ui.head import head_document
@@ -53,7 +53,7 @@ def undo(port: PortOption, as_json: JsonOption = False) -> None:
 
 @app.command()
 @guarded
-def pull(file: FileArgument, port: PortOption, as_json: JsonOption = False) -> None:
+def pull(file: FileArgument, port: PortOption = None, as_json: JsonOption = False) -> None:
     """Copy the current head, saved or not, to a file that checks itself."""
     from pipeline.device import Client, write_head
     from pipeline.ui.head import head_document
@@ -67,7 +67,7 @@ def pull(file: FileArgument, port: PortOption, as_json: JsonOption = False) -> N
 
 @app.command()
 @guarded
-def push(file: FileArgument, port: PortOption, as_json: JsonOption = False) -> None:
+def push(file: FileArgument, port: PortOption = None, as_json: JsonOption = False) -> None:
     """Make a file's head the current one, and store it. Refuses another model's."""
     from pipeline.device import Client, read_head
     from pipeline.ui.head import head_document
@@ -81,7 +81,7 @@ def push(file: FileArgument, port: PortOption, as_json: JsonOption = False) -> N
 
 @app.command()
 @guarded
-def reset(port: PortOption, as_json: JsonOption = False) -> None:
+def reset(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Back to the shipped head; `har head rollback` brings back what was saved."""
     from pipeline.device import Client
     from pipeline.ui.head import head_document
@@ -92,7 +92,7 @@ def reset(port: PortOption, as_json: JsonOption = False) -> None:
 
 @app.command()
 @guarded
-def rollback(port: PortOption, as_json: JsonOption = False) -> None:
+def rollback(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Drop what was not saved; if all was, back to the head stored before (again: a redo)."""
     from pipeline.device import Client
     from pipeline.ui.head import head_document

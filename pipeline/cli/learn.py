@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
     from pipeline.device import Client
     from pipeline.device.playback import Lesson
 
+    Show = Callable[[Lesson], None]
+    # Where the windows are from, how many there are, and what teaches them.
+    Lessons = tuple[str, int, Callable[[Show], list[Lesson]]]
+
 
 @guarded
 def learn(
-    port: PortOption,
+    port: PortOption = None,
     activity: Annotated[
         str | None, typer.Option(help="What the recording shows; else its own labels count.")
     ] = None,
@@ -33,16 +38,19 @@ def learn(
     save: Annotated[bool, typer.Option("--save", help="Keep it through power loss.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Stream labelled windows, label them, and show what the board learned."""
+    """Label windows, of a recording that is streamed or of what you do now, and show what the
+    board learned. With --activity or --new alone its own motion sensor is what teaches."""
     from pipeline.device import Client
-    from pipeline.device.playback import lessons_of, stretches, teach
-    from pipeline.device.selection import as_activity, select
     from pipeline.errors import InputError
     from pipeline.learn import check_name
     from pipeline.ui.head import head_document
 
-    if csv is None and subject is None:
-        raise InputError("name who teaches: --subject NAME of the data set, or --csv FILE")
+    live = csv is None and subject is None and dataset is None
+    if csv is None and subject is None and not (live and (activity or new)):
+        raise InputError(
+            "name who teaches: --subject NAME of the data set, or --csv FILE; or what you do now: "
+            "--activity NAME"
+        )
     if activity is not None and new is not None:
         raise InputError("give --activity, or --new for one that the model never had, not both")
     if new is not None:
@@ -50,21 +58,21 @@ def learn(
         check_name(new)
     with Client.open(port) as client:
         client.hello()
-        selection = select(dataset, None, subject, csv, note)
         if activity is not None:
             client.activity_index(activity)
-        if (shown := activity or new) is not None:
-            selection = as_activity(selection, shown)
-        what = stretches(selection.recordings, client, new=new)
-        labelled = lessons_of(what, client, per_activity=windows)
-        with _unsaved_told(client), _progress(len(labelled)) as show:
+        shown = activity or new
+        if live:
+            source, count, teach_all = _live(client, str(shown), windows)
+        else:
+            source, count, teach_all = _recorded(client, dataset, subject, csv, shown, windows)
+        with _unsaved_told(client), _progress(count) as show:
             if new is not None and new not in client.board.activities:
                 client.name(new)
-            lessons = teach(client, labelled, on_lesson=show)
+            lessons = teach_all(show)
             state = client.save() if save else client.head()
         head = head_document(client, state)
     document = {
-        "dataset": selection.source,
+        "dataset": source,
         "subject": subject,
         "labelled_windows": len(lessons),
         "lessons": [
@@ -84,6 +92,43 @@ def learn(
         print_json(document)
     else:
         _print(document)
+
+
+def _live(client: Client, activity: str, windows: int) -> Lessons:
+    """What the board's own sensor measures from now on."""
+    from pipeline.device.live import require_sensor, teach_live
+
+    require_sensor(client)
+    note(f"keep {activity} going: the board labels what it measures from now on")
+    return (
+        "the board's own sensor",
+        windows,
+        lambda show: teach_live(client, activity, windows, on_lesson=show),
+    )
+
+
+def _recorded(
+    client: Client,
+    dataset: str | None,
+    subject: str | None,
+    csv: Path | None,
+    shown: str | None,
+    windows: int,
+) -> Lessons:
+    """Windows of a recording that shows the activity `shown`; None: what its labels say."""
+    from pipeline.device.playback import lessons_of, stretches, teach
+    from pipeline.device.selection import as_activity, select
+
+    selection = select(dataset, None, subject, csv, note)
+    if shown is not None:
+        selection = as_activity(selection, shown)
+    what = stretches(selection.recordings, client, new=shown)
+    labelled = lessons_of(what, client, per_activity=windows)
+    return (
+        selection.source,
+        len(labelled),
+        lambda show: teach(client, labelled, on_lesson=show),
+    )
 
 
 @contextmanager

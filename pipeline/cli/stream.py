@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from pipeline.device.playback import Replay
 
 PortOption = Annotated[
-    str, typer.Option(help="Serial port (/dev/ttyACM0, COM3) or URL (socket://HOST:PORT).")
+    str | None,
+    typer.Option(
+        help="Serial port (/dev/ttyACM0, COM3) or URL (socket://HOST:PORT).",
+        show_default="the board on USB",
+    ),
 ]
 DatasetOption = Annotated[
     str | None, typer.Option(help="A name from `har data list`.", show_default="hapt")
@@ -27,7 +31,7 @@ CsvOption = Annotated[Path | None, typer.Option(help="A recording of your own in
 
 @guarded
 def stream(
-    port: PortOption,
+    port: PortOption = None,
     dataset: DatasetOption = None,
     split: SplitOption = None,
     subject: SubjectOption = None,
@@ -48,7 +52,7 @@ def stream(
         with _progress(sum(len(s.samples) for s in what)) as show:
             replay(client, what, into=result, on_stretch=show)
     document = {
-        "port": port,
+        "port": client.port,
         "model_id": board.model_id.hex(),
         "engine": board.engine.name.lower(),
         "target": board.target.name.lower(),

@@ -14,8 +14,19 @@ if TYPE_CHECKING:
     from pipeline.device.errors import BoardRefused, NoAnswer, PortLost
     from pipeline.device.firmware import FirmwareImage, build_firmware
     from pipeline.device.headfile import read_head, write_head
-    from pipeline.device.messages import HeadState, Hello, Learned, Prediction, Status
+    from pipeline.device.messages import (
+        HeadState,
+        Hello,
+        Learned,
+        Prediction,
+        Sensed,
+        Sensor,
+        SensorState,
+        SensorTrouble,
+        Status,
+    )
     from pipeline.device.playback import Replay, Stretch, replay, stretches, teach
+    from pipeline.device.ports import Found, find_board, wait_for_board
     from pipeline.device.stream import StreamResult
     from pipeline.device.transport import Transport, open_port
 
@@ -25,8 +36,12 @@ _HOMES = {
     "errors": ("BoardRefused", "NoAnswer", "PortLost"),
     "firmware": ("FirmwareImage", "build_firmware"),
     "headfile": ("read_head", "write_head"),
-    "messages": ("HeadState", "Hello", "Learned", "Prediction", "Status"),
+    "messages": (
+        *("HeadState", "Hello", "Learned", "Prediction", "Status"),
+        *("Sensed", "Sensor", "SensorState", "SensorTrouble"),
+    ),
     "playback": ("Replay", "Stretch", "replay", "stretches", "teach"),
+    "ports": ("Found", "find_board", "wait_for_board"),
     "stream": ("StreamResult",),
     "transport": ("Transport", "open_port"),
 }
@@ -37,6 +52,7 @@ __all__ = [
     "Client",
     "Emulator",
     "FirmwareImage",
+    "Found",
     "HeadState",
     "Hello",
     "Learned",
@@ -44,17 +60,23 @@ __all__ = [
     "PortLost",
     "Prediction",
     "Replay",
+    "Sensed",
+    "Sensor",
+    "SensorState",
+    "SensorTrouble",
     "Status",
     "StreamResult",
     "Stretch",
     "Transport",
     "build_firmware",
+    "find_board",
     "launch",
     "open_port",
     "read_head",
     "replay",
     "stretches",
     "teach",
+    "wait_for_board",
     "write_head",
 ]
 

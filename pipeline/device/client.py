@@ -1,38 +1,34 @@
-"""The host's end of docs/PROTOCOL.md.
-
-No threads: whoever asks also listens, and predictions that arrive meanwhile wait in a queue. A
-request without an answer is sent again under the same seq, which the board answers from memory, so
-that nothing is executed twice.
-"""
+"""The host's end of docs/PROTOCOL.md: what can be asked of a board, and what it says unasked."""
 
 from __future__ import annotations
 
-import os
 import time
 import zlib
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.device import messages
-from pipeline.device.errors import BoardRefused, NoAnswer
-from pipeline.device.frames import DELIMITER, Frame, FrameDecoder, encode_frame
+from pipeline.device.errors import BoardRefused
+from pipeline.device.frames import DELIMITER
+from pipeline.device.link import Answer, Link
 from pipeline.device.messages import (
     PROTOCOL_VERSION,
-    ErrorReply,
     HeadState,
     Hello,
     Learned,
     Message,
     MessageType,
     Prediction,
+    Sensed,
+    SensorState,
     Status,
 )
 from pipeline.device.payload import DecodeError
+from pipeline.device.ports import find_board
 from pipeline.device.transport import Transport, open_port
 from pipeline.errors import HarError, HonestNo, InputError
 from pipeline.learn import check_name
@@ -43,10 +39,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 2.0
 ATTEMPTS = 5
 GOODBYE_ATTEMPTS = 2
-PREDICTIONS_KEPT = 4096
 U32 = 0xFFFFFFFF
-
-Answer = TypeVar("Answer", bound=Message)
 
 
 class Client:
@@ -71,22 +64,20 @@ class Client:
         self.attempts = attempts
         self.next_index = 0  # number of the sample that continues the last stream
         self.origin: int | None = None  # where the last restart emptied the board's window
-        self._transport = transport
+        self._link = Link(transport)
         self._model_id = _model_id(model_id)
-        self._decoder = FrameDecoder()
-        # A random start, so that a late answer to an earlier program is not taken for ours.
-        self._seq = int.from_bytes(os.urandom(2), "little")
         self._hello: Hello | None = None
-        self._replies: deque[Frame] = deque()
-        self._predictions: deque[Prediction] = deque(maxlen=PREDICTIONS_KEPT)
+        self._sensing = False  # the board was told to send what its sensor measures
         self._closed = False
 
     @classmethod
     def open(
-        cls, port: str, *, model_id: bytes | str | None = None, timeout_s: float = TIMEOUT_S
+        cls, port: str | None, *, model_id: bytes | str | None = None, timeout_s: float = TIMEOUT_S
     ) -> Self:
-        """Opens a port (see `open_port`). Nothing is said on it before the first request."""
-        return cls(open_port(port), model_id=model_id, timeout_s=timeout_s)
+        """Opens a port (see `open_port`), by default that of the one board on USB (see
+        `find_board`). Nothing is said on it before the first request."""
+        name = find_board(None) if port is None else port
+        return cls(open_port(name), model_id=model_id, timeout_s=timeout_s)
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +88,7 @@ class Client:
     @property
     def port(self) -> str:
         """The port as a person would type it."""
-        return self._transport.name
+        return self._link.transport.name
 
     @property
     def board(self) -> Hello:
@@ -108,7 +99,7 @@ class Client:
     @property
     def frames_bad(self) -> int:
         """Frames from the board that came damaged and were dropped."""
-        return self._decoder.bad
+        return self._link.frames_bad
 
     # ---- the session ---------------------------------------------------------------------------
 
@@ -119,8 +110,8 @@ class Client:
         Raises `HonestNo` when the board speaks another protocol version or runs another model than
         the one expected.
         """
-        self._hello = None
-        self._transport.write(DELIMITER)  # ends whatever an earlier program left half-sent
+        self._forget()
+        self._link.transport.write(DELIMITER)  # ends whatever an earlier program left half-sent
         now_s = int(time.time()) if time_s is None else time_s
         request = messages.HelloRequest(time_s=now_s & U32)
         try:
@@ -138,6 +129,7 @@ class Client:
                 "flash this model, or use the bundle that the board was built from"
             )
         self._hello = hello
+        self._link.greeted = True
         self.next_index = 0
         self.origin = None
         return hello
@@ -148,9 +140,9 @@ class Client:
 
     def bye(self) -> None:
         """Ends the session: text again."""
-        self._transport.write(DELIMITER)  # a Ctrl-C may have cut a frame in two
+        self._link.transport.write(DELIMITER)  # a Ctrl-C may have cut a frame in two
         self.request(messages.ByeRequest(), messages.ByeReply, attempts=GOODBYE_ATTEMPTS)
-        self._hello = None
+        self._forget()
 
     def close(self) -> None:
         """Says BYE if the board is still there, and gives the port back."""
@@ -163,7 +155,7 @@ class Client:
         except HarError:
             pass  # whatever broke was reported where it broke
         finally:
-            self._transport.close()
+            self._link.transport.close()
 
     # ---- samples and predictions ---------------------------------------------------------------
 
@@ -185,20 +177,29 @@ class Client:
     def send_samples(self, index: int, wire: npt.NDArray[np.int16], *, restart: bool) -> None:
         """Sends one SAMPLES frame, 1 to 32 samples (n, 6) in wire units, and waits for nothing."""
         time_ms = round(index * 1000 / self.board.rate_hz)
-        message = messages.SamplesMessage(index & U32, time_ms & U32, wire, restart)
-        self._transport.write(encode_frame(message.TYPE, self._next_seq(), message.encode()))
+        self._link.send(messages.SamplesMessage(index & U32, time_ms & U32, wire, restart))
 
     def prediction(self, timeout_s: float = 0.0) -> Prediction | None:
         """The oldest prediction not taken yet; waits at most `timeout_s` seconds for one."""
-        deadline = time.monotonic() + timeout_s
-        while not self._predictions:
-            left = max(0.0, deadline - time.monotonic())
-            if not self._listen(left) and left == 0.0:
-                return None
-        prediction = self._predictions.popleft()
-        if self._hello is not None:
+        prediction = self._link.oldest(self._link.predictions, timeout_s)
+        if prediction is not None and self._hello is not None:
             self._check_activities(len(prediction.probabilities), self._hello)
         return prediction
+
+    # ---- the board's own sensor ----------------------------------------------------------------
+
+    def sensor(self, send: bool | None = None) -> SensorState:
+        """What the board's own motion sensor says of itself. `send`: from now on its samples shall
+        come (see `sensed`), or come no more; None keeps what is. A new session begins without."""
+        wanted = self._sensing and self._hello is not None if send is None else send
+        state = self.request(messages.SensorRequest(wanted), SensorState)
+        self._sensing = wanted
+        return state
+
+    def sensed(self, timeout_s: float = 0.0) -> Sensed | None:
+        """The oldest samples of the board's own sensor not taken yet; waits at most `timeout_s`
+        seconds for some. The samples of a window come before its prediction."""
+        return self._link.oldest(self._link.sensed, timeout_s)
 
     # ---- learning and heads --------------------------------------------------------------------
 
@@ -304,7 +305,7 @@ class Client:
                 f"{self.port} names an activity twice: flash the firmware that belongs to this har"
             )
         self._hello = replace(board, activities=activities)
-        self._predictions.clear()  # of other activities
+        self._link.predictions.clear()  # of other activities
 
     def _check_activities(self, found: int, board: Hello) -> None:
         if found != len(board.activities):
@@ -322,69 +323,21 @@ class Client:
         did."""
         if self._hello is None and message.TYPE != MessageType.HELLO:
             self.hello()
-        seq = self._next_seq()
-        data = encode_frame(message.TYPE, seq, message.encode())
-        self._replies.clear()
-        for _ in range(attempts or self.attempts):
-            self._transport.write(data)
-            frame = self._await(seq, answer.TYPE)
-            if frame is None:
-                continue
-            if frame.type == MessageType.ERROR:
-                raise _refused(ErrorReply.decode(frame.payload))
-            return answer.decode(frame.payload)
-        raise NoAnswer(
-            f"{self.port} does not answer {message.TYPE.name}: is the har firmware on it, "
-            "and no other program on the port? Reset the board, then retry"
+        return self._link.request(
+            message, answer, timeout_s=self.timeout_s, attempts=attempts or self.attempts
         )
 
-    def _await(self, seq: int, kind: MessageType) -> Frame | None:
-        deadline = time.monotonic() + self.timeout_s
-        while True:
-            while self._replies:
-                frame = self._replies.popleft()
-                # Any other seq is a late or repeated answer to an earlier request.
-                if frame.seq == seq and frame.type in (kind, MessageType.ERROR):
-                    return frame
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return None
-            self._listen(left)
-
-    def _listen(self, timeout_s: float) -> bool:
-        """Takes what has arrived; False when nothing came within `timeout_s` seconds."""
-        data = self._transport.read(timeout_s)
-        for frame in self._decoder.push(data):
-            if frame.type == MessageType.PREDICTION:
-                self._predictions.append(Prediction.decode(frame.payload))
-                continue
-            if self._hello is None:
-                if frame.type == MessageType.HELLO_REPLY:
-                    self._predictions.clear()  # those before it are of an earlier session
-            elif frame.type == MessageType.ERROR:
-                error = ErrorReply.decode(frame.payload)
-                if error.type == MessageType.SAMPLES:  # nobody waits for an answer to these
-                    raise _refused(error)
-            self._replies.append(frame)
-        return bool(data)
-
-    def _next_seq(self) -> int:
-        self._seq = (self._seq + 1) & 0xFFFF
-        return self._seq
+    def _forget(self) -> None:
+        """No session: what is said before the next HELLO_REPLY belongs to none."""
+        self._hello = None
+        self._link.greeted = False
+        self._sensing = False
 
     def _other_version(self, how: str) -> HonestNo:
         return HonestNo(
             f"{self.port} does not speak protocol version {PROTOCOL_VERSION} ({how}): "
             "flash the firmware that belongs to this har"
         )
-
-
-def _refused(error: ErrorReply) -> BoardRefused:
-    try:
-        doing = MessageType(error.type).name
-    except ValueError:
-        doing = f"type {error.type:#04x}"
-    return BoardRefused(doing, error.status, error.text)
 
 
 def _model_id(model_id: bytes | str | None) -> bytes | None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal
 
+from pipeline.device.played import HEADER_BYTES, read_played
 from pipeline.errors import InputError, WorldError
 
 Target = Literal["host", "mps2"]
@@ -30,6 +31,8 @@ TARGETS: tuple[Target, ...] = ("host", "mps2")
 
 FLASH_REGION_BYTES = 64 * 1024  # kept for learned tails
 FLASH_FILE_BYTES = 16 * 1024 * 1024  # the machine's external RAM; sparse behind the region
+SENSOR_OFFSET = 0x200000  # in it: the recording that the emulated core plays
+SENSOR_BYTES_MAX = FLASH_FILE_BYTES - SENSOR_OFFSET
 READY_LINE = b"har: ready"
 READY_TIMEOUT_S = 10.0
 POLL_S = 0.005
@@ -46,21 +49,27 @@ def launch(
     flash: Path,
     *,
     port: int = 0,
+    sensor: Path | None = None,
     ready_timeout_s: float = READY_TIMEOUT_S,
 ) -> Emulator:
     """Boots `image` (see `build_firmware`) and returns when it listens.
 
     `flash` is created when it does not exist. `port` is the TCP port on 127.0.0.1; 0 takes a free
-    one. The emulator dies with this process, however that ends. Raises `WorldError` when QEMU, the
-    image or the flash file cannot be had, or the firmware does not start, `InputError` when the
-    flash file is none.
+    one. `sensor` is a recording (see `write_played`) that the board plays in real time, again and
+    again, as what its own motion sensor measures. The emulator dies with this process, however that
+    ends. Raises `WorldError` when QEMU, the image, the recording or the flash file cannot be had,
+    or the firmware does not start, `InputError` when the flash file or the recording is none.
     """
     check_runnable(target, image)
+    recording = b"" if sensor is None else read_played(sensor)
+    if len(recording) > SENSOR_BYTES_MAX:
+        raise InputError(f"{sensor} is longer than an emulated board can play: choose one person")
     lock = open_flash(flash)
     try:
+        _put_recording(lock, recording if target == "mps2" else b"")
         with _listen(port) as listener:
             number: int = listener.getsockname()[1]
-            command = _serial_command(target, image, flash, listener.fileno())
+            command = _serial_command(target, image, flash, listener.fileno(), sensor)
             emulator = Emulator(command, listener.fileno(), number, lock)
     except BaseException:
         lock.close()
@@ -203,9 +212,21 @@ def qemu_command(image: Path, memory_file: Path, *more: str) -> list[str]:
     ]
 
 
-def _serial_command(target: Target, image: Path, flash: Path, listen_fd: int) -> list[str]:
+def _put_recording(flash: BinaryIO, recording: bytes) -> None:
+    """Where the emulated core looks for one at its start; a former one is forgotten."""
+    flash.seek(SENSOR_OFFSET)
+    if recording or flash.read(HEADER_BYTES) != bytes(HEADER_BYTES):
+        flash.seek(SENSOR_OFFSET)
+        flash.write(recording or bytes(HEADER_BYTES))
+        flash.flush()
+
+
+def _serial_command(
+    target: Target, image: Path, flash: Path, listen_fd: int, sensor: Path | None
+) -> list[str]:
     if target == "host":
-        return [str(image.resolve()), "--listen-fd", str(listen_fd), "--flash", str(flash)]
+        command = [str(image.resolve()), "--listen-fd", str(listen_fd), "--flash", str(flash)]
+        return command if sensor is None else [*command, "--sensor", str(sensor)]
     line = f"socket,id=line,fd={listen_fd},server=on,wait=off,nodelay=on"
     return qemu_command(image, flash, "-chardev", line, "-serial", "chardev:line")
 

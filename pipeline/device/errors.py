@@ -22,6 +22,20 @@ class BoardRefused(HonestNo):
     def __init__(self, doing: str, status: int, text: str) -> None:
         self.status = status
         self.text = text
-        super().__init__(
-            f"the board refused {doing}: {text or 'no reason given'} (status {status})"
-        )
+        super().__init__(f"the board refused {doing}: {text or _MEANINGS.get(status, 'no reason')}")
+
+
+_MEANINGS = {
+    1: "an argument is out of range",
+    2: "the length is wrong",
+    3: "the checksum is wrong",
+    4: "it is for another model",
+    5: "it is of another version",
+    6: "not in this state",
+    7: "a number is not finite",
+    8: "the flash failed",
+    9: "there is nothing stored",
+    10: "the engine failed",
+    11: "it knows no such request",
+}
+"""What is said when the board gives a number alone."""

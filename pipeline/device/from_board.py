@@ -1,5 +1,5 @@
 """The messages that a board sends, as docs/PROTOCOL.md lists them; those about learning and heads
-stand in from_board_head.py."""
+stand in from_board_head.py, those about its sensor in from_board_sensor.py."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from pipeline.device.protocol import (
 from pipeline.device.samples import CHANNELS, SAMPLES_PER_FRAME_MAX
 
 _RESTART = 0x01  # SAMPLES, flag bit 0
+_SEND = 0x01  # SENSOR, flag bit 0
 
 
 @dataclass(frozen=True)
@@ -195,3 +196,23 @@ class NameRequest:
         message = cls(reader.string())
         reader.done()
         return message
+
+
+@dataclass(frozen=True)
+class SensorRequest:
+    """Asks for the state of the board's own sensor; ``send``: its samples shall come as SENSED,
+    until this is asked again without, or a new session begins."""
+
+    TYPE: ClassVar = MessageType.SENSOR
+    send: bool
+
+    def encode(self) -> bytes:
+        return pack("B", _SEND if self.send else 0)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        reader = Reader(cls.TYPE.name, payload)
+        flags = reader.u8()
+        reader.require(flags & ~_SEND == 0, f"has unknown flags ({flags:#04x})")
+        reader.done()
+        return cls(flags & _SEND != 0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pipeline.device.frames import Frame
 from pipeline.device.from_board import ByeReply, ErrorReply, Hello, Prediction, Status
 from pipeline.device.from_board_head import HeadData, HeadState, HeadWritten, Learned, Named
+from pipeline.device.from_board_sensor import Sensed, SensorState
 from pipeline.device.from_host import (
     ByeRequest,
     HeadCommitRequest,
@@ -23,6 +24,7 @@ from pipeline.device.from_host import (
     NameRequest,
     SamplesMessage,
     SaveRequest,
+    SensorRequest,
     StatusRequest,
     UndoRequest,
 )
@@ -37,6 +39,8 @@ from pipeline.device.protocol import (
     HeadSource,
     Message,
     MessageType,
+    Sensor,
+    SensorTrouble,
     Target,
 )
 from pipeline.device.samples import SAMPLES_PER_FRAME_MAX, decode_samples, encode_samples
@@ -76,6 +80,11 @@ __all__ = [
     "Prediction",
     "SamplesMessage",
     "SaveRequest",
+    "Sensed",
+    "Sensor",
+    "SensorRequest",
+    "SensorState",
+    "SensorTrouble",
     "Status",
     "StatusRequest",
     "Target",
@@ -100,6 +109,7 @@ _MESSAGES: tuple[type[Message], ...] = (
     ByeRequest,
     UndoRequest,
     NameRequest,
+    SensorRequest,
     Hello,
     Prediction,
     Learned,
@@ -109,6 +119,8 @@ _MESSAGES: tuple[type[Message], ...] = (
     Status,
     ByeReply,
     Named,
+    SensorState,
+    Sensed,
     ErrorReply,
 )
 _BY_TYPE: dict[int, type[Message]] = {int(message.TYPE): message for message in _MESSAGES}

@@ -127,7 +127,7 @@ def stretches(
     found: list[Stretch] = []
     left = windows
     for recording in recordings:
-        _check_rate(recording, board.rate_hz)
+        check_rate(recording, board.rate_hz)
         parts: list[tuple[int, int, str | None]] = [
             (s.start, s.stop, s.activity) for s in recording.segments if s.activity in known
         ]
@@ -237,7 +237,8 @@ def _share(outcomes: Sequence[Outcome]) -> float:
     return sum(o.activity == o.predicted for o in outcomes) / len(outcomes)
 
 
-def _check_rate(recording: Recording, rate_hz: float) -> None:
+def check_rate(recording: Recording, rate_hz: float) -> None:
+    """Raises `InputError` for a recording at another rate than the board's."""
     if abs(recording.rate_hz - rate_hz) > RATE_TOLERANCE * rate_hz:
         raise InputError(
             f"{recording.source} has {recording.rate_hz:g} Hz, the board's model expects "

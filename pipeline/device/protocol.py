@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol, Self
 from pipeline.device.frames import PAYLOAD_BYTES_MAX
 from pipeline.device.payload import Reader
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 MODEL_ID_BYTES = 8
 HEAD_PIECE_BYTES_MAX = PAYLOAD_BYTES_MAX - 4  # HEAD_DATA and HEAD_WRITE: what follows the offset
 
@@ -30,6 +30,7 @@ class MessageType(IntEnum):
     BYE = 0x0C
     UNDO = 0x0D
     NAME = 0x0E
+    SENSOR = 0x0F
     HELLO_REPLY = 0x81
     PREDICTION = 0x82
     LEARNED = 0x83
@@ -39,6 +40,8 @@ class MessageType(IntEnum):
     STATUS_REPLY = 0x8B
     BYE_REPLY = 0x8C
     NAMED = 0x8E
+    SENSOR_STATE = 0x8F
+    SENSED = 0x90
     ERROR = 0xFF
 
 
@@ -80,6 +83,25 @@ class Counter(IntEnum):
 class HeadSource(IntEnum):
     SHIPPED = 0
     LEARNED = 1
+
+
+class Sensor(IntEnum):
+    """A board's own motion sensor."""
+
+    NONE = 0
+    LSM9DS1 = 1  # Nano 33 BLE Sense, Rev1
+    BMI270 = 2  # Rev2
+    PLAYED = 3  # a recording, on an emulated board
+
+
+class SensorTrouble(IntEnum):
+    """What is the matter with it."""
+
+    RIGHT = 0
+    ABSENT = 1
+    BUS_STUCK = 2
+    REFUSED = 3
+    SILENT = 4
 
 
 class Message(Protocol):

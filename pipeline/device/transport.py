@@ -171,7 +171,7 @@ def _why_not(port: str, error: Exception) -> WorldError | InputError:
         there = ", ".join(ports()) or "none: plug the board in with a data cable"
         return WorldError(f"no serial port {port}; ports here: {there}")
     if number in (errno.EACCES, errno.EPERM):
-        return WorldError(f"no permission to open {port}: {_permission_step(port)}")
+        return WorldError(f"no permission to open {port}: {permission_step(port)}")
     if number in (errno.EBUSY, errno.EAGAIN) or "PermissionError" in str(error):
         return WorldError(
             f"{port} is busy: close the program that has it open "
@@ -182,7 +182,8 @@ def _why_not(port: str, error: Exception) -> WorldError | InputError:
     return WorldError(f"cannot open {port}: {error}")
 
 
-def _permission_step(port: str) -> str:
+def permission_step(port: str) -> str:
+    """What lets this user open ``port``: a group, or a udev rule where it belongs to root alone."""
     try:
         import grp
 

@@ -81,7 +81,7 @@ def test_hello_tells_who_is_there_and_bye_goes_back_to_text(program: Path, flash
         reply = board.hello()
         assert reply.seq == 7
         assert reply.payload == (
-            b"\x03"
+            b"\x04"
             + wire.MODEL_ID
             + struct.pack("<BBBfHHHBBB", 0, 0, 3, 50.0, T, HOP, F, R, K, K)
             + names
@@ -97,10 +97,10 @@ def test_hello_tells_who_is_there_and_bye_goes_back_to_text(program: Path, flash
 def test_hello_of_another_version_is_refused_and_text_goes_on(program: Path, flash: Path) -> None:
     with Board(program, flash) as board:
         for payload, code in (
-            (b"\x02", VERSION),
+            (b"\x03", VERSION),
             (b"", LENGTH),
-            (b"\x03", LENGTH),
-            (b"\x03" + bytes(5), LENGTH),
+            (b"\x04", LENGTH),
+            (b"\x04" + bytes(5), LENGTH),
         ):
             assert board.ask(wire.HELLO, payload).status == code
         assert board.imu(raw_samples(T, 1).astype(np.float32) * UNITS).endswith(b"\n")
@@ -293,7 +293,7 @@ def test_garbage_is_counted_and_the_next_frame_is_understood(board: Board) -> No
 
 
 def test_unknown_requests_are_named_and_echoes_of_replies_get_no_answer(board: Board) -> None:
-    for kind in (0x00, 0x0F, 0x7F):
+    for kind in (0x00, 0x10, 0x7F):
         reply = board.ask(kind, b"what")
         assert reply.status == TYPE
         assert reply.payload[:3] == struct.pack("<BH", kind, board.seq)
@@ -339,7 +339,7 @@ def test_frames_that_find_no_room_are_dropped_whole_and_counted(board: Board) ->
 
 def test_an_engine_that_cannot_start_says_so_in_both_languages(program: Path, flash: Path) -> None:
     with Board(program, flash, "engine-broken") as board:
-        assert board.serial() == b"har: the arena is too small: emit again\n"
+        assert board.said == "har: the arena is too small: emit again\n"
         assert board.imu(raw_samples(20, 1).astype(np.float32) * UNITS) == b""
         for kind in (wire.HELLO, wire.SAMPLES, wire.STATUS, wire.SAVE):
             reply = board.ask(kind, wire.hello_payload() if kind == wire.HELLO else b"")

@@ -63,7 +63,7 @@ def test_what_was_saved_is_known_after_a_power_cut(program: Path, flash: Path) -
         assert head_state(board.ask(wire.SAVE))["sequence"] == 1
         assert flash.read_bytes() == image  # nothing new to write
     with Board(program, flash) as board:
-        assert board.serial() == b""
+        assert board.said == ""
         board.hello()
         state = head_state(board.ask(wire.SHOW))
         assert state == saved | {"can_undo": 0} and state["tail_crc"] == twin.tail.crc()
@@ -90,7 +90,7 @@ def test_a_head_of_another_model_is_left_alone(
         with_labels(board, [0])
         other = head_state(board.ask(wire.SAVE))
     with Board(program, flash) as board:
-        assert board.serial().startswith(b"har: the stored head is another model's")
+        assert board.said.startswith("har: the stored head is another model's")
         board.hello()
         state = head_state(board.ask(wire.SHOW))
         assert (state["source"], state["records"]) == (0, 0)
@@ -110,7 +110,7 @@ def test_another_firmware_for_the_same_model_takes_the_record_up(
         name(board, twin, "mine")
         saved = head_state(board.ask(wire.SAVE))
     with Board(upgraded, flash) as board:
-        assert board.serial() == b""
+        assert board.said == ""
         assert board.hello().payload.endswith(wire.string("mine") + wire.string("9.9.9"))
         assert head_state(board.ask(wire.SHOW)) == saved | {"can_undo": 0}
         twin.index = 0
@@ -144,8 +144,7 @@ def test_a_record_of_another_format_is_told_once_and_overwritten(
 ) -> None:
     put(flash, _taught().record(), version=1)
     with Board(program, flash) as board:
-        text = board.serial()
-        assert text == b"har: the stored head is another firmware's: using the shipped one\n"
+        assert board.said == "har: the stored head is another firmware's: using the shipped one\n"
         board.hello()
         assert head_state(board.ask(wire.SHOW))["records"] == 0
         assert board.ask(wire.ROLLBACK).status == STATE
@@ -155,7 +154,7 @@ def test_a_record_of_another_format_is_told_once_and_overwritten(
         with_labels(board, [1])
         assert head_state(board.ask(wire.SAVE))["sequence"] == 1
     with Board(program, flash) as board:
-        assert board.serial() == b""
+        assert board.said == ""
 
 
 WINDOWS = HEAD + 4 * R  # where the labels of the stored windows begin
@@ -200,8 +199,7 @@ def test_a_stored_record_that_cannot_be_right_is_not_taken(
         assert pull(board) == good.head()
     put(flash, good.record(), _wrong_record(what))
     with Board(program, flash) as board:
-        text = board.serial()
-        assert text == b"har: the stored head is damaged: using the shipped one\n"
+        assert board.said == "har: the stored head is damaged: using the shipped one\n"
         board.hello()
         assert pull(board) == Twin().head()
         assert head_state(board.ask(wire.ROLLBACK))["names"] == ("mine",)
@@ -216,7 +214,7 @@ def test_a_bit_that_flips_in_head_or_windows_refuses_the_whole_record(
     first.add("first")
     put(flash, first.record(), _taught().record(), damage=damage)
     with Board(program, flash) as board:
-        assert board.serial() == b""
+        assert board.said == ""
         board.hello()
         state = head_state(board.ask(wire.SHOW))
         assert (state["names"], state["records"], state["sequence"]) == (("first",), 1, 1)
@@ -255,7 +253,7 @@ def test_reset_goes_to_the_shipped_head_for_good_and_can_be_rolled_back(
         assert (state["source"], state["unsaved"], state["updates"]) == (0, 0, 0)
         assert state["tail_crc"] == SMALL.tail().crc() and state["sequence"] == 2
     with Board(program, flash) as board:
-        assert board.serial() == b""
+        assert board.said == ""
         board.hello()
         assert head_state(board.ask(wire.SHOW)) == state
         assert head_state(board.ask(wire.ROLLBACK))["tail_crc"] == saved["tail_crc"]
@@ -432,7 +430,7 @@ def test_without_room_for_heads_the_board_learns_and_says_what_it_cannot_keep(
     program: Path, flash: Path, argument: str
 ) -> None:
     with Board(program, flash, argument) as board:
-        assert board.serial().startswith(b"har: no flash for learned heads")
+        assert board.said.startswith("har: no flash for learned heads")
         board.hello()
         with_labels(board, [1])
         for kind in (wire.SAVE, wire.ROLLBACK):

@@ -132,7 +132,7 @@ def messages() -> list[dict[str, object]]:
     model = MODEL.hex()
     samples = [0, 1, -1, 4096, -32768, 32767, 800, -800, 5, -6, 7, -8]
     cases: list[tuple[str, int, Fields]] = [
-        ("HelloRequest", 0x01, [("B", 3), ("I", 1763709060)]),
+        ("HelloRequest", 0x01, [("B", 4), ("I", 1763709060)]),
         (
             "SamplesMessage",
             0x02,
@@ -150,11 +150,12 @@ def messages() -> list[dict[str, object]]:
         ("ByeRequest", 0x0C, []),
         ("UndoRequest", 0x0D, []),
         ("NameRequest", 0x0E, [("s", "Treppe \u2193")]),
+        ("SensorRequest", 0x0F, [("B", 1)]),
         (
             "Hello",
             0x81,
             [
-                *[("B", 3), ("x", model), ("B", 0), ("B", 1), ("B", 1), ("f", 50.0)],
+                *[("B", 4), ("x", model), ("B", 0), ("B", 1), ("B", 1), ("f", 50.0)],
                 *[("H", 128), ("H", 64), ("H", 96), ("B", 4), ("B", 2), ("B", 3)],
                 *[("s", "walking"), ("s", "Treppe \u2191"), ("s", "lying"), ("s", "0.1.0")],
             ],
@@ -192,6 +193,24 @@ def messages() -> list[dict[str, object]]:
         ("Status", 0x8B, [("I", value) for value in (1000, 500, 3, 6, 1, 2, 2048, 32768)]),
         ("ByeReply", 0x8C, []),
         ("Named", 0x8E, [("B", 6)]),
+        (
+            "SensorState",
+            0x8F,
+            [
+                *[("B", 1), ("B", 4), ("B", 1), ("B", 0), ("f", 119.0), ("f", 118.75)],
+                *[("f", 0.0625), ("f", -0.03125), ("f", 0.5), ("f", 33.5)],
+                *[("I", 3), ("I", 70000), ("I", 12), ("I", 0xFFFFFFFF)],
+            ],
+        ),
+        (
+            "Sensed",
+            0x90,
+            [
+                *[("I", 0xFFFFFFFE), ("I", 81920), ("I", 3), ("B", 2)],
+                *(("f", v) for v in (0.0, -0.5, 1.0, 0.25, -2.5, 34.75)),
+                *(("f", v) for v in (3.9375, -4.0, 0.125, -0.0625, 1.5, -34.75)),
+            ],
+        ),
         ("ErrorReply", 0xFF, [("B", 3), ("H", 258), ("B", 6), ("s", "no such window")]),
     ]
     return [

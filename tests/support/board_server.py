@@ -26,12 +26,13 @@ class BoardServer:
         self._stop = threading.Event()
         self._turn = threading.Lock()  # an answer is out before the next word is said
 
-    def sense(self, count: int, level_g: float) -> None:
-        """The board's own sensor gives so many samples; what it says to them goes out."""
-        sample = np.full(6, level_g * 4096.0)
+    def sense(self, count: int, level_g: float, lost: int = 0) -> None:
+        """The board's own sensor gives so many samples, behind `lost` that are missing; what it
+        says to them goes out."""
         with self._turn:
-            for _ in range(count):
-                self._send(self.board.take(self.board.expected, sample))
+            for number in range(count):
+                sample = np.full(6, level_g, np.float32)
+                self._send(self.board.sense(sample, 0 if number else lost))
 
     def _send(self, data: bytes) -> None:
         # Nobody there: a board talks to the air.

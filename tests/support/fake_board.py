@@ -30,6 +30,31 @@ ROWS = 5
 CAPACITY = 8
 EVIDENCE = 2
 HOLD_EVERY = 4
+SENSED_AT_ONCE = 10
+NO_SENSOR = m.SensorState(
+    sensor=m.Sensor.NONE,
+    trouble=m.SensorTrouble.ABSENT,
+    zero_known=False,
+    sending=False,
+    nominal_hz=0.0,
+    rate_hz=None,
+    gyro_zero=(0.0, 0.0, 0.0),
+    celsius=None,
+    overruns=0,
+    bus_errors=0,
+    saturated=0,
+    late=0,
+)
+LSM9DS1 = replace(
+    NO_SENSOR,
+    sensor=m.Sensor.LSM9DS1,
+    trouble=m.SensorTrouble.RIGHT,
+    zero_known=True,
+    nominal_hz=119.0,
+    rate_hz=118.75,
+    gyro_zero=(0.0625, -0.03125, 0.0),
+    celsius=31.5,
+)
 HELLO = m.Hello(
     version=m.PROTOCOL_VERSION,
     model_id=MODEL_ID,
@@ -77,10 +102,14 @@ class Learned:
 
 
 class FakeBoard:
-    """Bytes in, bytes out. `outcomes` are what the next labels come to, instead of the usual."""
+    """Bytes in, bytes out. `outcomes` are what the next labels come to, instead of the usual.
+    `sensor` is what SENSOR is answered with; `sensor_next` are the states that follow it, one a
+    request, the last one for good."""
 
-    def __init__(self, hello: m.Hello = HELLO) -> None:
+    def __init__(self, hello: m.Hello = HELLO, sensor: m.SensorState = LSM9DS1) -> None:
         self.hello = hello
+        self.sensor = sensor
+        self.sensor_next: deque[m.SensorState] = deque()
         self.framed = False
         self.executed: list[m.Message] = []
         self.head = Learned()
@@ -89,7 +118,7 @@ class FakeBoard:
         self.outcomes: deque[m.Outcome] = deque()
         self.time_s = 0
         self.staged = b""
-        self.received = self.lost = self.windows = 0
+        self.received = self.lost = self.windows = self.sensed = 0
         self._decoder = FrameDecoder()
         self._memory: tuple[bytes, bytes] | None = None
         self._begin()
@@ -110,6 +139,8 @@ class FakeBoard:
 
     def _begin(self) -> None:
         self.from_host = False
+        self.sending = False
+        self.held: list[tuple[int, int, np.ndarray]] = []  # index, lost before it, sample
         self.expected = 0
         self.window: list[np.ndarray] = []
         self.until_next = self.hello.window
@@ -167,6 +198,11 @@ class FakeBoard:
                 self.head, self.before = self.before, None
             case m.NameRequest(name=name):
                 return self._name(name)
+            case m.SensorRequest(send=send):
+                state, self.sending, self.held = self.sensor, send, []
+                if self.sensor_next:
+                    self.sensor = self.sensor_next.popleft()
+                return replace(state, sending=send)
             case m.SaveRequest():
                 if self.unsaved:
                     self.head.saved_s = self.time_s
@@ -338,8 +374,34 @@ class FakeBoard:
         self.window = []
         self.until_next = self.hello.window
 
+    def sense(self, sample: np.ndarray, lost: int = 0) -> bytes:
+        """One sample (6,) [g, rad/s] of the board's own sensor, behind `lost` that are missing."""
+        if self.from_host:
+            return b""
+        out = b""
+        if lost:
+            out = self._send_held()
+            self.lost += lost
+            self._restart((self.expected + lost) & 0xFFFFFFFF)
+        self.held.append((self.expected, lost, np.asarray(sample, np.float32)))
+        predicted = self.take(self.expected, np.asarray(sample, np.float64) * 4096.0)
+        if predicted or len(self.held) >= SENSED_AT_ONCE:
+            out += self._send_held()
+        return out + predicted
+
+    def _send_held(self) -> bytes:
+        held, self.held = self.held, []
+        if not held or not (self.framed and self.sending):
+            return b""
+        index, lost, _ = held[0]
+        samples = np.stack([sample for _, _, sample in held])
+        time_ms = round(index * 1000 / self.hello.rate_hz) & 0xFFFFFFFF
+        self.sensed += 1
+        message = m.Sensed(index, time_ms, lost, samples)
+        return encode_frame(message.TYPE, self.sensed & 0xFFFF, message.encode())
+
     def take(self, index: int, sample: np.ndarray) -> bytes:
-        """One sample, from the host or the board's own IMU."""
+        """One sample in wire units, from the host or the board's own sensor."""
         self.received += 1
         self.expected = (index + 1) & 0xFFFFFFFF
         self.window = [*self.window[-self.hello.window + 1 :], sample]

@@ -92,6 +92,7 @@ class MadeUpTail:
             "HAR_ACTIVITIES": self.shipped,
             "HAR_ROWS": self.rows,
             "HAR_FEATURES": self.features,
+            "HAR_RATE_HZ": "50.0f",
             "HAR_CUT_BYTES": self.window_bytes,
             "HAR_TAIL_FROZEN": self.frozen,
             "HAR_TAIL_MAP_LENGTH": self.length,

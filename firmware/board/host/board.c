@@ -7,13 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "har_assert.h"
 #include "har_board.h"
 #include "host.h"
+#include "played.h"
 
 #define WAKE_MS 20 /* the app gets a turn at least this often */
 
@@ -28,6 +31,8 @@ static bool bytes_moved;
 static bool write_blocked;
 static uint64_t started_ns;
 static uint64_t count_start_ns;
+static const void *recording;
+static uint32_t recording_bytes;
 
 static uint64_t now_ns(void) {
     struct timespec now;
@@ -112,10 +117,21 @@ void har_host_open(int listen_fd, const char *flash_path) {
     har_host_flash_open(flash_path);
 }
 
+void har_host_play(const char *path) {
+    struct stat about;
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &about) != 0) har_host_die("cannot open", path);
+    recording_bytes = about.st_size < (off_t)INT32_MAX ? (uint32_t)about.st_size : 0u;
+    recording = mmap(NULL, recording_bytes, PROT_READ, MAP_PRIVATE, file, 0);
+    if (recording == MAP_FAILED) har_host_die("cannot map", path);
+    (void)close(file);
+}
+
 /* ---- the rest of the seam ----------------------------------------------------------------- */
 
 void har_board_init(void) {
     started_ns = now_ns();
+    har_played_init(recording, recording_bytes);
 }
 
 uint8_t har_board_target(void) {
@@ -128,11 +144,6 @@ uint8_t har_board_counter(void) {
 
 uint32_t har_board_millis(void) {
     return (uint32_t)((now_ns() - started_ns) / 1000000u);
-}
-
-bool har_board_imu(float sample[6]) {
-    (void)sample;
-    return false;
 }
 
 void har_board_count_begin(void) {

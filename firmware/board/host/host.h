@@ -7,6 +7,10 @@
  * Ends the process with a line on stderr when one of them cannot be used. */
 void har_host_open(int listen_fd, const char *flash_path);
 
+/* Before har_board_init(): plays the recording `path` (played.h) as the board's motion sensor. Ends
+ * the process with a line on stderr when it cannot be read. */
+void har_host_play(const char *path);
+
 /* Waits for the serial line, unless bytes moved since the last call. Ends the process when its
  * parent is gone. */
 void har_host_idle(void);

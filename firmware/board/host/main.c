@@ -8,7 +8,7 @@
 #include "host.h"
 
 static int usage(void) {
-    fputs("usage: har_firmware --listen-fd N --flash FILE\n", stderr);
+    fputs("usage: har_firmware --listen-fd N --flash FILE [--sensor FILE]\n", stderr);
     return 2;
 }
 
@@ -21,6 +21,8 @@ int main(int argc, char **argv) {
             listen_fd = atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--flash") == 0)
             flash_path = argv[i + 1];
+        else if (strcmp(argv[i], "--sensor") == 0)
+            har_host_play(argv[i + 1]);
         else
             return usage();
     }

@@ -5,6 +5,7 @@
 #include "har_assert.h"
 #include "har_board.h"
 #include "mps2.h"
+#include "played.h"
 
 #define REG32(address) (*(volatile uint32_t *)(address))
 
@@ -120,7 +121,7 @@ void har_assert_failed(const char *file, int line) {
     say(":");
     say(number);
     say("\n");
-    har_board_show(3);
+    har_board_show(HAR_SHOW_ERROR);
     har_mps2_exit(1);
 }
 
@@ -242,6 +243,10 @@ void har_board_init(void) {
     count_overhead = 0;
     har_board_count_begin();
     count_overhead = har_board_count_end();
+
+    /* Not volatile: the host writes it before the start. */
+    har_played_init((const uint8_t *)HAR_MPS2_PSRAM + HAR_MPS2_SENSOR_OFFSET,
+                    HAR_MPS2_PSRAM_BYTES - HAR_MPS2_SENSOR_OFFSET);
 }
 
 uint8_t har_board_target(void) {
@@ -250,11 +255,6 @@ uint8_t har_board_target(void) {
 
 uint8_t har_board_counter(void) {
     return HAR_COUNT_INSTRUCTIONS;
-}
-
-bool har_board_imu(float sample[6]) {
-    (void)sample;
-    return false;
 }
 
 void har_board_show(uint8_t state) {

@@ -8,6 +8,9 @@
 #define HAR_MPS2_PSRAM ((volatile uint8_t *)0x21000000u)
 #define HAR_MPS2_PSRAM_BYTES (16u * 1024u * 1024u)
 
+/* Where in it a recording (played.h) may lie, which is then the board's motion sensor. */
+#define HAR_MPS2_SENSOR_OFFSET 0x200000u
+
 /* Sleeps until an interrupt comes, unless serial bytes moved since the last call. */
 void har_mps2_idle(void);
 

@@ -8,6 +8,8 @@
 #include "har_model.h"
 
 #define CHUNK_BYTES 64u
+#define PREDICTION_SHOWN_MS 150u
+#define LEARNING_SHOWN_MS 300u
 
 static uint8_t frame_buffer[HAR_FRAME_BUFFER_BYTES];
 static struct har_frame_decoder decoder;
@@ -16,6 +18,19 @@ static size_t chunk_at;
 static size_t chunk_size;
 static bool framed;
 static bool engine_ready;
+static uint8_t shown; /* enum har_show */
+static uint32_t shown_ms;
+
+static void send_banner(void) {
+    static const uint8_t model_id[] = HAR_MODEL_ID_INIT;
+    struct har_line line;
+    har_line_begin(&line);
+    har_line_text(&line, HAR_FIRMWARE_VERSION ", model ");
+    for (size_t i = 0; i < sizeof model_id; ++i) har_line_hex(&line, model_id[i]);
+    har_line_text(&line, har_engine_kind() == 0 ? ", compiled" : ", tflm");
+    har_line_text(&line, " engine; ? for help");
+    har_line_send(&line);
+}
 
 void har_app_init(void) {
     har_send_init();
@@ -23,13 +38,39 @@ void har_app_init(void) {
     chunk_at = 0;
     chunk_size = 0;
     framed = false;
+    har_keys_begin();
+    send_banner();
     const char *notice = har_head_init();
     if (notice != NULL) har_send_notice(notice);
+    har_sensor_init();
     har_stream_init();
     engine_ready = har_engine_init() == HAR_OK;
     if (!engine_ready) har_send_notice(har_engine_error());
-    har_board_show(engine_ready ? 0 : 3);
+    shown = engine_ready ? HAR_SHOW_ALIVE : HAR_SHOW_ERROR;
+    har_board_show(shown);
 }
+
+/* ---- what a person sees ---- */
+
+static bool shown_long_enough(void) {
+    const uint32_t passed_ms = har_board_millis() - shown_ms;
+    if (shown == HAR_SHOW_LEARNING) return passed_ms >= LEARNING_SHOWN_MS;
+    return shown == HAR_SHOW_PREDICTING && passed_ms >= PREDICTION_SHOWN_MS;
+}
+
+void har_show(uint8_t state) {
+    if (state == HAR_SHOW_PREDICTING && shown == HAR_SHOW_LEARNING && !shown_long_enough()) return;
+    shown = state;
+    shown_ms = har_board_millis();
+    har_board_show(shown);
+}
+
+static void keep_showing(void) {
+    if (shown_long_enough()) shown = HAR_SHOW_ALIVE;
+    har_board_show(shown);
+}
+
+/* ---- requests ---- */
 
 static struct har_answer done(void) {
     return (struct har_answer){HAR_OK, ""};
@@ -50,7 +91,7 @@ static struct har_answer execute_hello(struct har_reader *in, struct har_writer 
     const uint8_t version = har_get_u8(in);
     if (in->failed) return wrong_length();
     if (version != HAR_PROTOCOL_VERSION) {
-        return refuse(HAR_ERR_VERSION, "this firmware speaks protocol version 3");
+        return refuse(HAR_ERR_VERSION, "this firmware speaks protocol version 4");
     }
     const uint32_t time_s = har_get_u32(in);
     if (!har_reader_done(in)) return wrong_length();
@@ -82,7 +123,6 @@ static struct har_answer execute_label(struct har_reader *in, struct har_writer 
     if (!har_reader_done(in)) return wrong_length();
     const int8_t *window = har_stream_window(end_index);
     if (window == NULL) return refuse(HAR_ERR_STATE, "only the last window can be labelled");
-    har_board_show(2);
     const struct har_answer answer = har_head_learn(window, activity, &lesson);
     if (answer.status != HAR_OK) return answer;
     har_put_u32(reply, end_index);
@@ -138,6 +178,16 @@ static struct har_answer execute_head_commit(struct har_reader *in) {
     return har_head_commit(model_id, length_bytes, crc);
 }
 
+static struct har_answer execute_sensor(struct har_reader *in, struct har_writer *reply) {
+    const uint8_t flags = har_get_u8(in);
+    if (!har_reader_done(in)) return wrong_length();
+    if (flags > HAR_SENSOR_FLAG_SEND) return refuse(HAR_ERR_ARGUMENT, "no flag but SEND");
+    har_sensor_flush();
+    har_sensor_send(flags & HAR_SENSOR_FLAG_SEND);
+    har_sensor_put_state(reply);
+    return done();
+}
+
 static void put_status(struct har_writer *reply) {
     const struct har_stream_counts counts = har_stream_counts();
     har_put_u32(reply, har_board_millis());
@@ -179,6 +229,8 @@ static uint8_t reply_type(uint8_t type) {
             return HAR_MSG_LEARNED;
         case HAR_MSG_NAME:
             return HAR_MSG_NAMED;
+        case HAR_MSG_SENSOR:
+            return HAR_MSG_SENSOR_STATE;
         case HAR_MSG_UNDO:
         case HAR_MSG_SAVE:
         case HAR_MSG_HEAD_SHOW:
@@ -224,6 +276,8 @@ static struct har_answer execute(const struct har_frame *frame, struct har_write
             return execute_head_write(&in, reply);
         case HAR_MSG_HEAD_COMMIT:
             return execute_head_commit(&in);
+        case HAR_MSG_SENSOR:
+            return execute_sensor(&in, reply);
         default:
             return execute_plain(frame->type, &in, reply);
     }
@@ -256,6 +310,7 @@ static void handle(const struct har_frame *frame) {
     }
     if (frame->type == HAR_MSG_BYE && answer.status == HAR_OK) {
         framed = false;
+        har_keys_begin();
         har_stream_begin(false);
     }
 }
@@ -271,9 +326,15 @@ static void read_wire(void) {
         chunk_at = 0;
         chunk_size = har_board_read(chunk, sizeof chunk);
     }
+    if (chunk_size == 0 && !framed) har_keys_silence();
     while (chunk_at < chunk_size) {
         struct har_frame frame;
-        if (!har_frame_decoder_push(&decoder, chunk[chunk_at++], &frame)) continue;
+        const uint8_t byte = chunk[chunk_at++];
+        const uint32_t bad = decoder.bad;
+        if (!framed) har_keys_take(byte);
+        const bool whole = har_frame_decoder_push(&decoder, byte, &frame);
+        if (!framed) decoder.bad = bad; /* typed, not damaged */
+        if (!whole) continue;
         handle(&frame);
         if (frame.type != HAR_MSG_SAMPLES || work()) return;
     }
@@ -283,5 +344,7 @@ void har_app_poll(void) {
     (void)har_head_now_s(); /* or it would miss that the board's clock begins again */
     har_send_drain();
     if (!work()) read_wire();
+    if (!framed) har_sensor_tell();
+    keep_showing();
     har_send_drain();
 }

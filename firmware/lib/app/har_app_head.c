@@ -82,6 +82,7 @@ static struct har_learner learner = {
     .labels = har_heads.current.head.labels,
     .previous = har_heads.staged.values,
     .previous_window = previous_window,
+    .pause = har_board_collect,
 };
 
 /* What else the last label changed, as it was. */
@@ -179,6 +180,10 @@ uint16_t har_head_activities(void) {
     return tail.activities;
 }
 
+bool har_head_serves(void) {
+    return har_learner_serves(&learner);
+}
+
 void har_head_predict(const int8_t *window, float *probabilities) {
     har_learner_predict(&learner, window, probabilities);
 }
@@ -219,11 +224,13 @@ struct har_answer har_head_learn(const int8_t *window, uint8_t activity,
     har_tail_predict(&tail, window, false, probabilities);
     lesson->before = probabilities[activity];
     har_heads.staged_bytes = 0;
+    har_show(HAR_SHOW_LEARNING);
     har_board_count_begin();
     const float limit = widened(window, activity);
     const har_status status =
         har_learner_label(&learner, window, activity, probabilities, &outcome);
     lesson->count = har_board_count_end();
+    har_show(HAR_SHOW_LEARNING); /* from now on for a while */
     if (status != HAR_OK) return refuse(status, "the step would leave the finite: reset the head");
 
     before.activity = activity;

@@ -1,6 +1,7 @@
-/* The app's inside, for har_app*.c only. Three parts, each with one static instance:
+/* The app's inside, for har_app*.c only. Five parts, each with one static instance:
  * send (what goes out), head (the learner, its history and its storage), stream (samples to
- * predictions). har_app.c itself reads the wire and executes requests. */
+ * predictions), sensor (what is told of the board's own), keys (what a person types). har_app.c
+ * itself reads the wire and executes requests. */
 #ifndef HAR_APP_PARTS_H
 #define HAR_APP_PARTS_H
 
@@ -8,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "har_board.h"
 #include "har_protocol.h"
 #include "har_status.h"
 
@@ -21,6 +23,10 @@ void har_send_init(void);
 
 /* Hands the board as much as it takes. */
 void har_send_drain(void);
+
+/* Whoever reads should be given time to take what waits, before there is more: there is hardly any
+ * room left. False when nobody reads. */
+bool har_send_full(void);
 
 void har_send_frame(uint8_t type, uint16_t seq, const void *payload, size_t size);
 
@@ -38,6 +44,18 @@ bool har_send_again(const struct har_frame *request);
  * enough. Returns its size. */
 size_t har_send_error_payload(uint8_t *payload, size_t capacity, uint8_t type, uint16_t seq,
                               har_status status, const char *text);
+
+/* One line of text for a person; longer ones are cut. */
+struct har_line {
+    char text[160];
+    size_t size;
+};
+void har_line_begin(struct har_line *line); /* "har: " */
+void har_line_text(struct har_line *line, const char *text);
+void har_line_number(struct har_line *line, uint32_t number);
+void har_line_share(struct har_line *line, float share); /* 0 <= share, two decimals */
+void har_line_hex(struct har_line *line, uint8_t byte);
+void har_line_send(struct har_line *line); /* and ends it: not to be used again */
 
 /* "har: TEXT\n" */
 void har_send_notice(const char *text);
@@ -92,6 +110,9 @@ struct har_lesson {
 /* Learns that the window (B,) was `activity`. */
 struct har_answer har_head_learn(const int8_t *window, uint8_t activity, struct har_lesson *lesson);
 
+/* Whether the learned parameters serve, not the shipped ones. */
+bool har_head_serves(void);
+
 /* Takes the last label back. */
 struct har_answer har_head_undo(void);
 
@@ -131,6 +152,13 @@ bool har_stream_work(void);
 /* The window (B,) at the cut that ended at `end_index`, if that was the last one; else NULL. */
 const int8_t *har_stream_window(uint32_t end_index);
 
+/* The last window (B,) at the cut, NULL when there is none. */
+const int8_t *har_stream_last(void);
+
+/* Whether predictions are printed in text; they are at the beginning of every session. */
+void har_stream_print(bool on);
+bool har_stream_prints(void);
+
 /* After the number of activities has changed: what was believed of them is forgotten. */
 void har_stream_forget(void);
 
@@ -140,5 +168,41 @@ struct har_stream_counts {
     uint32_t windows;
 };
 struct har_stream_counts har_stream_counts(void);
+
+/* ---- sensor (har_app_sensor.c): the board's own -------------------------------------------- */
+
+void har_sensor_init(void);
+
+/* Tells a person, in text, what is new with the sensor; each thing once. */
+void har_sensor_tell(void);
+
+/* Whether samples shall leave as SENSED from now on. What is held and not yet sent is dropped when
+ * they no longer shall. */
+void har_sensor_send(bool on);
+
+/* A sample that the window took. Those that do not follow from the one before begin a new frame. */
+void har_sensor_keep(const struct har_sensed *sensed, uint32_t index);
+
+/* Sends what is held. */
+void har_sensor_flush(void);
+
+/* SENSOR_STATE payload. */
+void har_sensor_put_state(struct har_writer *writer);
+
+/* ---- keys (har_app_keys.c): what a person types while the board speaks text ------------------ */
+
+/* Forgets what was begun. */
+void har_keys_begin(void);
+
+void har_keys_take(uint8_t byte);
+
+/* To be called when no byte waits: a key counts once the line has been silent behind it. */
+void har_keys_silence(void);
+
+/* ---- what a person sees (har_app.c) --------------------------------------------------------- */
+
+/* Shows `state`, one of enum har_show: an error until something works again, a lesson at least
+ * 300 ms, a prediction 150 ms. */
+void har_show(uint8_t state);
 
 #endif

@@ -3,16 +3,18 @@
 #include "har_app_parts.h"
 #include "har_board.h"
 
-#define RING_BYTES 2048u /* about 30 predictions of 6 activities */
-#define LINE_BYTES 160u
+#define RING_BYTES 2048u                       /* about 30 predictions of 6 activities */
+#define ROOM_BYTES (2u * HAR_FRAME_WIRE_BYTES) /* samples with their prediction, and a reply */
+#define PATIENCE_MS 250u /* a line that takes nothing for so long has no reader */
 
 static struct {
     uint8_t ring[RING_BYTES];
     size_t first; /* oldest byte not yet sent */
     size_t used;
     uint32_t dropped;
-    bool after_text; /* the next frame needs a 0x00 before it */
-    bool has_reply;  /* of what follows */
+    uint32_t moved_ms; /* when the board last took some, or the first came */
+    bool after_text;   /* the next frame needs a 0x00 before it */
+    bool has_reply;    /* of what follows */
     uint8_t request_type;
     uint16_t request_seq;
     uint32_t request_crc;
@@ -32,11 +34,17 @@ void har_send_drain(void) {
         const size_t taken = har_board_write(out.ring + out.first, size);
         out.first = (out.first + taken) % RING_BYTES;
         out.used -= taken;
+        if (taken > 0) out.moved_ms = har_board_millis();
         if (taken < size) return;
     }
 }
 
+bool har_send_full(void) {
+    return RING_BYTES - out.used < ROOM_BYTES && har_board_millis() - out.moved_ms < PATIENCE_MS;
+}
+
 static void queue(const void *data, size_t size) {
+    if (out.used == 0) out.moved_ms = har_board_millis();
     const size_t at = (out.first + out.used) % RING_BYTES;
     const size_t to_end = RING_BYTES - at;
     const size_t head = size < to_end ? size : to_end;
@@ -104,31 +112,57 @@ size_t har_send_error_payload(uint8_t *payload, size_t capacity, uint8_t type, u
     return writer.size;
 }
 
-static size_t append(char *line, size_t size, const char *text) {
-    while (*text != '\0' && size < LINE_BYTES - 1u) line[size++] = *text++;
-    return size;
+void har_line_begin(struct har_line *line) {
+    line->size = 0;
+    har_line_text(line, "har: ");
+}
+
+static void put(struct har_line *line, char c) {
+    if (line->size < sizeof line->text - 1u) line->text[line->size++] = c;
+}
+
+void har_line_text(struct har_line *line, const char *text) {
+    while (*text != '\0') put(line, *text++);
+}
+
+void har_line_number(struct har_line *line, uint32_t number) {
+    if (number >= 10u) har_line_number(line, number / 10u);
+    put(line, (char)('0' + number % 10u));
+}
+
+void har_line_share(struct har_line *line, float share) {
+    const uint32_t hundredths = (uint32_t)(share * 100.0f + 0.5f);
+    har_line_number(line, hundredths / 100u);
+    put(line, '.');
+    put(line, (char)('0' + hundredths / 10u % 10u));
+    put(line, (char)('0' + hundredths % 10u));
+}
+
+void har_line_hex(struct har_line *line, uint8_t byte) {
+    static const char digits[] = "0123456789abcdef";
+    put(line, digits[byte >> 4]);
+    put(line, digits[byte & 15u]);
+}
+
+void har_line_send(struct har_line *line) {
+    line->text[line->size++] = '\n';
+    queue_text(line->text, line->size);
 }
 
 void har_send_notice(const char *text) {
-    char line[LINE_BYTES];
-    size_t size = append(line, append(line, 0, "har: "), text);
-    line[size++] = '\n';
-    queue_text(line, size);
+    struct har_line line;
+    har_line_begin(&line);
+    har_line_text(&line, text);
+    har_line_send(&line);
 }
 
 void har_send_prediction_line(const char *name, float share) {
     if (out.used > 0) return;
-    char line[LINE_BYTES];
-    const uint32_t hundredths = (uint32_t)(share * 100.0f + 0.5f);
-    const char digits[] = {' ',
-                           (char)('0' + hundredths / 100u),
-                           '.',
-                           (char)('0' + hundredths / 10u % 10u),
-                           (char)('0' + hundredths % 10u),
-                           '\0'};
-    size_t size = append(line, append(line, 0, name), digits);
-    line[size++] = '\n';
-    queue_text(line, size);
+    struct har_line line = {.size = 0};
+    har_line_text(&line, name);
+    put(&line, ' ');
+    har_line_share(&line, share);
+    har_line_send(&line);
 }
 
 uint32_t har_send_dropped(void) {

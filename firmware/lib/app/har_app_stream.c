@@ -33,8 +33,10 @@ static struct har_smoother smoother = {
 };
 
 static bool framed;
+static bool prints;
 static bool from_host; /* the host has sent samples in this session */
 static uint32_t expected;
+static bool has_first; /* a sample of this session */
 static struct har_stream_counts counts;
 
 /* Of a SAMPLES frame that is not yet used up. */
@@ -64,15 +66,18 @@ void har_stream_init(void) {
 
 void har_stream_begin(bool in_frames) {
     framed = in_frames;
+    prints = true;
     from_host = false;
     has_last = false;
     expected = 0;
+    has_first = false;
     pending_left = 0;
+    har_sensor_send(false);
     restart();
 }
 
 static void engine_failed(void) {
-    har_board_show(3);
+    har_show(HAR_SHOW_ERROR);
     if (!framed) {
         har_send_notice(har_engine_error());
         return;
@@ -117,8 +122,9 @@ static void predict(uint32_t end_index, uint32_t time_ms) {
     const uint32_t tail_count = har_board_count_end();
     has_last = true;
     last_end_index = end_index;
-    har_board_show(1);
+    har_show(HAR_SHOW_PREDICTING);
 
+    if (!framed && !prints) return;
     if (!framed) {
         if (novelty > 1.0f) {
             har_send_prediction_line("unknown", 1.0f / novelty);
@@ -143,18 +149,26 @@ static void predict(uint32_t end_index, uint32_t time_ms) {
     har_send_frame(HAR_MSG_PREDICTION, seq, payload, writer.size);
 }
 
+/* Samples before the next one are missing. */
+static void miss(uint32_t lost) {
+    counts.lost += lost;
+    restart();
+}
+
 /* True when the sample completed a window. */
-static bool push(const float *sample, uint32_t index, uint32_t time_ms) {
+static bool push(const struct har_sensed *sensed, uint32_t index) {
     bool complete = false;
     expected = index + 1u;
-    if (har_window_push(&window, sample, &complete) != HAR_OK) {
-        ++counts.lost; /* a sensor that answers nonsense is a gap like any other */
-        restart();
+    if (har_window_push(&window, sensed->values, &complete) != HAR_OK) {
+        miss(1); /* a sensor that answers nonsense is a gap like any other */
         return false;
     }
     ++counts.received;
-    if (complete) predict(index, time_ms);
-    return complete;
+    if (!from_host) har_sensor_keep(sensed, index);
+    if (!complete) return false;
+    har_sensor_flush(); /* the samples of a window come before its prediction */
+    predict(index, sensed->time_ms);
+    return true;
 }
 
 struct har_answer har_stream_take(const struct har_frame *frame) {
@@ -173,6 +187,7 @@ struct har_answer har_stream_take(const struct har_frame *frame) {
     if (!from_host) {
         from_host = true;
         expected = 0;
+        har_sensor_send(false);
         restart();
     }
     if (flags & HAR_SAMPLES_FLAG_RESTART) {
@@ -190,36 +205,58 @@ struct har_answer har_stream_take(const struct har_frame *frame) {
 
 /* One sample of the host's frame; true when it completed a window. */
 static bool take_pending(void) {
-    float sample[HAR_SAMPLE_CHANNELS];
-    har_get_sample(&pending, sample);
+    struct har_sensed sensed = {.lost = 0};
+    har_get_sample(&pending, sensed.values);
     const uint32_t index = pending_index++;
-    const uint32_t time_ms =
-        pending_time_ms + (uint32_t)((float)pending_taken * (1000.0f / HAR_RATE_HZ));
+    sensed.time_ms = pending_time_ms + (uint32_t)((float)pending_taken * (1000.0f / HAR_RATE_HZ));
     ++pending_taken;
     --pending_left;
     const uint32_t ahead = index - expected;
     if (ahead >= 0x80000000u) return false; /* before the expected one: a repetition */
-    if (ahead > 0) {
-        counts.lost += ahead;
-        restart();
+    if (ahead > 0) miss(ahead);
+    return push(&sensed, index);
+}
+
+/* One sample of the board's own; true when it completed a window. */
+static bool take_own(const struct har_sensed *sensed) {
+    if (sensed->lost > 0 && has_first) {
+        expected += sensed->lost;
+        miss(sensed->lost);
     }
-    return push(sample, index, time_ms);
+    has_first = true;
+    return push(sensed, expected);
 }
 
 bool har_stream_work(void) {
     while (pending_left > 0) {
         if (take_pending()) return true;
     }
-    if (from_host) return false;
-    float sample[HAR_SAMPLE_CHANNELS];
-    while (har_board_imu(sample)) {
-        if (push(sample, expected, har_board_millis())) return true;
+    struct har_sensed sensed;
+    for (;;) {
+        if (!from_host && har_send_full()) {
+            har_board_collect(); /* they wait there */
+            return false;
+        }
+        if (!har_board_imu(&sensed)) return false;
+        /* While the host sends samples the board's own go nowhere. */
+        if (!from_host && take_own(&sensed)) return true;
     }
-    return false;
 }
 
 const int8_t *har_stream_window(uint32_t end_index) {
     return has_last && last_end_index == end_index ? last : NULL;
+}
+
+const int8_t *har_stream_last(void) {
+    return has_last ? last : NULL;
+}
+
+void har_stream_print(bool on) {
+    prints = on;
+}
+
+bool har_stream_prints(void) {
+    return prints;
 }
 
 struct har_stream_counts har_stream_counts(void) {

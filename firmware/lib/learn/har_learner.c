@@ -47,11 +47,16 @@ har_status har_learner_add(struct har_learner *learner) {
     return HAR_OK;
 }
 
+static void call_pause(const struct har_learner *learner) {
+    if (learner->pause != NULL) learner->pause();
+}
+
 /* Whether the window is taken for `activity`; *probability is that of `activity`. */
 static bool is_right(struct har_learner *learner, const int8_t *window, uint8_t activity,
                      bool shipped, float *probabilities, float *probability) {
     har_tail_predict(learner->tail, window, shipped, probabilities);
     *probability = probabilities[activity];
+    call_pause(learner);
     return har_tail_argmax(probabilities, learner->tail->activities) == activity;
 }
 
@@ -108,6 +113,7 @@ static har_status learn(struct har_learner *learner, const int8_t *window, uint8
         }
         har_tail_step(learner->tail, &learning->step, drawn, label,
                       (float)weight * (1.0f / 255.0f));
+        call_pause(learner);
     }
     return har_tail_settle(learner->tail);
 }

@@ -68,6 +68,9 @@ struct har_learner {
     struct har_learner_state *state;
     uint32_t *labels; /* (R,) given by activity, held back or not */
 
+    /* Called after every gradient step and every window that was judged; NULL: nothing is. */
+    void (*pause)(void);
+
     /* Before the last label, for undo. */
     float *previous;         /* parameters */
     int8_t *previous_window; /* (B,) what the entry held */

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define HAR_PROTOCOL_VERSION 3u
+#define HAR_PROTOCOL_VERSION 4u
 
 enum har_message_type {
     /* from the host */
@@ -32,6 +32,7 @@ enum har_message_type {
     HAR_MSG_BYE = 0x0C,
     HAR_MSG_UNDO = 0x0D,
     HAR_MSG_NAME = 0x0E,
+    HAR_MSG_SENSOR = 0x0F,
     /* from the board */
     HAR_MSG_HELLO_REPLY = 0x81,
     HAR_MSG_PREDICTION = 0x82,
@@ -42,6 +43,8 @@ enum har_message_type {
     HAR_MSG_STATUS_REPLY = 0x8B,
     HAR_MSG_BYE_REPLY = 0x8C,
     HAR_MSG_NAMED = 0x8E,
+    HAR_MSG_SENSOR_STATE = 0x8F,
+    HAR_MSG_SENSED = 0x90,
     HAR_MSG_ERROR = 0xFF
 };
 
@@ -50,6 +53,7 @@ enum har_message_type {
 #define HAR_SAMPLE_BYTES (HAR_SAMPLE_CHANNELS * 2u)
 #define HAR_SAMPLES_PER_FRAME_MAX 32u
 #define HAR_SAMPLES_FLAG_RESTART 0x01u
+#define HAR_SENSOR_FLAG_SEND 0x01u
 #define HAR_SAMPLE_ACCEL_G (1.0f / 4096.0f)   /* g per step: exact in float32 */
 #define HAR_SAMPLE_GYRO_RAD_S (1.0f / 800.0f) /* rad/s per step: 0x3AA3D70A */
 

@@ -1,15 +1,18 @@
 /* A board that does what it is told: the app runs under a script that comes on stdin and answers
  * on stdout. A command is a letter, a u32 and, for some, that many bytes (all little-endian):
  *   r n bytes  bytes arrive on the serial line; answers u32 size and all that the app sent
- *   i n bytes  IMU samples, 6 float32 each, arrive; answers the same
+ *   i n bytes  samples of its own sensor, each a struct har_sensed, arrive; answers the same
+ *   s n bytes  the sensor's state from now on, a struct har_sensor_state
  *   t n        the serial line takes n more bytes and then none (0xFFFFFFFF: all)
  *   c n        har_board_read() gives at most n bytes at once
  *   f n        the flash refuses all writes and erases after n more (0xFFFFFFFF: never)
  *   p n        the power goes in step n (from 0) of the flash: a word written or a page erased,
  *              and what it was at is torn; n also seeds how. The app sees a flash that refuses.
  *   e n        the engine's run fails (n = 1) or works (n = 0)
- *   m n        n milliseconds pass
- * Arguments: FLASH_FILE [engine-broken] [no-flash] [one-slot]. Ends with stdin. */
+ *   m n        n milliseconds pass; at no other time does time pass
+ *   w n        answers u32 size, u32 calls of har_board_collect() and a byte for each state that
+ *              was shown instead of another one, both since it was asked last
+ * Arguments: FLASH_FILE [engine-broken] [no-flash] [one-slot] [nano]. Ends with stdin. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +36,7 @@ static struct har_flash flash;
 
 static uint8_t arrived[1 << 16];
 static size_t arrived_at, arrived_size;
-static float imu[4096][6];
+static struct har_sensed imu[4096];
 static size_t imu_at, imu_size;
 static uint8_t sent[1 << 20];
 static size_t sent_size;
@@ -41,6 +44,12 @@ static uint32_t line_left = FOREVER;
 static uint32_t read_limit = FOREVER;
 static uint32_t now_ms;
 static uint32_t counted;
+static uint8_t target = HAR_TARGET_HOST;
+static struct har_sensor_state sensor = {.trouble = HAR_SENSOR_ABSENT};
+static uint32_t collected;
+static uint8_t shown[256];
+static uint32_t shown_size;
+static uint8_t shows;
 
 void har_assert_failed(const char *file, int line) {
     fprintf(stderr, "assert failed at %s:%d\n", file, line);
@@ -119,7 +128,7 @@ static har_status flash_erase(void *context, uint32_t offset) {
 void har_board_init(void) {}
 
 uint8_t har_board_target(void) {
-    return HAR_TARGET_HOST;
+    return target;
 }
 
 uint8_t har_board_counter(void) {
@@ -127,7 +136,7 @@ uint8_t har_board_counter(void) {
 }
 
 uint32_t har_board_millis(void) {
-    return now_ms++;
+    return now_ms;
 }
 
 size_t har_board_read(uint8_t *data, size_t capacity) {
@@ -150,10 +159,18 @@ size_t har_board_write(const uint8_t *data, size_t size) {
     return size;
 }
 
-bool har_board_imu(float sample[6]) {
+bool har_board_imu(struct har_sensed *sensed) {
     if (imu_at == imu_size) return false;
-    memcpy(sample, imu[imu_at++], sizeof imu[0]);
+    *sensed = imu[imu_at++];
     return true;
+}
+
+void har_board_sensor(struct har_sensor_state *state) {
+    *state = sensor;
+}
+
+void har_board_collect(void) {
+    ++collected;
 }
 
 const struct har_flash *har_board_flash(uint32_t pages) {
@@ -176,7 +193,8 @@ uint32_t har_board_stack_size(void) {
 }
 
 void har_board_show(uint8_t state) {
-    (void)state;
+    if (state != shows && shown_size < sizeof shown) shown[shown_size++] = state;
+    shows = state;
 }
 
 static void take(void *data, size_t size) {
@@ -194,6 +212,16 @@ static void answer(void) {
     sent_size = 0;
 }
 
+static void answer_watch(void) {
+    const uint32_t size = shown_size + (uint32_t)sizeof collected;
+    fwrite(&size, 1, sizeof size, stdout);
+    fwrite(&collected, 1, sizeof collected, stdout);
+    fwrite(shown, 1, shown_size, stdout);
+    fflush(stdout);
+    collected = 0;
+    shown_size = 0;
+}
+
 int main(int argc, char **argv) {
     if (argc < 2 || (flash_file = fopen(argv[1], "r+b")) == NULL) return 2;
     flash = (struct har_flash){2 * PAGE, PAGE, NULL, flash_read, flash_write, flash_erase};
@@ -201,6 +229,7 @@ int main(int argc, char **argv) {
         if (strcmp(argv[i], "engine-broken") == 0) har_test_engine_broken = 1;
         if (strcmp(argv[i], "no-flash") == 0) flash.size_bytes = 0;
         if (strcmp(argv[i], "one-slot") == 0) flash.size_bytes = PAGE;
+        if (strcmp(argv[i], "nano") == 0) target = HAR_TARGET_NANO33BLE;
     }
     har_board_init();
     har_app_init();
@@ -219,6 +248,11 @@ int main(int argc, char **argv) {
             imu_at = 0;
             imu_size = n / sizeof imu[0];
             answer();
+        } else if (command == 's') {
+            if (n != sizeof sensor) return 3;
+            take(&sensor, n);
+        } else if (command == 'w') {
+            answer_watch();
         } else if (command == 't') {
             line_left = n;
         } else if (command == 'c') {

@@ -25,10 +25,12 @@ MODEL_ID = bytes(range(1, 9))
 OTHER_MODEL_ID = bytes(range(0x11, 0x19))
 
 HELLO, SAMPLES, LABEL, SAVE, SHOW, RESET, ROLLBACK = range(1, 8)
-READ, WRITE, COMMIT, STATUS, BYE, UNDO, NAME = range(8, 15)
+READ, WRITE, COMMIT, STATUS, BYE, UNDO, NAME, SENSOR = range(8, 16)
 HELLO_REPLY, PREDICTION, LEARNED, STATE, DATA, WRITTEN = 0x81, 0x82, 0x83, 0x84, 0x88, 0x89
 STATUS_REPLY, BYE_REPLY, NAMED, ERROR = 0x8B, 0x8C, 0x8E, 0xFF
+SENSOR_STATE, SENSED = 0x8F, 0x90
 LEARNED_HERE, HELD_BACK, UNDONE = range(3)
+PERIOD_MS = 20
 
 
 def build_app(program: Path, *flags: str, sanitize: bool = True) -> Path:
@@ -105,7 +107,7 @@ def parse(data: bytes) -> list[Frame]:
 
 
 def hello_payload(time_s: int = 0) -> bytes:
-    return struct.pack("<BI", 3, time_s)
+    return struct.pack("<BI", 4, time_s)
 
 
 def samples_payload(index: int, wire: np.ndarray, restart: bool = False, time_ms: int = 0) -> bytes:
@@ -115,6 +117,23 @@ def samples_payload(index: int, wire: np.ndarray, restart: bool = False, time_ms
 
 def string(text: str) -> bytes:
     return bytes([len(text.encode())]) + text.encode()
+
+
+def sensor_state(
+    sensor: int,
+    trouble: int,
+    zero_known: bool = True,
+    rate_hz: float = 118.7,
+    celsius: float = 21.5,
+    overruns: int = 0,
+    saturated: int = 0,
+) -> bytes:
+    """struct har_sensor_state as it lies in memory; what is not said is made up."""
+    return struct.pack(
+        "<BB?x6f4I",
+        *(sensor, trouble, zero_known, 119.0, rate_hz, 0.01, -0.02, 0.03, celsius),
+        *(overruns, 7, saturated, 9),
+    )
 
 
 _STATE = struct.Struct("<4B3IBHB4I5H2IB")
@@ -146,17 +165,23 @@ def head_state(frame: Frame, shipped: int = 3) -> dict[str, object]:
 
 
 class Board:
-    """A context manager; leaving it is a power cut, and the flash file stays."""
+    """A context manager; leaving it is a power cut, and the flash file stays.
+
+    `banner` is the first line of its start, `said` what followed."""
 
     def __init__(self, program: Path, flash: Path, *arguments: str) -> None:
         if not flash.exists():
             flash.write_bytes(b"\xff" * FLASH_BYTES)
         self._command = [str(program), str(flash), *arguments]
         self.seq = 0
+        self.banner = ""
+        self.said = ""
+        self.sensed_ms = 0
 
     def __enter__(self) -> Board:
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, stderr=pipe)
+        self.banner, _, self.said = self.serial().decode().partition("\n")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,9 +205,27 @@ class Board:
         """Bytes to the board; what it sent."""
         return self._exchange("r", data)
 
-    def imu(self, samples: np.ndarray) -> bytes:
-        """Samples (n, 6) from its own sensor; what it sent."""
-        return self._exchange("i", samples.astype("<f4").tobytes())
+    def imu(self, samples: np.ndarray, lost: dict[int, int] | None = None) -> bytes:
+        """Samples (n, 6) from its own sensor, `lost` of them missing before some; what it sent.
+
+        They follow each other at the model's rate, the first of all at 0 ms."""
+        data = bytearray()
+        for n, sample in enumerate(samples.astype("<f4")):
+            missing = (lost or {}).get(n, 0)
+            self.sensed_ms += PERIOD_MS * missing
+            data += sample.tobytes() + struct.pack("<II", self.sensed_ms, missing)
+            self.sensed_ms += PERIOD_MS
+        return self._exchange("i", bytes(data))
+
+    def wait(self, ms: int) -> bytes:
+        """What it sent when so much time had passed."""
+        self.tell("m", ms)
+        return self.serial()
+
+    def watch(self) -> tuple[int, list[int]]:
+        """How often it has collected, and what it has shown, since this was asked last."""
+        answer = self._exchange("w", b"")
+        return struct.unpack_from("<I", answer)[0], list(answer[4:])
 
     def send(self, kind: int, payload: bytes = b"", seq: int | None = None) -> list[Frame]:
         self.seq = (self.seq + 1) % 65536 if seq is None else seq
@@ -193,6 +236,12 @@ class Board:
         (reply,) = self.send(kind, payload, seq)
         assert reply.seq == self.seq
         return reply
+
+    def sensor(self, state: bytes) -> None:
+        """Its sensor's state from now on, as `sensor_state` packs it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"s" + struct.pack("<I", len(state)) + state)
+        self._process.stdin.flush()
 
     def hello(self, time_s: int = 0) -> Frame:
         data = self.serial(b"\x00" + frame(HELLO, 7, hello_payload(time_s)))

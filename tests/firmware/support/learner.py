@@ -331,8 +331,16 @@ def build_mps2(program: Path, *flags: str, sources: list[Path] = SOURCES) -> Pat
     board = ROOT / "firmware" / "board" / "mps2"
     sources = [*sources, SUPPORT / "learner_mps2.c"]
     sources += [board / name for name in ("board.c", "flash.c", "startup.S")]
+    sources.append(board.parent / "played" / "played.c")
     command = ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", *flags, "-O2", *FLAGS]
-    command += ["-std=gnu11", *INCLUDES, f"-I{board}", *map(str, sources), "-lm"]
+    command += [
+        "-std=gnu11",
+        *INCLUDES,
+        f"-I{board}",
+        f"-I{board.parent / 'played'}",
+        *map(str, sources),
+        "-lm",
+    ]
     command += ["-nostartfiles", f"-L{board}", "-Twhole_machine.ld", "--specs=nosys.specs"]
     subprocess.run([*command, "-o", str(program)], check=True)
     return program

@@ -14,7 +14,7 @@ import pytest
 import pipeline.device
 from pipeline.device import BoardRefused, Client, NoAnswer, PortLost
 from pipeline.device import messages as m
-from pipeline.device.frames import encode_frame
+from pipeline.device.frames import FrameDecoder, encode_frame
 from pipeline.device.payload import DecodeError
 from pipeline.errors import HonestNo, InputError
 from tests.support.fake_board import (
@@ -147,11 +147,14 @@ def test_a_board_that_expects_a_shorter_hello_speaks_another_version():
     client, wire = client_on()
 
     def refuse(data):
-        answer = m.ErrorReply(m.MessageType.HELLO, client._seq, m.ErrorCode.LENGTH, "5 bytes")
-        return encode_frame(answer.TYPE, client._seq, answer.encode()) if len(data) > 1 else b""
+        out = b""
+        for frame in FrameDecoder().push(data):
+            answer = m.ErrorReply(frame.type, frame.seq, m.ErrorCode.LENGTH, "5 bytes")
+            out += encode_frame(answer.TYPE, frame.seq, answer.encode())
+        return out
 
     wire.board.feed = refuse
-    with pytest.raises(HonestNo, match="does not speak protocol version 3"):
+    with pytest.raises(HonestNo, match="does not speak protocol version 4"):
         client.hello()
 
 
@@ -186,6 +189,14 @@ def test_a_board_that_started_anew_refuses_and_says_so():
     wire.board.framed = False
     with pytest.raises(BoardRefused, match="say HELLO first"):
         client.stream(samples_of("walking"))
+
+
+@pytest.mark.parametrize("status", m.ErrorCode)
+def test_a_refusal_without_words_is_told_in_words(status):
+    said = str(BoardRefused("SAVE", status, ""))
+    assert said.startswith("the board refused SAVE: ")
+    assert "no reason" not in said
+    assert str(BoardRefused("SAVE", status, "because")) == "the board refused SAVE: because"
 
 
 def test_an_error_about_samples_is_not_overlooked():
@@ -568,6 +579,7 @@ def test_the_public_names_of_the_package_are_these():
         "Client",
         "Emulator",
         "FirmwareImage",
+        "Found",
         "HeadState",
         "Hello",
         "Learned",
@@ -575,17 +587,23 @@ def test_the_public_names_of_the_package_are_these():
         "PortLost",
         "Prediction",
         "Replay",
+        "Sensed",
+        "Sensor",
+        "SensorState",
+        "SensorTrouble",
         "Status",
         "StreamResult",
         "Stretch",
         "Transport",
         "build_firmware",
+        "find_board",
         "launch",
         "open_port",
         "read_head",
         "replay",
         "stretches",
         "teach",
+        "wait_for_board",
         "write_head",
     ]
     for name in pipeline.device.__all__:

@@ -14,11 +14,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.device import emulator as module
-from pipeline.device.emulator import FLASH_FILE_BYTES, FLASH_REGION_BYTES, launch, open_flash
+from pipeline.device.emulator import (
+    FLASH_FILE_BYTES,
+    FLASH_REGION_BYTES,
+    SENSOR_OFFSET,
+    launch,
+    open_flash,
+)
 from pipeline.device.firmware import build_image
+from pipeline.device.played import write_played
 from pipeline.errors import InputError, WorldError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -99,6 +107,32 @@ def test_what_is_missing_is_named_with_the_command_to_type(
         launch("mps2", tmp_path / "x.elf", tmp_path / "flash")
     with pytest.raises(InputError, match="host and mps2"):
         launch("esp32", tmp_path / "x.elf", tmp_path / "flash")  # type: ignore[arg-type]
+
+
+def test_a_recording_lies_where_the_emulated_core_looks_until_the_next_start(
+    tmp_path: Path,
+) -> None:
+    for recording in (b"HSEN, and much more of it", b""):
+        with open_flash(tmp_path / "flash") as flash:
+            module._put_recording(flash, recording)
+        content = (tmp_path / "flash").read_bytes()
+        assert content[SENSOR_OFFSET:][:16] == (recording or bytes(16))[:16]
+        assert len(content) == FLASH_FILE_BYTES
+        assert content[:FLASH_REGION_BYTES] == b"\xff" * FLASH_REGION_BYTES
+
+
+def test_what_cannot_be_played_is_refused_before_anything_starts(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = tmp_path / "recording"
+    recording.write_text("mine")
+    with pytest.raises(InputError, match="no recording to play"):
+        launch("host", image, tmp_path / "flash", sensor=recording)
+    write_played(recording, np.zeros((1, 6), np.float32))
+    monkeypatch.setattr(module, "SENSOR_BYTES_MAX", 39)
+    with pytest.raises(InputError, match="choose one person"):
+        launch("host", image, tmp_path / "flash", sensor=recording)
+    assert not (tmp_path / "flash").exists()
 
 
 def test_a_busy_port_is_refused_and_the_flash_file_is_free_again(

@@ -31,6 +31,11 @@ from pipeline.device.messages import (
     Outcome,
     Prediction,
     SamplesMessage,
+    Sensed,
+    Sensor,
+    SensorRequest,
+    SensorState,
+    SensorTrouble,
     Target,
     decode_message,
     decode_samples,
@@ -52,14 +57,14 @@ def payload_of(name: str) -> bytes:
 MODEL = bytes.fromhex("0123456789abcdef")
 # What the golden payloads say, by the names of the fields.
 SAID: dict[str, dict[str, Any]] = {
-    "HelloRequest": {"version": 3, "time_s": 1763709060},
+    "HelloRequest": {"version": 4, "time_s": 1763709060},
     "SamplesMessage": {"index": 4096, "time_ms": 81920, "restart": True},  # and its samples, below
     "LabelRequest": {"end_index": 0xFFFFFFFE, "activity": 3},
     "HeadReadRequest": {"offset": 1016, "length": 508},
     "HeadWriteRequest": {"offset": 508, "data": bytes.fromhex("00ff00017f80")},
     "HeadCommitRequest": {"model_id": MODEL, "length": 3408, "crc": 0xDEADBEEF},
     "Hello": {
-        "version": 3,
+        "version": 4,
         "model_id": MODEL,
         "engine": Engine.COMPILED,
         "target": Target.MPS2,
@@ -125,6 +130,22 @@ SAID: dict[str, dict[str, Any]] = {
     "HeadWritten": {"end_offset": 508},
     "NameRequest": {"name": "Treppe \u2193"},
     "Named": {"activity": 6},
+    "SensorRequest": {"send": True},
+    "SensorState": {
+        "sensor": Sensor.LSM9DS1,
+        "trouble": SensorTrouble.SILENT,
+        "zero_known": True,
+        "sending": False,
+        "nominal_hz": 119.0,
+        "rate_hz": 118.75,
+        "gyro_zero": (0.0625, -0.03125, 0.5),
+        "celsius": 33.5,
+        "overruns": 3,
+        "bus_errors": 70000,
+        "saturated": 12,
+        "late": 0xFFFFFFFF,
+    },
+    "Sensed": {"index": 0xFFFFFFFE, "time_ms": 81920, "lost": 3},  # and its samples, below
     "Status": {
         "uptime_ms": 1000,
         "samples_received": 500,
@@ -149,7 +170,7 @@ def test_message_equals_its_golden_vector(vector: dict[str, Any]) -> None:
     samples = said.pop("samples", None)
     assert said == SAID.get(vector["name"], {})
     if samples is not None:
-        assert samples.dtype == np.int16
+        assert samples.dtype == (np.float32 if vector["name"] == "Sensed" else np.int16)
         assert samples.tolist() == [vector["values"][4:10], vector["values"][10:]]
 
 
@@ -386,6 +407,87 @@ def test_samples_with_unknown_flags_or_another_count_are_refused(at: int, value:
         SamplesMessage.decode(bytes(payload))
 
 
+GOOD_SENSOR = SensorState.decode(payload_of("SensorState"))
+
+
+@pytest.mark.parametrize(("field", "wire"), [("rate_hz", 0.0), ("celsius", float("nan"))])
+def test_what_the_sensor_cannot_tell_yet_is_none(field: str, wire: float) -> None:
+    unknown = replace(GOOD_SENSOR, **{field: None})
+    assert SensorState.decode(unknown.encode()) == unknown
+    assert struct.pack("<f", wire) in unknown.encode()
+    assert unknown.document()[field] is None
+
+
+def test_a_sensors_state_is_a_document() -> None:
+    assert GOOD_SENSOR.document() == {
+        **SAID["SensorState"],
+        "sensor": "lsm9ds1",
+        "trouble": "silent",
+        "gyro_zero": [0.0625, -0.03125, 0.5],
+    }
+
+
+@pytest.mark.parametrize(
+    ("sensor", "trouble", "works"),
+    [
+        (Sensor.BMI270, SensorTrouble.RIGHT, True),
+        (Sensor.PLAYED, SensorTrouble.RIGHT, True),
+        (Sensor.BMI270, SensorTrouble.REFUSED, False),
+        (Sensor.NONE, SensorTrouble.ABSENT, False),
+    ],
+)
+def test_a_sensor_works_that_is_there_and_right(
+    sensor: Sensor, trouble: SensorTrouble, works: bool
+) -> None:
+    assert replace(GOOD_SENSOR, sensor=sensor, trouble=trouble).works is works
+
+
+INFINITE, NAN = float("inf"), float("nan")
+WRONG_SENSORS = {
+    "nominal rate below zero": replace(GOOD_SENSOR, nominal_hz=-1.0),
+    "rate is infinite": replace(GOOD_SENSOR, rate_hz=INFINITE),
+    "rate is nan": replace(GOOD_SENSOR, rate_hz=NAN),
+    "no gyroscope's zero": replace(GOOD_SENSOR, gyro_zero=(0.0, NAN, 0.0)),
+    "infinitely hot": replace(GOOD_SENSOR, celsius=INFINITE),
+}
+
+
+@pytest.mark.parametrize("state", WRONG_SENSORS.values(), ids=WRONG_SENSORS.keys())
+def test_a_sensors_state_that_cannot_be_is_refused(state: SensorState) -> None:
+    with pytest.raises(DecodeError, match="SENSOR_STATE"):
+        SensorState.decode(state.encode())
+
+
+@pytest.mark.parametrize(("at", "value"), [(0, 4), (1, 5), (2, 2), (3, 2)])
+def test_a_sensors_state_with_an_unknown_number_is_refused(at: int, value: int) -> None:
+    payload = bytearray(payload_of("SensorState"))
+    payload[at] = value
+    with pytest.raises(DecodeError, match="SENSOR_STATE"):
+        SensorState.decode(bytes(payload))
+
+
+@pytest.mark.parametrize("flags", [2, 3, 0x80])
+def test_a_request_for_the_sensor_with_unknown_flags_is_refused(flags: int) -> None:
+    with pytest.raises(DecodeError, match="unknown flags"):
+        SensorRequest.decode(bytes([flags]))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 21])
+def test_sensed_samples_of_another_count_are_refused(count: int) -> None:
+    payload = bytearray(payload_of("Sensed"))
+    payload[12] = count
+    with pytest.raises(DecodeError, match="SENSED"):
+        Sensed.decode(bytes(payload))
+
+
+@pytest.mark.parametrize("value", [INFINITE, NAN])
+def test_a_sensed_sample_that_is_not_finite_is_refused(value: float) -> None:
+    samples = np.zeros((2, 6), np.float32)
+    samples[1, 5] = value
+    with pytest.raises(DecodeError, match="not finite"):
+        Sensed.decode(Sensed(0, 0, 0, samples).encode())
+
+
 def test_a_message_that_does_not_fit_its_fields_is_not_built() -> None:
     samples = np.zeros((1, 6), np.int16)
     wrong: list[Any] = [
@@ -401,6 +503,11 @@ def test_a_message_that_does_not_fit_its_fields_is_not_built() -> None:
         replace(GOOD_HELLO, model_id=bytes(9)),
         replace(GOOD_HELLO, rate_hz=1e39),
         ErrorReply(1, 1, ErrorCode.STATE, "x" * 256),
+        replace(GOOD_SENSOR, late=2**32),
+        Sensed(0, 0, 2**32, np.zeros((1, 6), np.float32)),
+        Sensed(0, 0, 0, np.zeros((21, 6), np.float32)),
+        Sensed(0, 0, 0, np.zeros((0, 6), np.float32)),
+        Sensed(0, 0, 0, np.zeros((1, 6), np.float64)),  # type: ignore[arg-type]
     ]
     for message in wrong:
         with pytest.raises(ValueError, match=r"field|samples|model id"):
@@ -410,6 +517,7 @@ def test_a_message_that_does_not_fit_its_fields_is_not_built() -> None:
 def test_every_message_fits_a_frame() -> None:
     longest = SamplesMessage(0, 0, np.zeros((messages.SAMPLES_PER_FRAME_MAX, 6), np.int16))
     assert len(longest.encode()) <= PAYLOAD_BYTES_MAX
+    assert len(Sensed(0, 0, 0, np.zeros((20, 6), np.float32)).encode()) <= PAYLOAD_BYTES_MAX
     piece = messages.HeadWriteRequest(0, bytes(messages.HEAD_PIECE_BYTES_MAX))
     assert len(piece.encode()) == PAYLOAD_BYTES_MAX
 
@@ -429,6 +537,8 @@ def test_numbers_are_those_of_the_firmware() -> None:
     assert members(ErrorCode) == c_enum("base/har_status.h", "HAR_ERR_")
     assert members(Target) == c_enum("app/har_board.h", "HAR_TARGET_")
     assert members(Counter) == c_enum("app/har_board.h", "HAR_COUNT_")
+    sensor = members(Sensor) | members(SensorTrouble)
+    assert sensor == c_enum("app/har_board.h", "HAR_SENSOR_")
 
 
 # --- samples ----------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def test_a_window_lost_on_the_way_is_shown_again():
 
 
 def test_a_board_without_predictions_cannot_be_taught(client):
-    client._transport.board.predict = lambda _: b""
+    client._link.transport.board.predict = lambda _: b""
     with pytest.raises(NoAnswer, match="gave no prediction for a whole window"):
         teach(client, [(recording(("sitting", 128)).samples, "sitting")])
 

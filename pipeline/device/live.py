@@ -1,0 +1,58 @@
+"""Teaching a board what its own sensor measures now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.device.client import Client
+from pipeline.device.errors import BoardRefused, NoAnswer
+from pipeline.device.messages import ErrorCode
+from pipeline.device.playback import Lesson
+from pipeline.device.sensor_text import describe
+from pipeline.errors import WorldError
+
+PATIENCE_WINDOWS = 3.0
+"""A prediction is missed after so many windows' time without one."""
+
+
+def require_sensor(client: Client) -> None:
+    """Raises WorldError when the board has no working motion sensor of its own."""
+    state = client.sensor()
+    if not state.works:
+        raise WorldError(f"{client.port}: {describe(state)}; a recording can teach it, too (--csv)")
+
+
+def teach_live(
+    client: Client,
+    activity: str,
+    windows: int,
+    *,
+    on_lesson: Callable[[Lesson], None] | None = None,
+) -> list[Lesson]:
+    """Begins a session and labels the next ``windows`` windows that the board's own sensor fills.
+
+    Windows overlap as the model's do. One that the board has left behind before its label came is
+    not labelled, and the next one takes its place. Raises ``WorldError`` without a working sensor,
+    ``NoAnswer`` when no prediction comes.
+    """
+    board = client.hello()
+    client.activity_index(activity)
+    require_sensor(client)
+    patience_s = PATIENCE_WINDOWS * board.window / board.rate_hz
+    done: list[Lesson] = []
+    while len(done) < windows:
+        prediction = client.prediction(patience_s)
+        if prediction is None:
+            raise NoAnswer(
+                f"{client.port} gave no prediction for {patience_s:.0f} s: `har doctor` tells more"
+            )
+        try:
+            learned = client.label(prediction.end_index, activity)
+        except BoardRefused as error:
+            if error.status != ErrorCode.STATE:
+                raise
+            continue
+        done.append(Lesson(activity, learned))
+        if on_lesson is not None:
+            on_lesson(done[-1])
+    return done
