@@ -1,38 +1,32 @@
 """The real board's sources, where neither the board nor its core can be had.
 
-They compile against stand-in headers (tests/stubs) for this machine and for the Cortex-M4F, and
-the board's code runs here over sensors, flash and USB that stand in for the real ones.
+They compile against stand-in headers (tests/stubs) for this machine and for the Cortex-M4F; flash,
+USB serial, lights, thermometer and stack run here over ones that stand in for the real ones. The
+motion sensor: test_nano33ble_sensor.py.
 """
 
 from __future__ import annotations
 
-import math
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.firmware.support.harness import LIB, ROOT, SANITIZE, SUPPORT, Harness
+from tests.firmware.support.harness import LIB, ROOT, Harness
+from tests.firmware.support.nano33ble import (
+    BOARD,
+    ERASED,
+    Board,
+    arm_compiler,
+    build_board,
+    compile_source,
+)
 
-BOARD = ROOT / "firmware" / "board" / "nano33ble"
-STUBS = ROOT / "tests" / "stubs"
 SOURCES = [
     ROOT / "firmware" / "src" / "main.cpp",
     *sorted(BOARD.glob("*.c*")),
     LIB / "engine" / "har_engine_tflm.cpp",
-]
-# As the core for this board compiles.
-CORE = ["-funsigned-char", "-ffp-contract=off"]
-STRICT = ["-O2", "-Wall", "-Wextra", "-Werror", "-Wshadow"]
-INCLUDES = [
-    *(f"-I{folder}" for folder in sorted(LIB.iterdir()) if folder.is_dir()),
-    f"-I{BOARD}",
-    f"-I{SUPPORT}",
-    f"-I{STUBS / 'arduino'}",
-    f"-I{STUBS / 'tflm'}",
 ]
 OPERATORS = (
     *("Add", "AveragePool2D", "Concatenation", "Conv2D", "DepthwiseConv2D", "FullyConnected"),
@@ -44,17 +38,7 @@ MODEL = [
     f"-DHAR_TFLM_OPERATORS(X)={' '.join(f'X({name})' for name in OPERATORS)}",
 ]
 MCU = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=softfp"]
-
-
-def compile_source(source: Path, output: Path, prefix: str, *flags: str) -> None:
-    c = ["gcc", "-std=gnu11"]
-    cpp = ["g++", "-std=gnu++14", "-fno-exceptions", "-fno-rtti"]
-    compiler, *language = c if source.suffix == ".c" else cpp
-    command = [prefix + compiler, *language, *CORE, *STRICT, *INCLUDES, *MODEL, *flags]
-    done = subprocess.run(
-        [*command, "-c", str(source), "-o", str(output)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+needs_arm = pytest.mark.skipif(not arm_compiler(), reason="no Arm compiler here")
 
 
 @pytest.fixture(scope="module")
@@ -70,26 +54,26 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
 def test_compiles_for_this_machine(source: Path, generated: str, tmp_path: Path) -> None:
-    compile_source(source, tmp_path / "out.o", "", generated)
+    compile_source(source, tmp_path / "out.o", "", *MODEL, generated)
 
 
-@pytest.mark.skipif(shutil.which("arm-none-eabi-g++") is None, reason="no Arm compiler here")
+@needs_arm
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
 def test_compiles_for_the_processor_and_uses_its_fpu(
     source: Path, generated: str, tmp_path: Path
 ) -> None:
     from scripts.check_image import soft_float_calls
 
-    compile_source(source, tmp_path / "out.o", "arm-none-eabi-", generated, *MCU)
+    compile_source(source, tmp_path / "out.o", "arm-none-eabi-", *MODEL, generated, *MCU)
     assert soft_float_calls(tmp_path) == []
 
 
-@pytest.mark.skipif(shutil.which("arm-none-eabi-g++") is None, reason="no Arm compiler here")
-def test_the_fpu_check_sees_a_build_without_fpu(tmp_path: Path, generated: str) -> None:
+@needs_arm
+def test_the_fpu_check_sees_a_build_without_fpu(tmp_path: Path) -> None:
     from scripts.check_image import soft_float_calls
 
     soft = [*MCU[:2], "-mfloat-abi=soft"]
-    compile_source(BOARD / "resampler.c", tmp_path / "out.o", "arm-none-eabi-", generated, *soft)
+    compile_source(BOARD / "resampler.c", tmp_path / "out.o", "arm-none-eabi-", *soft)
     calls = soft_float_calls(tmp_path)
     assert "out.o: __aeabi_fmul" in calls
     assert "out.o: __aeabi_fadd" in calls
@@ -97,132 +81,16 @@ def test_the_fpu_check_sees_a_build_without_fpu(tmp_path: Path, generated: str) 
 
 # ---- the board's code, run -------------------------------------------------------------------
 
-ERASED = "ffffffff"
-G = 4 / 32768
-LSM_RAD_S = 0.070 * math.pi / 180
-BMI_RAD_S = 2000 / 32768 * math.pi / 180
-
-
-def build_board(path: Path, *flags: str) -> Path:
-    sources = [SUPPORT / "nano33ble_host.cpp", *sorted(BOARD.glob("*.cpp"))]
-    objects = [path.with_name("resampler.o")]
-    compile_source(BOARD / "resampler.c", objects[0], "", *SANITIZE)
-    warnings = ["-Wall", "-Wextra", "-Werror"]
-    command = ["g++", "-std=gnu++14", "-funsigned-char", *warnings, *SANITIZE, *INCLUDES, *flags]
-    subprocess.run([*command, *map(str, [*sources, *objects]), "-o", str(path)], check=True)
-    return path
-
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_board(tmp_path_factory.mktemp("board") / "board")
-
-
-class Board:
-    def __init__(self, harness: Harness) -> None:
-        self.ask = harness.ask
-
-    def boot(
-        self,
-        revision: int,
-        rate_hz: float = 0.0,
-        clock_us: int = 0,
-        uicr: str = ERASED,
-        rom_end: str = "60000",
-    ) -> None:
-        nominal = {0: 1.0, 1: 119.0, 2: 100.0}[revision]
-        said = self.ask("boot", revision, rate_hz or nominal, clock_us, uicr, rom_end)
-        assert said == ["ok"]
-
-    def poll(self, ms: int) -> np.ndarray:
-        """Samples (n, 6) that came within `ms` milliseconds."""
-        return np.array([float(word) for word in self.ask("poll", ms)[:-1]]).reshape(-1, 6)
-
-    def stall(self, ms: int) -> None:
-        assert self.ask("stall", ms) == ["ok"]
+    return build_board(tmp_path_factory.mktemp("board"))
 
 
 @pytest.fixture
 def board(program: Path) -> Iterator[Board]:
     with Harness(program) as harness:
         yield Board(harness)
-
-
-def test_rev1_gives_g_and_rad_per_second_on_the_chip_s_axes(board: Board) -> None:
-    board.boot(1)
-    sample = board.poll(2000)[-1]
-    assert sample[1:] == pytest.approx(
-        [2000 * G, -3000 * G, 100 * LSM_RAD_S, -200 * LSM_RAD_S, 300 * LSM_RAD_S], rel=1e-5
-    )
-
-
-def test_rev2_gives_g_and_rad_per_second_on_the_driver_s_axes(board: Board) -> None:
-    board.boot(2)
-    sample = board.poll(2000)[-1]
-    assert [sample[0], *sample[2:]] == pytest.approx(
-        [-2000 * G, -3000 * G, 200 * BMI_RAD_S, -100 * BMI_RAD_S, 300 * BMI_RAD_S], rel=1e-5
-    )
-    assert sample[1] < 0  # the ramp of the chip's x, turned
-
-
-@pytest.mark.parametrize(("revision", "true_hz"), [(1, 119.0), (1, 125.5), (2, 99.84), (2, 96.0)])
-def test_the_rate_is_measured_and_samples_come_at_the_model_s_rate(
-    board: Board, revision: int, true_hz: float
-) -> None:
-    board.boot(revision, true_hz)
-    board.poll(25_000)
-    assert float(board.ask("rate")[0]) == pytest.approx(true_hz, rel=2e-3)
-    assert len(board.poll(20_000)) == pytest.approx(1000, abs=3)
-
-
-@pytest.mark.parametrize("revision", [1, 2])
-def test_a_ramp_stays_a_ramp_across_resampling_and_short_stalls(
-    board: Board, revision: int
-) -> None:
-    board.boot(revision)
-    ramps = [board.poll(500)]
-    for stall_ms in (30, 85, 200):
-        board.stall(stall_ms)
-        ramps.append(board.poll(500))
-    ramp = np.concatenate(ramps)[:, revision - 1] / G
-    nominal_hz = {1: 119.0, 2: 100.0}[revision]
-    step = np.diff(ramp) * (1 if revision == 1 else -1)
-    assert step == pytest.approx(np.full(len(step), nominal_hz / 50), abs=2e-2)
-
-
-def test_no_sample_is_made_up_across_a_gap(board: Board) -> None:
-    board.boot(1)
-    before = board.poll(1000)[:, 0] / G
-    board.stall(2000)
-    after = board.poll(1000)[:, 0] / G
-    jump = 2.0 * 119 - 32  # what the full FIFO had to drop
-    assert after[0] - before[-1] == pytest.approx(jump, abs=6)
-    assert np.diff(after) == pytest.approx(np.full(len(after) - 1, 119 / 50), abs=2e-2)
-
-
-def test_the_clock_may_wrap(board: Board) -> None:
-    board.boot(1, clock_us=2**32 - 12_000_000)
-    assert len(board.poll(30_000)) == pytest.approx(1500, abs=4)
-    assert float(board.ask("rate")[0]) == pytest.approx(119.0, rel=2e-3)
-
-
-def test_a_few_failed_transfers_cost_nothing(board: Board) -> None:
-    board.boot(2)
-    board.poll(500)
-    board.ask("fail", 4)
-    ramp = board.poll(1000)[:, 1] / G
-    assert np.diff(ramp) == pytest.approx(np.full(len(ramp) - 1, -2.0), abs=2e-2)
-
-
-def test_a_dead_sensor_is_given_up_and_a_missing_one_is_no_harm(board: Board) -> None:
-    board.boot(1)
-    board.poll(500)
-    board.ask("fail", -1)
-    assert len(board.poll(1000)) == 0
-    board.ask("fail", 0)
-    board.boot(0)
-    assert len(board.poll(1000)) == 0
-    assert board.ask("flash", 0, 8) == ["0", "0", "0", "1"]
 
 
 def test_flash_keeps_to_its_region(board: Board) -> None:
@@ -236,17 +104,23 @@ def test_flash_keeps_to_its_region(board: Board) -> None:
     assert board.ask("flash", 4096, 6)[1] == argument  # not whole words
 
 
-@pytest.mark.parametrize("pages", [16, 46])
-def test_the_region_ends_with_the_flash_and_the_image_says_where_it_begins(
-    tmp_path: Path, pages: int
-) -> None:
-    program = build_board(tmp_path / "board", f"-DHAR_STORE_PAGES={pages}")
-    start = f"{0x100000 - pages * 4096:x}"
+def region_of(program: Path) -> tuple[list[str], str]:
+    """Size, first byte, whether there is one of another size; the line of `nm` on its symbol."""
     with Harness(program) as harness:
         Board(harness).boot(0)
-        assert harness.ask("region") == [str(pages * 4096), start, "0"]
+        region = harness.ask("region")
     symbols = subprocess.run(["nm", program], check=True, capture_output=True, text=True).stdout
-    assert f"{start.zfill(16)} A har_learned_start" in symbols
+    return region, next(line for line in symbols.splitlines() if "har_learned_start" in line)
+
+
+def test_the_region_ends_with_the_flash_and_the_image_says_where_it_begins(
+    program: Path, tmp_path: Path
+) -> None:
+    for built, pages in ((program, 16), (build_board(tmp_path, "-DHAR_STORE_PAGES=46"), 46)):
+        start = f"{0x100000 - pages * 4096:x}"
+        region, symbol = region_of(built)
+        assert region == [str(pages * 4096), start, "0"]
+        assert symbol == f"{start.zfill(16)} A har_learned_start"
 
 
 @pytest.mark.parametrize(("uicr", "rom_end"), [("000e0000", "60000"), (ERASED, "f0004")])
@@ -264,3 +138,35 @@ def test_serial_never_waits_and_never_fills_a_packet(board: Board) -> None:
     assert board.ask("write", 0, 1) == ["0"]
     assert board.ask("read", 100, 64) == ["64"]
     assert board.ask("read", 0, 64) == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "colour", "lit_ms"), [(0, 2 + 4 + 8, 0), (1, 4, 1000), (2, 8, 1000), (3, 2, 1000)]
+)
+def test_a_person_sees_a_heartbeat_and_what_the_board_does(
+    board: Board, shown: int, colour: int, lit_ms: int
+) -> None:
+    board.boot(0)
+    lights = [int(word) for word in board.ask("lights", shown, 1000)[:-1]]
+    assert sum(light & 1 for light in lights) == 100
+    assert sum(light & colour != 0 for light in lights) == lit_ms
+    assert all(light & ~colour in (0, 1) for light in lights)
+
+
+def test_the_thermometer_is_read_in_quarter_degrees(board: Board) -> None:
+    board.boot(0)
+    board.poll(10)
+    assert board.state().celsius == 25.0
+    board.tell("set", "centicelsius", 3160)
+    board.poll(1100)
+    assert board.state().celsius == 31.5
+    board.tell("set", "centicelsius", -725)
+    board.poll(1100)
+    assert board.state().celsius == -7.25
+
+
+def test_the_deepest_use_of_the_stack_is_seen(board: Board) -> None:
+    board.boot(0)
+    size, before, after = map(int, board.ask("stack"))
+    assert size == 65536
+    assert 0 < before < 20_000 < after < size

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.firmware.support.harness import LIB, SANITIZE, SUPPORT
-from tests.firmware.test_nano33ble_sources import INCLUDES, MODEL
+from tests.firmware.support.nano33ble import INCLUDES
+from tests.firmware.test_nano33ble_sources import MODEL
 
 OK, ENGINE = "0", "10"
 

@@ -2,13 +2,14 @@
 #include <Arduino.h>
 #include <USB/PluggableUSBSerial.h>
 #include <cmsis.h>
+#include <math.h>
 
 #include "har_assert.h"
 #include "har_board.h"
 #include "har_model.h"
 #include "imu.h"
 #include "nano33ble.h"
-#include "resampler.h"
+#include "sensing.h"
 
 static_assert(HAR_CHANNELS == HAR_RESAMPLER_CHANNELS,
               "the board's sensor has six axes; the model wants another number");
@@ -19,7 +20,11 @@ namespace {
 // that it is the last.
 constexpr size_t packet_bytes = 63u;
 
-struct har_resampler resampler;
+constexpr uint32_t thermometer_ms = 1000u;
+
+struct har_sensing sensing;
+float celsius = NAN;
+uint32_t celsius_ms;
 
 void cycle_counter_start() {
     CoreDebug->DEMCR |= CoreDebug_DEMCR_TRCENA_Msk;
@@ -27,24 +32,30 @@ void cycle_counter_start() {
     DWT->CTRL |= DWT_CTRL_CYCCNTENA_Msk;
 }
 
-void light(pin_size_t pin, bool on) {
-    digitalWrite(pin, on ? LOW : HIGH);  // the three colours are lit by a low level
+// Reads the processor's thermometer when it has measured, and starts it again each second.
+void thermometer_turn() {
+    if (NRF_TEMP->EVENTS_DATARDY != 0u) {
+        celsius = 0.25f * static_cast<float>(NRF_TEMP->TEMP);
+        NRF_TEMP->EVENTS_DATARDY = 0u;
+    }
+    if (har_board_millis() - celsius_ms < thermometer_ms) return;
+    celsius_ms = har_board_millis();
+    NRF_TEMP->TASKS_START = 1u;
 }
 
 }  // namespace
 
 void har_board_init(void) {
-    pinMode(LED_BUILTIN, OUTPUT);
-    pinMode(LEDR, OUTPUT);
-    pinMode(LEDG, OUTPUT);
-    pinMode(LEDB, OUTPUT);
-    har_board_show(0);
+    har_nano33ble_stack_paint();
+    har_nano33ble_lights_init();
     cycle_counter_start();
+    NRF_TEMP->EVENTS_DATARDY = 0u;
+    celsius_ms = har_board_millis() - thermometer_ms;
+    thermometer_turn();
     // Without flash nothing can be kept, without the sensor a host can still send samples: both
     // tell of themselves when they are used.
     (void)har_nano33ble_flash_init();
-    (void)imu_begin();
-    har_resampler_restart(&resampler);
+    imu_begin();
 }
 
 uint8_t har_board_target(void) {
@@ -80,21 +91,29 @@ size_t har_board_write(const uint8_t *data, size_t size) {
     return sent;
 }
 
-bool har_board_imu(float sample[6]) {
-    for (;;) {
-        if (har_resampler_pop(&resampler, imu_rate_hz() / HAR_RATE_HZ, sample)) return true;
-        float raw[HAR_RESAMPLER_CHANNELS];
-        switch (imu_read(raw)) {
-            case ImuRead::nothing:
-                return false;
-            case ImuRead::gap:
-                har_resampler_restart(&resampler);
-                break;
-            case ImuRead::sample:
-                har_resampler_push(&resampler, raw);
-                break;
-        }
+void har_board_sensor(struct har_sensor_state *state) {
+    thermometer_turn();
+    imu_state(state);
+    state->zero_known = sensing.zero.known;
+    for (int i = 0; i < 3; ++i) state->gyro_zero[i] = sensing.zero.zero[i];
+    state->celsius = celsius;
+    state->late = sensing.late;
+}
+
+void har_board_collect(void) {
+    struct ImuSample sample;
+    while (imu_read(&sample)) {
+        if (sample.after_gap) har_sensing_gap(&sensing);
+        har_sensing_push(&sensing, sample.values, sample.time_us, har_board_millis(), imu_rate_hz(),
+                         HAR_RATE_HZ);
     }
+}
+
+bool har_board_imu(struct har_sensed *sensed) {
+    thermometer_turn();
+    imu_seek();
+    har_board_collect();
+    return har_sensing_pop(&sensing, har_board_millis(), sensed);
 }
 
 void har_board_count_begin(void) {
@@ -103,29 +122,4 @@ void har_board_count_begin(void) {
 
 uint32_t har_board_count_end(void) {
     return DWT->CYCCNT;
-}
-
-uint32_t har_board_stack_used(void) {
-    return 0u;
-}
-
-uint32_t har_board_stack_size(void) {
-    return 0u;
-}
-
-void har_board_show(uint8_t state) {
-    digitalWrite(LED_BUILTIN, HIGH);
-    light(LEDG, state == 1u);
-    light(LEDB, state == 2u);
-    light(LEDR, state == 3u);
-}
-
-void har_assert_failed(const char *, int) {
-    // delay() lets Mbed's threads run, so that the 1200-baud touch still reaches the bootloader.
-    for (;;) {
-        light(LEDR, true);
-        delay(100);
-        light(LEDR, false);
-        delay(100);
-    }
 }

@@ -1,6 +1,6 @@
 // The pages kept for learned heads: the last ones of the nRF52840's internal flash, through Mbed's
 // FlashIAP. Erasing a page takes about 85 ms, writing a word 41 us; the processor stands still
-// meanwhile.
+// meanwhile, so the sensor's samples are collected between the pieces.
 #include <Arduino.h>
 #include <cmsis.h>
 #include <drivers/FlashIAP.h>
@@ -21,6 +21,7 @@ namespace {
 constexpr uint32_t page_bytes = 0x1000u;
 constexpr uint32_t region_bytes = HAR_STORE_PAGES * page_bytes;
 constexpr uint32_t region_start = 0x100000u - region_bytes;
+constexpr uint32_t piece_bytes = 1024u;  // 11 ms
 constexpr uint32_t erased_word = 0xFFFFFFFFu;
 
 mbed::FlashIAP flash;
@@ -42,13 +43,23 @@ har_status write(void *, uint32_t offset, const void *data, uint32_t size_bytes)
         return HAR_ERR_ARGUMENT;
     }
     if (!ready) return HAR_ERR_FLASH;
-    return flash.program(data, region_start + offset, size_bytes) == 0 ? HAR_OK : HAR_ERR_FLASH;
+    const uint8_t *from = static_cast<const uint8_t *>(data);
+    for (uint32_t done = 0; done < size_bytes; done += piece_bytes) {
+        const uint32_t left = size_bytes - done;
+        const uint32_t piece = left < piece_bytes ? left : piece_bytes;
+        const int failed = flash.program(from + done, region_start + offset + done, piece);
+        har_board_collect();
+        if (failed != 0) return HAR_ERR_FLASH;
+    }
+    return HAR_OK;
 }
 
 har_status erase(void *, uint32_t offset) {
     if (!inside(offset, page_bytes) || offset % page_bytes != 0u) return HAR_ERR_ARGUMENT;
     if (!ready) return HAR_ERR_FLASH;
-    return flash.erase(region_start + offset, page_bytes) == 0 ? HAR_OK : HAR_ERR_FLASH;
+    const int failed = flash.erase(region_start + offset, page_bytes);
+    har_board_collect();
+    return failed == 0 ? HAR_OK : HAR_ERR_FLASH;
 }
 
 const struct har_flash region = {region_bytes, page_bytes, nullptr, read, write, erase};

@@ -1,254 +1,264 @@
-// Registers: ST LSM9DS1 (DocID025715) and Bosch BMI270 (BST-BMI270-DS000).
-// Arduino's driver brings up the BMI270, which needs Bosch's 8 KB of start-up code. All else goes
-// through read_registers() and write_register(), because the drivers take a failed transfer on the
-// bus for a sample.
 #include "imu.h"
 
 #include <Arduino.h>
-#include <Arduino_BMI270_BMM150.h>
-#include <Wire.h>
+
+#include "imu_bus.h"
+#include "imu_chip.h"
 
 namespace {
 
-constexpr float radians_per_degree = 0.017453293f;
-constexpr uint32_t bus_hz = 400000u;
-constexpr uint8_t frame_bytes = 12u;  // three axes of two sensors, int16 little-endian
-constexpr uint8_t give_up_after = 10u;
-constexpr uint32_t poll_us = 2000u;  // asking more often only keeps the bus busy
+constexpr uint32_t poll_ms = 10u;     // asking more often only keeps the bus busy
+constexpr uint32_t silent_ms = 500u;  // and so many times asked in vain:
+constexpr uint8_t silent_times = 10u;
+constexpr uint32_t seek_ms = 10000u;
+constexpr uint8_t settling_frames = 10u;  // after a start
 
-bool read_registers(uint8_t device, uint8_t first, uint8_t *data, uint8_t size) {
-    Wire1.beginTransmission(device);
-    if (Wire1.write(first) != 1u) return false;
-    if (Wire1.endTransmission(false) != 0u) return false;
-    if (Wire1.requestFrom(device, size) != size) return false;
-    for (uint8_t i = 0; i < size; ++i) data[i] = static_cast<uint8_t>(Wire1.read());
-    return true;
+enum har_sensor name = HAR_SENSOR_NONE;
+enum har_sensor_trouble trouble = HAR_SENSOR_ABSENT;
+const ImuChip *chip;  // the one that works
+uint32_t sought_ms;
+uint32_t overruns;
+uint32_t saturated;
+
+ImuFrame batch[imu_chip_most];
+uint8_t batch_size;
+uint8_t batch_at;
+uint16_t left_in_fifo;  // of those that were there when it was last asked
+uint8_t settling;
+bool gap;     // before the next frame
+bool unsure;  // a read broke off: what the FIFO will give next is not known
+uint32_t polled_ms;
+uint8_t quiet;      // times in a row that nothing came...
+uint32_t quiet_ms;  // ...since then
+
+// When the frames were measured. The FIFO tells only how many it holds, so the newest is taken to
+// be as old as the run of them says, within one period before the moment of asking.
+bool timed;        // last_us is known
+uint32_t last_us;  // of the last frame read
+uint32_t step_us;  // between the frames that wait
+
+uint32_t now_ms() {
+    return static_cast<uint32_t>(millis());
 }
 
-bool write_register(uint8_t device, uint8_t address, uint8_t value) {
-    Wire1.beginTransmission(device);
-    if (Wire1.write(address) != 1u || Wire1.write(value) != 1u) return false;
-    return Wire1.endTransmission() == 0u;
-}
-
-bool answers(uint8_t device, uint8_t address, uint8_t expected) {
-    uint8_t value = 0;
-    return read_registers(device, address, &value, 1u) && value == expected;
-}
-
-int16_t axis(const uint8_t *bytes) {
-    return static_cast<int16_t>(static_cast<uint16_t>(bytes[0] | (bytes[1] << 8)));
-}
-
-// ---- LSM9DS1 ------------------------------------------------------------------------------
-
-constexpr uint8_t lsm_device = 0x6B;
-constexpr uint8_t lsm_who_am_i = 0x0F, lsm_who = 0x68;
-constexpr uint8_t lsm_ctrl_reg1_g = 0x10, lsm_ctrl_reg6_xl = 0x20;
-constexpr uint8_t lsm_ctrl_reg8 = 0x22, lsm_ctrl_reg9 = 0x23;
-constexpr uint8_t lsm_out_g = 0x18, lsm_out_xl = 0x28;
-constexpr uint8_t lsm_fifo_ctrl = 0x2E, lsm_fifo_src = 0x2F;
-
-bool lsm_start() {
-    if (!write_register(lsm_device, lsm_ctrl_reg8, 0x05)) return false;  // reset
-    delay(20);
-    return write_register(lsm_device, lsm_ctrl_reg8, 0x44)        // whole samples, auto-increment
-           && write_register(lsm_device, lsm_ctrl_reg1_g, 0x78)   // 119 Hz, 2000 degrees/s
-           && write_register(lsm_device, lsm_ctrl_reg6_xl, 0x70)  // 119 Hz, 4 g
-           && write_register(lsm_device, lsm_ctrl_reg9, 0x02)     // FIFO on
-           && write_register(lsm_device, lsm_fifo_ctrl, 0xC0);    // the newest push out the oldest
-}
-
-bool lsm_waiting(uint16_t *frames, bool *overrun) {
-    uint8_t source = 0;
-    if (!read_registers(lsm_device, lsm_fifo_src, &source, 1u)) return false;
-    *frames = source & 0x3Fu;
-    *overrun = (source & 0x40u) != 0u;
-    return true;
-}
-
-bool lsm_frame(uint8_t *gyro, uint8_t *accel) {
-    return read_registers(lsm_device, lsm_out_g, gyro, 6u) &&
-           read_registers(lsm_device, lsm_out_xl, accel, 6u);
-}
-
-// ---- BMI270 -------------------------------------------------------------------------------
-
-constexpr uint8_t bmi_device = 0x68;
-constexpr uint8_t bmi_chip_id = 0x00, bmi_chip = 0x24;
-constexpr uint8_t bmi_fifo_length = 0x24, bmi_fifo_data = 0x26;
-constexpr uint8_t bmi_acc_range = 0x41, bmi_gyr_range = 0x43;
-constexpr uint8_t bmi_fifo_config_0 = 0x48, bmi_fifo_config_1 = 0x49;
-constexpr uint8_t bmi_pwr_conf = 0x7C, bmi_cmd = 0x7E;
-constexpr uint16_t bmi_fifo_bytes = 2048u;
-
-bool bmi_start() {
-    if (IMU_BMI270_BMM150.begin(BOSCH_ACCELEROMETER_ONLY) != 1) return false;  // both, no compass
-    Wire1.setClock(bus_hz);                                             // begin() made the bus anew
-    if (!write_register(bmi_device, bmi_pwr_conf, 0x00)) return false;  // no sleep between reads
-    delay(1);
-    return answers(bmi_device, bmi_acc_range, 0x01)                // 4 g
-           && answers(bmi_device, bmi_gyr_range, 0x00)             // 2000 degrees/s
-           && write_register(bmi_device, bmi_fifo_config_0, 0x00)  // newest push out the oldest
-           && write_register(bmi_device, bmi_fifo_config_1, 0xC0)  // gyro, accel, no headers
-           && write_register(bmi_device, bmi_cmd, 0xB0);           // empty it
-}
-
-bool bmi_waiting(uint16_t *frames, bool *overrun) {
-    uint8_t length[2] = {0, 0};
-    if (!read_registers(bmi_device, bmi_fifo_length, length, 2u)) return false;
-    const uint16_t bytes = static_cast<uint16_t>(length[0] | ((length[1] & 0x3Fu) << 8));
-    *frames = static_cast<uint16_t>(bytes / frame_bytes);
-    *overrun = bytes + frame_bytes > bmi_fifo_bytes;
-    return true;
-}
-
-bool bmi_frame(uint8_t *gyro, uint8_t *accel) {
-    uint8_t frame[frame_bytes];
-    if (!read_registers(bmi_device, bmi_fifo_data, frame, frame_bytes)) return false;
-    for (int i = 0; i < 6; ++i) {
-        gyro[i] = frame[i];
-        accel[i] = frame[6 + i];
-    }
-    return true;
-}
-
-// ---- either -------------------------------------------------------------------------------
-
-struct Axes {
-    uint8_t from[3];
-    float sign[3];
-};
-
-struct Sensor {
-    ImuRevision revision;
-    float rate_hz;
-    float g_per_step;
-    float rad_s_per_step;
-    Axes axes;
-    bool (*start)();
-    bool (*waiting)(uint16_t *frames, bool *overrun);
-    bool (*frame)(uint8_t *gyro, uint8_t *accel);
-};
-
-// The LSM9DS1's data sheet says 0.070 degrees/s a step at 2000 degrees/s: not 2000 / 32768.
-const Sensor lsm9ds1 = {ImuRevision::rev1,
-                        119.0f,
-                        4.0f / 32768.0f,
-                        0.070f * radians_per_degree,
-                        {{0, 1, 2}, {1.0f, 1.0f, 1.0f}},
-                        lsm_start,
-                        lsm_waiting,
-                        lsm_frame};
-const Sensor bmi270 = {ImuRevision::rev2,
-                       100.0f,
-                       4.0f / 32768.0f,
-                       2000.0f / 32768.0f * radians_per_degree,
-                       {{1, 0, 2}, {-1.0f, -1.0f, 1.0f}},
-                       bmi_start,
-                       bmi_waiting,
-                       bmi_frame};
-
-const Sensor *sensor = nullptr;
-uint16_t waiting_frames;
-uint32_t polled_us;
-uint8_t failures;  // in a row
-
-// Measures the rate between two moments at which the FIFO had just been emptied.
+// Measures the rate between two moments at which the FIFO had just been asked. In milliseconds,
+// because those come from the board's quartz; micros() runs on an RC oscillator without USB.
 struct RateMeter {
     static constexpr uint32_t enough = 1024u;  // frames, 9 to 10 s
-    float rate_hz;
-    uint32_t since_us;
+    float measured_hz;                         // 0: not yet
+    uint32_t since_ms;
     uint32_t frames;
     bool running;
 
-    void restart(float nominal_hz) {
-        rate_hz = nominal_hz;
-        running = false;
-    }
-
-    void emptied(uint32_t now_us, float nominal_hz) {
-        if (running && frames < enough) return;
-        if (running) {
-            const float seconds = static_cast<float>(now_us - since_us) * 1e-6f;
-            const float measured_hz = static_cast<float>(frames) / seconds;
-            const float ratio = measured_hz / nominal_hz;
-            if (ratio > 0.9f && ratio < 1.1f) rate_hz = measured_hz;
+    void asked(uint32_t ms, uint16_t waiting, float nominal_hz) {
+        if (!running) {
+            running = true;
+            since_ms = ms;
+            frames = 0;
+            return;
         }
-        running = true;
-        since_us = now_us;
+        frames += waiting;
+        if (frames < enough) return;
+        const float hz = static_cast<float>(frames) * 1000.0f / static_cast<float>(ms - since_ms);
+        const float ratio = hz / nominal_hz;
+        if (ratio > 0.8f && ratio < 1.2f) measured_hz = hz;
+        since_ms = ms;
         frames = 0;
     }
 };
 
 RateMeter meter;
 
-void failed() {
-    waiting_frames = 0;
+void interrupted() {
+    gap = true;
+    timed = false;
     meter.running = false;
-    if (++failures >= give_up_after) sensor = nullptr;
 }
 
-const Sensor *find() {
+void give_up(enum har_sensor_trouble why) {
+    trouble = why;
+    chip = nullptr;
+    batch_size = batch_at = 0;
+    left_in_fifo = 0;
+    interrupted();
+}
+
+// Nothing came of asking.
+void nothing(uint32_t ms) {
+    if (quiet == 0u) quiet_ms = ms;
+    if (quiet < silent_times) ++quiet;
+    const bool silent = quiet == silent_times && ms - quiet_ms >= silent_ms;
+    if (imu_bus_hung() || silent) give_up(HAR_SENSOR_SILENT);
+}
+
+void place_in_time(uint32_t ms, uint16_t waiting, bool dropped) {
+    const uint32_t now_us = ms * 1000u;
+    const float period_us = 1e6f / imu_rate_hz();
+    const float span_us = period_us * static_cast<float>(waiting);
+    if (timed && !dropped) {
+        // Far fewer frames than time has passed: some are missing, whatever the FIFO says.
+        const float passed_us = static_cast<float>(now_us - last_us);
+        const float slack_us = period_us * (3.0f + static_cast<float>(waiting) / 16.0f);
+        if (passed_us > span_us + slack_us) dropped = true;
+    }
+    if (dropped) {
+        ++overruns;
+        interrupted();
+    }
+    if (!timed) {
+        timed = true;
+        step_us = static_cast<uint32_t>(period_us);
+        last_us = now_us - static_cast<uint32_t>(span_us);
+        return;
+    }
+    const uint32_t passed_us = now_us - last_us;
+    uint32_t newest_us = static_cast<uint32_t>(span_us);  // after last_us
+    if (newest_us > passed_us) newest_us = passed_us;
+    if (newest_us + static_cast<uint32_t>(period_us) < passed_us) {
+        newest_us = passed_us - static_cast<uint32_t>(period_us);
+    }
+    step_us = newest_us / waiting;
+}
+
+// Asks the FIFO how much it holds.
+bool ask(uint32_t ms) {
+    if (ms - polled_ms < poll_ms) return false;
+    polled_ms = ms;
+    if (unsure) {
+        if (!chip->flush()) {
+            nothing(ms);
+            return false;
+        }
+        unsure = false;
+        interrupted();
+        return false;
+    }
+    uint16_t waiting = 0;
+    bool dropped = false;
+    if (!chip->waiting(&waiting, &dropped) || waiting == 0u) {
+        nothing(ms);
+        return false;
+    }
+    quiet = 0;
+    ms = now_ms();
+    place_in_time(ms, waiting, dropped);
+    meter.asked(ms, waiting, chip->nominal_hz);
+    left_in_fifo = waiting;
+    return true;
+}
+
+bool refill() {
+    const uint32_t ms = now_ms();
+    if (left_in_fifo == 0u && !ask(ms)) return false;
+    const uint8_t count =
+        static_cast<uint8_t>(left_in_fifo < imu_chip_most ? left_in_fifo : imu_chip_most);
+    if (!chip->read(batch, count)) {
+        left_in_fifo = 0;
+        unsure = true;
+        nothing(ms);
+        return false;
+    }
+    left_in_fifo = static_cast<uint16_t>(left_in_fifo - count);
+    batch_size = count;
+    batch_at = 0;
+    return true;
+}
+
+bool beyond(const int16_t *axes, int16_t end) {
+    for (int i = 0; i < 3; ++i) {
+        if (axes[i] >= end || axes[i] <= -end) return true;
+    }
+    return false;
+}
+
+void convert(const ImuFrame &frame, float *values) {
+    for (int i = 0; i < 3; ++i) {
+        const ImuAxis axis = chip->axes[i];
+        values[i] = axis.sign * static_cast<float>(frame.accel[axis.from]) * chip->g_per_step;
+        values[3 + i] =
+            axis.sign * static_cast<float>(frame.gyro[axis.from]) * chip->rad_s_per_step;
+    }
+}
+
+bool on_the_bus(const ImuChip &candidate) {
+    return imu_bus_shows(candidate.device, candidate.who_register, candidate.who);
+}
+
+const ImuChip *find() {
     for (int attempt = 0; attempt < 3; ++attempt) {
-        if (answers(lsm_device, lsm_who_am_i, lsm_who)) return &lsm9ds1;
-        if (answers(bmi_device, bmi_chip_id, bmi_chip)) return &bmi270;
-        delay(10);
+        if (attempt > 0) delay(10);
+        if (on_the_bus(imu_lsm9ds1)) return &imu_lsm9ds1;
+        if (on_the_bus(imu_bmi270)) return &imu_bmi270;
+        if (imu_bus_hung()) break;
     }
     return nullptr;
 }
 
-}  // namespace
-
-ImuRevision imu_begin(void) {
-    Wire1.begin();
-    Wire1.setClock(bus_hz);
-    sensor = find();
-    if (sensor != nullptr && !sensor->start()) sensor = nullptr;
-    if (sensor == nullptr) return ImuRevision::none;
-    waiting_frames = 0;
-    failures = 0;
-    polled_us = static_cast<uint32_t>(micros());
-    meter.restart(sensor->rate_hz);
-    return sensor->revision;
+void start(const ImuChip *found) {
+    name = found->name;
+    if (!found->start()) {
+        give_up(HAR_SENSOR_REFUSED);
+        return;
+    }
+    chip = found;
+    trouble = HAR_SENSOR_RIGHT;
+    settling = settling_frames;
+    unsure = false;
+    quiet = 0;
+    polled_ms = now_ms();
+    interrupted();
 }
 
-ImuRead imu_read(float sample[6]) {
-    if (sensor == nullptr) return ImuRead::nothing;
-    if (waiting_frames == 0u) {
-        const uint32_t now_us = static_cast<uint32_t>(micros());
-        if (now_us - polled_us < poll_us) return ImuRead::nothing;
-        polled_us = now_us;
-        bool overrun = false;
-        if (!sensor->waiting(&waiting_frames, &overrun)) {
-            failed();
-            return ImuRead::nothing;
+}  // namespace
+
+void imu_begin(void) {
+    if (!imu_bus_begin()) {
+        give_up(HAR_SENSOR_BUS_STUCK);
+    } else {
+        const ImuChip *found = find();
+        if (found != nullptr) {
+            start(found);
+        } else {
+            give_up(name == HAR_SENSOR_NONE ? HAR_SENSOR_ABSENT : HAR_SENSOR_SILENT);
         }
-        if (overrun) {
-            meter.running = false;
-            return ImuRead::gap;
-        }
-        if (waiting_frames == 0u) return ImuRead::nothing;
     }
-    uint8_t gyro[6];
-    uint8_t accel[6];
-    if (!sensor->frame(gyro, accel)) {
-        failed();
-        return ImuRead::nothing;
-    }
-    failures = 0;
-    --waiting_frames;
-    ++meter.frames;
-    if (waiting_frames == 0u) meter.emptied(static_cast<uint32_t>(micros()), sensor->rate_hz);
-    for (int i = 0; i < 3; ++i) {
-        const uint8_t from = static_cast<uint8_t>(2u * sensor->axes.from[i]);
-        const float sign = sensor->axes.sign[i];
-        sample[i] = sign * static_cast<float>(axis(accel + from)) * sensor->g_per_step;
-        sample[3 + i] = sign * static_cast<float>(axis(gyro + from)) * sensor->rad_s_per_step;
-    }
-    return ImuRead::sample;
+    sought_ms = now_ms();
+}
+
+void imu_seek(void) {
+    if (chip == nullptr && now_ms() - sought_ms >= seek_ms) imu_begin();
+}
+
+bool imu_read(ImuSample *sample) {
+    const ImuFrame *next = nullptr;
+    do {
+        if (chip == nullptr) return false;
+        if (batch_at == batch_size && !refill()) return false;
+        next = &batch[batch_at++];
+        last_us += step_us;
+    } while (settling > 0u && settling-- > 0u);
+    const ImuFrame &frame = *next;
+    if (beyond(frame.accel, chip->accel_end) || beyond(frame.gyro, chip->gyro_end)) ++saturated;
+    convert(frame, sample->values);
+    sample->time_us = last_us;
+    sample->after_gap = gap;
+    gap = false;
+    return true;
 }
 
 float imu_rate_hz(void) {
-    return meter.rate_hz;
+    if (meter.measured_hz > 0.0f) return meter.measured_hz;
+    return chip != nullptr ? chip->nominal_hz : imu_lsm9ds1.nominal_hz;
+}
+
+void imu_state(struct har_sensor_state *state) {
+    state->sensor = static_cast<uint8_t>(name);
+    state->trouble = static_cast<uint8_t>(trouble);
+    state->nominal_hz = name == HAR_SENSOR_LSM9DS1  ? imu_lsm9ds1.nominal_hz
+                        : name == HAR_SENSOR_BMI270 ? imu_bmi270.nominal_hz
+                                                    : 0.0f;
+    state->rate_hz = meter.measured_hz;
+    state->overruns = overruns;
+    state->bus_errors = imu_bus_errors();
+    state->saturated = saturated;
 }

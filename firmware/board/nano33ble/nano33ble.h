@@ -10,4 +10,8 @@
  * HAR_ERR_FLASH. */
 har_status har_nano33ble_flash_init(void);
 
+/* Both at the very start. */
+void har_nano33ble_lights_init(void);
+void har_nano33ble_stack_paint(void);
+
 #endif

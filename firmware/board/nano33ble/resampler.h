@@ -24,8 +24,9 @@ void har_resampler_restart(struct har_resampler *resampler);
 /* Takes the next sample. Call har_resampler_pop() until it says false before the next one. */
 void har_resampler_push(struct har_resampler *resampler, const float *sample);
 
-/* The next output, when there is one. `step` is input rate / output rate, > 0. */
-bool har_resampler_pop(struct har_resampler *resampler, float step, float *sample);
+/* The next output, when there is one, and its place between the last two samples taken: 0 is the
+ * older, 1 the newer. `step` is input rate / output rate, > 0. */
+bool har_resampler_pop(struct har_resampler *resampler, float step, float *sample, float *place);
 
 #ifdef __cplusplus
 }

@@ -8,6 +8,8 @@
 #define LEDR (22u)
 #define LEDG (23u)
 #define LEDB (24u)
+#define PIN_WIRE_SDA1 (30u)
+#define PIN_WIRE_SCL1 (31u)
 
 extern "C" {
 
@@ -20,9 +22,11 @@ void loop(void);
 
 void pinMode(pin_size_t pinNumber, PinMode pinMode);
 void digitalWrite(pin_size_t pinNumber, PinStatus status);
+PinStatus digitalRead(pin_size_t pinNumber);
 unsigned long millis(void);
 unsigned long micros(void);
 void delay(unsigned long);
+void delayMicroseconds(unsigned int us);
 
 }  // extern "C"
 

@@ -7,6 +7,7 @@ namespace arduino {
 class MbedI2C {
    public:
     virtual void begin();
+    virtual void end();
     virtual void setClock(uint32_t freq);
     virtual void beginTransmission(uint8_t address);
     virtual uint8_t endTransmission(bool stopBit);
