@@ -21,12 +21,16 @@ def flash(
 ) -> None:
     """Build the firmware for the Nano 33 BLE Sense with PlatformIO and upload it."""
     from pipeline.device.flashing import flash as upload
+    from pipeline.device.sensor_text import describe
 
     result = upload(ROOT, engine=engine, port=port, tell=note)
     if as_json:
         print_json(result.document())
-    else:
-        print(
-            f"flashed {result.environment} to {result.port} in {result.seconds:.0f} s; "
-            "next: har monitor"
-        )
+        return
+    hello = result.hello
+    print(f"flashed {result.environment} to {result.port} in {result.seconds:.0f} s")
+    print(
+        f"model {hello.model_id.hex()}, firmware {hello.firmware_version}, {result.engine} engine"
+    )
+    print(describe(result.sensor))
+    print("next: har monitor")

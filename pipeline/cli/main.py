@@ -9,6 +9,7 @@ import typer
 from pipeline.cli import (
     data,
     demo,
+    doctor,
     emulate,
     evaluate,
     fit,
@@ -18,6 +19,7 @@ from pipeline.cli import (
     monitor,
     parity,
     personalize,
+    record,
     search,
     stream,
     train,
@@ -48,8 +50,10 @@ for verb in (
     emulate.build,
     emulate.emulate,
     flash.flash,
+    doctor.doctor,
     stream.stream,
     monitor.monitor,
+    record.record,
     learn.learn,
     demo.demo,
 ):

@@ -13,12 +13,12 @@ from pipeline.cli.common import guarded
 from pipeline.cli.stream import PortOption
 
 if TYPE_CHECKING:
-    from pipeline.ui.monitor import View
+    from pipeline.ui.monitor_views import View
 
 
 @guarded
 def monitor(
-    port: PortOption,
+    port: PortOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
     count: Annotated[int | None, typer.Option(min=1, help="End after so many.")] = None,
@@ -26,15 +26,17 @@ def monitor(
     """Show predictions as they come: live bars in a terminal, else one line each. Ctrl-C ends."""
     from contextlib import closing
 
+    from pipeline.device import find_board
     from pipeline.errors import InputError
     from pipeline.ui.monitor import watch
 
     if as_json and as_csv:
         raise InputError("--json or --csv, not both")
+    board = find_board(port)
     try:
         with (
-            _view(port, as_json, as_csv) as view,
-            closing(watch(port, view.tell)) as sightings,
+            _view(board, as_json, as_csv) as view,
+            closing(watch(board, view.tell)) as sightings,
         ):
             for sighting in islice(sightings, count):
                 view.show(sighting)
@@ -46,7 +48,7 @@ def monitor(
 
 
 def _view(port: str, as_json: bool, as_csv: bool) -> View:
-    from pipeline.ui import monitor as ui
+    from pipeline.ui import monitor_views as ui
 
     if as_json:
         return ui.JsonView(sys.stdout)

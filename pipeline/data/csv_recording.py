@@ -6,7 +6,9 @@
     time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity
     0.00,0.01,-0.02,1.00,0.001,0.002,-0.001,walking
 
-The comment lines are optional. An empty activity means unlabelled.
+The comment lines are optional, others than these say nothing. An empty activity means unlabelled.
+What `har record` writes (csv_writer.py) has `# lost_samples:` as well: there the time of every
+sample is a multiple of the rate's, and a single missing one is a gap.
 """
 
 from __future__ import annotations
@@ -28,17 +30,22 @@ from pipeline.data.recording import UNITS, Dataset, Recording, Segment
 from pipeline.errors import InputError
 
 COLUMNS = ("time_s", "ax_g", "ay_g", "az_g", "gx_rads", "gy_rads", "gz_rads", "activity")
-KEYS = ("rate_hz", "subject", "session")
+KEYS = ("rate_hz", "subject", "session", "lost_samples")
 MAX_BYTES = 200_000_000
 MAX_NAME_LENGTH = 64
 MAX_NUMBER = 1e12
 RATE_TOLERANCE = 0.05
 # A step this many times the usual one is a gap; what is before and behind it never shares a window.
 GAP_PERIODS = 2.5
+GAP_PERIODS_COUNTED = 1.5  # where lost samples were counted
 
 
 class RecordingWarning(UserWarning):
     """The recording can be used, and its owner should know something about it."""
+
+
+class FewActivitiesWarning(RecordingWarning):
+    """It has one activity or none: no classifier can be trained on it alone."""
 
 
 def read_csv(path: Path, *, activities: Collection[str] | None = None) -> Recording:
@@ -155,7 +162,8 @@ def _recording(
             f"{path}, line {table.first_line + int(standing[0]) + 1}: time_s does not increase; "
             "sort the lines by time and drop repeated ones"
         )
-    rate_hz, gaps = _rate_and_gaps(path, time_s, table.keys.get("rate_hz"))
+    periods = GAP_PERIODS_COUNTED if "lost_samples" in table.keys else GAP_PERIODS
+    rate_hz, gaps = _rate_and_gaps(path, time_s, table.keys.get("rate_hz"), periods)
     samples = np.array(table.values, dtype=np.float32)
     check_gravity(samples, rate_hz, str(path))
     check_rotation(samples, rate_hz, str(path))
@@ -167,7 +175,8 @@ def _recording(
         warn = f"{len(gaps)} gaps in time, the first before line {table.first_line + gaps[0]}"
         _warn(path, f"{warn}; no window will straddle them")
     if len(names) < 2:
-        _warn(path, f"only one activity, {min(names)}" if names else "no sample has an activity")
+        few = f"only one activity, {min(names)}" if names else "no sample has an activity"
+        _warn(path, few, FewActivitiesWarning)
     recording = Recording(
         samples=samples,
         rate_hz=rate_hz,
@@ -186,8 +195,8 @@ def _between(
     return [(s, rate_hz) for s in np.split(samples, list(gaps))]
 
 
-def _warn(path: PurePath, message: str) -> None:
-    warnings.warn(f"{path}: {message}", RecordingWarning, stacklevel=4)
+def _warn(path: PurePath, message: str, kind: type[RecordingWarning] = RecordingWarning) -> None:
+    warnings.warn(f"{path}: {message}", kind, stacklevel=4)
 
 
 def _parse(path: PurePath, data: bytes) -> _Table:
@@ -256,11 +265,11 @@ def _number(text: str, place: str) -> float:
 
 
 def _rate_and_gaps(
-    path: PurePath, time_s: npt.NDArray[np.float64], stated: str | None
+    path: PurePath, time_s: npt.NDArray[np.float64], stated: str | None, gap_periods: float
 ) -> tuple[float, list[int]]:
     """The rate in Hz, and the indices of the samples that follow a gap."""
     steps = np.diff(time_s)
-    usual = GAP_PERIODS * float(np.median(steps))
+    usual = gap_periods * float(np.median(steps))
     measured = 1.0 / float(steps[steps <= usual].mean())
     gaps = (np.flatnonzero(steps > usual) + 1).tolist()
     if stated is None:

@@ -1,64 +1,69 @@
-"""Building the real board's firmware with PlatformIO and uploading it.
+"""The firmware onto the real board, with PlatformIO.
 
-PlatformIO does the work; here is what an owner needs around it: everything that can be told
-before it starts is told first, and whatever it says when it fails becomes one line.
+Everything that can be told before the board is touched is told first: it is there, it is the right
+one, its port opens, the firmware builds and fits. What was uploaded then has to answer.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import HarError, HonestNo, InputError, WorldError
+from pipeline.device.client import Client
+from pipeline.device.messages import Hello, SensorState
+from pipeline.device.pio import (
+    AGAIN,
+    ENVIRONMENTS,
+    check_emitted,
+    explain_build,
+    explain_upload,
+    find_platformio,
+    run,
+)
+from pipeline.device.ports import (
+    ARDUINO_VENDOR,
+    NANO33BLE_PRODUCTS,
+    boards,
+    find_board,
+    wait_for_board,
+)
+from pipeline.device.transport import open_port
+from pipeline.errors import HonestNo, InputError, WorldError
 
 LIMIT_S = 1800.0  # the first run downloads a compiler; a later one takes a minute
-
-# Arduino's USB ids of the Nano 33 BLE family: vendor, and product as a sketch or as a bootloader.
-ARDUINO_VENDOR = 0x2341
-NANO33BLE_PRODUCTS = frozenset({0x005A, 0x805A, 0x015A, 0x025A})
-
-ENVIRONMENTS = {"tflm": "nano33ble", "compiled": "nano33ble_compiled"}
-
-_GENERATED = {
-    "tflm": ("har_model.h", "har_model.c", "har_extractor_tflite.h", "har_extractor_tflite.c"),
-    "compiled": ("har_model.h", "har_model.c", "har_net.h", "har_net.c"),
-}
-
-_QUIET = {
-    "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "No",
-    "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true",
-}
-
-_REGISTRY_SIGNS = ("HTTPClientError", "InternetConnectionError", "UnknownPackageError")
-_TOO_LARGE_SIGNS = ("check_image:", "greater than maximum allowed")
-_UPLOAD_SIGNS = ("No device found", "SAM-BA operation failed", "upload_port", "could not open port")
+UPLOAD_LIMIT_S = 300.0  # takes half a minute
+BACK_S = 20.0  # until the board is on USB again, as a sketch
+ANSWER_S = 10.0  # until it answers: a desktop's modem manager may hold the new port for seconds
+RATE_S = 5.0  # until it has measured its sensor's rate
+HELLO_TIMEOUT_S = 1.0
+PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
 class Flashed:
-    """What was uploaded where."""
+    """What was uploaded where, and what answered."""
 
     environment: str
     engine: str
     port: str
     seconds: float
+    hello: Hello
+    sensor: SensorState
 
     def document(self) -> dict[str, Any]:
+        """For --json."""
         return {
             "environment": self.environment,
             "engine": self.engine,
             "port": self.port,
             "seconds": round(self.seconds, 1),
+            "model_id": self.hello.model_id.hex(),
+            "firmware_version": self.hello.firmware_version,
+            "sensor": self.sensor.document(),
         }
 
 
@@ -71,143 +76,107 @@ def flash(
     limit_s: float = LIMIT_S,
     platformio: Sequence[str] | None = None,
 ) -> Flashed:
-    """Builds the project at ``root`` for the board and uploads it.
+    """Builds the project at ``root`` for the board, uploads it and waits until it answers.
 
     ``port`` is a serial port's name; found by USB id when None. ``tell`` takes PlatformIO's lines
-    as they come. Raises InputError when nothing was emitted or several boards are plugged in,
-    HonestNo when the image does not fit, WorldError when the board, PlatformIO, or its registry
-    cannot be had, or nothing has come of it after ``limit_s`` seconds.
+    as they come, and what is done in between. Raises InputError when nothing was emitted, several
+    boards are plugged in or ``port`` is no Nano 33 BLE Sense; HonestNo when the image does not fit
+    or another model answers; WorldError when the board, PlatformIO, or its registry cannot be had,
+    nothing has come of it after ``limit_s`` seconds, or nobody answers.
     """
     if engine not in ENVIRONMENTS:
         raise InputError(f"no engine {engine!r}; there are: {', '.join(ENVIRONMENTS)}")
-    check_emitted(root / "firmware" / "generated", engine)
+    model_id = check_emitted(root / "firmware" / "generated", engine)
     command = list(platformio) if platformio is not None else find_platformio()
-    chosen = find_port(port)
+    chosen = find_board(port)
+    serial = check_board(chosen)
+    open_port(chosen).close()
     environment = ENVIRONMENTS[engine]
-    arguments = ["run", "-d", str(root), "-e", environment, "-t", "upload"]
+    build = [*command, "run", "-d", str(root), "-e", environment]
     began = time.monotonic()
-    code, lines = _run([*command, *arguments, "--upload-port", chosen], root, tell, limit_s)
+    tell(f"building {environment}; {chosen} is left alone until it is built and fits")
+    code, lines = run(build, root, tell, limit_s, "is its registry reachable?")
     if code != 0:
-        raise explain(lines, chosen)
-    return Flashed(environment, engine, chosen, time.monotonic() - began)
+        raise explain_build(lines)
+    chosen = _port_now(chosen, serial)
+    before = {board.device for board in boards()}
+    tell(f"uploading to {chosen}")
+    # Not with `-t nobuild`: this platform's builder then looks for a .hex file, which a build for
+    # this board does not make. What is built already is not built again.
+    upload = [*build, "-t", "upload", "--upload-port", chosen]
+    code, lines = run(upload, root, tell, min(limit_s, UPLOAD_LIMIT_S), AGAIN)
+    if code != 0:
+        raise explain_upload(lines, chosen)
+    tell("uploaded; waiting for the board to come back")
+    back = wait_for_board(serial, BACK_S, before=before)
+    hello, sensor = greet(back)
+    check_answer(hello, model_id, engine, back)
+    return Flashed(environment, engine, back, time.monotonic() - began, hello, sensor)
 
 
-def check_emitted(generated: Path, engine: str) -> None:
-    """Raises InputError when a file that ``har emit`` writes is not there."""
-    missing = [name for name in _GENERATED[engine] if not (generated / name).is_file()]
-    if missing:
-        raise InputError(
-            f"{generated}: no {', '.join(missing)}; run `make train quantize` or `har emit` first"
-        )
+def check_board(port: str) -> str | None:
+    """The USB serial number of the board on ``port``, None when it cannot be known.
 
-
-def find_platformio() -> list[str]:
-    """The command that starts PlatformIO: of this Python, else the one in PATH."""
-    if importlib.util.find_spec("platformio") is not None:
-        return [sys.executable, "-m", "platformio"]
-    for name in ("platformio", "pio"):
-        found = shutil.which(name)
-        if found:
-            return [found]
-    raise WorldError("PlatformIO is not installed: run `make setup`")
-
-
-def find_port(port: str | None) -> str:
-    """``port`` if it is there; when None, the one Nano 33 BLE that is plugged in."""
-    if port is not None:
-        if os.name == "posix" and not Path(port).exists():
-            raise WorldError(f"no port {port}: is the board plugged in, with a data cable?")
-        return port
+    Raises InputError when ``port`` is no USB port or belongs to something else.
+    """
+    if "://" in port:
+        raise InputError(f"{port} is no USB port: only a real board can be flashed")
     from serial.tools import list_ports
 
-    boards = [
-        info.device
-        for info in list_ports.comports()
-        if info.vid == ARDUINO_VENDOR and info.pid in NANO33BLE_PRODUCTS
-    ]
-    if not boards:
-        raise WorldError(
-            "no Nano 33 BLE Sense found on USB: plug it in with a data cable, "
-            "or name its port with --port"
-        )
-    if len(boards) > 1:
-        raise InputError(f"several boards: {', '.join(sorted(boards))}; choose one with --port")
-    return str(boards[0])
+    names = {port, os.path.realpath(port)}
+    info = next((info for info in list_ports.comports() if info.device in names), None)
+    if info is None:
+        return None  # not listed, as in some containers; the upload will tell
+    if info.vid != ARDUINO_VENDOR or info.pid not in NANO33BLE_PRODUCTS:
+        usb = "no USB device" if info.vid is None else f"USB id {info.vid:04x}:{info.pid:04x}"
+        raise InputError(f"{port} is no Nano 33 BLE Sense ({usb}): give the port of one")
+    found: str | None = info.serial_number
+    return found
 
 
-def explain(lines: Sequence[str], port: str) -> HarError:
-    """The one line for what PlatformIO printed before it failed."""
+def greet(port: str, limit_s: float | None = None) -> tuple[Hello, SensorState]:
+    """Says HELLO until the board answers, then asks for its sensor until the rate is measured.
 
-    def first(signs: Sequence[str]) -> str | None:
-        return next((line for line in lines if any(sign in line for sign in signs)), None)
-
-    if first(_REGISTRY_SIGNS) is not None:
-        return WorldError(
-            "PlatformIO's registry cannot be reached, and the board's compiler and libraries are "
-            "not on this machine yet: run `har flash` again with a network that reaches it"
-        )
-    too_large = first(_TOO_LARGE_SIGNS)
-    if too_large is not None:
-        return HonestNo(f"the firmware is not right for the board: {too_large.strip()}")
-    if first(("Permission denied",)) is not None:
-        return WorldError(
-            f"{port}: no permission; on Linux `sudo usermod -aG dialout $USER`, then log in again"
-        )
-    if first(_UPLOAD_SIGNS) is not None:
-        return WorldError(
-            f"the upload to {port} failed: press the board's button twice (its orange light "
-            "breathes), then run `har flash` again"
-        )
-    last = next((line.strip() for line in reversed(lines) if "rror" in line), "no reason given")
-    return WorldError(f"PlatformIO failed: {last}")
+    ``limit_s``: for the answer, `ANSWER_S` when None. Raises what the last try raised, HonestNo at
+    once for firmware of another protocol version.
+    """
+    deadline = time.monotonic() + (ANSWER_S if limit_s is None else limit_s)
+    while True:
+        try:
+            with Client.open(port, timeout_s=HELLO_TIMEOUT_S) as client:
+                hello = client.hello(attempts=1)
+                return hello, _sensor(client)
+        except WorldError as error:
+            if time.monotonic() >= deadline:
+                raise WorldError(f"uploaded, but {error}; `har doctor` tells more") from None
+        time.sleep(PAUSE_S)
 
 
-def _run(
-    command: Sequence[str], root: Path, tell: Callable[[str], None], limit_s: float
-) -> tuple[int, list[str]]:
-    process = subprocess.Popen(
-        command,
-        cwd=root,
-        env={**os.environ, **_QUIET},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    late = threading.Event()
-
-    def stop() -> None:
-        late.set()
-        _kill(process)
-
-    timer = threading.Timer(limit_s, stop)
-    timer.start()
-    lines: list[str] = []
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            tell(lines[-1])
-        code = process.wait()
-    finally:
-        timer.cancel()
-        _kill(process)
-    if late.is_set():
-        raise WorldError(
-            f"PlatformIO was not done after {limit_s / 60:.0f} minutes and was stopped: "
-            "is its registry reachable?"
-        )
-    return code, lines
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    """Ends PlatformIO and what it started, if it still runs."""
-    if process.poll() is not None:
+def check_answer(hello: Hello, model_id: str, engine: str, port: str) -> None:
+    """Raises HonestNo when not what was uploaded answers."""
+    found = (hello.model_id.hex(), hello.engine.name.lower())
+    if found == (model_id, engine):
         return
-    if os.name == "posix":
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-    process.wait()
+    raise HonestNo(
+        f"{port} answers with model {found[0]} and engine {found[1]}, not with {model_id} and "
+        f"{engine}, which were uploaded: {AGAIN}"
+    )
+
+
+def _sensor(client: Client) -> SensorState:
+    deadline = time.monotonic() + RATE_S
+    while True:
+        state = client.sensor()
+        if not state.works or state.rate_hz is not None or time.monotonic() >= deadline:
+            return state
+        time.sleep(PAUSE_S)
+
+
+def _port_now(port: str, serial: str | None) -> str:
+    """The port of the same board after the build, which may have taken minutes."""
+    if serial is None:
+        return find_board(port)
+    found = next((board.device for board in boards() if board.serial == serial), None)
+    if found is None:
+        raise WorldError(f"the board on {port} was unplugged: plug it in, run `har flash` again")
+    return found

@@ -21,7 +21,7 @@ printed, and the board's own limits judge."""
 
 # TFLite-Micro's interpreter with the kernels of a dscnn, measured on a Cortex-M4F (reference
 # kernels and CMSIS-NN differ by less than a fifth).
-_TFLM_RUNTIME_FLASH_BYTES = 54_152
+TFLM_RUNTIME_FLASH_BYTES = 54_152
 # TFLite-Micro with CMSIS-NN on such a network with AVERAGE_POOL_2D: 432,083 for 87,200 MACs.
 _TFLM_INSTRUCTIONS_PER_MAC = 4.96
 
@@ -127,7 +127,7 @@ def check_fit(
     estimates = ["flash_bytes", "ram_bytes", "latency_ms", "energy_uj"]
     if engine == "tflm":
         estimates.append("stack_bytes")
-        flash += tflite_bytes + _TFLM_RUNTIME_FLASH_BYTES - net_flash_bytes
+        flash += tflite_bytes + TFLM_RUNTIME_FLASH_BYTES - net_flash_bytes
         ram += tflm_arena_bytes - net_arena_bytes
         instructions = round(macs * _TFLM_INSTRUCTIONS_PER_MAC) + tail_instructions
     flash_limit = board.flash_limit_bytes(memory.store_pages)

@@ -1,34 +1,30 @@
 """The terminal monitor: what the board sees, now.
 
 `watch` yields one `Sighting` per prediction, from a board that speaks frames or only text, and goes
-on after the board was unplugged. `LinesView`, `JsonView`, `CsvView` and `BarsView` show them.
+on after the board was unplugged. monitor_views.py shows them.
 """
 
 from __future__ import annotations
 
-import csv
-import json
+import math
 import re
-import sys
 import time
+from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pipeline.device.client import Client
 from pipeline.device.errors import BoardRefused, NoAnswer, PortLost
 from pipeline.device.protocol import ErrorCode
 from pipeline.device.transport import Transport, open_port, port_of, serial_number
 from pipeline.errors import WorldError
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from pipeline.ui.figures import RATE_OVER, Figures, Gauge, rate_of, sensor_line
 
 HELLO_TIMEOUT_S = 1.0
 HELLO_ATTEMPTS = 3
-QUIET_S = 5.0  # after so long without a word, ask whether anybody is there
+POLL_S = 3.0  # how often the board is asked for its figures, and so whether it is there
 LISTEN_S = 0.1
 RETRY_S = 0.3
 LINE_BYTES_MAX = 200
@@ -54,6 +50,7 @@ class Sighting:
     probability: float
     probabilities: dict[str, float]
     end_index: int | None
+    figures: Figures = field(default_factory=Figures)
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
@@ -63,6 +60,7 @@ class Sighting:
             "probability": self.probability,
             "probabilities": self.probabilities,
             "end_index": self.end_index,
+            **self.figures.document(),
         }
 
 
@@ -73,7 +71,7 @@ def watch(
     open_transport: Open = open_port,
     hello_timeout_s: float = HELLO_TIMEOUT_S,
     retry_s: float = RETRY_S,
-    quiet_s: float = QUIET_S,
+    poll_s: float = POLL_S,
 ) -> Generator[Sighting, None, None]:
     """Predictions as they come, for ever; closing the generator says BYE.
 
@@ -86,7 +84,7 @@ def watch(
     transport = open_transport(port)
     while True:
         try:
-            yield from _watch_once(transport, tell, began, hello_timeout_s, quiet_s)
+            yield from _watch_once(transport, tell, began, hello_timeout_s, poll_s)
         except (PortLost, NoAnswer) as error:
             tell(f"{error}; waiting for it (Ctrl-C ends)")
         except BoardRefused as error:
@@ -107,7 +105,7 @@ def _open_again(port: str, serial: str | None, open_transport: Open, retry_s: fl
 
 
 def _watch_once(
-    transport: Transport, tell: Tell, began: float, hello_timeout_s: float, quiet_s: float
+    transport: Transport, tell: Tell, began: float, hello_timeout_s: float, poll_s: float
 ) -> Generator[Sighting, None, None]:
     client = Client(transport, timeout_s=hello_timeout_s)
     try:
@@ -118,36 +116,45 @@ def _watch_once(
         return
     tell(f"{transport.name}: model {hello.model_id.hex()}, {', '.join(hello.activities)}")
     with client:
-        heard = time.monotonic()
+        gauge = Gauge(client)
+        said: tuple[object, ...] = ()
+        lost = 0
+        polled = -math.inf
         while True:
+            if time.monotonic() - polled >= poll_s:
+                state = gauge.poll()
+                polled = time.monotonic()
+                if said != (said := (state.sensor, state.trouble, state.zero_known)):
+                    tell(sensor_line(state, hello))
+                if gauge.samples_lost != lost:
+                    lost = gauge.samples_lost
+                    tell(f"{lost} samples lost in this session")
             prediction = client.prediction(LISTEN_S)
-            now = time.monotonic()
             if prediction is None:
-                if now - heard > quiet_s:
-                    client.status()
-                    heard = now
                 continue
-            heard = now
             names = client.board.activities
             shown, share = prediction.shown(names)
             yield Sighting(
-                time_s=now - began,
+                time_s=time.monotonic() - began,
                 activity=shown,
                 probability=share,
                 probabilities=dict(zip(names, prediction.probabilities, strict=True)),
                 end_index=prediction.end_index,
+                figures=gauge.figures(prediction),
             )
 
 
 def _watch_text(transport: Transport, tell: Tell, began: float) -> Generator[Sighting, None, None]:
     waiting = b""
+    arrivals: deque[float] = deque(maxlen=RATE_OVER)
     while True:
         *lines, waiting = (waiting + transport.read(LISTEN_S)).split(b"\n")
         waiting = waiting[-LINE_BYTES_MAX:]
         for line in lines:
             sighting = parse_text(line, time.monotonic() - began)
             if sighting is not None:
-                yield sighting
+                arrivals.append(time.monotonic())
+                yield replace(sighting, figures=Figures(predictions_hz=rate_of(arrivals)))
             elif said := _printable(line):
                 tell(f"board: {said}")
 
@@ -164,128 +171,3 @@ def parse_text(line: bytes, time_s: float) -> Sighting | None:
 def _printable(line: bytes) -> str:
     text = line.rpartition(b"\x00")[2].decode("utf-8", "replace")
     return "".join(c for c in text if c.isprintable()).strip()[:LINE_BYTES_MAX]
-
-
-class View(Protocol):
-    """Shows sightings; a context manager."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-    def show(self, sighting: Sighting) -> None:
-        """One more."""
-
-    def tell(self, message: str) -> None:
-        """One line for the person."""
-
-
-class _Lines:
-    """Writes to `out`, a line at a time, and tells on stderr."""
-
-    def __init__(self, out: TextIO) -> None:
-        self.out = out
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def tell(self, message: str) -> None:
-        print(f"har: {message}", file=sys.stderr, flush=True)
-
-    def write(self, line: str) -> None:
-        self.out.write(line + "\n")
-        self.out.flush()
-
-
-class LinesView(_Lines):
-    """`   12.3 s  walking 0.97`"""
-
-    def show(self, sighting: Sighting) -> None:
-        self.write(f"{sighting.time_s:8.1f} s  {sighting.activity} {sighting.probability:.2f}")
-
-
-class JsonView(_Lines):
-    """One JSON document a line."""
-
-    def show(self, sighting: Sighting) -> None:
-        self.write(json.dumps(sighting.document(), allow_nan=False))
-
-
-class CsvView(_Lines):
-    """A header, then one row per prediction."""
-
-    def __init__(self, out: TextIO) -> None:
-        super().__init__(out)
-        self._writer = csv.writer(out, lineterminator="\n")
-        self._begun = False
-
-    def show(self, sighting: Sighting) -> None:
-        if not self._begun:
-            self._writer.writerow(["time_s", "end_index", "activity", "probability"])
-            self._begun = True
-        end = "" if sighting.end_index is None else sighting.end_index
-        probability = f"{sighting.probability:.6g}"
-        row = [f"{sighting.time_s:.3f}", end, sighting.activity, probability]
-        self._writer.writerow(row)
-        self.out.flush()
-
-
-@dataclass
-class BarsView:
-    """Live bars in a terminal, the activity that the board shows bright."""
-
-    port: str
-    console: Any = None
-    _live: Any = field(default=None, init=False)
-    _seen: int = field(default=0, init=False)
-
-    def __enter__(self) -> Self:
-        from rich.live import Live
-        from rich.text import Text
-
-        waiting = Text(f"{self.port}: waiting for a prediction (Ctrl-C ends)", style="dim")
-        self._live = Live(waiting, console=self.console, auto_refresh=False)
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
-
-    def show(self, sighting: Sighting) -> None:
-        self._seen += 1
-        self._live.update(bars(sighting, f"{self.port}  {self._seen} predictions"), refresh=True)
-
-    def tell(self, message: str) -> None:
-        from rich.text import Text
-
-        self._live.console.print(Text(message, style="dim"))
-
-
-def bars(sighting: Sighting, footer: str) -> RenderableType:
-    """The picture of one sighting: a bar for each activity, in the board's order."""
-    from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table.grid(padding=(0, 2))
-    for name, share in sighting.probabilities.items():
-        style = "bold green" if name == sighting.activity else "dim"
-        bar = ProgressBar(1.0, share, width=40, complete_style=style, finished_style=style)
-        table.add_row(Text(name, style=style), bar, Text(f"{share:6.1%}", style=style))
-    shown = Text(f"{sighting.activity} {sighting.probability:.2f}", style="bold")
-    line = Text(f"{footer}  {sighting.time_s:.1f} s", style="dim")
-    return Group(shown, table, line)

@@ -24,6 +24,7 @@ PIPELINE = ROOT / "pipeline"
 FLOORS = {
     "cli": 4,
     "demo": 3,
+    "doctor": 3,
     "evaluation": 3,
     "search": 3,
     "training": 2,

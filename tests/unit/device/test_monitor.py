@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,25 +16,31 @@ from pipeline.device import BoardRefused
 from pipeline.device import messages as m
 from pipeline.device.frames import encode_frame
 from pipeline.errors import WorldError
-from pipeline.ui.monitor import (
-    LISTEN_S,
-    BarsView,
-    CsvView,
-    JsonView,
-    LinesView,
-    Sighting,
-    parse_text,
-    watch,
-)
-from tests.support.fake_board import FakeBoard, FakeWire, Faults
+from pipeline.ui.figures import Figures
+from pipeline.ui.monitor import LISTEN_S, Sighting, parse_text, watch
+from pipeline.ui.monitor_views import BarsView, CsvView, JsonView, LinesView
+from tests.support.fake_board import LSM9DS1, NO_SENSOR, FakeBoard, FakeWire, Faults, board_with
 
 SEEN = Sighting(12.34, "walking", 0.75, {"walking": 0.75, "sitting": 0.25, "lying": 0.0}, 127)
+FIGURES = Figures(
+    predictions_hz=0.78125,
+    sensor_hz=118.7,
+    samples_lost=3,
+    latency_ms=3.1,
+    count=198_400,
+    counter="cycles",
+    delay_ms=12.3,
+    celsius=31.4,
+    sensor="LSM9DS1 (Rev1)",
+)
+NOTHING = dict.fromkeys(FIGURES.document())
+SENSOR = "motion sensor LSM9DS1 (Rev1), 118.8 Hz"
 
 
 def sense(board, count, level_g=0.0):
     """The board's own sensor gives so many samples; returns what the board says to them."""
-    sample = np.full(6, level_g * 4096.0)
-    return b"".join(board.take(board.expected, sample) for _ in range(count))
+    sample = np.full(6, level_g, np.float32)
+    return b"".join(board.sense(sample) for _ in range(count))
 
 
 class Feed(FakeWire):
@@ -69,7 +76,7 @@ def watching(*wires, **options):
             raise WorldError("no serial port fake")
         return left.pop(0)
 
-    options = {"hello_timeout_s": 0.01, "retry_s": 0.001, "quiet_s": 0.05, **options}
+    options = {"hello_timeout_s": 0.01, "retry_s": 0.001, "poll_s": 0.05, **options}
     return closing(watch("fake", told.append, open_transport=open_wire, **options)), told
 
 
@@ -82,7 +89,7 @@ def test_frames_become_sightings_and_closing_says_bye():
     assert (first.activity, first.probability, first.end_index) == ("sitting", 1.0, 127)
     assert second.end_index == 191
     assert first.probabilities == {"walking": 0.0, "sitting": 1.0, "lying": 0.0}
-    assert told == ["fake: model 0123456789abcdef, walking, sitting, lying"]
+    assert told == ["fake: model 0123456789abcdef, walking, sitting, lying", SENSOR]
     assert not board.framed
     assert wire.closed
 
@@ -113,8 +120,8 @@ def test_unplugging_is_told_and_the_monitor_goes_on_when_it_is_back():
     with context as sightings:
         assert next(sightings).activity == "lying"
         assert next(sightings).activity == "lying"
-    assert "waiting for it" in told[1]
-    assert told[2] == "fake is back"
+    assert "waiting for it" in told[2]
+    assert told[3] == "fake is back"
 
 
 def test_a_board_that_started_anew_is_greeted_again():
@@ -194,6 +201,7 @@ def test_one_json_document_a_line():
         "probability": 0.75,
         "probabilities": {"walking": 0.75, "sitting": 0.25, "lying": 0.0},
         "end_index": 127,
+        **NOTHING,
     }
 
 
@@ -208,6 +216,7 @@ def test_csv_has_one_header():
         "end_index": "127",
         "activity": "walking",
         "probability": "0.75",
+        **dict.fromkeys(NOTHING, ""),
     }
     assert (rows[1]["activity"], rows[1]["end_index"]) == ("a, b", "")
 
@@ -231,3 +240,134 @@ def test_a_board_gone_silent_is_noticed():
         wire.deaf = True
         next(sightings)
     assert any("does not answer STATUS" in line for line in told)
+
+
+# ---- how the board is doing ----------------------------------------------------------------------
+
+
+def figures_of(board, count=128, **options):
+    """The figures beside the first prediction, and what was told."""
+    context, told = watching(Feed(board, [lambda: sense(board, count)]), **options)
+    with context as sightings:
+        return next(sightings).figures, told
+
+
+def test_figures_stand_beside_a_prediction():
+    figures, _ = figures_of(FakeBoard())
+    assert (figures.sensor_hz, figures.celsius) == (118.75, 31.5)
+    assert (figures.samples_lost, figures.trouble) == (0, None)
+    assert (figures.count, figures.counter, figures.latency_ms) == (2, "nanoseconds", 2e-6)
+    assert figures.predictions_hz is None  # one is no rate
+    assert 0.0 <= figures.delay_ms < 5000
+
+
+@pytest.mark.parametrize(
+    ("counter", "latency_ms", "counted"),
+    [
+        (m.Counter.CYCLES, 2 / 64e3, "2 cycles"),
+        (m.Counter.INSTRUCTIONS, None, "2 instructions"),
+    ],
+)
+def test_only_a_time_is_called_a_time(counter, latency_ms, counted):
+    figures, _ = figures_of(board_with(counter=counter))
+    assert figures.latency_ms == latency_ms
+    assert counted in figures.line()
+
+
+def test_the_delay_is_from_the_windows_end_by_the_boards_own_clock():
+    board = FakeBoard()
+    wrapped = 2**32 - 400
+
+    def status_then(message, execute=board._execute):
+        reply = execute(message)
+        return replace(reply, uptime_ms=100) if isinstance(reply, m.Status) else reply
+
+    board._execute = status_then
+    prediction = m.Prediction(127, wrapped, 0, 0, 1, 1, 0, 1.0, 0.0, (1.0, 0.0, 0.0))
+    word = encode_frame(prediction.TYPE, 1, prediction.encode())
+    context, _ = watching(Feed(board, [word]), poll_s=60.0)
+    with context as sightings:
+        assert 500 <= next(sightings).figures.delay_ms < 1500
+
+
+def test_what_was_lost_before_the_session_is_not_counted_and_new_losses_are_told():
+    board = FakeBoard()
+    board.lost = 40
+
+    def lose():
+        words = sense(board, 130) + board.sense(np.zeros(6, np.float32), 7)
+        return words + sense(board, 127)
+
+    context, told = watching(Feed(board, [lose, lambda: sense(board, 64)]), poll_s=0.0)
+    with context as sightings:
+        assert next(sightings).figures.samples_lost == 0
+        next(sightings)
+        assert next(sightings).figures.samples_lost == 7
+    assert told.count("7 samples lost in this session") == 1
+
+
+def test_a_rate_is_measured_over_the_last_predictions():
+    board = FakeBoard()
+    context, _ = watching(Feed(board, [lambda: sense(board, 192)]))
+    with context as sightings:
+        next(sightings)
+        assert next(sightings).figures.predictions_hz > 0
+
+
+def test_trouble_with_the_sensor_is_told_once_and_so_is_its_end():
+    board = FakeBoard()
+    silent = replace(LSM9DS1, trouble=m.SensorTrouble.SILENT)
+    board.sensor_next.extend([silent, silent, LSM9DS1])
+    context, told = watching(
+        Feed(board, [lambda: sense(board, 128), *[lambda: sense(board, 64)] * 4]), poll_s=0.0
+    )
+    with context as sightings:
+        seen = [next(sightings).figures.trouble for _ in range(5)]
+    assert "silent" in seen
+    assert seen[-1] is None
+    lines = [line for line in told if "motion sensor" in line]
+    assert lines == [SENSOR, lines[1], SENSOR]
+    assert "answers no more" in lines[1]
+
+
+def test_a_wrong_rate_and_an_unknown_zero_are_told():
+    odd = replace(LSM9DS1, rate_hz=100.0, zero_known=False)
+    _, told = figures_of(FakeBoard(sensor=odd))
+    assert "100.0 Hz instead of 119 Hz; lay the board still" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (m.Target.HOST, "plays no recording: `har emulate --sensor NAME`"),
+        (m.Target.NANO33BLE, "not found; a host can send samples instead"),
+    ],
+)
+def test_a_board_without_a_sensor_says_what_to_do(target, words):
+    board = FakeBoard(replace(FakeBoard().hello, target=target), NO_SENSOR)
+    figures, told = figures_of(board)
+    assert words in told[1]
+    assert (figures.trouble, figures.delay_ms) == ("absent", None)
+
+
+def test_the_new_columns_come_behind_the_old_ones():
+    out = io.StringIO()
+    with CsvView(out) as view:
+        view.show(replace(SEEN, figures=FIGURES))
+    header, row = csv.reader(io.StringIO(out.getvalue()))
+    assert header[:4] == ["time_s", "end_index", "activity", "probability"]
+    assert dict(zip(header, row, strict=True))["samples_lost"] == "3"
+    assert dict(zip(header, row, strict=True))["trouble"] == ""
+
+
+def test_a_line_under_the_bars_tells_the_figures():
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=120)
+    with BarsView("fake", console) as view:
+        view.show(replace(SEEN, figures=replace(FIGURES, trouble="bus_stuck")))
+    for words in (
+        "0.78 predictions/s, sensor 118.7 Hz, 3 samples lost, 3.1 ms (198,400 cycles)",
+        "12 ms after the window's end, 31 °C",
+        "motion sensor: bus stuck",
+    ):
+        assert words in out.getvalue()

@@ -1,0 +1,137 @@
+"""Writes a recording as CSV while it goes, in the form that csv_recording.py reads.
+
+Whatever ends it, Ctrl-C or a full disk in the middle of a line, what is kept is whole lines.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from io import FileIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.csv_recording import COLUMNS, MAX_NAME_LENGTH
+from pipeline.data.recording import CHANNELS
+from pipeline.errors import InputError
+
+# Known only when all is over: written over in place, which needs no room on the disk.
+LATE_KEYS = ("sensor_rate_hz", "lost_samples")
+LATE_CHARACTERS = 12
+SLUG_CHARACTERS = 40
+PART = ".part"
+
+
+def recording_path(folder: Path, activity: str, when: datetime) -> Path:
+    """`folder/walking-20260131-120000.csv`: letters, digits and dashes; any name is safe."""
+    plain = unicodedata.normalize("NFKD", activity).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_CHARACTERS].strip("-")
+    return folder / f"{slug or 'activity'}-{when:%Y%m%d-%H%M%S}.csv"
+
+
+def check_field(what: str, text: str, *, longest: int = MAX_NAME_LENGTH) -> str:
+    """`text` without the spaces around it. Raises InputError for what no line of CSV can hold."""
+    text = text.strip()
+    if not 1 <= len(text) <= longest or not text.isprintable() or "," in text:
+        raise InputError(
+            f"{what} {text!r}: give 1 to {longest} printable characters without a comma"
+        )
+    return text
+
+
+def float_text(value: np.float32) -> str:
+    """The shortest decimal that gives the same float32 back, also when it is read as a float64."""
+    text = str(value)
+    return text if np.float32(float(text)) == value else repr(float(value))
+
+
+class CsvWriter:
+    """One recording of one activity; `path` is where it will stand in the end.
+
+    Until `close` the file stands beside it as `NAME.part`. Nothing is ever overwritten: a name that
+    is taken gets a number. `keys` go into the header beside `rate_hz` and the late keys. Every
+    `write` is on its way to the disk before it returns.
+
+    Raises InputError for a key or an activity that no line can hold, OSError as the disk does.
+    """
+
+    def __init__(
+        self, path: Path, activity: str, *, rate_hz: float, keys: Mapping[str, str]
+    ) -> None:
+        self.activity = check_field("activity", activity)
+        self.rate_hz = rate_hz
+        self._late: dict[str, int] = {}  # where their values stand
+        lines = [f"# rate_hz: {rate_hz:g}\n"]
+        lines += [f"# {key}: {check_field(key, value)}\n" for key, value in keys.items()]
+        header = "".join(lines)
+        for key in LATE_KEYS:
+            header += f"# {key}: "
+            self._late[key] = len(header.encode())
+            header += f"{'unknown' if key != 'lost_samples' else '0':<{LATE_CHARACTERS}}\n"
+        header += ",".join(COLUMNS) + "\n"
+        self._header_bytes = len(header.encode())
+        self.path, self._part, self._file = _begin(path)
+        try:
+            self._write(header)
+        except BaseException:
+            self._file.close()
+            self._part.unlink()
+            raise
+
+    def write(self, first: int, samples: npt.NDArray[np.float32]) -> None:
+        """Appends samples (n, 6) float32 [g, rad/s]; `first` is the number of the first one since
+        the recording began, counting those that were lost. Raises OSError: disk full, gone."""
+        if samples.dtype != np.float32 or samples.ndim != 2 or samples.shape[1] != len(CHANNELS):
+            raise ValueError(f"samples are float32 (n, 6), not {samples.dtype} {samples.shape}")
+        lines = []
+        for number, sample in enumerate(samples, start=first):
+            time_s = round(number / self.rate_hz, 6)
+            lines.append(f"{time_s},{','.join(map(float_text, sample))},{self.activity}\n")
+        self._write("".join(lines))
+
+    def set_late(self, key: str, value: str) -> None:
+        """Fills in what was not known at the beginning. Raises OSError."""
+        self._file.seek(self._late[key])
+        self._file.write(f"{value:<{LATE_CHARACTERS}}"[:LATE_CHARACTERS].encode())
+        self._file.seek(0, 2)
+
+    def close(self) -> int:
+        """Ends the file at its last whole line and gives it its name; how many samples it holds.
+        With none there is no file."""
+        kept = self._cut()
+        self._file.close()
+        if kept:
+            self._part.rename(self.path)
+        else:
+            self._part.unlink()
+        return kept
+
+    def _write(self, text: str) -> None:
+        data = memoryview(text.encode())
+        while data:  # a disk that fills up takes a part first
+            data = data[self._file.write(data) or 0 :]
+
+    def _cut(self) -> int:
+        self._file.seek(self._header_bytes)
+        body = self._file.readall()
+        end = body.rfind(b"\n") + 1
+        self._file.truncate(self._header_bytes + end)
+        return body.count(b"\n", 0, end)
+
+
+def _begin(path: Path) -> tuple[Path, Path, FileIO]:
+    """The first free name, its temporary twin, and that one open."""
+    number = 1
+    while True:
+        name = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        part = name.with_name(name.name + PART)
+        number += 1
+        if name.exists():
+            continue
+        with suppress(FileExistsError):
+            return name, part, FileIO(part, "x+b")

@@ -1,0 +1,151 @@
+"""This machine: Python's packages, the tools, what PlatformIO has already downloaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipeline.device.emulator import QEMU
+from pipeline.device.firmware import missing_packages
+from pipeline.device.pio import ENVIRONMENTS, find_platformio
+from pipeline.doctor.check import Check, failed
+from pipeline.errors import HarError
+
+SHOWN = 4  # of a list of packages
+
+# Where a wheel of one name brings the other's modules.
+_SAME = {"tensorflow-cpu": "tensorflow"}
+
+# What the pinned platform's platform.json and platform.py ask for, for this board and its upload.
+_PACKAGES = {
+    "framework-arduino-mbed": "4.5.",
+    "toolchain-gccarmnoneeabi": "1.70201.",
+    "tool-bossac-nordicnrf52": "1.10901.",
+    "tool-scons": "",
+}
+
+
+def check_packages(lock: Path) -> Check:
+    """Is every package of the lock file installed, in its version?"""
+    name = "Python packages"
+    try:
+        pinned = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock.read_text(), flags=re.MULTILINE))
+    except OSError as error:
+        return Check(name, "yellow", f"{lock}: {error.strerror}", "run har in its own folder")
+    found = {package: _version(package) for package in pinned}
+    missing = [package for package, version in found.items() if version is None]
+    other = [
+        f"{package} {version}, not {pinned[package]}"
+        for package, version in found.items()
+        if version not in (None, pinned[package])
+    ]
+    if missing:
+        return Check(name, "red", f"not installed: {_some(missing)}", "make setup")
+    if other:
+        return Check(name, "yellow", f"another version: {_some(other)}", "make setup")
+    return Check(name, "green", f"all {len(pinned)} as in {lock.name}")
+
+
+def check_tensorflow() -> Check:
+    """Could TensorFlow be imported? It is only looked for: importing it takes many seconds."""
+    missing = [module for module in ("tensorflow", "tf_keras") if find_spec(module) is None]
+    if missing:
+        return Check(
+            "TensorFlow", "red", f"no {' and no '.join(missing)}: no training", "make setup"
+        )
+    return Check("TensorFlow", "green", "there, not tried")
+
+
+def check_emulator() -> Check:
+    """Are the compiler and the emulator for the emulated board there?"""
+    missing = missing_packages("mps2")
+    if shutil.which(QEMU) is None:
+        missing.append("qemu-system-arm")
+    if missing:
+        return Check(
+            "emulator",
+            "yellow",
+            f"not installed: {', '.join(missing)}; only the emulated board needs them",
+            f"sudo apt-get install --no-install-recommends {' '.join(missing)}",
+        )
+    return Check("emulator", "green", "Arm compiler and QEMU are there")
+
+
+def check_platformio() -> Check:
+    """Is PlatformIO there?"""
+    try:
+        command = find_platformio()
+    except HarError as error:
+        return failed("PlatformIO", error)
+    return Check("PlatformIO", "green", _version("platformio") or " ".join(command))
+
+
+def check_downloads(root: Path) -> Check:
+    """Has PlatformIO already what a build for the board needs?"""
+    name = "board's compiler"
+    try:
+        configuration = (root / "platformio.ini").read_text()
+    except OSError as error:
+        return Check(name, "yellow", f"platformio.ini: {error.strerror}", "get the whole project")
+    missing = []
+    platform = re.search(r"^platform\s*=\s*([\w-]+)@([\d.]+)", configuration, flags=re.MULTILINE)
+    if platform and not _has(_folder("platforms"), platform[1], platform[2], "platform.json"):
+        missing.append(f"{platform[1]} {platform[2]}")
+    missing += [
+        package
+        for package, version in _PACKAGES.items()
+        if not _has(_folder("packages"), package, version, "package.json")
+    ]
+    libraries = root / ".pio" / "libdeps" / ENVIRONMENTS["tflm"]
+    missing += [
+        library
+        for library in re.findall(r"^\s+[\w-]+/([\w-]+)@[\d.]+\s*$", configuration, re.MULTILINE)
+        if not any(libraries.glob(f"{library}*"))
+    ]
+    if missing:
+        return Check(
+            name,
+            "yellow",
+            f"not on this machine yet: {_some(missing)}",
+            "nothing: the first `har flash` downloads them (network, about 1 GB of disk)",
+        )
+    return Check(name, "green", "with its libraries on this machine")
+
+
+def _version(package: str) -> str | None:
+    for name in (package, _SAME.get(package)):
+        try:
+            if name is not None:
+                return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _folder(kind: str) -> Path:
+    """Where PlatformIO keeps its "platforms" or "packages"."""
+    core = Path(os.environ.get("PLATFORMIO_CORE_DIR") or Path.home() / ".platformio")
+    return Path(os.environ.get(f"PLATFORMIO_{kind.upper()}_DIR") or core / kind)
+
+
+def _has(folder: Path, name: str, version: str, manifest: str) -> bool:
+    """Whether ``name`` is in ``folder`` in a version that begins so. Beside the first version of
+    a package PlatformIO keeps others as NAME@VERSION."""
+    for path in folder.glob(f"{name}*/{manifest}"):
+        try:
+            content = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if content.get("name") == name and str(content.get("version", "")).startswith(version):
+            return True
+    return False

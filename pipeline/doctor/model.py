@@ -1,0 +1,65 @@
+"""The model: the bundle, the C that was emitted from it, and whether it can fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.device.boards import NANO33BLE
+from pipeline.device.pio import check_emitted
+from pipeline.doctor.check import Check, failed
+from pipeline.errors import HarError
+from pipeline.export.bundle import EXTRACTOR, MANIFEST, Bundle, load_bundle
+from pipeline.export.fit import TFLM_RUNTIME_FLASH_BYTES, learning_memory_of
+
+_MAKE = "make train quantize"
+
+
+def check_bundle(directory: Path) -> tuple[Check, Bundle | None]:
+    """Is there a whole bundle?"""
+    if not (directory / MANIFEST).is_file():
+        return Check("bundle", "yellow", f"none in {directory}", _MAKE), None
+    try:
+        bundle = load_bundle(directory)
+    except HarError as error:
+        return failed("bundle", error), None
+    told = f"model {bundle.model_id}, {len(bundle.activities)} activities, cut {bundle.cut}"
+    return Check("bundle", "green", told), bundle
+
+
+def check_generated(generated: Path, bundle: Bundle | None) -> tuple[Check, str | None]:
+    """Was the C that `har flash` builds emitted from this bundle? Gives the model id in it, too."""
+    name = "emitted C"
+    try:
+        model_id = check_emitted(generated, "tflm")
+    except HarError as error:
+        return Check(name, "yellow", str(error).partition(";")[0], _MAKE), None
+    if bundle is None:
+        return Check(name, "yellow", f"model {model_id}, no bundle to compare it with", _MAKE), (
+            model_id
+        )
+    if model_id != bundle.model_id:
+        text = f"model {model_id}, the bundle's is {bundle.model_id}"
+        return Check(name, "red", text, "har emit"), model_id
+    return Check(name, "green", "made from this bundle"), model_id
+
+
+def check_room(directory: Path, bundle: Bundle) -> Check:
+    """Can the bundle fit the board at all? What is known without building: the board's own
+    software, TFLite-Micro, the network, and what learning takes; our code comes on top."""
+    memory, board = learning_memory_of(bundle), NANO33BLE
+    flash = (
+        board.core_flash_bytes
+        + TFLM_RUNTIME_FLASH_BYTES
+        + (directory / EXTRACTOR).stat().st_size
+        + memory.exemplar_flash_bytes
+        + 4 * bundle.shape.parameters
+    )
+    ram = board.core_ram_bytes + bundle.tflm_arena_bytes + memory.ram_bytes
+    limits = (board.flash_limit_bytes(memory.store_pages), board.ram_limit_bytes)
+    told = (
+        f"at least {flash:,} of {limits[0]:,} bytes of flash, "
+        f"{ram:,} of {limits[1]:,} of RAM (estimate)"
+    )
+    if flash > limits[0] or ram > limits[1]:
+        return Check("fit", "red", told, "a smaller network, or `har quantize` with less to keep")
+    return Check("fit", "green", f"{told}; `har fit` measures it")
