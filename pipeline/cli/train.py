@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipeline.cli.common import ROOT, JsonOption, guarded, print_json, require_writable, working
+from pipeline.cli.common import (
+    ROOT,
+    JsonOption,
+    guarded,
+    note,
+    print_json,
+    require_writable,
+    working,
+)
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from pipeline.training.train import TrainCard
 
 DatasetOption = Annotated[str, typer.Option(help="Data set, see `har data list`.")]
 BackboneOption = Annotated[
@@ -107,6 +117,12 @@ def train(
         Path | None,
         typer.Option(help="Weights of the frozen extractor; those of `har pretrain` if not given."),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your own recordings to train on, too: a CSV file, or a folder or zip of them."
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/train"),
     as_json: JsonOption = False,
 ) -> None:
@@ -118,10 +134,12 @@ def train(
     from pipeline.training.train import train as train_head
 
     given = load_pretrained(pretrained) if pretrained else None  # before anything is fetched
-    task = load_task(dataset, scheme=split, fold=fold, seed=seed)
+    task = load_task(dataset, scheme=split, fold=fold, seed=seed, data=data)
     usual = find_extractor(ExtractorName(dataset, backbone, split, fold, seed))
     extractor = given or load_pretrained(usual)
     require_writable(output)
+    for line in task.dataset.notes:
+        note(line)
     people = len(task.split.train)
     with working(f"training the classifier on {people} people of {task.dataset.title}"):
         trained = train_head(
@@ -132,6 +150,7 @@ def train(
             rate_hz=task.dataset.rate_hz,
             hop_samples=HOP_SAMPLES,
             seed=seed,
+            own=task.own,
         )
     card = save_trained(trained, output)
     if as_json:
@@ -141,6 +160,16 @@ def train(
             f"{output}: validation accuracy {card.validation_accuracy:.3f} "
             f"(split {card.split}, seed {card.seed}, {card.train_windows} training windows)"
         )
+        _say_own(card)
+
+
+def _say_own(card: TrainCard) -> None:
+    if card.own is None:
+        return
+    told = ", ".join(f"{name} {count}" for name, count in card.own.windows.items())
+    print(f"windows of {card.own.path}: {told}")
+    for name in card.own.new:
+        print(f"{name}: only in your recordings, not judged")
 
 
 @guarded
@@ -179,7 +208,8 @@ def quantize(
     from pipeline.training.task import load_named_task
 
     trained = load_trained(model)
-    task = load_named_task(trained.card.dataset, trained.card.split, trained.card.seed)
+    card = trained.card
+    task = load_named_task(card.dataset, card.split, card.seed, own=card.own)
     with working("quantizing") as show:
         bundle = make_bundle(
             trained,
@@ -203,6 +233,7 @@ def quantize(
             f"int8 accuracy {m.int8_accuracy:.4f} (float {m.float_accuracy:.4f}), "
             f"worst person {m.worst_subject} {m.worst_subject_accuracy:.3f}, n = {m.test_windows}"
         )
+        _say_own(card)
 
 
 @guarded

@@ -13,6 +13,8 @@ from pipeline.data.catalog import (
 )
 from pipeline.data.csv_recording import RecordingWarning, read_csv, read_csv_dataset
 from pipeline.data.describe import describe
+from pipeline.data.imports import read_own_recordings
+from pipeline.data.mixed import add_own
 from pipeline.data.recording import CHANNELS, UNITS, Dataset, Recording, Segment, Windows
 from pipeline.data.splits import SCHEMES, SubjectSplit, find_split, folds, split_subjects
 from pipeline.data.watch import mirror_right_arm
@@ -28,6 +30,7 @@ __all__ = [
     "Segment",
     "SubjectSplit",
     "Windows",
+    "add_own",
     "dataset_names",
     "describe",
     "fetch_dataset",
@@ -42,5 +45,6 @@ __all__ = [
     "mirror_right_arm",
     "read_csv",
     "read_csv_dataset",
+    "read_own_recordings",
     "split_subjects",
 ]

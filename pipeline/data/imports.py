@@ -12,13 +12,13 @@ from pipeline.data.cache import load_about, load_recordings, locked, save_record
 from pipeline.data.imported import NO_GYROSCOPE, imported_path
 from pipeline.data.importers import IMPORTERS, Importer, Reading, open_tree
 from pipeline.data.importers.convert import labelled_parts, renamed, resample
-from pipeline.data.mixed import JOIN
+from pipeline.data.mixed import JOIN, OWN_PEOPLE
 from pipeline.data.plausibility import (
     check_gravity_of,
     check_rotation,
     check_turning_gravity,
 )
-from pipeline.data.recording import Recording
+from pipeline.data.recording import UNITS, Dataset, Recording
 from pipeline.data.vocabulary import in_order, label_map
 from pipeline.errors import InputError
 
@@ -58,11 +58,7 @@ def import_dataset(
             "--allow-missing-gyro those three are 0, and every report says so"
         )
     progress(f"reading {path}")
-    with open_tree(path, importer.anchor, importer.expects) as tree:
-        reading = importer.read(tree)
-        sha256 = tree.sha256()
-    if not reading.recordings:
-        raise InputError(f"{path}: no recording in it; expected {importer.expects}")
+    reading, sha256 = _read(importer, path)
     progress("checking units and rate")
     checks, doubts = _checked(importer, reading, str(path))
     progress(f"bringing it to {rate_hz:g} Hz")
@@ -88,6 +84,48 @@ def import_dataset(
     return {**about, "path": str(imported_path(name)), "already_there": already}
 
 
+def read_own_recordings(path: Path, rate_hz: float) -> Dataset:
+    """One's own recordings as they lie there, checked as `import_dataset` does and brought to
+    ``rate_hz``: a CSV file, or a folder or zip of them, in the project's form. Activities go by
+    their common names. ``sha256`` is over all of the files; ``notes`` are doubts for the person.
+
+    Raises:
+        InputError: nothing there, no CSV, nothing labelled, or a file that cannot be right.
+    """
+    importer = _find("csv")
+    if path.is_dir() and not any(each.is_file() for each in path.rglob("*.[cC][sS][vV]")):
+        raise InputError(f"{path}: no CSV file in it; `har record --activity NAME` makes some")
+    reading, sha256 = _read(importer, path)
+    # A rhythm of one's own may look like gravity that turns: told, and no reason to refuse.
+    _, doubts = _checked(importer, reading, str(path), strict=False)
+    recordings, _ = _converted(importer, reading, rate_hz, {}, path)
+    return Dataset(
+        name=OWN_PEOPLE,
+        title=f"{OWN_PEOPLE} in {path}",
+        recordings=tuple(recordings),
+        activities=tuple(_activities(recordings, path)),
+        rate_hz=rate_hz,
+        units=UNITS,
+        terms=importer.terms,
+        citation=importer.citation,
+        package="",
+        version="",
+        sha256=sha256,
+        people=OWN_PEOPLE,
+        notes=tuple(doubts),
+    )
+
+
+def _read(importer: Importer, path: Path) -> tuple[Reading, str]:
+    """What lies at the path, and the SHA-256 of it."""
+    with open_tree(path, importer.anchor, importer.expects) as tree:
+        reading = importer.read(tree)
+        sha256 = tree.sha256()
+    if not reading.recordings:
+        raise InputError(f"{path}: no recording in it; expected {importer.expects}")
+    return reading, sha256
+
+
 def _find(name: str) -> Importer:
     if name not in IMPORTERS:
         raise InputError(f"no importer {name!r}; there are: {', '.join(IMPORTERS)}")
@@ -104,7 +142,9 @@ def _checked_name(name: str, reserved: tuple[str, ...]) -> str:
     return name
 
 
-def _checked(importer: Importer, reading: Reading, where: str) -> tuple[dict[str, Any], list[str]]:
+def _checked(
+    importer: Importer, reading: Reading, where: str, *, strict: bool = True
+) -> tuple[dict[str, Any], list[str]]:
     """Figures that tell wrong units or a wrong rate, and what is odd but no reason to refuse.
 
     Raises:
@@ -127,7 +167,7 @@ def _checked(importer: Importer, reading: Reading, where: str) -> tuple[dict[str
             recording.rate_hz,
             f"{where}, {recording.session or recording.source}",
         )
-    turning, doubts = check_turning_gravity(pairs, where, strict=True)
+    turning, doubts = check_turning_gravity(pairs, where, strict=strict)
     if turning.informative:
         checks["turning_gravity_factor"] = round(turning.factor, 3)
         checks["turning_gravity_correlation"] = round(turning.correlation, 3)

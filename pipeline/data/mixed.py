@@ -58,6 +58,38 @@ def mix(datasets: Sequence[Dataset]) -> Dataset:
     )
 
 
+def add_own(dataset: Dataset, own: Dataset) -> Dataset:
+    """A data set with one's own recordings (`read_own_recordings`) beside it: everything of the
+    data set keeps its name and place, so that its splits stay as they are; activities that it
+    lacks come behind its own. Its people never have the names that the others get
+    (``own recordings/anna``).
+
+    Raises:
+        InputError: another rate.
+    """
+    if own.rate_hz != dataset.rate_hz:
+        raise InputError(f"{own.title}: {own.rate_hz:g} Hz beside {dataset.rate_hz:g} Hz")
+    shas = f"{dataset.sha256}\n{own.sha256}\n"
+    return dataclasses.replace(
+        dataset,
+        title=f"{dataset.title} and {own.title}",
+        recordings=(
+            *dataset.recordings,
+            *(
+                dataclasses.replace(
+                    recording,
+                    subject=f"{OWN_PEOPLE}/{recording.subject}",
+                    session=f"{OWN_PEOPLE}/{recording.session}",
+                )
+                for recording in own.recordings
+            ),
+        ),
+        activities=tuple(dict.fromkeys((*dataset.activities, *own.activities))),
+        sha256=hashlib.sha256(shas.encode()).hexdigest(),
+        notes=(*dataset.notes, *own.notes),
+    )
+
+
 def _refuse_same_people(name: str, one: Dataset, other: Dataset) -> None:
     if not one.people or one.people != other.people:
         return

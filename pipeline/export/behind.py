@@ -78,7 +78,9 @@ def choose_behind_cut(
     first = outputs[0]
     steps = first.scale / standardization.std[: first.size]
     activities = len(trained.card.activities)
-    novelty = fit_novelty(features[:, : first.size], training.y, activities, steps)
+    novelty = fit_novelty(
+        features[:, : first.size], training.y, training.subjects, activities, steps
+    )
     distances = novelty.distance(x, shipped.predict(windows).argmax(axis=1))
     limit = max(known_limit(distances), LIMIT_MIN) if rejecting else float(LIMIT)
     return BehindCut(

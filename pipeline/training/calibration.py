@@ -22,6 +22,8 @@ SMOOTHER_CHANGE = 0.01
 SMOOTHER_CHANGE_MOVING = 0.5
 """The same beside an unknown window."""
 
+_PEOPLE_ENOUGH = 3
+"""Fewer say too little on how differently an activity is done."""
 _TEMPERATURES = (0.05, 20.0)
 _SUREST = 0.25
 """Validation windows without an error would have it ever smaller; then no label moved the tail."""
@@ -67,19 +69,29 @@ def calibrate(logits: Array, truth: Array) -> Calibration:
     )
 
 
-def fit_novelty(features: Array, truth: Array, activities: int, steps: Array) -> Novelty:
-    """The training people's first N features (M, N) and activities (M,) -> where they lie.
+def fit_novelty(
+    features: Array, truth: Array, people: Array, activities: int, steps: Array
+) -> Novelty:
+    """The training people's first N features (M, N), activities (M,) and names (M,) -> where the
+    activities lie.
 
     ``steps`` (N,): of the features' quantization; nothing is finer than that, so it is added to
-    every variance as step^2. Raises ValueError for an activity without a window.
+    every variance as step^2. What fewer than three people did varies at least as the other
+    activities do on average: a board worn a little differently must not make it unknown. Raises
+    ValueError for an activity without a window.
     """
-    center, std = np.empty((2, activities, features.shape[1]))
+    center, variance = np.empty((2, activities, features.shape[1]))
+    few = np.empty(activities, bool)
     for k in range(activities):
         mine = np.asarray(features[truth == k], np.float64)
         if len(mine) == 0:
             raise ValueError(f"no window of activity {k}")
         center[k] = mine.mean(axis=0)
-        std[k] = np.sqrt(mine.var(axis=0) + steps * steps)
+        variance[k] = mine.var(axis=0)
+        few[k] = len(set(people[truth == k].tolist())) < _PEOPLE_ENOUGH
+    if few.any() and not few.all():
+        variance[few] = np.maximum(variance[few], variance[~few].mean(axis=0))
+    std = np.sqrt(variance + steps * steps)
     return Novelty(center.astype(np.float32), (1.0 / std).astype(np.float32))
 
 

@@ -58,16 +58,17 @@ def score(
 ) -> Scores:
     """Scores of predictions (N,) against truth (N,), by subject (N,) and session (N,).
 
-    Macro-F1 is the mean over the activities that occur in truth or prediction of
-    2 TP / (2 TP + FP + FN). Raises ValueError when N is 0.
+    Macro-F1 is the mean of 2 TP / (2 TP + FP + FN) over the activities that occur in the truth: one
+    that nobody here does cannot be judged, and a window taken for it is a miss of its own activity
+    already. Raises ValueError when N is 0.
     """
     if len(truth) == 0:
         raise ValueError("nothing to score")
     confusion = np.zeros((activities, activities), np.int64)
     np.add.at(confusion, (truth, predicted), 1)
     hits = np.diag(confusion)
-    occurrences = confusion.sum(0) + confusion.sum(1)
-    f1 = 2.0 * hits[occurrences > 0] / occurrences[occurrences > 0]
+    there = confusion.sum(1) > 0
+    f1 = 2.0 * hits[there] / (confusion.sum(0) + confusion.sum(1))[there]
     right = truth == predicted
     subject_accuracy, subject_windows = _by_group(right, subjects)
     session_accuracy, session_windows = _by_group(right, sessions)

@@ -4,15 +4,21 @@ starts from here, so that all of it sees the same people on the same side."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.data import (
     Dataset,
     Recording,
     SubjectSplit,
     Windows,
+    add_own,
     find_split,
+    identities,
     load_dataset,
     make_windows,
+    read_own_recordings,
     split_subjects,
 )
 from pipeline.errors import InputError
@@ -22,13 +28,28 @@ HOP_SAMPLES = 64
 _DENSE_HOP_SAMPLES = 16
 
 
+class OwnRecordings(BaseModel):
+    """One's own recordings that a classifier learned beside its data set: where they lie, the
+    SHA-256 over the files, and how many training windows each activity has of them. ``new``
+    activities are in no other recording: nobody who validates or tests shows them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    windows: dict[str, int]
+    new: list[str]
+
+
 @dataclass(frozen=True)
 class Task:
-    """``windows``: hop `HOP_SAMPLES`, of all people."""
+    """``windows``: hop `HOP_SAMPLES`, of all people. ``own``: whose recordings, if any, train
+    beside the data set's people."""
 
     dataset: Dataset
     split: SubjectSplit
     windows: Windows
+    own: OwnRecordings | None = None
 
     def pretraining_recordings(self) -> list[Recording]:
         """Pretraining people's recordings, whole: what is not labelled in them too."""
@@ -71,25 +92,83 @@ def make_task(dataset: Dataset, split: SubjectSplit) -> Task:
     return Task(dataset, split, windows)
 
 
+def add_recordings(task: Task, path: Path) -> Task:
+    """The task with one's own recordings (a CSV file, or a folder or zip of them) beside it. They
+    train, and only that: who pretrains, validates and tests stays as it was.
+
+    Raises InputError as `read_own_recordings`, where an activity is nowhere a window long, and for
+    people who are in the data set already.
+    """
+    own = read_own_recordings(path, task.dataset.rate_hz)
+    dataset = add_own(task.dataset, own)
+    people = set(dataset.subjects) - set(task.dataset.subjects)
+    twice = identities(task.dataset.name, task.dataset.subjects) & people
+    if twice:
+        raise InputError(
+            f"{path}: {', '.join(sorted(twice)[:3])} is in data set {task.dataset.name} too and "
+            "would train and test at once; take one of the two"
+        )
+    split = replace(task.split, train=tuple(sorted({*task.split.train, *people})))
+    made = make_task(dataset, split)
+    mine = made.windows.for_subjects(people).y.tolist()
+    windows = {name: mine.count(dataset.activities.index(name)) for name in own.activities}
+    short = [name for name, count in windows.items() if not count]
+    if short:
+        raise InputError(
+            f"{path}: {', '.join(short)} is nowhere {WINDOW_SAMPLES / dataset.rate_hz:g} s long "
+            "without a gap, which one window takes; record longer, or take it out"
+        )
+    return replace(
+        made,
+        own=OwnRecordings(
+            path=str(path.resolve()),
+            sha256=own.sha256,
+            windows=windows,
+            new=[name for name in own.activities if name not in task.dataset.activities],
+        ),
+    )
+
+
 def load_task(
     name: str = "hapt",
     *,
     scheme: str = "official",
     fold: int = 0,
     seed: int = 0,
+    data: Path | None = None,
     progress: bool = True,
 ) -> Task:
     """Fetches if need be, splits by subject, cuts windows. The seed draws the validation people.
+    ``data``: one's own recordings to train on, too.
 
-    Raises InputError for a data set, scheme or fold that is none and as `make_task`, WorldError
-    where fetching fails.
+    Raises InputError for a data set, scheme or fold that is none, as `make_task` and as
+    `add_recordings`, WorldError where fetching fails.
     """
     dataset = load_dataset(name, progress=progress)
-    return make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed))
+    task = make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed))
+    return add_recordings(task, data) if data else task
 
 
-def load_named_task(name: str, split: str, seed: int, *, progress: bool = True) -> Task:
-    """The task that a card tells: by the name of its split, e.g. ``5-fold/0``. As `load_task`."""
+def load_named_task(
+    name: str,
+    split: str,
+    seed: int,
+    *,
+    own: OwnRecordings | None = None,
+    progress: bool = True,
+) -> Task:
+    """The task that a card tells: by the name of its split, e.g. ``5-fold/0``. As `load_task`, and
+    InputError where its own recordings are not what they were."""
     dataset = load_dataset(name, progress=progress)
     scheme, fold = find_split(dataset, split)
-    return make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed))
+    task = make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed))
+    if own is None:
+        return task
+    path = Path(own.path)
+    again = f"run `har train --data {path}` again"
+    if not path.exists():
+        raise InputError(f"{path}: the recordings that the model learned are gone; {again}")
+    task = add_recordings(task, path)
+    if task.own != own:
+        raise InputError(f"{path}: the recordings changed since the model learned them; {again}")
+    return task

@@ -22,6 +22,7 @@ from pipeline.training.normalize import InputNormalization
 from pipeline.training.pretrained import Pretrained
 from pipeline.training.seeds import seed_everything
 from pipeline.training.shipped import recipe
+from pipeline.training.task import OwnRecordings
 
 Array = np.ndarray[Any, Any]
 
@@ -53,6 +54,7 @@ class TrainCard(BaseModel):
     validation_accuracy: float
     pretrained_sha256: str
     weights_sha256: str
+    own: OwnRecordings | None = None
 
     @property
     def normalize(self) -> InputNormalization:
@@ -101,8 +103,10 @@ def train(
     rate_hz: float,
     hop_samples: int,
     seed: int,
+    own: OwnRecordings | None = None,
 ) -> TrainedModel:
-    """Fits the head for cut `fc` on the split's training people.
+    """Fits the head for cut `fc` on the split's training people; ``own`` says which of their
+    recordings are none of the data set's.
 
     The extractor stays bit for bit as pretrained. Features come from the windows as they are and
     from seeded augmented copies. Raises InputError when training people lack an activity or the
@@ -161,6 +165,7 @@ def train(
             validation_accuracy=round(scores.accuracy, 6),
             pretrained_sha256=card.weights_sha256,
             weights_sha256="",
+            own=own,
         ),
         model,
     )

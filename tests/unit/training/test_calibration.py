@@ -44,12 +44,26 @@ def test_novelty_has_the_means_and_deviations_of_each_activity() -> None:
     truth = rng.integers(0, 3, 4000)
     features = rng.normal(size=(4000, 5)) * (1 + truth[:, None]) + truth[:, None]
     features[:, 4] = 7.0  # never moves
-    novelty = fit_novelty(features.astype(np.float32), truth, 3, np.full(5, 0.5))
+    people = np.arange(4000) % 3
+    novelty = fit_novelty(features.astype(np.float32), truth, people, 3, np.full(5, 0.5))
     assert novelty.center.dtype == novelty.inverse_std.dtype == np.float32
     np.testing.assert_allclose(novelty.center[:, :4], [[k] * 4 for k in range(3)], atol=0.3)
     expected = 1 / np.sqrt((1 + np.arange(3.0)) ** 2 + 0.25)
     np.testing.assert_allclose(novelty.inverse_std[:, 0], expected, rtol=0.06)
     np.testing.assert_allclose(novelty.inverse_std[:, 4], 2.0, rtol=1e-6)
+
+
+def test_what_two_people_did_varies_at_least_as_the_other_activities_do() -> None:
+    rng = np.random.default_rng(6)
+    truth = np.arange(6000) % 3
+    features = rng.normal(size=(6000, 2)) * np.array([1.0, 2.0, 0.1])[truth, None]
+    features[truth == 2, 1] *= 100.0
+    people = np.where(truth == 2, np.arange(6000) % 2, np.arange(6000) // 3 % 3)
+    std = 1 / fit_novelty(features, truth, people, 3, np.zeros(2)).inverse_std
+    np.testing.assert_allclose(std[:2], [[1, 1], [2, 2]], rtol=0.05)
+    np.testing.assert_allclose(std[2], [np.sqrt((1 + 4) / 2), 10.0], rtol=0.05)
+    alone = 1 / fit_novelty(features, truth, np.zeros(6000), 3, np.zeros(2)).inverse_std
+    np.testing.assert_allclose(alone[2], [0.1, 10.0], rtol=0.05)  # nobody to borrow from
 
 
 @pytest.mark.parametrize("n", [1, 19, 20, 21, 1000])
@@ -66,4 +80,4 @@ def test_nothing_comes_of_nothing() -> None:
     with pytest.raises(ValueError):
         known_limit(np.zeros(0))
     with pytest.raises(ValueError, match="activity 1"):
-        fit_novelty(np.zeros((2, 3)), np.array([0, 2]), 3, np.ones(3))
+        fit_novelty(np.zeros((2, 3)), np.array([0, 2]), np.zeros(2), 3, np.ones(3))

@@ -33,9 +33,12 @@ def test_the_worst_quarter_is_rounded_up_and_counts_people_not_windows(
     assert scores.worst_quarter_accuracy == pytest.approx(expected)
 
 
-def test_macro_f1_leaves_out_activities_that_never_occur() -> None:
-    truth = np.array([0, 1])
-    assert score(truth, truth, np.array(["a", "a"]), 5).macro_f1 == 1.0
+def test_macro_f1_leaves_out_activities_that_nobody_did() -> None:
+    truth, people = np.array([0, 1, 1]), np.array(["a", "a", "a"])
+    assert score(truth, truth, people, 5).macro_f1 == 1.0
+    # A window taken for activity 4, which nobody did: activity 1 loses it, 2/(2+0+1), and no more.
+    scores = score(truth, np.array([0, 1, 4]), people, 5)
+    assert scores.macro_f1 == pytest.approx((1.0 + 2 / 3) / 2)
 
 
 def test_nothing_to_score_is_refused() -> None:
