@@ -14,6 +14,8 @@ CUT ?=
 SPARE ?=
 REPLAY ?=
 EXEMPLARS ?=
+# Your own recordings to train on as well: a folder that `har record` filled, or a CSV file.
+DATA ?=
 # More arguments for pytest, e.g. ARGS="-k store -x".
 ARGS ?=
 
@@ -31,12 +33,13 @@ endif
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := No
 export PLATFORMIO_DISABLE_UPGRADE_CHECK := true
 
-.PHONY: help setup toolchain demo test train quantize evaluate personalize emit flash monitor bench lint fmt pretrain clean
+.PHONY: help setup toolchain demo test train quantize evaluate personalize emit flash doctor monitor bench lint fmt pretrain clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  TARGET=mps2 (emulated Cortex-M4F) or host (a process here); PORT=/dev/ttyACM0; ARGS for pytest"
+	@echo "  DATA=data/recordings for train: your own recordings beside the data set's"
 	@echo "  CUT=fc, fxc1 or fxc2, SPARE, REPLAY and EXEMPLARS for quantize"
 
 setup: ## Install the locked Python packages into .venv
@@ -52,7 +55,7 @@ test: setup toolchain ## Run every test
 	.venv/bin/python -m pytest -n 2 $(PYTEST_SELECT) $(ARGS)
 
 train: setup ## Train the classifier behind the pretrained extractor
-	$(HAR) train --output build/train
+	$(HAR) train --output build/train $(if $(DATA),--data "$(DATA)")
 
 quantize: setup ## Quantize to int8, write the bundle and emit the firmware's C
 	$(HAR) quantize --model build/train --output build/bundle $(QUANTIZE_OPTIONS)
@@ -71,6 +74,9 @@ emit: setup ## Emit the firmware's C from the bundle
 
 flash: setup ## Build for the Nano 33 BLE Sense and upload
 	$(HAR) flash $(PORT_OPTION)
+
+doctor: setup ## Look at this machine, the model and the board, and say what to mend
+	$(HAR) doctor $(PORT_OPTION)
 
 monitor: setup ## Watch the board's predictions
 	$(HAR) monitor $(PORT_OPTION)

@@ -4,9 +4,10 @@ PlatformIO runs it after each link (platformio.ini, `extra_scripts`); by hand:
 
     python scripts/check_image.py .pio/build/nano33ble/firmware.elf [OBJECT_DIRECTORY]
 
-Prints what the image takes of flash and RAM. Fails (exit code 1) when it reaches the pages kept
-for learned heads, and when an object of ours calls the library's float arithmetic: then the
-compiler was told of no FPU, and learning would crawl.
+Prints what the image takes of flash and RAM, and the stack that it runs on. Fails (exit code 1)
+when it reaches the pages kept for learned heads, when the stack is too small, and when an object of
+ours calls the library's float arithmetic: then the compiler was told of no FPU, and learning would
+crawl.
 """
 
 from __future__ import annotations
@@ -23,12 +24,22 @@ HEADS_START = "har_learned_start"  # a symbol of the image: the pages behind it 
 RAM_START = 0x20000000
 RAM_BYTES = 0x40000
 
+# Mbed's main thread runs the sketch on this array (mbed_rtos_rtx.c; MAIN_THREAD_STACK_SIZE).
+MAIN_STACK = "_main_stack"
+# What all of our code runs in on the emulated board, which faults one byte further
+# (HAR_STACK_BYTES in firmware/board/mps2/sections.ld). `har bench` sees about 1,150 of them used by
+# prediction and learning; the other 7,000 are for what only the real board calls from there:
+# TFLite-Micro's interpreter, the motion sensors' bus and USB.
+MAIN_STACK_NEED = 8192
+
 # What Mbed's linker script stretches over all that is left is not used by it.
 _STRETCHED = (".heap", ".stack")
 
-# What a Cortex-M4F does by itself, and promotion to double, which our code has no use for. Between
-# float and 64-bit integers there is no instruction: those may be called.
-SOFT_FLOAT = re.compile(r"__aeabi_(c?f(?!2u?lz)\w+|u?i2f)$")
+# What a Cortex-M4F does by itself, and all of double, which our code has no use for. Between float
+# and 64-bit integers there is no instruction: those may be called.
+SOFT_FLOAT = re.compile(
+    r"__aeabi_(c?f(?!2u?lz)\w+|u?i2[fd]|u?l2d|c?d(add|r?sub|mul|div|neg|cmp\w+|2\w+))$"
+)
 
 _ALLOCATED = 2
 _NOT_IN_FILE = 8
@@ -88,18 +99,18 @@ class Elf:
     def _text(self, at: int) -> str:
         return self.data[at : self.data.index(b"\0", at)].decode("ascii", "replace")
 
-    def symbols(self) -> Iterator[tuple[str, int, int]]:
-        """(name, value, section) of each symbol; section 0: it is not defined here."""
+    def symbols(self) -> Iterator[tuple[str, int, int, int]]:
+        """(name, value, bytes, section) of each symbol; section 0: it is not defined here."""
         for table in self.sections:
             if table.kind != _SYMBOL_TABLE:
                 continue
             strings = self.sections[table.link].offset
             for at in range(table.offset, table.offset + table.size, 16):
-                name, value, _size, _info, _other, section = struct.unpack_from(
+                name, value, size, _info, _other, section = struct.unpack_from(
                     "<IIIBBH", self.data, at
                 )
                 if name:
-                    yield self._text(strings + name), value, section
+                    yield self._text(strings + name), value, size, section
 
 
 def measure(elf: Elf) -> Usage:
@@ -123,10 +134,18 @@ def measure(elf: Elf) -> Usage:
 
 def program_limit(elf: Elf) -> int:
     """Bytes of flash from the application's start to the pages kept for learned heads."""
-    for name, value, section in elf.symbols():
+    for name, value, _, section in elf.symbols():
         if name == HEADS_START and section:
             return value - FLASH_START
     raise BadImage(f"the image does not say where learned heads lie: it has no {HEADS_START}")
+
+
+def main_stack(elf: Elf) -> int | None:
+    """Bytes of the stack that the sketch runs on; None where the image does not say."""
+    for name, _, size, section in elf.symbols():
+        if name == MAIN_STACK and section and size:
+            return size
+    return None
 
 
 def soft_float_calls(objects: Path) -> list[str]:
@@ -134,7 +153,7 @@ def soft_float_calls(objects: Path) -> list[str]:
     return [
         f"{path.name}: {symbol}"
         for path in sorted(objects.rglob("*.o"))
-        for symbol in sorted({name for name, _, section in Elf(path).symbols() if not section})
+        for symbol in sorted({name for name, _, _, section in Elf(path).symbols() if not section})
         if SOFT_FLOAT.match(symbol)
     ]
 
@@ -142,15 +161,26 @@ def soft_float_calls(objects: Path) -> list[str]:
 def check(image: Path, objects: Path | None) -> list[str]:
     """Prints the sizes; answers what is wrong, one line each."""
     elf = Elf(image)
-    usage, limit = measure(elf), program_limit(elf)
+    usage, limit, stack = measure(elf), program_limit(elf), main_stack(elf)
     print(f"flash {usage.flash_bytes:>9,} of {limit:,} bytes (learned heads behind it)")
     print(f"RAM   {usage.ram_bytes:>9,} of {RAM_BYTES:,} bytes, static; the rest is Mbed's heap")
+    if stack is None:
+        print(
+            f"stack   unknown: no {MAIN_STACK} in this image; {MAIN_STACK_NEED:,} bytes are needed"
+        )
+    else:
+        print(f"stack {stack:>9,} bytes of RAM for the main thread; it needs {MAIN_STACK_NEED:,}")
     wrong = []
     if usage.flash_bytes > limit:
         over = usage.flash_bytes - limit
         wrong.append(f"the image reaches {over:,} bytes into the pages kept for learned heads")
     if usage.ram_bytes > RAM_BYTES:
         wrong.append(f"static memory is {usage.ram_bytes - RAM_BYTES:,} bytes over the board's RAM")
+    if stack is not None and stack < MAIN_STACK_NEED:
+        wrong.append(
+            f"the main thread's stack is {stack:,} bytes and needs {MAIN_STACK_NEED:,}: see the "
+            "core's MBED_CONF_RTOS_MAIN_THREAD_STACK_SIZE"
+        )
     if objects is not None:
         calls = soft_float_calls(objects)
         if calls:
