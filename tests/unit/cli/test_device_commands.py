@@ -36,6 +36,7 @@ from tests.support.fake_board import (
     FakeBoard,
     Refusal,
 )
+from tests.support.signals import heed_ctrl_c
 
 COLUMNS = "time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity"
 PROGRAM = """
@@ -70,6 +71,7 @@ def start(*arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     )
 
 

@@ -19,6 +19,7 @@ from pipeline.cli.main import app
 from pipeline.data import read_csv_dataset
 from tests.support.board_server import board_on_socket
 from tests.support.fake_board import NO_SENSOR, FakeBoard, board_with
+from tests.support.signals import heed_ctrl_c
 
 
 @contextmanager
@@ -88,6 +89,7 @@ def test_ctrl_c_keeps_the_file_and_exits_with_130(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_ctrl_c,
         )
         deadline = time.monotonic() + 15
         while server.board.received < 60 and time.monotonic() < deadline:
