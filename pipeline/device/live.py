@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pipeline.device.client import Client
 from pipeline.device.errors import BoardRefused, NoAnswer
-from pipeline.device.messages import ErrorCode
+from pipeline.device.messages import ErrorCode, SensorState
 from pipeline.device.playback import Lesson
 from pipeline.device.sensor_text import describe
 from pipeline.errors import WorldError
@@ -15,11 +15,17 @@ PATIENCE_WINDOWS = 3.0
 """A prediction is missed after so many windows' time without one."""
 
 
-def require_sensor(client: Client) -> None:
-    """Raises WorldError when the board has no working motion sensor of its own."""
+def require_sensor(
+    client: Client,
+    verb: str = "learn live",
+    remedy: str = "a recording can teach it, too (--csv)",
+) -> SensorState:
+    """The state of the board's own motion sensor. Raises WorldError, which says that the board
+    cannot ``verb`` and what to do, when it does not work."""
     state = client.sensor()
     if not state.works:
-        raise WorldError(f"{client.port}: {describe(state)}; a recording can teach it, too (--csv)")
+        raise WorldError(f"{client.port} cannot {verb}: {describe(state)}; {remedy}")
+    return state
 
 
 def teach_live(

@@ -23,6 +23,7 @@ from pipeline.data.csv_recording import FewActivitiesWarning
 from pipeline.data.csv_writer import CsvWriter, check_field, recording_path
 from pipeline.device.client import Client
 from pipeline.device.errors import BoardRefused
+from pipeline.device.live import require_sensor
 from pipeline.device.messages import ErrorCode, Hello, Sensed, Sensor, SensorState, Target
 from pipeline.device.samples import CHANNELS
 from pipeline.device.sensor_text import describe
@@ -138,7 +139,10 @@ def record(
     told in the answer.
     """
     board = client.hello()
-    begun = _require_sensor(client, board)
+    remedy = "`har emulate --sensor NAME` plays a recording to an emulated one"
+    if board.target == Target.NANO33BLE:
+        remedy = "`har doctor` tells more"
+    begun = require_sensor(client, "record", remedy)
     take = _Take(client, plan, board, on_progress)
     take.count_down()
     when = now()
@@ -298,16 +302,6 @@ class _Take:
         missing = np.full((min(gap, window), CHANNELS), np.nan, np.float32)
         self._show.trace = np.concatenate((self._show.trace, missing, sensed.samples))[-window:]
         return sensed, gap
-
-
-def _require_sensor(client: Client, board: Hello) -> SensorState:
-    state = client.sensor()
-    if not state.works:
-        remedy = "`har emulate --sensor NAME` plays a recording to an emulated one"
-        if board.target == Target.NANO33BLE:
-            remedy = "`har doctor` tells more"
-        raise WorldError(f"{client.port} cannot record: {describe(state)}; {remedy}")
-    return state
 
 
 def _state_after(client: Client) -> tuple[SensorState | None, str | None]:
