@@ -46,6 +46,8 @@ def fit(
             f"  latency {result.latency_ms:>9.2f} ms, {result.energy_uj:.1f} uJ a prediction "
             "(estimates)"
         )
+        if result.remedy:
+            print(f"  {result.remedy}")
     if not result.fits:
         raise typer.Exit(1)
 

@@ -159,7 +159,10 @@ def _run(command: list[str], build_dir: Path) -> None:
         return
     if over := dict(_OVERFLOW.findall(done.stdout)):
         much = ", ".join(f"{int(number):,} bytes too much {name}" for name, number in over.items())
-        raise HonestNo(f"the firmware does not fit the board: {much}; use a smaller network")
+        raise HonestNo(
+            f"the firmware does not fit the board: {much}; `har fit` says whether less room to "
+            "learn is enough, else use a smaller network"
+        )
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
     first = _ERROR.search(done.stdout)
     said = first.group().strip() if first else (lines[-1] if lines else "no message")

@@ -13,7 +13,7 @@ from pipeline.evaluation.recordings import Followed, follow
 from pipeline.export import load_bundle
 from pipeline.export.bundle import EXTRACTOR, FULL_FLOAT, Bundle
 from pipeline.learn import softmax
-from pipeline.training.normalize import InputNormalization
+from pipeline.training.inputs import SpectrogramCard, input_of_card
 from pipeline.training.task import Task
 
 Array = np.ndarray[Any, Any]
@@ -51,12 +51,11 @@ def measure(
     """
     from pipeline.compiler import compile_model, run_tflm
     from pipeline.device.parity import run_compiled
-    from pipeline.export.convert import quantize_windows
 
     bundle = load_bundle(directory)
     test = task.windows.for_subjects(task.split.test)
     extractor = (directory / EXTRACTOR).read_bytes()
-    inputs = quantize_windows(test.x, bundle.samples)
+    inputs = bundle.engine_input(test.x)
     theirs = np.concatenate(
         [output.reshape(len(test), -1) for output in run_tflm(extractor, inputs).outputs], axis=1
     )
@@ -87,8 +86,9 @@ def _float_probabilities(directory: Path, bundle: Bundle, x: Array) -> Array:
     """Raw windows (N, T, 6) -> probabilities (N, K) of the float32 network in the bundle."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    made = bundle.normalization
-    inputs = InputNormalization(tuple(made.knee), tuple(made.mean), tuple(made.std))(x)
+    made, picture = bundle.normalization, bundle.spectrogram
+    card = SpectrogramCard.model_validate(picture.model_dump()) if picture else None
+    inputs = input_of_card(made.knee, made.mean, made.std, bundle.window_samples, card)(x)
     interpreter = Interpreter(
         model_content=(directory / FULL_FLOAT).read_bytes(),
         num_threads=1,
@@ -99,7 +99,7 @@ def _float_probabilities(directory: Path, bundle: Bundle, x: Array) -> Array:
     source = interpreter.get_input_details()[0]["index"]
     answer = interpreter.get_output_details()[0]["index"]
     logits = []
-    for window in inputs[:, None]:  # (1, T, 1, 6)
+    for window in inputs[:, None]:  # (1, T, 1, 6), or a picture (1, S, S, planes)
         interpreter.set_tensor(source, window)
         interpreter.invoke()
         logits.append(interpreter.get_tensor(answer)[0])

@@ -39,12 +39,13 @@ from pipeline.learn import (
     TailShape,
     check_parameters,
 )
+from pipeline.learn.spectrogram import FRAME
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import load_weights
 
 Array = np.ndarray[Any, Any]
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "bundle.json"
 EXTRACTOR = "extractor.int8.tflite"
 FULL_INT8 = "full.int8.tflite"
@@ -157,7 +158,7 @@ class Bundle(Interface):
     ``macs``: multiply-accumulates of one inference of the extractor.
     """
 
-    format: Literal[3] = 3
+    format: Literal[4] = 4
     model_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     activities: list[str]
     rate_hz: float = Field(gt=0, le=1000)
@@ -191,6 +192,10 @@ class Bundle(Interface):
     def _sizes(self) -> Self:
         if self.hop_samples > self.window_samples:
             raise ValueError("hop_samples must be at most window_samples")
+        if self.spectrogram and self.cut != "fc":
+            raise ValueError("an image network has cut fc only")
+        if self.spectrogram and self.window_samples < FRAME:
+            raise ValueError(f"a spectrogram needs windows of {FRAME} samples")
         check_rows(self.activities, self.rows)
         tail, sizes = self.tail, [output.size for output in self.outputs]
         convolutions = (tail.map_length, tail.channels, tail.filters)
@@ -206,6 +211,13 @@ class Bundle(Interface):
         if sum(sizes) != tail.frozen + tail.map_bytes:
             raise ValueError("the outputs' sizes must be the frozen features and the map")
         return self
+
+    @property
+    def engine_input_bytes(self) -> int:
+        """What the engine reads of one window."""
+        if self.spectrogram:
+            return self.spectrogram.bytes
+        return self.window_samples * len(self.channels)
 
     @property
     def shape(self) -> TailShape:
@@ -368,6 +380,7 @@ def load_bundle(directory: Path) -> Bundle:
             raise InputError(f"{path}: missing from the bundle; run `har quantize` again")
         if file_sha256(path) != digest:
             raise InputError(f"{path}: changed after the bundle was written; quantize again")
-    if not all(math.isfinite(value) and abs(value) < 1e6 for value in bundle.norm_gain):
+    gains = (*bundle.norm_gain, *bundle.level_gain)
+    if not all(math.isfinite(value) and abs(value) < 1e6 for value in gains):
         raise InputError(f"{manifest}: normalization gives steps that float32 cannot hold")
     return bundle

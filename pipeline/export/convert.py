@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import WorldError
-from pipeline.learn import SampleQuantization, quantize_samples
 
 Array = np.ndarray[Any, Any]
 
@@ -88,6 +87,16 @@ def to_float(model: Any) -> bytes:
     return _convert(_converter(model))
 
 
+def to_float16(model: Any) -> bytes:
+    """float16 weights, which the interpreter widens; float32 in, out and in between."""
+    import tensorflow as tf
+
+    converter = _converter(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    return _convert(converter)
+
+
 def to_int8(model: Any, representative: Array) -> bytes:
     """int8 weights, activations, input and output.
 
@@ -107,8 +116,3 @@ def to_int8(model: Any, representative: Array) -> bytes:
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
     return _convert(converter)
-
-
-def quantize_windows(x: Array, quantization: SampleQuantization) -> Array:
-    """Raw windows (N, T, 6) -> int8 (N, T, 1, 6) exactly as firmware/lib/window does it."""
-    return quantize_samples(x, quantization)[:, :, None, :]

@@ -10,7 +10,6 @@ import numpy as np
 from pipeline.compiler import run_tflm
 from pipeline.data import Windows
 from pipeline.export.bundle import EXTRACTOR, Bundle
-from pipeline.export.convert import quantize_windows
 from pipeline.export.interface import Interface
 from pipeline.learn import Tail
 from pipeline.training import Scores, score
@@ -22,7 +21,7 @@ def run_extractor(extractor: bytes, interface: Interface, x: Array) -> Array:
     """Raw windows (N, T, 6) -> windows at the cut, int8 (N, B)."""
     if len(x) == 0:
         return np.zeros((0, interface.cut_bytes), np.int8)
-    outputs = run_tflm(extractor, quantize_windows(x, interface.samples)).outputs
+    outputs = run_tflm(extractor, interface.engine_input(x)).outputs
     return np.concatenate([output.reshape(len(x), -1) for output in outputs], axis=1)
 
 

@@ -35,6 +35,8 @@ def emit(directory: Path, output: Path) -> list[Path]:
     outputs = [output_of(info) for info in compiled.outputs]
     if outputs != bundle.outputs:
         raise InputError(f"{directory / EXTRACTOR}: its outputs are not those of bundle.json")
+    if [info.size_bytes for info in compiled.inputs] != [bundle.engine_input_bytes]:
+        raise InputError(f"{directory / EXTRACTOR}: its input is not that of bundle.json")
     files = {
         "har_model.h": _model_header(bundle, compiled.operators),
         "har_model.c": _model_source(bundle, directory),
@@ -107,6 +109,8 @@ def _model_header(bundle: Bundle, operators: tuple[str, ...]) -> str:
     arena = (bundle.tflm_arena_bytes + _ARENA_MARGIN_BYTES + 15) // 16 * 16
     tail, learning = bundle.tail, bundle.learning
     map_scale, map_zero_point = bundle.map_scale, bundle.map_zero_point
+    spectrogram = bundle.spectrogram
+    pixels, planes = (spectrogram.pixels, spectrogram.planes) if spectrogram else (0, 0)
     parameters, pages = bundle.shape.parameters, learning_memory_of(bundle).store_pages
     return f"""\
 /* Written by `har emit` from bundle {bundle.model_id}. Do not edit. */
@@ -125,13 +129,17 @@ extern "C" {{
 #define HAR_WINDOW_LENGTH {bundle.window_samples} /* T, samples */
 #define HAR_WINDOW_HOP {bundle.hop_samples} /* samples between predictions */
 #define HAR_CHANNELS {len(bundle.channels)} /* C: {" ".join(bundle.channels)} */
+#define HAR_SAMPLE_ZERO_POINT ({bundle.samples.zero_point}) /* of the window's int8 samples */
+#define HAR_SPECTROGRAM_PIXELS {pixels} /* S; 0: the engine reads the window itself */
+#define HAR_SPECTROGRAM_PLANES {planes}
+#define HAR_ENGINE_INPUT_BYTES {bundle.engine_input_bytes}
 #define HAR_OUTPUTS {len(bundle.outputs)} /* of the extractor, int8 */
 #define HAR_CUT_BYTES {bundle.cut_bytes} /* B, of all outputs: a window at the cut {bundle.cut} */
 #define HAR_ACTIVITIES {len(bundle.activities)} /* K, shipped */
 #define HAR_ROWS {bundle.rows} /* R, activities that there is room for */
 #define HAR_FEATURES {bundle.features} /* F, what the dense layer sees */
 
-/* real = (q - zero point) * scale */
+/* The engine's input: real = (q - zero point) * scale */
 #define HAR_INPUT_SCALE {c_float(bundle.input.scale)}
 #define HAR_INPUT_ZERO_POINT ({bundle.input.zero_point})
 
@@ -174,6 +182,8 @@ extern const char *const har_activity_names[HAR_ACTIVITIES];
 extern const float har_norm_knee[HAR_CHANNELS]; /* (C,) g, rad/s; 0: linear */
 extern const float har_norm_mean[HAR_CHANNELS]; /* (C,) companded */
 extern const float har_norm_gain[HAR_CHANNELS]; /* (C,) steps per companded */
+extern const float har_level_mean[]; /* (planes, 32) of the spectrogram */
+extern const float har_level_gain[]; /* (planes, 32) steps per level */
 extern const float har_factory_parameters[{parameters}]; /* (P,), as har_tail.h has them */
 extern const float har_feature_scale[HAR_FEATURES];
 extern const float har_feature_offset[HAR_FEATURES];
@@ -196,6 +206,10 @@ def _model_source(bundle: Bundle, directory: Path) -> str:
     parameters = bundle.new_tail(directory).anchor
     scales, novelty = bundle.scales(directory), bundle.novelty(directory)
     # C has no empty arrays.
+    level_mean, level_gain = (
+        values if len(values) else np.zeros(1, np.float32)
+        for values in (bundle.level_mean, bundle.level_gain)
+    )
     exemplars, of = (values.ravel().tolist() or [0] for values in bundle.exemplars(directory))
     return f"""\
 /* Written by `har emit` from bundle {bundle.model_id}. Do not edit. */
@@ -209,6 +223,8 @@ const char *const har_activity_names[HAR_ACTIVITIES] = {{
 {_float_array("const float har_norm_knee[HAR_CHANNELS]", bundle.norm_knee)}
 {_float_array("const float har_norm_mean[HAR_CHANNELS]", bundle.norm_mean)}
 {_float_array("const float har_norm_gain[HAR_CHANNELS]", bundle.norm_gain)}
+{_float_array("const float har_level_mean[]", level_mean)}
+{_float_array("const float har_level_gain[]", level_gain)}
 {_float_array(f"const float har_factory_parameters[{parameters.size}]", parameters)}
 {_float_array("const float har_feature_scale[HAR_FEATURES]", scales.scale)}
 {_float_array("const float har_feature_offset[HAR_FEATURES]", scales.offset)}

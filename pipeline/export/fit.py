@@ -7,7 +7,8 @@ and named so.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 
 from pipeline.device.boards import NANO33BLE, STORE_PAGES_LEAST, Board
 from pipeline.device.records import PAGE_BYTES, RECORD_OVERHEAD_BYTES
@@ -93,6 +94,8 @@ class Fit:
     latency_ms: float
     energy_uj: float
     estimates: tuple[str, ...]
+    remedy: str = ""
+    """What to do where it does not fit."""
 
     def document(self) -> dict[str, object]:
         """For --json."""
@@ -148,3 +151,44 @@ def check_fit(
         energy_uj=round(seconds * board.active_watts * 1e6, 3),
         estimates=tuple(estimates),
     )
+
+
+@dataclass(frozen=True)
+class Room:
+    """What `har quantize` is told to have room for. ``flash_bytes``: of the shipped parameters
+    and exemplars, which a smaller room saves."""
+
+    spare: int
+    replay: int
+    exemplars: int
+    memory: LearningMemory
+    flash_bytes: int
+
+    @property
+    def options(self) -> str:
+        """As `har quantize` takes them."""
+        return f"--replay {self.replay} --spare {self.spare} --exemplars {self.exemplars}"
+
+
+_FEWER_WINDOWS = (24, 12, 6, 3)
+
+
+def rooms(shape: TailShape, shipped: int, capacity: int, each: int) -> Iterator[Room]:
+    """Less and less room than ``capacity`` windows to keep, the tail's spare rows and ``each``
+    exemplars of an activity: fewer windows, then no spare rows, then no exemplars."""
+    spare = shape.rows - shipped
+    for exemplars in dict.fromkeys((each, 0)):
+        for rows in dict.fromkeys((spare, 0)):
+            for replay in (capacity, *(fewer for fewer in _FEWER_WINDOWS if fewer < capacity)):
+                smaller = replace(shape, rows=shipped + rows)
+                memory = learning_memory(smaller, shipped, replay, exemplars * shipped)
+                flash = memory.exemplar_flash_bytes + 4 * smaller.parameters
+                yield Room(rows, replay, exemplars, memory, flash)
+
+
+def remedy(fitting: Room | None, engine: str) -> str:
+    """What to do about a bundle that does not fit, of which ``fitting`` would be left."""
+    if fitting:
+        return f"less room to learn fits: har quantize {fitting.options}"
+    other = ", or the compiled engine" if engine == "tflm" else ""
+    return f"no room to learn is small enough: take a smaller network{other}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pipeline.device.bench import Bench, bench
@@ -14,7 +15,14 @@ from pipeline.device.tail_bench import bench_tails
 from pipeline.errors import InputError
 from pipeline.export.bundle import EXTRACTOR, Bundle, load_bundle
 from pipeline.export.emit import emit
-from pipeline.export.fit import Fit, check_fit, learning_memory_of
+from pipeline.export.fit import (
+    Fit,
+    LearningMemory,
+    check_fit,
+    learning_memory_of,
+    remedy,
+    rooms,
+)
 from pipeline.learn import TailShape
 from pipeline.models import shape_of
 
@@ -47,7 +55,9 @@ def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Benc
 
 def tail_shapes(bundle: Bundle) -> dict[str, TailShape]:
     """The tail of each cut of the bundle's backbone: the bundle's own, and what the others would
-    be."""
+    be. Image networks have cut fc only."""
+    if bundle.spectrogram:
+        return {bundle.cut: bundle.shape}
     backbone, rows, lengths = shape_of(bundle.provenance.backbone), bundle.rows, []
     length = bundle.window_samples
     for _, stride in backbone.stages:  # valid padding
@@ -83,11 +93,10 @@ def fit_bundle(
     image = build_image(UNBOUNDED, "mps2", build_directory / "firmware-unbounded", generated)
     counts = _bench("mps2", image)
     model = (directory / EXTRACTOR).read_bytes()
-    return check_fit(
+    judge = partial(
+        check_fit,
         model_id=bundle.model_id,
         engine=engine,
-        image_flash_bytes=image.sizes.flash_bytes,
-        image_ram_bytes=image.sizes.ram_bytes,
         stack_bytes=counts.stack_used_bytes,
         instructions=counts.inference,
         tail_instructions=counts.tail,
@@ -96,9 +105,25 @@ def fit_bundle(
         net_flash_bytes=image.sizes.weights_bytes,
         net_arena_bytes=compile_model(model).arena_bytes,
         tflm_arena_bytes=bundle.tflm_arena_bytes,
-        memory=learning_memory_of(bundle),
         board=board,
     )
+    own = learning_memory_of(bundle)
+    own_flash = own.exemplar_flash_bytes + 4 * bundle.shape.parameters
+
+    def with_room(memory: LearningMemory, flash_bytes: int) -> Fit:
+        return judge(
+            image_flash_bytes=image.sizes.flash_bytes - own_flash + flash_bytes,
+            image_ram_bytes=image.sizes.ram_bytes - own.ram_bytes + memory.ram_bytes,
+            memory=memory,
+        )
+
+    fit = with_room(own, own_flash)
+    if fit.fits:
+        return fit
+    activities, sizes = len(bundle.activities), bundle.replay
+    less = rooms(bundle.shape, activities, sizes.capacity, -(-sizes.exemplars // activities))
+    fits = (room for room in less if with_room(room.memory, room.flash_bytes).fits)
+    return replace(fit, remedy=remedy(next(fits, None), engine))
 
 
 def _bench(target: Target, image: FirmwareImage) -> Bench:

@@ -29,6 +29,7 @@ from pipeline.export.interface import (
     Interface,
     Normalization,
     Quantization,
+    SpectrogramSection,
     output_of,
 )
 from pipeline.export.room import check_room
@@ -110,6 +111,7 @@ def quantize(
         source = compiled.inputs[0]
         interface = Interface(
             normalization=Normalization(knee=card.knee, mean=card.mean, std=card.std),
+            spectrogram=_spectrogram(card),
             input=Quantization(scale=source.scale, zero_point=source.zero_point),
             outputs=[output_of(info) for info in compiled.outputs],
         )
@@ -188,6 +190,11 @@ def quantize(
         return bundle
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _spectrogram(card: TrainCard) -> SpectrogramSection | None:
+    made = card.spectrogram
+    return SpectrogramSection.model_validate(made.model_dump()) if made else None
 
 
 def _metrics(float_scores: Scores, int8_scores: Scores) -> dict[str, object]:

@@ -1,5 +1,5 @@
-"""What the board computes on its own, computed a second time: window, tail, replay, learner, known
-or unknown, smoother, stored payload.
+"""What the board computes on its own, computed a second time: window, spectrogram, tail, replay,
+learner, known or unknown, smoother, stored payload.
 
 Every function here gives the very bits of its C twin in firmware/lib (docs/LEARNING.md).
 """
@@ -22,6 +22,13 @@ from pipeline.learn.payload import (
 )
 from pipeline.learn.replay import Replay
 from pipeline.learn.smoother import Smoother
+from pipeline.learn.spectrogram import (
+    SpectrogramQuantization,
+    SpectrogramShape,
+    levels,
+    picture,
+    quantize_spectrogram,
+)
 from pipeline.learn.tail import (
     LIMIT,
     CutScales,
@@ -51,6 +58,8 @@ __all__ = [
     "Replay",
     "SampleQuantization",
     "Smoother",
+    "SpectrogramQuantization",
+    "SpectrogramShape",
     "Tail",
     "TailShape",
     "WindowReference",
@@ -60,8 +69,11 @@ __all__ = [
     "exp32",
     "head_bytes",
     "head_size",
+    "levels",
     "pack",
+    "picture",
     "quantize_samples",
+    "quantize_spectrogram",
     "record_bytes",
     "softmax",
     "unpack",

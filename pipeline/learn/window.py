@@ -38,27 +38,30 @@ class SampleQuantization:
     zero_point: int
 
 
+def quantize_values(values: Array, mean: Array, gain: Array, zero_point: int) -> Array:
+    """float32 of any shape -> int8: v = (value - mean) * gain in float32; q =
+    clamp(round_half_away(v) + zero_point, -128, 127)."""
+    with np.errstate(over="ignore"):
+        v = (values - np.asarray(mean, np.float32)) * np.asarray(gain, np.float32)
+    v = np.clip(v, -_STEP_LIMIT, _STEP_LIMIT)
+    whole = np.trunc(v)
+    fraction = v - whole
+    q = whole + (fraction >= 0.5) - (fraction <= -0.5) + np.float32(zero_point)
+    return np.asarray(np.clip(q, -128, 127), np.int8)
+
+
 def quantize_samples(x: Array, quantization: SampleQuantization) -> Array:
     """Samples (..., C) in g and rad/s -> int8 (..., C).
 
-    v = (compand(x) - mean) * gain in float32; q = clamp(round_half_away(v) + zero_point, -128,
-    127). Raises InputError when a sample is NaN or infinite.
+    Companded, then as `quantize_values`. Raises InputError when a sample is NaN or infinite.
     """
     x = np.asarray(x, np.float32)
     if not np.isfinite(x).all():
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
         raise InputError(f"samples: the value at {at} is not finite; drop that stretch")
-    mean, gain = (
-        np.asarray(quantization.mean, np.float32),
-        np.asarray(quantization.gain, np.float32),
+    return quantize_values(
+        compand(x, quantization.knee), quantization.mean, quantization.gain, quantization.zero_point
     )
-    with np.errstate(over="ignore"):
-        v = (compand(x, quantization.knee) - mean) * gain
-    v = np.clip(v, -_STEP_LIMIT, _STEP_LIMIT)
-    whole = np.trunc(v)
-    fraction = v - whole
-    q = whole + (fraction >= 0.5) - (fraction <= -0.5) + np.float32(quantization.zero_point)
-    return np.asarray(np.clip(q, -128, 127), np.int8)
 
 
 class WindowReference:

@@ -6,10 +6,15 @@
 #include "har_engine.h"
 #include "har_model.h"
 #include "har_smoother.h"
+#include "har_spectrogram.h"
 #include "har_tail.h"
 #include "har_window.h"
 
 _Static_assert(HAR_CHANNELS == HAR_SAMPLE_CHANNELS, "the wire carries six channels");
+_Static_assert(HAR_SPECTROGRAM_PIXELS == 0 || HAR_CHANNELS == HAR_SPECTROGRAM_CHANNELS,
+               "a spectrogram shows six channels");
+_Static_assert(HAR_SPECTROGRAM_PIXELS == 0 || HAR_WINDOW_LENGTH >= HAR_SPECTROGRAM_FRAME,
+               "a spectrogram needs windows of a frame at least");
 
 /* One byte each for two activities; end_index, time_ms, features_crc and two counts; the rest
  * floats. */
@@ -17,9 +22,17 @@ _Static_assert(HAR_CHANNELS == HAR_SAMPLE_CHANNELS, "the wire carries six channe
 _Static_assert(PREDICTION_BYTES_MAX <= HAR_LINK_MAX_PAYLOAD, "a prediction must fit one frame");
 
 static const struct har_window_config window_config = {
-    HAR_WINDOW_LENGTH, HAR_WINDOW_HOP, HAR_CHANNELS,  HAR_INPUT_ZERO_POINT,
+    HAR_WINDOW_LENGTH, HAR_WINDOW_HOP, HAR_CHANNELS,  HAR_SAMPLE_ZERO_POINT,
     har_norm_knee,     har_norm_mean,  har_norm_gain,
 };
+
+#define DRAWS (HAR_SPECTROGRAM_PIXELS > 0) /* the engine reads a picture of the window */
+
+static const struct har_spectrogram_config spectrogram_config = {
+    HAR_WINDOW_LENGTH,    HAR_SPECTROGRAM_PIXELS, HAR_SPECTROGRAM_PLANES,
+    HAR_INPUT_ZERO_POINT, har_level_mean,         har_level_gain,
+};
+static int8_t samples[DRAWS ? HAR_WINDOW_LENGTH * HAR_CHANNELS : 1]; /* (T, C), oldest first */
 
 static int8_t ring[HAR_WINDOW_LENGTH * HAR_CHANNELS]; /* (T, C) */
 static struct har_window window;
@@ -102,8 +115,9 @@ static void predict(uint32_t end_index, uint32_t time_ms) {
     const uint16_t seq = (uint16_t)counts.windows;
     ++counts.windows;
     has_last = false;
-    har_window_copy(&window, har_engine_input());
+    har_window_copy(&window, DRAWS ? samples : har_engine_input());
     har_board_count_begin();
+    if (DRAWS) har_spectrogram(&spectrogram_config, samples, har_engine_input());
     const har_status status = har_engine_run();
     const uint32_t engine_count = har_board_count_end();
     if (status != HAR_OK) {

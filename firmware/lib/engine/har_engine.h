@@ -20,8 +20,8 @@ extern "C" {
  * har_engine_error() says which step failed and what to do. */
 har_status har_engine_init(void);
 
-/* The quantized window to fill before a run: int8[HAR_WINDOW_LENGTH * HAR_CHANNELS], time-major.
- * A run may overwrite it. */
+/* What to fill before a run: int8[HAR_ENGINE_INPUT_BYTES], the quantized window (T, C) or a picture
+ * of it (S, S, planes), see har_spectrogram.h. A run may overwrite it. */
 int8_t *har_engine_input(void);
 
 /* One inference. */

@@ -6,8 +6,7 @@
 #include "har_model.h"
 #include "har_net.h"
 
-_Static_assert(HAR_NET_INPUT_BYTES == HAR_WINDOW_LENGTH * HAR_CHANNELS &&
-                   HAR_NET_OUTPUTS == HAR_OUTPUTS,
+_Static_assert(HAR_NET_INPUT_BYTES == HAR_ENGINE_INPUT_BYTES && HAR_NET_OUTPUTS == HAR_OUTPUTS,
                "har_net and har_model come from different bundles: run `har emit` again");
 
 static bool outputs_agree(void) {

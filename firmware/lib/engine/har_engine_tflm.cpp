@@ -105,8 +105,8 @@ har_status har_engine_init(void) {
             "the model has not one input and " HAR_TEXT(HAR_OUTPUTS) " outputs: emit again");
     }
     TfLiteTensor *in = the_interpreter.input(0);
-    if (!is_int8(in, HAR_WINDOW_LENGTH * HAR_CHANNELS)) {
-        return fail("the model's input is not int8 of the window's size: emit again");
+    if (!is_int8(in, HAR_ENGINE_INPUT_BYTES)) {
+        return fail("the model's input is not int8 of the size that har_model.h says: emit again");
     }
     if (!quantized_as(in, HAR_INPUT_SCALE, HAR_INPUT_ZERO_POINT)) {
         return fail("the model's input is quantized otherwise than har_model.h says: emit again");

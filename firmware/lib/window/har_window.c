@@ -3,9 +3,7 @@
 #include <string.h>
 
 #include "har_assert.h"
-
-/* Beyond any step that an int8 can reach from any zero point, and safe to make an integer. */
-#define STEP_LIMIT 512.0f
+#include "har_quantize.h"
 
 static bool is_finite(float value) {
     return value - value == 0.0f; /* NaN for NaN and the infinities */
@@ -15,21 +13,6 @@ static float compand(float sample, float knee) {
     if (!(knee > 0.0f)) return sample;
     const float size = sample < 0.0f ? -sample : sample;
     return sample / (size + knee);
-}
-
-static int8_t quantize(float value, float mean, float gain, int32_t zero_point) {
-    float v = (value - mean) * gain;
-    if (!(v < STEP_LIMIT)) v = STEP_LIMIT;
-    if (v < -STEP_LIMIT) v = -STEP_LIMIT;
-    /* Half away from zero on the exact fraction: adding 0.5 first would round twice. */
-    int32_t q = (int32_t)v;
-    const float fraction = v - (float)q;
-    if (fraction >= 0.5f) q += 1;
-    if (fraction <= -0.5f) q -= 1;
-    q += zero_point;
-    if (q > 127) q = 127;
-    if (q < -128) q = -128;
-    return (int8_t)q;
 }
 
 void har_window_init(struct har_window *window, const struct har_window_config *config,
@@ -54,8 +37,8 @@ har_status har_window_push(struct har_window *window, const float *sample, bool 
     }
     int8_t *row = window->ring + (uint32_t)window->head * config->channels;
     for (uint8_t c = 0; c < config->channels; ++c) {
-        row[c] = quantize(compand(sample[c], config->knee[c]), config->mean[c], config->gain[c],
-                          config->zero_point);
+        row[c] = har_quantize(compand(sample[c], config->knee[c]), config->mean[c], config->gain[c],
+                              config->zero_point);
     }
     window->head = (uint16_t)(window->head + 1u == config->length ? 0u : window->head + 1u);
     if (window->filled < config->length) window->filled += 1;

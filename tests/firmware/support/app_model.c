@@ -9,6 +9,8 @@
 const float har_norm_knee[HAR_CHANNELS] = {0.0f, 0.0f, 0.0f, 0.1f, 0.25f, 0.0f};
 const float har_norm_mean[HAR_CHANNELS] = {0.1f, -0.2f, 0.9f, 0.0f, 0.05f, -0.1f};
 const float har_norm_gain[HAR_CHANNELS] = {40.0f, 35.5f, 50.25f, 20.0f, 18.0f, 25.0f};
+const float har_level_mean[] = {[0] = 300.0f, [1 ... 95] = 200.0f};
+const float har_level_gain[] = {[0 ... 95] = 0.25f};
 #ifdef HAR_TEST_LARGE
 const uint16_t har_output_sizes[HAR_OUTPUTS] = {48, 64, 96, 96, 112};
 const char *const har_activity_names[HAR_ACTIVITIES] = {"a", "b", "c", "d", "e", "f"};
@@ -114,7 +116,7 @@ const float har_novelty_inverse_std[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES] = {
 };
 #endif
 
-#define INPUTS (HAR_WINDOW_LENGTH * HAR_CHANNELS)
+#define INPUTS HAR_ENGINE_INPUT_BYTES
 
 extern int har_test_engine_broken;    /* it cannot start */
 extern int har_test_engine_run_fails; /* it starts and cannot run */

@@ -3,7 +3,8 @@
  *   HAR_TEST_LARGE  the sizes of the default network, whose head takes several pages and frames
  *   HAR_TEST_MAP    a cut within the last stage: its output is a map (2, 2), behind which a
  *                   pointwise convolution of 3 filters learns
- *   HAR_TEST_FULL   no spare row */
+ *   HAR_TEST_FULL   no spare row
+ *   HAR_TEST_SPECTROGRAM  the engine reads a picture (5, 5, 3); for T of 32 and more */
 #ifndef HAR_MODEL_H
 #define HAR_MODEL_H
 
@@ -24,6 +25,17 @@
 #define HAR_WINDOW_HOP 4
 #endif
 #define HAR_CHANNELS 6
+#ifdef HAR_TEST_SPECTROGRAM
+#define HAR_SPECTROGRAM_PIXELS 5
+#define HAR_SPECTROGRAM_PLANES 3
+#define HAR_SAMPLE_ZERO_POINT (0)
+#define HAR_ENGINE_INPUT_BYTES 75
+#else
+#define HAR_SPECTROGRAM_PIXELS 0
+#define HAR_SPECTROGRAM_PLANES 0
+#define HAR_SAMPLE_ZERO_POINT HAR_INPUT_ZERO_POINT
+#define HAR_ENGINE_INPUT_BYTES (HAR_WINDOW_LENGTH * HAR_CHANNELS)
+#endif
 #ifdef HAR_TEST_LARGE
 #define HAR_OUTPUTS 5
 #define HAR_FEATURES 416
@@ -96,6 +108,8 @@ extern const char *const har_activity_names[HAR_ACTIVITIES];
 extern const float har_norm_knee[HAR_CHANNELS];
 extern const float har_norm_mean[HAR_CHANNELS];
 extern const float har_norm_gain[HAR_CHANNELS];
+extern const float har_level_mean[];
+extern const float har_level_gain[];
 extern const float har_factory_parameters[HAR_PARAMETER_COUNT];
 extern const float har_feature_scale[HAR_FEATURES];
 extern const float har_feature_offset[HAR_FEATURES];

@@ -46,7 +46,7 @@ const uint16_t har_output_sizes[HAR_OUTPUTS] = {5, 2, 5};
 }
 
 static const char *scenario;
-static int8_t input_bytes[HAR_WINDOW_LENGTH * HAR_CHANNELS];
+static int8_t input_bytes[HAR_ENGINE_INPUT_BYTES];
 static int8_t output_bytes[HAR_OUTPUTS][5];
 
 static bool is(const char *name) {

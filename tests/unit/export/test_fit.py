@@ -9,7 +9,7 @@ from pipeline.device.boards import NANO33BLE
 from pipeline.device.records import PAGE_BYTES, RECORD_OVERHEAD_BYTES, SlotLayout
 from pipeline.device.tail_bench import scratch_floats
 from pipeline.errors import InputError
-from pipeline.export.fit import LearningMemory, check_fit, learning_memory
+from pipeline.export.fit import LearningMemory, check_fit, learning_memory, remedy, rooms
 from pipeline.learn import TailShape
 
 ROOT = Path(__file__).parents[3]
@@ -128,3 +128,26 @@ def test_tflm_takes_its_runtime_and_arena_instead_of_the_compiled_network() -> N
     assert tflm.ram_bytes.used - compiled.ram_bytes.used == 7_000
     # 4.96 instructions a MAC and the tail, at 1.25 cycles and 64 MHz
     assert tflm.latency_ms == pytest.approx(501_000 * 1.25 / 64e3, abs=1e-3)
+
+
+def test_less_room_to_learn_takes_less_of_everything_and_names_its_options() -> None:
+    shape = TailShape(1280, 8, 1280)
+    found = list(rooms(shape, 6, 36, 4))
+    assert found[0].options == "--replay 36 --spare 2 --exemplars 4"
+    assert found[0].memory == learning_memory(shape, 6, 36, 24)
+    assert found[-1].options == "--replay 3 --spare 0 --exemplars 0"
+    assert found[-1].memory.exemplar_flash_bytes == 0
+    assert found[-1].memory.ram_bytes < 0.6 * found[0].memory.ram_bytes
+    no_spare = next(room for room in found if room.spare == 0)
+    assert found[0].flash_bytes - no_spare.flash_bytes == 4 * 2 * 1281
+
+
+def test_a_room_that_is_small_already_is_not_made_larger() -> None:
+    assert [room.replay for room in rooms(TailShape(12, 3, 12), 3, 8, 0)] == [8, 6, 3]
+
+
+def test_the_remedy_is_a_command_or_another_network() -> None:
+    room = next(rooms(TailShape(12, 3, 12), 3, 8, 0))
+    assert "har quantize --replay 8 --spare 0 --exemplars 0" in remedy(room, "tflm")
+    assert remedy(None, "tflm").endswith("or the compiled engine")
+    assert remedy(None, "compiled").endswith("take a smaller network")
