@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 DatasetOption = Annotated[str, typer.Option(help="Data set, see `har data list`.")]
 BackboneOption = Annotated[
-    str, typer.Option(help="dscnn, dscnn_small, or a shape written out: dscnn:k5:32s2-48s2.")
+    str,
+    typer.Option(
+        help="dscnn, dscnn_small, or a shape written out: dscnn:k5:32s2-48s2. Over spectrograms: "
+        "smallcnn, mobilenetv2, squeezenet, or any network of tf_keras.applications, of another "
+        "size as mobilenetv2@96."
+    ),
 ]
 SplitOption = Annotated[
     str, typer.Option("--split", help="Split by person: official, 5-fold or leave-one-out.")

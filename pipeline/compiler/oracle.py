@@ -9,10 +9,12 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.compiler.reader import read_model
 from pipeline.errors import HonestNo, InputError, WorldError
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +43,22 @@ def run_tflm(
         raise InputError(
             f"the oracle needs int8 inputs (N, ...), not {inputs.dtype} {inputs.shape}"
         )
+    return _run(model, inputs, timeout_s)
+
+
+def tflm_arena_bytes(model: bytes, *, timeout_s: float = 600.0) -> int:
+    """TFLM's arena, bytes, for a model of any type that it runs, float32 among them, after one
+    input of zeros. Raises as `run_tflm`, and InputError for a file that is no .tflite or whose
+    input is neither int8 nor float32."""
+    raw = read_model(model)
+    source = raw.tensors[raw.inputs[0]]
+    kinds = {"INT8": np.int8, "FLOAT32": np.float32}
+    if source.type not in kinds:
+        raise InputError(f"the model's input is {source.type}; it must be int8 or float32")
+    return _run(model, np.zeros((1, *source.shape[1:]), kinds[source.type]), timeout_s).arena_bytes
+
+
+def _run(model: bytes, inputs: npt.NDArray[Any], timeout_s: float) -> OracleResult:
     with tempfile.TemporaryDirectory(prefix="har-oracle-") as folder:
         asked, answered = Path(folder, "in.npz"), Path(folder, "out.npz")
         np.savez(asked, model=np.frombuffer(model, np.uint8), inputs=inputs)

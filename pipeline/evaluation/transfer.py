@@ -20,7 +20,8 @@ from pipeline.evaluation.runs import Folders, pretrained_extractor
 from pipeline.models import Backbone, backbone
 from pipeline.training.augment import augment
 from pipeline.training.head import fit_head
-from pipeline.training.normalize import InputNormalization, fit_normalization
+from pipeline.training.inputs import NetworkInput
+from pipeline.training.normalize import fit_normalization
 from pipeline.training.seeds import seed_everything
 from pipeline.training.selfsupervised import DistillSettings, distill
 from pipeline.training.shipped import ExtractorName, recipe
@@ -87,7 +88,7 @@ class Extractor:
 
     network: Backbone
     model: Any
-    normalize: InputNormalization
+    normalize: NetworkInput
 
     def __call__(self, x: Array) -> Array:
         return self.network.features(self.model, self.normalize(x))
@@ -104,7 +105,11 @@ def transfer(request: TransferRequest, show: Show = lambda *_: None) -> list[Tra
 
     Raises InputError for a name that is none, or for a source and a target with the same people.
     """
-    backbone(request.backbone)  # refuses unknown names before anything is trained
+    if backbone(request.backbone).image is not None:  # unknown names are refused here, too
+        raise InputError(
+            f"backbone {request.backbone} reads pictures, which cannot be distilled; compare it "
+            "with `har fxcy`"
+        )
     source, target = load_dataset(request.source), load_dataset(request.target)
     if source.name == target.name:
         raise InputError(f"source and target are both {source.name}; transfer needs two data sets")

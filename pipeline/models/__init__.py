@@ -1,15 +1,44 @@
 """Backbones by name, and the cuts at which each can be divided into extractor and tail."""
 
-from pipeline.models.backbones import Backbone, backbone, backbone_names, shape_of
+from pipeline.models.backbones import (
+    Backbone,
+    backbone,
+    backbone_names,
+    image_backbone_names,
+    initial_arrays,
+    shape_of,
+)
+from pipeline.models.cases import (
+    case_names,
+    convolutions,
+    dense_layers,
+    first_trained,
+    trained_layers,
+)
 from pipeline.models.float_tail import FloatTail
+from pipeline.models.images import ImageSize
+from pipeline.models.macs import layer_macs, model_macs, output_floats
+from pipeline.models.parts import split_model
 from pipeline.models.weights import load_weights, save_weights
 
 __all__ = [
     "Backbone",
     "FloatTail",
+    "ImageSize",
     "backbone",
     "backbone_names",
+    "case_names",
+    "convolutions",
+    "dense_layers",
+    "first_trained",
+    "image_backbone_names",
+    "initial_arrays",
+    "layer_macs",
     "load_weights",
+    "model_macs",
+    "output_floats",
     "save_weights",
     "shape_of",
+    "split_model",
+    "trained_layers",
 ]

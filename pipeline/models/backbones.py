@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.models import dscnn
+from pipeline.models import applications, dscnn, images, smallcnn, squeezenet
 from pipeline.models.float_tail import FloatTail
+from pipeline.models.graph import output_of
+from pipeline.models.images import ImageSize
 from pipeline.models.weights import model_arrays, set_model_arrays
 
 Array = np.ndarray[Any, Any]
@@ -20,10 +24,11 @@ Array = np.ndarray[Any, Any]
 class Backbone:
     """A named network.
 
-    ``build(length, channels, activities, dropout)`` gives a tf_keras model from windows
-    (N, length, 1, channels), normalized, to logits (N, activities). ``cuts`` maps the name of a
-    cut to the layers whose outputs cross it, and ``behind(model, cut, weights, bias)`` gives what
-    is behind it, with that dense layer. ``heads`` names, in the order of the features at cut
+    ``build(length, channels, activities, dropout)`` gives a flat tf_keras model from windows
+    (N, length, 1, channels), normalized, to logits (N, activities). A network with an ``image``
+    reads pictures (N, pixels, pixels, planes) instead, whatever the window. ``cuts`` maps the name
+    of a cut to the layers whose outputs cross it, and ``behind(model, cut, weights, bias)`` gives
+    what is behind it, with that dense layer. ``heads`` names, in the order of the features at cut
     ``fc``, the dense layers whose sum the logits are; the first has the bias.
     """
 
@@ -32,16 +37,17 @@ class Backbone:
     cuts: Mapping[str, tuple[str, ...]]
     behind: Callable[[Any, str, Array, Array], FloatTail]
     heads: tuple[str, ...]
+    image: ImageSize | None = None
 
     def extractor(self, model: Any, cut: str) -> Any:
-        """The part of ``model`` before ``cut``, as a model of its own that shares the weights; a
-        list of outputs, one per layer of ``cuts``.
+        """The part of ``model`` before ``cut``, as a model of its own that shares the weights; with
+        one output per layer of ``cuts``, a list where there are several.
 
         Raises InputError for a cut that this backbone does not have.
         """
         import tf_keras
 
-        outputs = [model.get_layer(layer).output for layer in self._layers(cut)]
+        outputs = [output_of(model, layer) for layer in self._layers(cut)]
         return tf_keras.Model(model.input, outputs, name=f"extractor_{cut}")
 
     def tail(self, model: Any, cut: str) -> FloatTail:
@@ -57,9 +63,9 @@ class Backbone:
         return self.cuts[cut]
 
     def features(self, model: Any, inputs: Array) -> Array:
-        """Network inputs (N, T, 1, C) -> float32 features (N, F) at cut ``fc``, stage by stage."""
+        """Network inputs (N, ...) -> float32 features (N, F) at cut ``fc``, stage by stage."""
         outputs = self.extractor(model, "fc").predict(inputs, batch_size=512, verbose=0)
-        return np.concatenate(outputs, axis=1)
+        return np.concatenate(outputs if isinstance(outputs, list) else [outputs], axis=1)
 
     def head(self, model: Any) -> tuple[Array, Array]:
         """The classifier behind cut ``fc``: weights (K, F) and bias (K,)."""
@@ -92,11 +98,25 @@ _SHIPPED = {
     "dscnn": dscnn.Shape(5, ((48, 2), (64, 2), (96, 1), (96, 2), (112, 1))),
     "dscnn_small": dscnn.Shape(5, ((32, 2), (48, 2), (64, 1), (64, 2), (76, 1))),
 }
+_OWN_IMAGES = ("smallcnn", "squeezenet")
+_KNOWN = (
+    *_SHIPPED,
+    *_OWN_IMAGES,
+    "mobilenetv2",
+    "efficientnetb0",
+    "efficientnetb2",
+    "or another of Keras' applications (vgg16, resnet50, inceptionv3, ...)",
+)
 
 
 def backbone_names() -> tuple[str, ...]:
-    """All backbones that have a name of their own."""
+    """The networks over samples that have a name of their own."""
     return tuple(_SHIPPED)
+
+
+def image_backbone_names() -> tuple[str, ...]:
+    """The networks over pictures; a width and pixels can stand behind each (`images.parse`)."""
+    return (*_OWN_IMAGES, *applications.NAMES)
 
 
 def shape_of(name: str) -> dscnn.Shape:
@@ -106,11 +126,22 @@ def shape_of(name: str) -> dscnn.Shape:
         return _SHIPPED[name]
     if name.startswith("dscnn:"):
         return dscnn.parse(name)
-    raise InputError(f"unknown backbone {name!r}; known: {', '.join(backbone_names())}")
+    if re.split("[:@]", name.lower())[0] in image_backbone_names():
+        raise InputError(
+            f"backbone {name!r} reads pictures; here a network over samples is needed: "
+            f"{', '.join(backbone_names())}"
+        )
+    raise InputError(f"unknown backbone {name!r}; known: {', '.join(_KNOWN)}")
 
 
 def backbone(name: str) -> Backbone:
-    """The backbone called ``name``, as `shape_of` reads it."""
+    """The backbone called ``name``: as `shape_of` reads it, or one of `image_backbone_names` in
+    any case, with a width where it has several and with pixels: ``mobilenetv2:0.5@96``.
+
+    Raises InputError for a name that is none, a width or pixels that it does not have.
+    """
+    if re.split("[:@]", name.lower())[0] in image_backbone_names():
+        return _image_backbone(images.parse(name))
     shape = shape_of(name)
 
     def build(length: int, channels: int, activities: int, dropout: float = 0.0) -> Any:
@@ -121,3 +152,44 @@ def backbone(name: str) -> Backbone:
 
     heads = tuple(f"{stage}_logits" for stage in dscnn.stage_names(shape))
     return Backbone(name, build, dscnn.cuts(shape), behind, heads)
+
+
+def initial_arrays(name: str, weights: str) -> dict[str, Array] | None:
+    """What the backbone called ``name`` can begin with, by variable name: its convolutions'
+    ``imagenet`` weights, None where there are none for it.
+
+    Raises InputError as `backbone` and for other ``weights``, WorldError where they cannot be
+    downloaded.
+    """
+    if weights != "imagenet":
+        raise InputError(f"no weights {weights!r} to begin with; there are: imagenet")
+    network = backbone(name)
+    if network.image is None or (read := images.parse(name)).network in _OWN_IMAGES:
+        return None
+    return applications.imagenet_arrays(read, network.image)
+
+
+def _image_backbone(name: images.ImageName) -> Backbone:
+    make: Callable[[ImageSize, int, float], Any]
+    if name.network == "squeezenet":
+        size = images.size_of(name, squeezenet.LEAST_PIXELS, squeezenet.PLANES)
+        make = partial(squeezenet.build, name.width or squeezenet.WIDTH)
+    elif name.network == "smallcnn":
+        size = images.size_of(name, smallcnn.LEAST_PIXELS, smallcnn.PLANES)
+        images.check_one_width(name)
+        make = smallcnn.build
+    else:
+        least = applications.least_pixels(name.network)
+        size = images.size_of(name, least, applications.PLANES)
+        if not applications.has_widths(name.network):
+            images.check_one_width(name)
+        make = partial(applications.build, name)
+
+    def build(_length: int, _channels: int, activities: int, dropout: float = 0.0) -> Any:
+        return make(size, activities, dropout)
+
+    def behind(_model: Any, _cut: str, weights: Array, bias: Array) -> FloatTail:
+        return FloatTail(0, 0, 0, 0, 1, (), weights, bias)
+
+    cuts = {"fc": (images.FEATURES,)}
+    return Backbone(name.text, build, cuts, behind, (images.LOGITS,), size)

@@ -10,9 +10,11 @@ import numpy as np
 
 from pipeline.data import Windows
 from pipeline.models import backbone
+from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.augment import Augmentation, augment
+from pipeline.training.inputs import NetworkInput
 from pipeline.training.metrics import score
-from pipeline.training.normalize import KNEE, InputNormalization
+from pipeline.training.normalize import KNEE
 from pipeline.training.seeds import seed_everything
 
 Array = np.ndarray[Any, Any]
@@ -61,29 +63,43 @@ def one_cycle_optimizer(steps: int, peak: float, decay: float) -> Any:
     return optimizer
 
 
+def begin_with(model: Any, initial: dict[str, Array], heads: tuple[str, ...]) -> None:
+    """Fills every variable of a tf_keras model for which ``initial`` has an array of its name and
+    shape, but those of the layers ``heads``."""
+    own = model_arrays(model)
+    fitting = {
+        name: values
+        for name, values in initial.items()
+        if name in own and own[name].shape == values.shape and name.split("/")[0] not in heads
+    }
+    set_model_arrays(model, {**own, **fitting}, "initial weights")
+
+
 def pretrain(
     dense: Windows,
     per_epoch: int,
     validation: Windows,
-    normalize: InputNormalization,
+    normalize: NetworkInput,
     settings: PretrainSettings,
     seed: int,
     on_epoch: Callable[[int, float], None] = lambda *_: None,
+    initial: dict[str, Array] | None = None,
 ) -> Any:
     """Trains a backbone and returns the tf_keras model.
 
     ``dense``: training windows at a small hop, of which each epoch draws ``per_epoch`` (a random
     start within the segment). ``on_epoch(epoch, validation accuracy)`` is called as training goes
-    on; validation people choose nothing here, they only show.
+    on; validation people choose nothing here, they only show. ``initial``: arrays by variable name
+    to begin with, as far as the network has them in that shape; the classifier begins anew.
     """
     seed_everything(seed)
     import tf_keras
 
     rng = np.random.default_rng(seed)
     activities = len(dense.activities)
-    model = backbone(settings.backbone).build(
-        dense.x.shape[1], dense.x.shape[2], activities, settings.dropout
-    )
+    network = backbone(settings.backbone)
+    model = network.build(dense.x.shape[1], dense.x.shape[2], activities, settings.dropout)
+    begin_with(model, initial or {}, network.heads)
     per_epoch = min(per_epoch, len(dense.y))
     steps_per_epoch = per_epoch // settings.batch
     steps = steps_per_epoch * settings.epochs

@@ -17,8 +17,14 @@ from pipeline.models import backbone, load_weights, save_weights
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.head import fit_head
+from pipeline.training.inputs import (
+    NetworkInput,
+    SpectrogramCard,
+    card_fields,
+    fit_input,
+    input_of_card,
+)
 from pipeline.training.metrics import score
-from pipeline.training.normalize import InputNormalization, fit_normalization
 from pipeline.training.pretrain import PretrainSettings, pretrain
 from pipeline.training.selfsupervised import DistillSettings, distill
 from pipeline.training.shipped import ExtractorName, recipe
@@ -51,11 +57,12 @@ class PretrainedCard(BaseModel):
     validation_windows: int
     validation_accuracy: float
     weights_sha256: str
+    spectrogram: SpectrogramCard | None = None
 
     @property
-    def normalize(self) -> InputNormalization:
+    def normalize(self) -> NetworkInput:
         """From raw windows to this network's inputs."""
-        return InputNormalization(tuple(self.knee), tuple(self.mean), tuple(self.std))
+        return input_of_card(self.knee, self.mean, self.std, self.window_samples, self.spectrogram)
 
 
 @dataclass(frozen=True)
@@ -101,11 +108,13 @@ def pretrain_extractor(
     seed: int,
     path: Path,
     on_epoch: Callable[[int, float], None] = lambda *_: None,
+    initial: dict[str, Array] | None = None,
 ) -> PretrainedCard:
-    """Pretrains on the task's training people and writes weights and card to ``path``."""
+    """Pretrains on the task's training people, from ``initial`` as `pretrain`, and writes weights
+    and card to ``path``."""
     training = task.windows.for_subjects(task.split.pretrain)
     validation = task.windows.for_subjects(task.split.validation)
-    normalize = fit_normalization(training.x, settings.knee)
+    normalize = fit_input(backbone(settings.backbone).image, training.x, settings.knee)
     model = pretrain(
         task.dense_training_windows(),
         len(training.y),
@@ -114,6 +123,7 @@ def pretrain_extractor(
         settings,
         seed,
         on_epoch,
+        initial,
     )
     return _save(path, model, task, normalize, settings.backbone, seed, epochs=settings.epochs)
 
@@ -150,7 +160,7 @@ def _save(
     path: Path,
     model: Any,
     task: Task,
-    normalize: InputNormalization,
+    normalize: NetworkInput,
     name: str,
     seed: int,
     epochs: int,
@@ -174,9 +184,7 @@ def _save(
             "activities": list(validation.activities),
             "rate_hz": task.dataset.rate_hz,
             "window_samples": WINDOW_SAMPLES,
-            "knee": list(normalize.knee),
-            "mean": list(normalize.mean),
-            "std": list(normalize.std),
+            **card_fields(normalize),
             "validation_subjects": list(task.split.validation),
             "validation_windows": scores.n,
             "validation_accuracy": round(scores.accuracy, 6),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.data import Recording
+from pipeline.errors import InputError
 from pipeline.models import backbone
 from pipeline.training.normalize import InputNormalization, fit_normalization
 from pipeline.training.pretrain import one_cycle_optimizer
@@ -103,8 +104,14 @@ def distill(
     """Trains a backbone on unlabelled recordings for windows of ``length`` samples.
 
     Returns the tf_keras model, its logits untrained, and the normalization of its inputs.
-    ``on_epoch(epoch, epochs)``. Raises ValueError for recordings that are too short.
+    ``on_epoch(epoch, epochs)``. Raises ValueError for recordings that are too short,
+    InputError for a backbone that reads pictures.
     """
+    network = backbone(settings.backbone)
+    if network.image is not None:
+        raise InputError(
+            f"backbone {settings.backbone} reads pictures; distilling takes a network over samples"
+        )
     seed_everything(seed)
     import tensorflow as tf
     import tf_keras
@@ -117,7 +124,6 @@ def distill(
     targets = leading_components(teacher(inputs[:, :, 0]), settings.components)
     count = targets.shape[1]
 
-    network = backbone(settings.backbone)
     model = network.build(length, inputs.shape[3], 2, 0.0)
     features = tf_keras.layers.Concatenate()(network.extractor(model, "fc").outputs)
     scaled = tf_keras.layers.BatchNormalization(scale=False, center=False)(features)

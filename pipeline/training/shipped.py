@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.models import backbone as find_backbone
+from pipeline.models.images import parse
 from pipeline.training.augment import Augmentation
 from pipeline.training.normalize import LINEAR
 from pipeline.training.pretrain import PretrainSettings
@@ -12,6 +14,9 @@ from pipeline.training.pretrain import PretrainSettings
 DIRECTORY = Path(__file__).resolve().parents[2] / "data" / "pretrained"
 # Where the extractors go that the project does not ship.
 MADE_HERE = Path("build/pretrained")
+# By network over pictures: epochs, and the peak rate.
+_IMAGE_TRAINING = {"smallcnn": (8, 2e-3), "mobilenetv2": (16, 4e-3), "squeezenet": (16, 4e-3)}
+_OTHER_IMAGE_TRAINING = (12, 2e-3)
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,15 @@ def recipe(dataset: str, backbone: str) -> PretrainSettings:
 
     Watch: either arm wears it, so half of the windows are mirrored; ten people are few, so it takes
     more epochs; and no exercise is told by sway, so that no channel is companded.
+
+    Networks over pictures cost more an epoch and need fewer.
     """
     settings = PretrainSettings(backbone=backbone)
+    image = find_backbone(backbone).image is not None
+    if image:
+        epochs, rate = _IMAGE_TRAINING.get(parse(backbone).network, _OTHER_IMAGE_TRAINING)
+        settings = replace(settings, epochs=epochs, peak_rate=rate)
     if dataset == "watch":
-        return replace(settings, epochs=40, knee=LINEAR, augmentation=Augmentation(mirror=True))
+        epochs = 2 * settings.epochs if image else 40
+        return replace(settings, epochs=epochs, knee=LINEAR, augmentation=Augmentation(mirror=True))
     return settings

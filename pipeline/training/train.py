@@ -17,8 +17,8 @@ from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.augment import augment
 from pipeline.training.head import fit_head
+from pipeline.training.inputs import NetworkInput, SpectrogramCard, input_of_card
 from pipeline.training.metrics import score
-from pipeline.training.normalize import InputNormalization
 from pipeline.training.pretrained import Pretrained
 from pipeline.training.seeds import seed_everything
 from pipeline.training.shipped import recipe
@@ -55,16 +55,17 @@ class TrainCard(BaseModel):
     pretrained_sha256: str
     weights_sha256: str
     own: OwnRecordings | None = None
+    spectrogram: SpectrogramCard | None = None
 
     @property
-    def normalize(self) -> InputNormalization:
+    def normalize(self) -> NetworkInput:
         """From raw windows to the network's inputs."""
-        return InputNormalization(tuple(self.knee), tuple(self.mean), tuple(self.std))
+        return input_of_card(self.knee, self.mean, self.std, self.window_samples, self.spectrogram)
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained network: its card and the tf_keras model (normalized windows -> logits)."""
+    """A trained network: its card and the tf_keras model (network inputs -> logits)."""
 
     card: TrainCard
     model: Any
@@ -90,7 +91,8 @@ class TrainedModel:
         return np.asarray(outputs[-1])
 
     def network_input(self, x: Array) -> Array:
-        """Raw windows (N, T, 6) -> (N, T, 1, 6), normalized as in training."""
+        """Raw windows (N, T, 6) -> (N, T, 1, 6), or pictures (N, S, S, planes), normalized as in
+        training."""
         return self.card.normalize(x)
 
 
@@ -158,6 +160,7 @@ def train(
             knee=card.knee,
             mean=card.mean,
             std=card.std,
+            spectrogram=card.spectrogram,
             train_subjects=list(split.train),
             validation_subjects=list(split.validation),
             test_subjects=list(split.test),
