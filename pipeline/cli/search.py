@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.cli.common import JsonOption, guarded, print_json, require_writable
+from pipeline.cli.sweeping import (
+    Display,
+    StorageOption,
+    StudyOption,
+    WorkersOption,
+    display,
+    duration,
+    storage_url,
+)
 from pipeline.cli.train import DatasetOption, FoldOption, SeedOption, SplitOption
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 
 @guarded
@@ -32,14 +38,9 @@ def search(
     max_parameters: Annotated[int, typer.Option(min=1, help="Weights and biases.")] = 36_000,
     max_macs: Annotated[int, typer.Option(min=1, help="Of one prediction.")] = 550_000,
     max_ram: Annotated[int, typer.Option(min=1, help="Bytes of the engine's arena.")] = 65_536,
-    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
-    storage: Annotated[
-        str | None,
-        typer.Option(help="URL of the database; workers on other machines name the same."),
-    ] = None,
-    study: Annotated[
-        str | None, typer.Option(help="Its name there; that of the data set if not given.")
-    ] = None,
+    workers: WorkersOption = 1,
+    storage: StorageOption = None,
+    study: StudyOption = None,
     seed: SeedOption = 0,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/search"),
     as_json: JsonOption = False,
@@ -62,7 +63,7 @@ def search(
     require_writable(output)
     job = SearchJob(
         material=material,
-        storage=storage or f"sqlite:///{output}/study.db",
+        storage=storage_url(storage, output),
         study=study or dataset,
         trials=trials,
         epochs=epochs,
@@ -70,9 +71,8 @@ def search(
         limits=Limits(max_parameters, max_macs, max_ram),
         space=space,
     )
-    with _progress() as bar:
-        show = _Show(bar, trials, workers)
-        found = run_search(job, workers=workers, on_trials=show)
+    with display("shapes") as shown:
+        found = run_search(job, workers=workers, on_trials=_Show(shown, trials, workers))
     report = search_report(job, found)
     write_search_report(report, output)
     if as_json:
@@ -82,21 +82,11 @@ def search(
         print(f"{output}/search.json, {output}/search.svg")
 
 
-def _progress() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)
-
-
 class _Show:
     """A line for every shape that was trained, and the time left."""
 
-    def __init__(self, bar: Progress, trials: int, workers: int) -> None:
-        self._bar, self._trials, self._workers = bar, trials, workers
-        self._job = bar.add_task("searching", total=trials)
+    def __init__(self, shown: Display, trials: int, workers: int) -> None:
+        self._shown, self._trials, self._workers = shown, trials, workers
         self._seen: set[int] | None = None
 
     def __call__(self, study: Any) -> None:
@@ -106,25 +96,18 @@ class _Show:
         if self._seen is None:
             self._seen = {trial.number for trial in done}
             if done:
-                self._bar.print(f"{len(done)} shapes are there from before")
-        before = len(self._seen)
-        for trial in done:
-            if trial.number not in self._seen:
-                self._seen.add(trial.number)
-                self._bar.print(
-                    f"{trial.user_attrs['backbone']}, {trial.user_attrs['window']} samples: "
-                    f"{trial.values[0]:.4f}, {trial.user_attrs['macs']:,} MACs, "
-                    f"{trial.user_attrs['seconds']:.0f} s",
-                    highlight=False,
-                    soft_wrap=True,
-                )
-        left = ""
+                self._shown.line(f"{len(done)} shapes are there from before")
+        news = [
+            f"{trial.user_attrs['backbone']}, {trial.user_attrs['window']} samples: "
+            f"{trial.values[0]:.4f}, {trial.user_attrs['macs']:,} MACs, "
+            f"{duration(trial.user_attrs['seconds'])}"
+            for trial in done
+            if trial.number not in self._seen
+        ]
+        self._seen |= {trial.number for trial in done}
+        left = None
         if done:
             # Those before were perhaps trained elsewhere, but by the same recipe.
             each = sum(trial.user_attrs["seconds"] for trial in done) / len(done)
-            minutes = max(self._trials - len(done), 0) * each / self._workers / 60
-            left = f", about {minutes:.0f} min left"
-        text = f"{len(done)} of {self._trials} shapes{left}"
-        self._bar.update(self._job, completed=min(len(done), self._trials), description=text)
-        if len(self._seen) > before and not self._bar.console.is_terminal:
-            self._bar.print(text)
+            left = max(self._trials - len(done), 0) * each / self._workers
+        self._shown.update(len(done), self._trials, left, news=news)

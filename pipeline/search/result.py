@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pipeline.report import LeftOut, SearchPoint, SearchReport
 from pipeline.search.cost import count_cost
 from pipeline.search.run import CHANNEL_COUNT, SearchJob, trained
-from pipeline.search.study import candidate_of, shown
+from pipeline.search.study import candidate_of
+from pipeline.sweep.storage import shown
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-import os
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.data import CHANNELS
-from pipeline.errors import HarError, HonestNo, InputError, WorldError
+from pipeline.errors import HonestNo, InputError
 from pipeline.search.cost import Limits, count_cost
 from pipeline.search.material import Material, train_and_score
 from pipeline.search.space import Candidate, Space
@@ -23,10 +19,11 @@ from pipeline.search.study import (
     enqueue,
     key_of,
     name_trial,
-    open_study,
     put_back,
-    storage_errors,
+    seeded_sampler,
 )
+from pipeline.sweep.crew import POLL_S, work_together
+from pipeline.sweep.storage import fail_stale, open_study, storage_errors, stored_form
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
 
 CHANNEL_COUNT = len(CHANNELS)
 _MAX_MISSES = 2000  # draws in a row that bring nothing to train
-_POLL_S = 1.0
 
 Score = Callable[[Material, Candidate, int, int, int], float]
 
@@ -75,19 +71,22 @@ class SearchJob:
             "space": self.space.document(),
             "recipe": settings,
         }
-        # As the storage gives it back, where a tuple has become a list.
-        stored: dict[str, Any] = json.loads(json.dumps(definition))
-        return stored
+        return stored_form(definition)
 
     def open(self) -> Study:
         """The job's study; raises as `open_study`."""
-        return open_study(
+        definition = self.definition()
+        study, _ = open_study(
             self.storage,
             self.study,
-            self.definition(),
-            seed=self.seed,
+            definition,
+            command="har search",
+            directions=("maximize", "minimize"),
+            sampler=seeded_sampler(self.seed),
             heartbeat_s=self.heartbeat_s,
+            on_stale=lambda study, _: put_back(study, definition),
         )
+        return study
 
 
 def search(
@@ -123,7 +122,12 @@ def search(
         if workers == 1:
             work(job, on_trials)
         else:
-            _work_together(job, workers, study, on_trials)
+            work_together(
+                partial(_join, job),
+                workers=workers,
+                finished=lambda: len(trained(study)) >= job.trials,
+                on_poll=lambda: on_trials(study),
+            )
         on_trials(study)
     return study
 
@@ -157,8 +161,8 @@ def work(job: SearchJob, on_trials: Callable[[Study], None] = lambda _: None) ->
         ]
         if have + len(busy) >= job.trials:
             # The others may yet fail: stay until what they train is there or is put back.
-            time.sleep(_POLL_S)
-            _fail_stale(study)
+            time.sleep(POLL_S)
+            fail_stale(study)
             continue
         try:
             study.optimize(lambda trial: _objective(job, study, trial), n_trials=1)
@@ -206,16 +210,6 @@ def _objective(job: SearchJob, study: Study, trial: Trial) -> tuple[float, float
     return sum(accuracies) / len(accuracies), float(cost.macs)
 
 
-def _fail_stale(study: Study) -> None:
-    import warnings
-
-    import optuna
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        optuna.storages.fail_stale_trials(study)
-
-
 def _refuse_impossible(job: SearchJob, activities: int) -> None:
     counted = (count_cost(each, CHANNEL_COUNT, activities) for each in job.space.narrowest())
     costs = [cost for cost in counted if cost is not None]
@@ -228,65 +222,7 @@ def _refuse_impossible(job: SearchJob, activities: int) -> None:
         )
 
 
-def _work_together(
-    job: SearchJob, workers: int, study: Study, on_trials: Callable[[Study], None]
-) -> None:
-    context = multiprocessing.get_context("spawn")
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    threads = max(1, cores // workers)
-    crew: list[SpawnProcess] = []
-    answers: list[Connection] = []
-    try:
-        for _ in range(workers):
-            answer, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=_worker, args=(job, threads, theirs), daemon=True)
-            process.start()
-            theirs.close()
-            crew.append(process)
-            answers.append(answer)
-        while any(process.is_alive() for process in crew):
-            multiprocessing.connection.wait([process.sentinel for process in crew], _POLL_S)
-            on_trials(study)
-    finally:
-        _dismiss(crew)
-    errors = [_received(answer) for answer in answers]
-    if len(trained(study)) < job.trials:
-        for error in errors:
-            if error is not None:
-                raise error
-        codes = ", ".join(str(process.exitcode) for process in crew)
-        raise WorldError(f"all {workers} workers ended early ({codes}); run again to go on")
-
-
-def _worker(job: SearchJob, threads: int, answer: Connection) -> None:
-    """A worker process: ``threads`` cores for TensorFlow; its error, if any, goes to the parent."""
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-        os.environ[name] = str(threads)
-    try:
-        with storage_errors(job.storage):
-            work(job)
-    except HarError as error:
-        answer.send(error)
-    except KeyboardInterrupt:
-        return
-
-
-def _received(answer: Connection) -> HarError | None:
-    try:
-        error = answer.recv() if answer.poll() else None
-    except EOFError:
-        return None
-    return error if isinstance(error, HarError) else None
-
-
-def _dismiss(crew: list[SpawnProcess]) -> None:
-    """Ends workers that still run. Ctrl-C at a terminal has reached them already; what does not
-    end by itself is told as Ctrl-C does, so that it marks its trial."""
-    for patience_s, blow in ((5.0, signal.SIGINT), (20.0, signal.SIGKILL), (5.0, None)):
-        deadline = time.monotonic() + patience_s
-        for process in crew:
-            process.join(max(0.0, deadline - time.monotonic()))
-        for process in crew:
-            if blow is not None and process.pid and process.is_alive():
-                os.kill(process.pid, blow)
+def _join(job: SearchJob) -> None:
+    """One of several workers."""
+    with storage_errors(job.storage):
+        work(job)

@@ -190,7 +190,7 @@ def test_another_search_may_not_use_the_same_study(
     job: Make, change: dict[str, Any], difference: str
 ) -> None:
     search(job(trials=1))
-    with pytest.raises(InputError, match=f"{difference}; give this search another --study name"):
+    with pytest.raises(InputError, match=f"{difference}; give `har search` another --study name"):
         search(job(**change))
 
 

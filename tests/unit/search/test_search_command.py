@@ -98,7 +98,7 @@ def test_the_command_trains_prints_one_document_and_goes_on(command, tmp_path: P
     assert document == json.loads((tmp_path / "out" / "search.json").read_text())
     assert [point["names"] for point in document["points"]] == [["S"]]
     assert 0.0 <= document["points"][0]["validation_accuracy"] <= 1.0
-    assert "left" in first.stderr
+    assert "(1 of 1 shapes)" in first.stderr
     again = command("--trials", "1", *small)
     assert json.loads(again.stdout) == document
     assert (tmp_path / "out" / "study.db").is_file()

@@ -1,0 +1,7 @@
+"""Many jobs, each done once, by workers on one machine or several that share a database."""
+
+from pipeline.sweep.once import made_once
+from pipeline.sweep.progress import Finished, Progress
+from pipeline.sweep.run import Sweep, run_sweep
+
+__all__ = ["Finished", "Progress", "Sweep", "made_once", "run_sweep"]
