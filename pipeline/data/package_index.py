@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin, urlsplit, urlunsplit
 
 from pipeline.data.archives import file_sha256
-from pipeline.data.source import Source
+from pipeline.data.source import Pinned
 from pipeline.errors import InputError, WorldError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def find_link(page: str, content_type: str, base_url: str, file: str) -> str | N
     return None
 
 
-def download(source: Source, target: Path, advance: Advance) -> None:
+def download(source: Pinned, target: Path, advance: Advance) -> None:
     """Fetches the source's file into ``target``, resuming a ``.part`` file beside it.
 
     The file appears under its name only after its SHA-256 was found right.
@@ -166,7 +166,7 @@ def download(source: Source, target: Path, advance: Advance) -> None:
     )
 
 
-def _complete(source: Source, part: Path, target: Path, advance: Advance) -> None:
+def _complete(source: Pinned, part: Path, target: Path, advance: Advance) -> None:
     """Makes ``part`` as long as the source's file, over as many attempts as it takes."""
     import requests
     import urllib3
@@ -201,7 +201,7 @@ def _reason(error: Exception | None) -> str:
     return re.sub(r"//[^/@\s]+@", "//", text)[:200]
 
 
-def _locate(session: requests.Session, source: Source, bundle: str | None) -> str:
+def _locate(session: requests.Session, source: Pinned, bundle: str | None) -> str:
     project = re.sub(r"[-_.]+", "-", source.package).lower()
     page_url = f"{index_url()}/{project}/"
     accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"

