@@ -33,7 +33,7 @@ endif
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := No
 export PLATFORMIO_DISABLE_UPGRADE_CHECK := true
 
-.PHONY: help setup toolchain demo test train quantize evaluate personalize emit flash doctor monitor bench lint fmt pretrain clean
+.PHONY: help setup toolchain demo test train quantize evaluate personalize variants fxcy emit flash doctor monitor bench lint fmt pretrain clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,14 @@ evaluate: setup ## Measure on people never seen: float, int8 and the compiled en
 personalize: setup ## Measure what a few labels of one's own do, on the firmware's learner
 	@scripts/toolchain.sh host
 	$(HAR) personalize --teach --folder build/personalize
+
+variants: setup ## Compare base, quantized and pruned networks, and what each takes of a board
+	@scripts/toolchain.sh mps2
+	$(HAR) variants --workers 2 --output build/variants $(ARGS)
+
+fxcy: setup ## Compare how many of a network's last layers to train on another data set
+	@scripts/toolchain.sh host
+	$(HAR) fxcy --workers 2 --output build/fxcy $(ARGS)
 
 emit: setup ## Emit the firmware's C from the bundle
 	$(HAR) emit --bundle build/bundle --output firmware/generated

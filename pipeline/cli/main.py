@@ -14,6 +14,7 @@ from pipeline.cli import (
     evaluate,
     fit,
     flash,
+    fxcy,
     head,
     learn,
     monitor,
@@ -24,6 +25,7 @@ from pipeline.cli import (
     stream,
     train,
     transfer,
+    variants,
 )
 
 app = typer.Typer(
@@ -42,6 +44,8 @@ for verb in (
     evaluate.evaluate,
     search.search,
     transfer.transfer,
+    variants.variants,
+    fxcy.fxcy,
     personalize.personalize,
     train.emit,
     parity.parity,

@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnProcess
 
 from pipeline.errors import HarError, WorldError
 
-POLL_S = 1.0
+POLL_S = 3.0
 
 
 def work_together(
@@ -26,9 +26,9 @@ def work_together(
     """Runs ``work`` in ``workers`` new processes and returns when all have returned.
 
     ``work`` travels by pickle; each process computes with ``threads`` cores, an equal share if not
-    given. ``on_poll`` is called every second. A HarError of one ends the others and is raised; so
-    is Ctrl-C. Workers that die otherwise leave their work to the rest; WorldError when all are gone
-    before ``finished``.
+    given. ``on_poll`` is called every `POLL_S` seconds. A HarError of one ends the others and is
+    raised; so is Ctrl-C. Workers that die otherwise leave their work to the rest; WorldError when
+    all are gone before ``finished``.
     """
     context = multiprocessing.get_context("spawn")
     share = threads or max(1, cores() // workers)

@@ -1,0 +1,133 @@
+"""`har fxcy`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli.common import JsonOption, guarded, note, print_json, require_writable
+from pipeline.cli.sweeping import (
+    StorageOption,
+    StudyOption,
+    WorkersOption,
+    duration,
+    storage_url,
+    sweep_display,
+)
+
+
+@guarded
+def fxcy(
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="SOURCE:TARGET, data sets or images; may be given more than once. Without it: "
+            "hapt:watch and watch:hapt."
+        ),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Source of a single pair, with --target.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Target of it.")] = None,
+    backbone: Annotated[
+        list[str] | None, typer.Option(help="Network; may be given more than once.")
+    ] = None,
+    case: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="last_dense, fc, fxc1, fxc2, ..., whole or scratch; may be given more than once."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Runs of each case: 3, or 2 with --quick.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="In place of each network's own.")
+    ] = None,
+    windows: Annotated[
+        int | None,
+        typer.Option(min=16, help="To learn from, and to be tested on, in place of its own."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two small networks, a few cases: a minute or two.")
+    ] = False,
+    workers: WorkersOption = 1,
+    storage: StorageOption = None,
+    study: StudyOption = None,
+    output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/fxcy"),
+    as_json: JsonOption = False,
+) -> None:
+    """Compare how many of a pretrained network's last layers to train on another data set.
+
+    Every case, from the last dense layer to the whole network and a start from nothing, with its
+    accuracy on people never seen, its energy, and how soon it is as good as training the dense
+    layers alone. The study keeps what is done: Ctrl-C loses the jobs that run, and the same command
+    goes on from there. Writes fxcy.json, fxcy.csv, pictures and fxcy.html.
+    """
+    from rich.console import Console
+
+    from pipeline.fxcy import Options, Request, make_plan
+    from pipeline.fxcy import fxcy as run_fxcy
+    from pipeline.report import closing, fxcy_tables, write_fxcy_report
+
+    require_writable(output)
+    plan = make_plan(
+        Request(
+            options=Options(output, quick, epochs, windows),
+            storage=storage_url(storage, output),
+            pairs=_pairs(pair or [], source, target),
+            backbones=tuple(backbone or ()),
+            cases=tuple(case or ()),
+            seeds=seeds,
+            study=study,
+            workers=workers,
+            command=_command(),
+        )
+    )
+    note(f"har: {len(plan.jobs)} jobs, at most about {duration(plan.seconds)} in all")
+    with sweep_display("jobs", _name, _summary) as on_progress:
+        report = run_fxcy(plan, on_progress)
+    write_fxcy_report(report, output)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    console = Console()
+    for table in fxcy_tables(report):
+        console.print(table)
+    print(closing(report))
+    print(f"{output}/fxcy.html, fxcy.json, fxcy.csv and pictures beside them")
+
+
+def _pairs(named: list[str], source: str | None, target: str | None) -> tuple[tuple[str, str], ...]:
+    from pipeline.errors import InputError
+
+    if (source is None) != (target is None):
+        raise InputError("--source and --target name one pair together; give both")
+    pairs = [(source, target)] if source is not None and target is not None else []
+    for text in named:
+        parts = text.split(":")
+        if len(parts) != 2 or not all(parts):
+            raise InputError(f"--pair {text!r}: write SOURCE:TARGET, as in hapt:watch")
+        pairs.append((parts[0], parts[1]))
+    return tuple(pairs)
+
+
+def _command() -> str:
+    import shlex
+    import sys
+
+    return shlex.join(["har", *sys.argv[1:]])
+
+
+def _name(job: dict[str, Any]) -> str:
+    if job["kind"] == "source":
+        return f"{job['backbone']} of {job['source']}"
+    board = " on the board's learner" if job["kind"] == "device" else ""
+    pair = f"{job['source']} -> {job['target']}"
+    return f"{job['backbone']}, {pair}, {job['case']}{board}, seed {job['seed']}"
+
+
+def _summary(result: dict[str, Any]) -> str:
+    return f"{result['accuracy']:.3f}"

@@ -1,0 +1,126 @@
+"""`har variants`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from pipeline.cli.common import JsonOption, guarded, print_json, require_writable
+from pipeline.cli.sweeping import (
+    StorageOption,
+    StudyOption,
+    WorkersOption,
+    sweep_display,
+)
+from pipeline.cli.train import DatasetOption, SeedOption, SplitOption
+
+
+@guarded
+def variants(
+    dataset: DatasetOption = "hapt",
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Network, e.g. mobilenetv2@96; may be given more than once. Without it: "
+            "mobilenetv2, squeezenet, smallcnn and dscnn."
+        ),
+    ] = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="float32, float16, int8, int8_qat, pruned, pruned_int8, pruned_qat, or with a "
+            "percentage: pruned80_int8; may be given more than once. Without it: all."
+        ),
+    ] = None,
+    sparsity: Annotated[
+        list[float] | None,
+        typer.Option(help="Of pruned ones, 0 to 0.95; may be given more than once: 0.5 and 0.8."),
+    ] = None,
+    weights: Annotated[
+        Literal["source", "imagenet", "none"],
+        typer.Option(
+            help="What networks begin with. imagenet: the source's where that is not to be had."
+        ),
+    ] = "source",
+    source: Annotated[
+        str, typer.Option(help="Data set that networks are pretrained on; of other people.")
+    ] = "watch",
+    split: SplitOption = "official",
+    seed: SeedOption = 0,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Networks of each kind.")] = 1,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two networks, little training: some minutes.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="On the data set, in place of each network's own.")
+    ] = None,
+    windows: Annotated[
+        int | None, typer.Option(min=64, help="An epoch, in place of each network's own.")
+    ] = None,
+    workers: WorkersOption = 1,
+    storage: StorageOption = None,
+    study: StudyOption = None,
+    output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/variants"),
+    as_json: JsonOption = False,
+) -> None:
+    """Compare base, quantized and pruned variants of networks, and what each takes of a board.
+
+    Every file is run as it is: int8 in the board's engines, float in LiteRT, on people never seen.
+    The study keeps what is done: Ctrl-C loses the jobs that run, and the same command goes on from
+    there. Writes variants.json, variants.csv, variants.svg and variants.html.
+    """
+    import shlex
+    import sys
+
+    from rich.console import Console
+
+    from pipeline.report import (
+        variant_findings,
+        variants_document,
+        variants_table,
+        write_variants_report,
+    )
+    from pipeline.variants import VariantsRequest, run_variants
+
+    request = VariantsRequest(
+        dataset=dataset,
+        backbones=tuple(backbone or ()),
+        variants=tuple(variant or ()),
+        sparsities=tuple(sparsity or ()),
+        weights=weights,
+        source=source,
+        split=split,
+        seed=seed,
+        seeds=seeds,
+        quick=quick,
+        epochs=epochs,
+        windows=windows,
+        workers=workers,
+        storage=storage,
+        study=study,
+        output=output,
+    )
+    request.check()
+    require_writable(output)
+    with sweep_display("variants", _name, _summary) as on_progress:
+        report = run_variants(request, shlex.join(["har", *sys.argv[1:]]), on_progress)
+    write_variants_report(report, output)
+    if as_json:
+        print_json(variants_document(report))
+        return
+    Console().print(variants_table(report))
+    for finding in variant_findings(report):
+        print(finding)
+    print(f"{output}/variants.html, variants.json, variants.csv and variants.svg")
+
+
+def _name(job: dict[str, Any]) -> str:
+    return f"{job['backbone']} {job['variant']}, seed {job['seed']}"
+
+
+def _summary(result: dict[str, Any]) -> str:
+    if "refused" in result:
+        return "not made"
+    return f"{result['accuracy']:.4f}, {result['bytes']:,} bytes"

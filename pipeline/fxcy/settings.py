@@ -1,0 +1,115 @@
+"""What a run of `har fxcy` trains, and for how long: every number of it in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LAST_DENSE, FC, WHOLE, SCRATCH = "last_dense", "fc", "whole", "scratch"
+
+DEFAULT_PAIRS = (("hapt", "watch"), ("watch", "hapt"))
+DEFAULT_BACKBONES = ("smallcnn", "efficientnetb0", "efficientnetb2", "mobilenetv2", "dscnn")
+DEFAULT_SEEDS = 3
+QUICK_PAIRS = (("hapt", "watch"),)
+QUICK_BACKBONES = ("smallcnn", "dscnn")
+QUICK_CASES = (FC, "fxc1", WHOLE)
+QUICK_SEEDS = 2
+
+# Up to one convolution after the other for the shallow networks; for the others the original's,
+# then the convolutions at which a stage begins.
+_CASES: Mapping[str, tuple[int, ...]] = {
+    "smallcnn": (1, 2, 3, 4, 5),
+    "dscnn": (1, 2, 4, 6, 8),
+    "mobilenetv2": (1, 2, 4, 7, 13, 22, 34),
+    "efficientnetb0": (1, 2, 4, 5, 6, 8, 10, 25),
+    "efficientnetb2": (1, 2, 4, 5, 6, 8, 10, 35),
+}
+
+
+def default_cases(backbone: str) -> tuple[str, ...] | None:
+    """The cases that are compared where none are asked for, shallow first; None for a network
+    without such a list, which is divided by its depth."""
+    numbers = _CASES.get(family(backbone))
+    if numbers is None:
+        return None
+    first = (LAST_DENSE, FC) if family(backbone) == "smallcnn" else (FC,)
+    return (*first, *(f"fxc{number}" for number in numbers), WHOLE, SCRATCH)
+
+
+def cases_by_depth(convolutions: int) -> tuple[str, ...]:
+    """Cases of a network that has no list of its own: 1, 2, 4, 8, ... of its convolutions."""
+    numbers = [1 << power for power in range(convolutions.bit_length())]
+    return (FC, *(f"fxc{n}" for n in numbers if n < convolutions), WHOLE, SCRATCH)
+
+
+def family(backbone: str) -> str:
+    """The name without size and pixels: ``mobilenetv2`` of ``MobileNetV2:0.5@96``."""
+    return backbone.lower().partition("@")[0].partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How all cases of a network learn: Adam (Kingma, Ba 2015) at one rate, a fixed number of
+    epochs, no augmentation, at most so many windows of the target's people."""
+
+    epochs: int
+    train_windows: int
+    test_windows: int
+    batch: int = 32
+    rate: float = 2e-3
+
+
+@dataclass(frozen=True)
+class SourceLearning:
+    """How a source network is made: epochs by the data set's recipe over at most so many windows
+    in each."""
+
+    epochs: int
+    windows: int
+    batch: int = 32
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Roughly, one core: to build and trace a network, and to train its whole on one window. Only
+    the time left is guessed from it."""
+
+    build: float
+    window: float
+
+
+@dataclass(frozen=True)
+class Preset:
+    """All settings of one network."""
+
+    learning: Learning
+    source: SourceLearning
+    seconds: Seconds
+
+
+# What 60 minutes of two cores allow. Fewer windows for the networks that compute most: smallcnn has
+# the most multiply-accumulates, the EfficientNets the most layers.
+_DEFAULT: Mapping[str, Preset] = {
+    "dscnn": Preset(
+        Learning(30, 1024, 1000, rate=3e-3), SourceLearning(30, 4096), Seconds(4.0, 0.0004)
+    ),
+    "smallcnn": Preset(Learning(8, 384, 300), SourceLearning(4, 2048), Seconds(4.0, 0.011)),
+    "mobilenetv2": Preset(Learning(10, 512, 400), SourceLearning(8, 2560), Seconds(14.0, 0.003)),
+    "efficientnetb0": Preset(Learning(6, 384, 300), SourceLearning(5, 1536), Seconds(22.0, 0.01)),
+    "efficientnetb2": Preset(Learning(6, 384, 300), SourceLearning(5, 1536), Seconds(30.0, 0.013)),
+}
+_OTHER = Preset(Learning(6, 512, 400), SourceLearning(5, 2048), Seconds(40.0, 0.02))
+# Steps of a small network cost next to nothing, and beside the board's learner it has to converge.
+_QUICK = {
+    "dscnn": Preset(
+        Learning(20, 192, 200, batch=16, rate=5e-3), SourceLearning(10, 1536), Seconds(4.0, 0.0006)
+    )
+}
+_QUICK_OTHER = Preset(Learning(4, 192, 200), SourceLearning(3, 768), Seconds(5.0, 0.011))
+
+
+def preset(backbone: str, quick: bool = False) -> Preset:
+    """The settings for a network; ``quick``: few windows for all of them."""
+    if quick:
+        return _QUICK.get(family(backbone), _QUICK_OTHER)
+    return _DEFAULT.get(family(backbone), _OTHER)

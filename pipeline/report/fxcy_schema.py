@@ -1,0 +1,151 @@
+"""fxcy.json: one row for each case of each network and pair of data sets, and what was published
+of such (Fragkou, Katsaros 2023; Lygnos 2022)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+class FxcyRow(_Part):
+    """A case: means over ``seeds`` on the target's test people, after the last epoch.
+
+    ``case``: last_dense, fc, fxc1, fxc2, ..., whole, scratch. ``sd``: of the accuracy over seeds
+    (n - 1; 0 for one). ``loss``: cross-entropy, nats. ``accuracy_curve``, ``loss_curve``: after
+    each epoch. ``energy_nj``: forward MACs of the trained layers, one window, x 3.2 pJ (the
+    original's formula); ``training_energy_nj``: counted MACs of one training step on one window x
+    3.2 pJ. ``epochs_to_fc``: until the best accuracy of case fc, None where fewer than half of the
+    seeds reach it; ``faster_percent`` of fc's epochs are saved by that, ``less_energy_percent``
+    of fc's training energy. ``trained_layers``: of the extractor. ``device_bytes``: RAM that
+    training takes on a device: trained parameters with gradients, and the activations that one
+    backward pass needs, float32; ``board_learns``: the firmware's learner has this case.
+    """
+
+    source: str
+    target: str
+    backbone: str
+    case: str
+    seeds: list[int]
+    accuracy: Share
+    accuracies: list[Share]
+    sd: float
+    loss: float
+    macro_f1: Share
+    worst_subject: str
+    worst_subject_accuracy: Share
+    accuracy_curve: list[Share]
+    loss_curve: list[float]
+    energy_nj: float
+    training_energy_nj: float
+    epochs_to_fc: float | None
+    faster_percent: float | None
+    less_energy_percent: float | None
+    trained_layers: Count
+    trainable_parameters: Count
+    device_bytes: Count
+    board_learns: bool
+
+
+class DeviceRow(_Part):
+    """A case learned by the firmware's own learner from the same labelled windows, beside
+    TensorFlow's row of the same name."""
+
+    source: str
+    target: str
+    backbone: str
+    case: str
+    seeds: list[int]
+    accuracy: Share
+    accuracies: list[Share]
+    sd: float
+    macro_f1: Share
+    worst_subject: str
+    worst_subject_accuracy: Share
+
+
+class PairInfo(_Part):
+    """``source_accuracy``: of the source network on the source's own test people, by backbone."""
+
+    source: str
+    target: str
+    target_split: str
+    train_windows: Count
+    test_windows: Count
+    test_people: Count
+    activities: list[str]
+    source_accuracy: dict[str, Share]
+    weights: dict[str, str]
+
+
+class FxcyReport(_Part):
+    """``epochs``: by backbone."""
+
+    command: str
+    date: str
+    versions: dict[str, str]
+    epochs: dict[str, Count]
+    seconds: float
+    pairs: list[PairInfo]
+    rows: list[FxcyRow]
+    device_rows: list[DeviceRow] = []
+    notes: list[str] = []
+
+
+class PublishedCase(_Part):
+    """FC against FxC1 as published: images, accuracy 0 to 1, nJ, percent faster."""
+
+    network: str
+    pair: str
+    accuracy_fc: Share
+    accuracy_fxc1: Share
+    energy_fc_nj: float
+    energy_fxc1_nj: float
+    faster_percent: float
+
+
+PUBLISHED = (
+    PublishedCase(
+        network="small CNN",
+        pair="CIFAR-100 -> CIFAR-10",
+        accuracy_fc=0.695,
+        accuracy_fxc1=0.765,
+        energy_fc_nj=844.9,
+        energy_fxc1_nj=31097.5,
+        faster_percent=19.98,
+    ),
+    PublishedCase(
+        network="EfficientNetB0",
+        pair="ImageNet -> CIFAR-100",
+        accuracy_fc=0.745,
+        accuracy_fxc1=0.885,
+        energy_fc_nj=510.0,
+        energy_fxc1_nj=64735.2,
+        faster_percent=56.74,
+    ),
+    PublishedCase(
+        network="EfficientNetB0",
+        pair="ImageNet -> Intel scenes",
+        accuracy_fc=0.869,
+        accuracy_fxc1=0.922,
+        energy_fc_nj=137.4,
+        energy_fxc1_nj=64350.2,
+        faster_percent=39.38,
+    ),
+    PublishedCase(
+        network="EfficientNetB2",
+        pair="ImageNet -> CIFAR-100",
+        accuracy_fc=0.780,
+        accuracy_fxc1=0.911,
+        energy_fc_nj=560.9,
+        energy_fxc1_nj=78273.5,
+        faster_percent=60.81,
+    ),
+)

@@ -1,0 +1,199 @@
+"""One job of `har variants`: a variant of a network, made and measured."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.compiler.reader import read_model
+from pipeline.data import load_dataset
+from pipeline.device.tail_bench import MAC_PICOJOULES
+from pipeline.errors import HonestNo
+from pipeline.export.convert import to_float, to_float16, to_int8
+from pipeline.export.interface import Interface, Normalization, Output, Quantization
+from pipeline.models import model_macs
+from pipeline.training import Pretrained, score
+from pipeline.variants.around import NOTHING, Around, BoardFit, fit_compiled, fit_tflm
+from pipeline.variants.base import (
+    Base,
+    Origin,
+    base_network,
+    pruned_network,
+    steps_of,
+    surroundings,
+)
+from pipeline.variants.engines import EngineFigures, engine_figures, predict_int8
+from pipeline.variants.files import file_figures, predict_litert
+from pipeline.variants.material import Material, gather
+from pipeline.variants.names import Variant, parse_variant
+from pipeline.variants.optimize import quantization_aware
+from pipeline.variants.settings import REPRESENTATIVE_WINDOWS, effort_for
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all jobs of a request share; goes to workers by pickle. ``keep``: the folder in which
+    networks are kept that several variants begin with."""
+
+    dataset: str
+    split: str
+    weights: str
+    source: str
+    quick: bool
+    epochs: int | None
+    windows: int | None
+    keep: Path
+
+
+def run_job(setting: Setting, job: dict[str, Any]) -> dict[str, Any]:
+    """``job`` is {backbone, variant, seed}; the result is what a row of the report is made of, or
+    {"refused": why} for a variant that the network cannot have."""
+    import logging
+
+    import tf_keras
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of retracing, which is meant
+    tf_keras.backend.clear_session()
+    backbone, seed, variant = job["backbone"], job["seed"], parse_variant(job["variant"])
+    effort = effort_for(
+        backbone, quick=setting.quick, epochs=setting.epochs, windows=setting.windows
+    )
+    origin = Origin(
+        dataset=setting.dataset,
+        split=setting.split,
+        backbone=backbone,
+        seed=seed,
+        weights=setting.weights,
+        source=setting.source,
+        effort=effort,
+        sha256=load_dataset(setting.dataset, progress=False).sha256,
+    )
+    material = gather(setting.dataset, setting.split, seed, backbone, effort)
+    base = base_network(origin, material, setting.keep)
+    try:
+        network, model = _make(variant, origin, material, setting.keep, base)
+    except HonestNo as error:
+        return {"refused": " ".join(str(error).split())}
+    content = _convert(variant, model, network, material, seed)
+    return _measure(variant, content, model, network, origin, material, setting.keep, base)
+
+
+def _make(
+    variant: Variant, origin: Origin, material: Material, keep: Path, base: Base
+) -> tuple[Pretrained, Any]:
+    """The network that the variant's file is converted from: its card, and the model."""
+    network = base.network
+    if variant.pruned:
+        network = pruned_network(origin, material, keep, base, variant.sparsity)
+    model = network.model()
+    if variant.aware:
+        plan = origin.effort.aware
+        steps = steps_of(material, origin.effort, plan.batch)
+        draw = material.drawing(network.card.normalize, steps * plan.batch)
+        model = quantization_aware(model, draw, steps, plan, origin.seed, keep_zeros=variant.pruned)
+    return network, model
+
+
+def _convert(
+    variant: Variant, model: Any, network: Pretrained, material: Material, seed: int
+) -> bytes:
+    if variant.precision == "float32":
+        return to_float(model)
+    if variant.precision == "float16":
+        return to_float16(model)
+    raw = material.representative(REPRESENTATIVE_WINDOWS, seed)
+    return to_int8(model, network.card.normalize(raw))
+
+
+def _measure(
+    variant: Variant,
+    content: bytes,
+    model: Any,
+    network: Pretrained,
+    origin: Origin,
+    material: Material,
+    keep: Path,
+    base: Base,
+) -> dict[str, Any]:
+    figures = file_figures(content)
+    test, normalize = material.test, network.card.normalize
+    inputs = normalize(test.x)
+    checked, host_only = 0, False
+    if variant.quantized:
+        answers = predict_int8(content, _engine_input(network, content, test.x))
+        classes, checked = answers.classes, answers.checked
+        host_only = answers.engine == "litert"
+    else:
+        classes = predict_litert(content, inputs)
+    activities = len(test.activities)
+    scores = score(test.y, classes, test.subjects, activities)
+    # What pruning and fine-tuning alone did, before the file was quantized.
+    before = model.predict(inputs, batch_size=256, verbose=0).argmax(axis=1)
+    engines = engine_figures(content, quantized=variant.quantized, seed=origin.seed)
+    limits = [*engines.limits]
+    if host_only:
+        limits.append("Its accuracy is that of LiteRT on a host, as no engine of a board runs it.")
+    around, unmeasured = surroundings(origin, material, keep, base)
+    fit = _fit(around or NOTHING, engines, figures.bytes)
+    if fit:
+        limits += fit.limits(alone=around is None)
+    if around is None:
+        limits.append(f"The firmware around it was not measured: {unmeasured.rstrip('.')}.")
+    macs = model_macs(base.network.model())
+    return {
+        **asdict(figures),
+        "macs": macs,
+        "energy_nj": round(macs * MAC_PICOJOULES * 1e-3, 3),
+        "accuracy": round(scores.accuracy, 6),
+        "macro_f1": round(scores.macro_f1, 6),
+        "subject_accuracy": {
+            name: round(value, 6) for name, value in scores.subject_accuracy.items()
+        },
+        "network_accuracy": round(float((before == test.y).mean()), 6),
+        "checked": checked,
+        "arena_bytes": engines.tflm_arena_bytes,
+        "engine_flash_bytes": engines.flash_bytes,
+        "engine_ram_bytes": engines.ram_bytes,
+        "instructions": engines.instructions,
+        "fits": bool(around and fit and fit.fits),
+        "engine": fit.engine if fit else None,
+        "limits": limits,
+        "weights": base.began,
+        "test_windows": len(test),
+        "test_people": len(set(test.subjects.tolist())),
+        "train_windows": len(material.training),
+    }
+
+
+def _fit(around: Around, engines: EngineFigures, file_bytes: int) -> BoardFit | None:
+    """By the compiled engine where it takes the file, else by TFLite-Micro, else by none."""
+    if engines.flash_bytes is not None and engines.ram_bytes is not None:
+        return fit_compiled(around, engines.flash_bytes, engines.ram_bytes)
+    if engines.tflm_arena_bytes is not None:
+        return fit_tflm(around, file_bytes, engines.tflm_arena_bytes)
+    return None
+
+
+def _engine_input(network: Pretrained, content: bytes, x: Array) -> Array:
+    """Raw windows (N, T, 6) as the firmware gives them to its engine, int8."""
+    raw, card = read_model(content), network.card
+    source, answer = raw.tensors[raw.inputs[0]], raw.tensors[raw.outputs[0]]
+    interface = Interface.model_validate(
+        {
+            "normalization": Normalization(knee=card.knee, mean=card.mean, std=card.std),
+            "spectrogram": card.spectrogram.model_dump() if card.spectrogram else None,
+            "input": _quantization(source),
+            "outputs": [Output(size=prod(answer.shape), **_quantization(answer).model_dump())],
+        }
+    )
+    return interface.engine_input(x)
+
+
+def _quantization(tensor: Any) -> Quantization:
+    return Quantization(scale=float(tensor.scales[0]), zero_point=int(tensor.zero_points[0]))

@@ -1,0 +1,98 @@
+"""`har variants`: every variant of every network, made, measured, and put into one table."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pipeline.report.variants_schema import VariantsReport
+from pipeline.sweep import Progress, run_sweep
+from pipeline.variants.request import VariantsRequest
+from pipeline.variants.rows import row_of
+
+_PACKAGES = (
+    "tensorflow-cpu",
+    "tf-keras",
+    "tensorflow-model-optimization",
+    "ai-edge-litert",
+    "tflite-micro",
+    "numpy",
+)
+
+
+def run_variants(
+    request: VariantsRequest,
+    command: str,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> VariantsReport:
+    """Runs what has no result yet and reports all of it. ``command``: as the report tells it.
+
+    Raises as `VariantsRequest.check` and `run_sweep`.
+    """
+    request.check()
+    begun = time.monotonic()
+    jobs = request.jobs()
+    results = run_sweep(request.sweep(), workers=request.workers, on_progress=on_progress)
+    by_row: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for job, result in zip(jobs, results, strict=True):
+        by_row.setdefault((job["backbone"], job["variant"]), []).append(result)
+    rows, notes = [], _notes(request)
+    for name in request.networks:
+        base = by_row[name, "float32"]
+        for variant in request.all_variants:
+            mine = by_row[name, variant]
+            refused = [result["refused"] for result in mine if "refused" in result]
+            if refused:
+                notes.append(f"{name}, {variant}: not made: {refused[0]}")
+                continue
+            rows.append(row_of(name, variant, list(request.all_seeds), mine, base))
+    weights = {name: by_row[name, "float32"][0]["weights"] for name in request.networks}
+    if request.weights == "imagenet":
+        notes += [
+            f"{name}: ImageNet weights could not be had; it began with those of {began}."
+            for name, began in weights.items()
+            if began != "imagenet"
+        ]
+    first = by_row[request.networks[0], "float32"][0]
+    return VariantsReport(
+        command=command,
+        date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        versions=_versions(),
+        dataset=request.dataset,
+        split=request.split,
+        test_windows=first["test_windows"],
+        test_people=first["test_people"],
+        train_windows=max(by_row[name, "float32"][0]["train_windows"] for name in request.networks),
+        weights=weights,
+        seconds=round(time.monotonic() - begun, 1),
+        rows=rows,
+        notes=notes,
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _notes(request: VariantsRequest) -> list[str]:
+    notes = [
+        f"{name}: {request.effort(name).text()}; seeds "
+        f"{', '.join(str(seed) for seed in request.all_seeds)}."
+        for name in request.networks
+    ]
+    if any("pruned" in variant for variant in request.all_variants):
+        notes.append(
+            "Pruning sets weights of convolutions and dense layers to 0; depthwise kernels, biases "
+            "and batch norms stay dense."
+        )
+    return notes

@@ -1,0 +1,106 @@
+"""`har fxcy` as a user types it, on real recordings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HAR = [sys.executable, "-m", "pipeline.cli.main", "fxcy"]
+
+
+def _har(*arguments: str, cwd: Path, timeout: float) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*HAR, *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fxcy")
+
+
+@pytest.fixture(scope="session")
+def report(folder: Path) -> Any:
+    done = _har("--quick", "--json", "--workers", "2", cwd=folder, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_row_has_the_keys_and_plausible_figures(report: Any) -> None:
+    rows = {(row["backbone"], row["case"]): row for row in report["rows"]}
+    assert set(rows) == {
+        (name, case) for name in ("smallcnn", "dscnn") for case in ("fc", "fxc1", "whole")
+    }
+    for row in rows.values():
+        assert (row["source"], row["target"], row["seeds"]) == ("hapt", "watch", [0, 1])
+        assert 1 / 7 < row["accuracy"] <= 1 and row["loss"] > 0
+        assert row["worst_subject_accuracy"] <= max(row["accuracies"])
+        assert len(row["accuracy_curve"]) == report["epochs"][row["backbone"]]
+    for name in ("smallcnn", "dscnn"):
+        fc, fxc1, whole = (rows[name, case] for case in ("fc", "fxc1", "whole"))
+        for key in ("energy_nj", "training_energy_nj", "trainable_parameters", "device_bytes"):
+            assert 0 < fc[key] < fxc1[key] < whole[key]
+        assert fc["faster_percent"] == 0
+        assert 0 == fc["trained_layers"] < fxc1["trained_layers"]
+        assert whole["accuracy"] > 2 / 7
+    assert rows["dscnn", "fc"]["energy_nj"] == pytest.approx(416 * 7 * 3.2 / 1000)
+    assert [rows["dscnn", case]["board_learns"] for case in ("fc", "fxc1", "whole")] == [1, 1, 0]
+
+
+def test_the_board_s_learner_stands_beside_tensorflow(report: Any) -> None:
+    rows = {row["case"]: row for row in report["device_rows"]}
+    assert set(rows) == {"fc", "fxc1"}
+    for row in rows.values():
+        assert row["backbone"] == "dscnn" and len(row["accuracies"]) == 2
+        assert 0.3 < row["accuracy"] <= 1
+
+
+def test_what_was_made_of_which_source_is_said(report: Any) -> None:
+    (pair,) = report["pairs"]
+    assert pair["source_accuracy"]["dscnn"] > 0.9
+    assert pair["weights"]["dscnn"].startswith("trained on hapt")
+    assert pair["test_people"] >= 2 and len(pair["activities"]) == 7
+    assert report["command"].startswith("har fxcy --quick")
+
+
+def test_the_report_is_written_and_a_second_run_only_reads(report: Any, folder: Path) -> None:
+    written = folder / "build" / "fxcy"
+    assert json.loads((written / "fxcy.json").read_text()) == report
+    assert (written / "fxcy.html").stat().st_size > 1000
+    again = _har("--quick", "--json", cwd=folder, timeout=120)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["rows"] == report["rows"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--pair", "hapt"], "SOURCE:TARGET"),
+        (["--pair", "hapt:hapt"], "the same"),
+        (["--source", "hapt"], "give both"),
+        (["--pair", "hapt:digits_low"], "sensor"),
+        (["--pair", "digits_low:digits_high", "--backbone", "dscnn"], "image"),
+        (["--backbone", "nonsense"], "nonsense"),
+        (["--backbone", "dscnn", "--case", "fxc10"], "fxc9"),
+        (["--backbone", "dscnn", "--case", "last_dense"], "fc"),
+    ],
+)
+def test_a_refusal_is_one_clear_line(arguments: list[str], words: str, tmp_path: Path) -> None:
+    done = _har(*arguments, "--json", cwd=tmp_path, timeout=240)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == "" and "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert words in done.stderr

@@ -1,0 +1,172 @@
+"""What is refused before anything is trained, what the jobs are, and what the report is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pipeline.fxcy.run as run
+from pipeline.errors import InputError
+from pipeline.fxcy import Options, Request, fxcy, make_plan
+from pipeline.fxcy.domains import Domain, Examples
+from pipeline.fxcy.settings import DEFAULT_BACKBONES, cases_by_depth, default_cases, preset
+
+
+def _domain(name: str, people: str, rate_hz: float = 50.0) -> Domain:
+    subjects = np.array([f"{people}{number}" for number in range(6)])
+    sides = [
+        Examples(np.zeros((3, 128, 6), np.float32), np.array([0, 1, 0]), subjects[at])
+        for at in (slice(0, 3), slice(3, 6))
+    ]
+    return Domain(name, "sensor", ("walking", "running"), rate_hz, "official", *sides)
+
+
+DOMAINS = {
+    "hapt": _domain("hapt", "subject"),
+    "watch": _domain("watch", "wearer"),
+    "slow": _domain("slow", "walker", 25.0),
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "load_domain", lambda name, **_: DOMAINS[name])
+    monkeypatch.setattr(run, "domain_kind", lambda *_: "sensor")
+    monkeypatch.setattr(run, "check_case", lambda *_: None)
+
+
+def _request(tmp_path: Path, **changes: Any) -> Request:
+    fields: dict[str, Any] = {
+        "options": Options(tmp_path, quick=True),
+        "storage": f"sqlite:///{tmp_path}/study.db",
+    }
+    return Request(**(fields | changes))
+
+
+def test_the_quick_jobs_are_few_and_their_sources_come_first(tmp_path: Path) -> None:
+    plan = make_plan(_request(tmp_path))
+    kinds = [job["kind"] for job in plan.jobs]
+    assert kinds[:2] == ["source", "source"] and "source" not in kinds[2:]
+    assert kinds.count("case") == 2 * 3 * 2
+    devices = [job for job in plan.jobs if job["kind"] == "device"]
+    assert {(job["backbone"], job["case"]) for job in devices} == {
+        ("dscnn", "fc"),
+        ("dscnn", "fxc1"),
+    }
+    assert 10 < plan.seconds < 600
+
+
+def test_the_full_run_ends_within_an_hour_on_two_cores(tmp_path: Path) -> None:
+    plan = make_plan(_request(tmp_path, options=Options(tmp_path), workers=2))
+    assert len(plan.pairs) == 2 and plan.seeds == 3
+    assert 1800 < plan.seconds < 3600
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"pairs": (("hapt", "hapt"),)}, "source and target are the same"),
+        ({"pairs": (("hapt", "slow"),)}, "50 Hz and 25 Hz"),
+        ({"backbones": ("nonsense",)}, "nonsense"),
+        ({"backbones": ("dscnn", "dscnn")}, "named twice"),
+        ({"cases": ("fc", "fc")}, "named twice"),
+        ({"pairs": (("hapt", "watch"), ("hapt", "watch"))}, "named twice"),
+    ],
+)
+def test_a_bad_request_gets_one_line(tmp_path: Path, changes: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words) as refused:
+        make_plan(_request(tmp_path, **changes))
+    assert "\n" not in str(refused.value)
+
+
+def test_people_of_the_source_who_test_in_the_target_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pipeline.fxcy.domains as domains
+
+    monkeypatch.setattr(domains, "identities", lambda *_: {"the same person"})
+    with pytest.raises(InputError, match="the same person"):
+        make_plan(_request(tmp_path))
+
+
+def _result(job: dict[str, Any]) -> dict[str, Any]:
+    """As a job gives it, but made up: a deeper case is better, and sooner."""
+    if job["kind"] == "source":
+        return {"accuracy": 0.9, "weights": "made up"}
+    depth = ("fc", "fxc1", "whole").index(job["case"])
+    accuracy = 0.6 + 0.1 * depth + 0.01 * job["seed"]
+    people = {"wearer3": accuracy, "wearer4": accuracy - 0.1}
+    if job["kind"] == "device":
+        return {"accuracy": accuracy, "macro_f1": accuracy, "subject_accuracy": people}
+    return {
+        "accuracy": accuracy,
+        "loss": 1.0,
+        "macro_f1": accuracy,
+        "subjects": people,
+        "accuracy_curve": [accuracy - 0.15, accuracy - 0.05, accuracy],
+        "loss_curve": [2.0, 1.5, 1.0],
+        "energy_nj": 1.0 + depth,
+        "training_energy_nj": 10.0 + depth,
+        "trained_layers": 3 * depth,
+        "trainable_parameters": 100,
+        "device_bytes": 1000,
+        "board_learns": depth < 2,
+        "train_windows": 3,
+        "test_windows": 3,
+    }
+
+
+def _made_up(_: Options, job: dict[str, Any]) -> dict[str, Any]:
+    return _result(job)
+
+
+def test_the_report_has_a_row_for_each_case_in_the_order_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "run_job", _made_up)
+    report = fxcy(make_plan(_request(tmp_path, command="har fxcy --quick")))
+    assert [(row.backbone, row.case) for row in report.rows] == [
+        (name, case) for name in ("smallcnn", "dscnn") for case in ("fc", "fxc1", "whole")
+    ]
+    fc, fxc1, whole = report.rows[:3]
+    assert (
+        fc.accuracies == [0.6, 0.61]
+        and fc.accuracy == 0.605
+        and fc.sd == pytest.approx(0.00707, abs=1e-5)
+    )
+    assert (fc.faster_percent, fc.epochs_to_fc) == (0.0, 3.0)
+    assert fxc1.faster_percent == pytest.approx(100 / 3, abs=1e-3)
+    assert whole.faster_percent == pytest.approx(200 / 3, abs=1e-3)
+    assert whole.worst_subject == "wearer4"
+    assert [row.case for row in report.device_rows] == ["fc", "fxc1"]
+    assert report.pairs[0].source_accuracy == {"smallcnn": 0.9, "dscnn": 0.9}
+    assert report.pairs[0].test_people == 3
+
+
+def test_a_second_run_does_nothing_again_and_other_settings_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "run_job", _made_up)
+    first = fxcy(make_plan(_request(tmp_path)))
+
+    def fail(*_: Any) -> dict[str, Any]:
+        raise AssertionError("done before")
+
+    monkeypatch.setattr(run, "run_job", fail)
+    again = fxcy(make_plan(_request(tmp_path)))
+    assert again.rows == first.rows
+    with pytest.raises(InputError, match="epochs"):
+        fxcy(make_plan(_request(tmp_path, options=Options(tmp_path, quick=True, epochs=9))))
+
+
+def test_every_default_network_has_settings_and_cases() -> None:
+    for name in DEFAULT_BACKBONES:
+        cases = default_cases(name)
+        assert cases is not None and cases[-2:] == ("whole", "scratch") and "fxc1" in cases
+        assert preset(name).learning.epochs >= 5
+    assert default_cases("MobileNetV2:0.5@96") == default_cases("mobilenetv2")
+    assert default_cases("vgg16") is None
+    assert cases_by_depth(13) == ("fc", "fxc1", "fxc2", "fxc4", "fxc8", "whole", "scratch")
