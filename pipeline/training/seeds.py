@@ -14,3 +14,5 @@ def seed_everything(seed: int) -> None:
 
     tf_keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    # It merges a chain of additions into one, which adds in the order in which buffers are free.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})

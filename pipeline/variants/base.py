@@ -26,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 _RATE_ON = 0.5  # of the recipe's peak rate, where the weights are no random ones
 _SETTLED_BY = 0.3  # share of the steps in which the weights hardly change any more
-_REMEMBERED_MOST = 0.05
+_REMEMBERED_MOST = 0.2
 _STATISTICS = 1024  # windows
 _VERSION = 1  # of what is kept
 _WEIGHTS, _BEGAN, _AROUND = "weights.npz", "began.json", "around.json"

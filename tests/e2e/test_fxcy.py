@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.sweep import made_once
+
 ROOT = Path(__file__).parents[2]
 HAR = [sys.executable, "-m", "pipeline.cli.main", "fxcy"]
 
@@ -29,14 +31,22 @@ def _har(*arguments: str, cwd: Path, timeout: float) -> subprocess.CompletedProc
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("fxcy")
+    """Where the command ran; once, even where several processes share the tests."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        done = _har("--quick", "--json", "--workers", "2", cwd=folder, timeout=900)
+        assert done.returncode == 0, done.stderr
+        (folder / "stdout.json").write_text(done.stdout)
+
+    return made_once(root / "har-fxcy", make)
 
 
 @pytest.fixture(scope="session")
 def report(folder: Path) -> Any:
-    done = _har("--quick", "--json", "--workers", "2", cwd=folder, timeout=900)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads((folder / "stdout.json").read_text())
 
 
 def test_every_row_has_the_keys_and_plausible_figures(report: Any) -> None:
