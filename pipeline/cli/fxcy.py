@@ -67,10 +67,11 @@ def fxcy(
     goes on from there. Writes fxcy.json, fxcy.csv, pictures and fxcy.html.
     """
     from rich.console import Console
+    from rich.text import Text
 
     from pipeline.fxcy import Options, Request, make_plan
     from pipeline.fxcy import fxcy as run_fxcy
-    from pipeline.report import closing, fxcy_tables, write_fxcy_report
+    from pipeline.report import closing, fxcy_document, fxcy_tables, write_fxcy_report
 
     require_writable(output)
     plan = make_plan(
@@ -91,12 +92,12 @@ def fxcy(
         report = run_fxcy(plan, on_progress)
     write_fxcy_report(report, output)
     if as_json:
-        print_json(report.model_dump(mode="json"))
+        print_json(fxcy_document(report))
         return
     console = Console()
     for table in fxcy_tables(report):
         console.print(table)
-    print(closing(report))
+    console.print(Text(closing(report)))
     print(f"{output}/fxcy.html, fxcy.json, fxcy.csv and pictures beside them")
 
 

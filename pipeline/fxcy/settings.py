@@ -87,16 +87,16 @@ class Preset:
     seconds: Seconds
 
 
-# What 60 minutes of two cores allow. Fewer windows for the networks that compute most: smallcnn has
-# the most multiply-accumulates, the EfficientNets the most layers.
+# What three hours of two cores allow. Fewer windows for the networks that compute most: smallcnn
+# has the most multiply-accumulates, the EfficientNets the most layers.
 _DEFAULT: Mapping[str, Preset] = {
     "dscnn": Preset(
-        Learning(30, 1024, 1000, rate=3e-3), SourceLearning(30, 4096), Seconds(4.0, 0.0004)
+        Learning(40, 1024, 1000, rate=4e-3), SourceLearning(30, 4096), Seconds(4.0, 0.0006)
     ),
-    "smallcnn": Preset(Learning(8, 384, 300), SourceLearning(4, 2048), Seconds(4.0, 0.011)),
-    "mobilenetv2": Preset(Learning(10, 512, 400), SourceLearning(8, 2560), Seconds(14.0, 0.003)),
-    "efficientnetb0": Preset(Learning(6, 384, 300), SourceLearning(5, 1536), Seconds(22.0, 0.01)),
-    "efficientnetb2": Preset(Learning(6, 384, 300), SourceLearning(5, 1536), Seconds(30.0, 0.013)),
+    "smallcnn": Preset(Learning(10, 512, 300), SourceLearning(8, 2048), Seconds(6.0, 0.018)),
+    "mobilenetv2": Preset(Learning(15, 768, 400), SourceLearning(16, 6144), Seconds(12.0, 0.0034)),
+    "efficientnetb0": Preset(Learning(10, 512, 300), SourceLearning(8, 4096), Seconds(22.0, 0.012)),
+    "efficientnetb2": Preset(Learning(10, 512, 300), SourceLearning(8, 4096), Seconds(30.0, 0.016)),
 }
 _OTHER = Preset(Learning(6, 512, 400), SourceLearning(5, 2048), Seconds(40.0, 0.02))
 # Steps of a small network cost next to nothing, and beside the board's learner it has to converge.

@@ -14,7 +14,7 @@ from pipeline.report.demo import demo_table, write_demo_report
 from pipeline.report.details import DemoDetails, SubjectScore, per_activity
 from pipeline.report.evaluation import EvaluationReport, write_evaluation
 from pipeline.report.evaluation_tables import print_evaluation
-from pipeline.report.fxcy import write_fxcy_report
+from pipeline.report.fxcy import fxcy_document, write_fxcy_report
 from pipeline.report.fxcy_closing import closing
 from pipeline.report.fxcy_schema import DeviceRow, FxcyReport, FxcyRow, PairInfo
 from pipeline.report.fxcy_tables import fxcy_csv, fxcy_tables
@@ -59,6 +59,7 @@ __all__ = [
     "confusion_table",
     "demo_table",
     "fxcy_csv",
+    "fxcy_document",
     "fxcy_tables",
     "knee",
     "per_activity",

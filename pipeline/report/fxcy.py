@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.report.files import write_whole
 from pipeline.report.flat import flat_csv
@@ -158,6 +160,16 @@ def _headline(report: FxcyReport) -> str:
     return f"One more layer retrained: {span(gains, signed)} points of accuracy."
 
 
+def fxcy_document(report: FxcyReport) -> dict[str, Any]:
+    """For --json and fxcy.json: the report, where more layers stop paying, and what it says."""
+    knees = [
+        {"source": each.source, "target": each.target, "backbone": each.backbone, "case": found}
+        for each in comparisons(report.rows)
+        if (found := knee(each.rows)) is not None
+    ]
+    return report.model_dump(mode="json") | {"knees": knees, "closing": closing(report)}
+
+
 def write_fxcy_report(report: FxcyReport, output: Path) -> Path:
     """Writes fxcy.json, fxcy.csv, fxcy_device.csv, fxcy.svg, fxcy_curves.svg and fxcy.html into
     ``output``, each whole or not at all; none that would be empty. Returns the path of the page.
@@ -168,7 +180,7 @@ def write_fxcy_report(report: FxcyReport, output: Path) -> Path:
     files = {
         "fxcy.csv": fxcy_csv(report),
         "fxcy.html": fxcy_page(report, pictures),
-        "fxcy.json": report.model_dump_json(indent=2) + "\n",
+        "fxcy.json": json.dumps(fxcy_document(report), indent=2) + "\n",
     }
     if report.device_rows:
         files["fxcy_device.csv"] = flat_csv(DeviceRow, report.device_rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import xml.etree.ElementTree as ET
 from functools import cache
@@ -16,7 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline.report import closing, fxcy_csv, fxcy_tables, knee, write_fxcy_report
+from pipeline.report import (
+    closing,
+    fxcy_csv,
+    fxcy_document,
+    fxcy_tables,
+    knee,
+    write_fxcy_report,
+)
 from pipeline.report.fxcy import beside_published, fxcy_page
 from pipeline.report.fxcy_picture import _apart, bars_picture
 from pipeline.report.fxcy_schema import FxcyReport, FxcyRow
@@ -445,7 +453,13 @@ def test_all_files_are_written_and_stand_alone(folder: Path) -> None:
         *("fxcy.json", "fxcy.csv", "fxcy_device.csv"),
         *("fxcy.svg", "fxcy_curves.svg", "fxcy.html"),
     }
-    assert FxcyReport.model_validate_json((folder / "fxcy.json").read_text()) == report
+    written = json.loads((folder / "fxcy.json").read_text())
+    assert written == fxcy_document(report) and written["closing"] == closing(report)
+    assert FxcyReport.model_validate(written) == report
+    for found in written["knees"]:
+        of = (found["source"], found["target"], found["backbone"])
+        rows = [row for row in report.rows if (row.source, row.target, row.backbone) == of]
+        assert rows and found["case"] == knee(rows)
     assert "http://" not in page and "https://" not in page and "<script" not in page
     assert page.count("<svg") == 2 and "src=" not in page
     ids = re.findall(r' id="([^"]+)"', page)
