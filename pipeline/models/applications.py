@@ -76,12 +76,16 @@ def build(name: ImageName, size: ImageSize, activities: int, dropout: float) -> 
 def imagenet_arrays(name: ImageName, size: ImageSize) -> dict[str, Array]:
     """The convolutions' ImageNet weights by variable name, for `build`'s network; tf_keras
     downloads and keeps them. Raises WorldError where they cannot be had."""
+    import contextlib
+    import sys
+
     import tf_keras
 
     from pipeline.models.weights import model_arrays
 
     try:
-        original = _original(name, size, "imagenet")
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for one JSON document
+            original = _original(name, size, "imagenet")
     except Exception as error:  # tf_keras raises what urllib and h5py give it
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WorldError(f"ImageNet weights of {name.text}: {reason}") from None

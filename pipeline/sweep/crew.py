@@ -67,6 +67,8 @@ def cores() -> int:
 
 def _worker(work: Callable[[], None], threads: int, answer: Connection) -> None:
     """A worker process; its error, if any, goes to the parent."""
+    # The parent ends us by it; what a shell runs in the background would not hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = str(threads)
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import HarError, InputError, WorldError
 from pipeline.sweep.crew import POLL_S, work_together
+from pipeline.sweep.interrupts import held_back
 from pipeline.sweep.progress import Progress, Tracker
 from pipeline.sweep.queue import ERROR, RESULT, Queue, key_of
 from pipeline.sweep.storage import storage_errors, stored_form
@@ -118,20 +119,25 @@ def _work(queue: Queue, run: Callable[[Job], Job], look: Callable[[], None]) -> 
     """Runs jobs until none is left that waits or runs anywhere."""
     boss = multiprocessing.parent_process()
     while _pending(queue) and (boss is None or boss.is_alive()):
-        trial = queue.claim()
+        # Interrupted between claim and work, a job would run nowhere until it is missed.
+        with held_back() as release:
+            trial = queue.claim()
+            if trial is not None:
+                look()
+                _run(queue, trial, run, release)
         if trial is None:
             # The others may yet fail: stay until what they run is done or is put back.
             time.sleep(POLL_S)
-        else:
-            look()
-            _run(queue, trial, run)
         look()
 
 
-def _run(queue: Queue, trial: FrozenTrial, run: Callable[[Job], Job]) -> None:
+def _run(
+    queue: Queue, trial: FrozenTrial, run: Callable[[Job], Job], begin: Callable[[], None]
+) -> None:
     start = time.monotonic()
     with queue.alive(trial):
         try:
+            begin()
             result = stored_form(run(queue.job(trial)))
         except (HarError, KeyboardInterrupt) as error:
             queue.fail(trial, error)

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -107,6 +107,16 @@ def test_workers_that_all_die_are_reported(sweep: Make) -> None:
         run_sweep(sweep(4, run=jobs.killed), workers=2)
 
 
+@pytest.fixture(params=["heard", "ignored"])
+def interrupts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ctrl-C as at a terminal, or as a shell leaves it to what it runs in the background."""
+    ignored = request.param == "ignored"
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_a_request_that_a_worker_s_job_cannot_meet_ends_the_other_workers(sweep: Make) -> None:
     start = time.monotonic()
     with pytest.raises(InputError, match=r"^x 2: too many; ask for fewer$"):
