@@ -59,10 +59,10 @@ def test_the_quick_jobs_are_few_and_their_sources_come_first(tmp_path: Path) -> 
     assert 10 < plan.seconds < 600
 
 
-def test_the_full_run_ends_within_an_hour_on_two_cores(tmp_path: Path) -> None:
+def test_the_full_run_ends_within_three_hours_on_two_cores(tmp_path: Path) -> None:
     plan = make_plan(_request(tmp_path, options=Options(tmp_path), workers=2))
     assert len(plan.pairs) == 2 and plan.seeds == 3
-    assert 1800 < plan.seconds < 3600
+    assert 3600 < plan.seconds < 3 * 3600
 
 
 @pytest.mark.parametrize(
