@@ -47,7 +47,7 @@ _FULL: Mapping[str, Effort] = MappingProxyType(
     {
         "dscnn": Effort(8192, 30, 20, FineTuning(12, 2e-3), FineTuning(4, 2e-4)),
         "smallcnn": Effort(2048, 8, 4, FineTuning(4, 5e-4), FineTuning(2, 1e-4)),
-        "mobilenetv2": Effort(4096, 14, 8, FineTuning(8, 1e-3), FineTuning(3, 1e-4)),
+        "mobilenetv2": Effort(4096, 30, 8, FineTuning(8, 1e-3), FineTuning(3, 1e-4)),
         "squeezenet": Effort(4096, 14, 8, FineTuning(8, 1e-3), FineTuning(3, 1e-4)),
     }
 )
