@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,6 +31,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 def note(message: str) -> None:
     """One line for the person, on stderr."""
     print(message, file=sys.stderr, flush=True)
+
+
+def command_line() -> str:
+    """What was typed, as a report tells it."""
+    return shlex.join(["har", *sys.argv[1:]])
 
 
 @contextlib.contextmanager

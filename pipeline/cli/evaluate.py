@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, note, print_json, require_writable
+from pipeline.cli.common import (
+    JsonOption,
+    command_line,
+    guarded,
+    note,
+    print_json,
+    require_writable,
+)
 
 _BUNDLE = Path("build/bundle")
 
@@ -64,7 +69,7 @@ def evaluate(
         schemes=(split,) if split else (),
         seeds=seeds,
         unseen=unseen,
-        command=shlex.join(["har", *sys.argv[1:]]),
+        command=command_line(),
     )
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -7,7 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, note, print_json, require_writable
+from pipeline.cli.common import (
+    JsonOption,
+    command_line,
+    guarded,
+    note,
+    print_json,
+    require_writable,
+)
 from pipeline.cli.sweeping import (
     StorageOption,
     StudyOption,
@@ -84,7 +91,7 @@ def fxcy(
             seeds=seeds,
             study=study,
             workers=workers,
-            command=_command(),
+            command=command_line(),
         )
     )
     note(f"har: {len(plan.jobs)} jobs, at most about {duration(plan.seconds)} in all")
@@ -113,13 +120,6 @@ def _pairs(named: list[str], source: str | None, target: str | None) -> tuple[tu
             raise InputError(f"--pair {text!r}: write SOURCE:TARGET, as in hapt:watch")
         pairs.append((parts[0], parts[1]))
     return tuple(pairs)
-
-
-def _command() -> str:
-    import shlex
-    import sys
-
-    return shlex.join(["har", *sys.argv[1:]])
 
 
 def _name(job: dict[str, Any]) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, note, print_json, require_writable
+from pipeline.cli.common import (
+    JsonOption,
+    command_line,
+    guarded,
+    note,
+    print_json,
+    require_writable,
+)
 
 
 @guarded
@@ -52,7 +57,7 @@ def personalize(
         teach=teach,
         quick=quick,
         seeds=seeds,
-        command=shlex.join(["har", *sys.argv[1:]]),
+        command=command_line(),
     )
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

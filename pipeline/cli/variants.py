@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, print_json, require_writable
+from pipeline.cli.common import JsonOption, command_line, guarded, print_json, require_writable
 from pipeline.cli.sweeping import (
     StorageOption,
     StudyOption,
@@ -71,9 +71,6 @@ def variants(
     The study keeps what is done: Ctrl-C loses the jobs that run, and the same command goes on from
     there. Writes variants.json, variants.csv, variants.svg and variants.html.
     """
-    import shlex
-    import sys
-
     from rich.console import Console
 
     from pipeline.report import (
@@ -105,7 +102,7 @@ def variants(
     request.check()
     require_writable(output)
     with sweep_display("variants", _name, _summary) as on_progress:
-        report = run_variants(request, shlex.join(["har", *sys.argv[1:]]), on_progress)
+        report = run_variants(request, command_line(), on_progress)
     write_variants_report(report, output)
     if as_json:
         print_json(variants_document(report))

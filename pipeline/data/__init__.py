@@ -16,7 +16,14 @@ from pipeline.data.describe import describe
 from pipeline.data.imports import read_own_recordings
 from pipeline.data.mixed import add_own
 from pipeline.data.recording import CHANNELS, UNITS, Dataset, Recording, Segment, Windows
-from pipeline.data.splits import SCHEMES, SubjectSplit, find_split, folds, split_subjects
+from pipeline.data.splits import (
+    SCHEMES,
+    SubjectSplit,
+    default_scheme,
+    find_split,
+    folds,
+    split_subjects,
+)
 from pipeline.data.watch import mirror_right_arm
 from pipeline.data.windowing import make_windows
 
@@ -32,6 +39,7 @@ __all__ = [
     "Windows",
     "add_own",
     "dataset_names",
+    "default_scheme",
     "describe",
     "fetch_dataset",
     "find_split",

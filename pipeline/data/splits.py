@@ -107,6 +107,11 @@ def split_subjects(
     )
 
 
+def default_scheme(dataset: Dataset) -> str:
+    """``official`` where the data set has published test people, else ``5-fold``."""
+    return "official" if dataset.people in OFFICIAL_TEST else "5-fold"
+
+
 def find_split(dataset: Dataset, name: str) -> tuple[str, int]:
     """The scheme and the fold behind a `SubjectSplit.name` of this data set.
 

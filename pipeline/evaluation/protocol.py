@@ -217,13 +217,13 @@ def _seeds(request: Request, scheme: str, own: ExtractorName | None) -> list[int
     return seeds
 
 
-def versions() -> dict[str, str]:
-    """Of Python and the packages that a figure depends on."""
+def versions(*more: str) -> dict[str, str]:
+    """Of Python and the packages that a figure depends on: those of every figure, and ``more``."""
     from importlib.metadata import PackageNotFoundError, version
     from platform import python_version
 
     found = {"python": python_version()}
-    for package in _PACKAGES:
+    for package in (*_PACKAGES, *more):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import Dataset, folds, load_dataset, split_subjects
+from pipeline.data import default_scheme, folds, load_dataset, split_subjects
 from pipeline.data.mixed import mix
-from pipeline.data.splits import OFFICIAL_TEST
 from pipeline.errors import InputError
 from pipeline.evaluation.runs import Folders, pretrained_extractor
 from pipeline.models import Backbone, backbone
@@ -114,14 +113,14 @@ def transfer(request: TransferRequest, show: Show = lambda *_: None) -> list[Tra
     if source.name == target.name:
         raise InputError(f"source and target are both {source.name}; transfer needs two data sets")
     mix((source, target))  # refuses the same people under two names, and two rates
-    scheme = request.scheme or _default_scheme(target)
+    scheme = request.scheme or default_scheme(target)
     count = folds(target, scheme)
     total = request.seeds * len(VARIANTS) * (_EXTRACTOR + _FOLD * count)
     done = 0.0
 
     right: dict[str, list[Array]] = {variant: [] for variant in VARIANTS}
     for seed in range(request.seeds):
-        name = ExtractorName(source.name, request.backbone, _default_scheme(source), 0, seed)
+        name = ExtractorName(source.name, request.backbone, default_scheme(source), 0, seed)
         task = make_task(source, split_subjects(source, name.scheme, seed=seed))
         for variant in VARIANTS:
             title = f"{variant}, seed {seed + 1} of {request.seeds}"
@@ -205,10 +204,6 @@ def probe(extractor: Extractor, task: Task, seed: int) -> Array:
     assert best is not None
     right: Array = (asked @ best[1].T + best[2]).argmax(1) == test.y
     return right
-
-
-def _default_scheme(dataset: Dataset) -> str:
-    return "official" if dataset.people in OFFICIAL_TEST else "5-fold"
 
 
 def _rows(

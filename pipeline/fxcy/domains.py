@@ -13,8 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.data import Windows, dataset_names, identities, is_dataset_name
-from pipeline.data.splits import OFFICIAL_TEST
+from pipeline.data import (
+    Windows,
+    dataset_names,
+    default_scheme,
+    identities,
+    is_dataset_name,
+)
 from pipeline.errors import InputError, WorldError
 from pipeline.models import Backbone
 from pipeline.training.task import Task, load_task
@@ -183,8 +188,7 @@ def _filled(sizes: Array) -> Array:
 def _sensor(name: str, seed: int, progress: bool) -> Domain:
     from pipeline.data import load_dataset
 
-    official = load_dataset(name, progress=progress).people in OFFICIAL_TEST
-    scheme = "official" if official else "5-fold"
+    scheme = default_scheme(load_dataset(name, progress=progress))
     task = load_task(name, scheme=scheme, seed=seed, progress=progress)
     return Domain(
         name,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pipeline.models import family
+
 LAST_DENSE, FC, WHOLE, SCRATCH = "last_dense", "fc", "whole", "scratch"
 
 DEFAULT_PAIRS = (("hapt", "watch"), ("watch", "hapt"))
@@ -40,11 +42,6 @@ def cases_by_depth(convolutions: int) -> tuple[str, ...]:
     """Cases of a network that has no list of its own: 1, 2, 4, 8, ... of its convolutions."""
     numbers = [1 << power for power in range(convolutions.bit_length())]
     return (FC, *(f"fxc{n}" for n in numbers if n < convolutions), WHOLE, SCRATCH)
-
-
-def family(backbone: str) -> str:
-    """The name without size and pixels: ``mobilenetv2`` of ``MobileNetV2:0.5@96``."""
-    return backbone.lower().partition("@")[0].partition(":")[0]
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,11 @@ def image_backbone_names() -> tuple[str, ...]:
     return (*_OWN_IMAGES, *applications.NAMES)
 
 
+def family(name: str) -> str:
+    """A name without size and pixels: ``mobilenetv2`` of ``MobileNetV2:0.5@96``."""
+    return name.lower().partition("@")[0].partition(":")[0]
+
+
 def shape_of(name: str) -> dscnn.Shape:
     """The shape behind ``name``: one of `backbone_names`, or written out as
     ``dscnn:k5:32s2-48s2``. InputError says what there is."""

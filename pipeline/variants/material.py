@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import Dataset, Windows, load_dataset, split_subjects
+from pipeline.data import Windows, default_scheme, load_dataset, split_subjects
 from pipeline.data.mixed import mix
-from pipeline.data.splits import OFFICIAL_TEST
 from pipeline.errors import InputError
 from pipeline.training.augment import augment
 from pipeline.training.shipped import recipe
@@ -34,11 +33,7 @@ def check_source(dataset: str, source: str) -> None:
 def source_task(source: str, seed: int) -> Task:
     """All of the source that may train: its official split where it has one."""
     dataset = load_dataset(source)
-    return make_task(dataset, split_subjects(dataset, _scheme(dataset), seed=seed))
-
-
-def _scheme(dataset: Dataset) -> str:
-    return "official" if dataset.people in OFFICIAL_TEST else "5-fold"
+    return make_task(dataset, split_subjects(dataset, default_scheme(dataset), seed=seed))
 
 
 def thin_task(

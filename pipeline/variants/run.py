@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import platform
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from pipeline.evaluation.protocol import versions
 from pipeline.report.variants_schema import VariantsReport
 from pipeline.sweep import Progress, run_sweep
 from pipeline.variants.request import VariantsRequest
 from pipeline.variants.rows import row_of
 
-_PACKAGES = (
-    "tensorflow-cpu",
-    "tf-keras",
-    "tensorflow-model-optimization",
-    "ai-edge-litert",
-    "tflite-micro",
-    "numpy",
-)
+_TRAINED_BY = ("tf-keras", "tensorflow-model-optimization")
 
 
 def run_variants(
@@ -61,7 +53,7 @@ def run_variants(
     return VariantsReport(
         command=command,
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-        versions=_versions(),
+        versions=versions(*_TRAINED_BY),
         dataset=request.dataset,
         split=request.split,
         test_windows=first["test_windows"],
@@ -72,16 +64,6 @@ def run_variants(
         rows=rows,
         notes=notes,
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _notes(request: VariantsRequest) -> list[str]:

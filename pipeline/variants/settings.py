@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pipeline.errors import InputError
+from pipeline.models import family
 from pipeline.variants.optimize import FineTuning
 
 REPRESENTATIVE_WINDOWS = 500
@@ -71,9 +72,8 @@ def effort_for(
     for count, what in ((epochs, "epochs"), (windows, "windows")):
         if count is not None and count < 1:
             raise InputError(f"{count} {what}: at least 1 is needed")
-    kind = backbone.lower().partition("@")[0].partition(":")[0]
     known, other = (_QUICK, _QUICK_OTHERS) if quick else (_FULL, _OTHERS)
-    found = known.get(kind.removesuffix("_small"), other)
+    found = known.get(family(backbone).removesuffix("_small"), other)
     return replace(
         found,
         windows=found.windows if windows is None else windows,
