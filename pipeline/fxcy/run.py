@@ -20,6 +20,7 @@ from pipeline.fxcy.rows import device_rows, fxcy_rows
 from pipeline.models import backbone as find_backbone
 from pipeline.report.fxcy_schema import FxcyReport, PairInfo
 from pipeline.sweep import Progress, Sweep, run_sweep
+from pipeline.training.shipped import recipe_document
 
 Job = dict[str, Any]
 
@@ -132,6 +133,10 @@ def definition(options: Options) -> dict[str, Any]:
         "settings": {
             name: _without_guesses(asdict(options.preset(name)))
             for name in (*settings.DEFAULT_BACKBONES, "others")
+        },
+        "recipes": {
+            source: {name: recipe_document(source, name) for name in settings.DEFAULT_BACKBONES}
+            for source, _ in settings.DEFAULT_PAIRS
         },
     }
 

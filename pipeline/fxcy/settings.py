@@ -90,10 +90,14 @@ _DEFAULT: Mapping[str, Preset] = {
     "dscnn": Preset(
         Learning(40, 1024, 1000, rate=4e-3), SourceLearning(30, 4096), Seconds(4.0, 0.0006)
     ),
-    "smallcnn": Preset(Learning(10, 512, 300), SourceLearning(8, 2048), Seconds(6.0, 0.018)),
-    "mobilenetv2": Preset(Learning(15, 768, 400), SourceLearning(16, 6144), Seconds(12.0, 0.0034)),
-    "efficientnetb0": Preset(Learning(10, 512, 300), SourceLearning(8, 4096), Seconds(22.0, 0.012)),
-    "efficientnetb2": Preset(Learning(10, 512, 300), SourceLearning(8, 4096), Seconds(30.0, 0.016)),
+    "smallcnn": Preset(Learning(10, 512, 300), SourceLearning(8, 2048), Seconds(6.0, 0.008)),
+    "mobilenetv2": Preset(Learning(15, 768, 400), SourceLearning(20, 6144), Seconds(12.0, 0.0022)),
+    "efficientnetb0": Preset(
+        Learning(10, 512, 300), SourceLearning(12, 4096), Seconds(22.0, 0.007)
+    ),
+    "efficientnetb2": Preset(
+        Learning(10, 512, 300), SourceLearning(12, 4096), Seconds(30.0, 0.0095)
+    ),
 }
 _OTHER = Preset(Learning(6, 512, 400), SourceLearning(5, 2048), Seconds(40.0, 0.02))
 # Steps of a small network cost next to nothing, and beside the board's learner it has to converge.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from pipeline.models import load_weights, save_weights
 from pipeline.sweep import made_once
 from pipeline.training.inputs import NetworkInput
 from pipeline.training.pretrained import Pretrained, load_pretrained, pretrain_extractor
-from pipeline.training.shipped import DIRECTORY, ExtractorName, recipe
+from pipeline.training.shipped import DIRECTORY, ExtractorName, recipe, recipe_document
 
 Array = np.ndarray[Any, Any]
 
@@ -51,7 +52,8 @@ def source_network(
     if name is not None:
         return _loaded(name.path(DIRECTORY), SHIPPED.format(source))
     told = f"{source.replace('+', '_')}-{backbone.replace(':', '_')}"
-    path = folder / f"{told}-{learning.epochs}x{learning.windows}b{learning.batch}"
+    depends = json.dumps([asdict(learning), recipe_document(source, backbone)], sort_keys=True)
+    path = folder / f"{told}-{hashlib.sha256(depends.encode()).hexdigest()[:16]}"
     domain = None if path.exists() else load_domain(source, seed=_SEED, progress=False)
     made = made_once(path, lambda part: _make(domain, backbone, learning, part))
     return _loaded(made / "weights.npz", MADE.format(source))

@@ -15,7 +15,7 @@ from pipeline.models import initial_arrays
 from pipeline.sweep import made_once
 from pipeline.training import Pretrained, load_pretrained
 from pipeline.training.pretrained import pretrain_extractor, save_pretrained
-from pipeline.training.shipped import recipe
+from pipeline.training.shipped import recipe, recipe_document
 from pipeline.training.statistics import set_batch_statistics
 from pipeline.variants.around import Around, measure_around, read_around
 from pipeline.variants.material import Material, source_task, thin_task
@@ -47,7 +47,9 @@ class Origin:
 
     def folder(self, keep: Path, **more: Any) -> Path:
         """Below ``keep``, by all that it depends on."""
-        content = json.dumps({**asdict(self), **more, "version": _VERSION}, sort_keys=True)
+        recipes = [recipe_document(name, self.backbone) for name in (self.source, self.dataset)]
+        depends = {**asdict(self), **more, "recipes": recipes, "version": _VERSION}
+        content = json.dumps(depends, sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()[:16]
         kind = "".join(c if c.isalnum() else "_" for c in self.backbone)
         return keep / f"{kind}-{self.seed}-{digest}"

@@ -13,6 +13,7 @@ from pipeline.errors import InputError
 from pipeline.fxcy import Options, Request, fxcy, make_plan
 from pipeline.fxcy.domains import Domain, Examples
 from pipeline.fxcy.settings import DEFAULT_BACKBONES, cases_by_depth, default_cases, preset
+from pipeline.training import shipped
 
 
 def _domain(name: str, people: str, rate_hz: float = 50.0) -> Domain:
@@ -160,6 +161,16 @@ def test_a_second_run_does_nothing_again_and_other_settings_are_refused(
     assert again.rows == first.rows
     with pytest.raises(InputError, match="epochs"):
         fxcy(make_plan(_request(tmp_path, options=Options(tmp_path, quick=True, epochs=9))))
+
+
+def test_a_study_whose_sources_were_trained_by_another_recipe_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "run_job", _made_up)
+    fxcy(make_plan(_request(tmp_path)))
+    monkeypatch.setitem(shipped._IMAGE_TRAINING, "smallcnn", (8, 64, 1e-3))
+    with pytest.raises(InputError, match=r"recipes.hapt.smallcnn.peak_rate 0.002, not 0.001"):
+        fxcy(make_plan(_request(tmp_path)))
 
 
 def test_every_default_network_has_settings_and_cases() -> None:

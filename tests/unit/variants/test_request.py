@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pipeline.errors import InputError
+from pipeline.training import shipped
 from pipeline.variants import VariantsRequest
+from pipeline.variants.base import Origin
 from pipeline.variants.request import cost_of
 from pipeline.variants.settings import effort_for
 
@@ -54,6 +57,19 @@ def test_the_definition_changes_with_the_training_but_not_with_what_is_asked_for
     for other in ({"epochs": 3}, {"quick": False}, {"weights": "none"}, {"split": "5-fold"}):
         assert replace(plain, **other).definition() != plain.definition()  # type: ignore[arg-type]
     assert json.loads(json.dumps(plain.definition())) == plain.definition()
+
+
+def test_another_recipe_makes_other_networks_and_another_study(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    request = VariantsRequest()
+    effort = request.effort("smallcnn")
+    origin = Origin("hapt", "official", "smallcnn", 0, "source", "watch", effort, "0" * 64)
+    definition, folder = request.definition(), origin.folder(tmp_path)
+    assert origin.folder(tmp_path) == folder
+    monkeypatch.setitem(shipped._IMAGE_TRAINING, "smallcnn", (8, 64, 1e-3))
+    assert request.definition() != definition
+    assert origin.folder(tmp_path) != folder
 
 
 def test_training_costs_more_than_converting() -> None:
