@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import re
 import shlex
 import sys
 import tempfile
@@ -23,6 +24,7 @@ TargetOption = Annotated[
     typer.Option(help="mps2: emulated Cortex-M4F; host: a process on this machine."),
 ]
 
+_PASSWORD = re.compile(r"(\w://[^\s:@/]*:)[^\s@]*(@)")  # of a URL
 ROOT = Path(__file__).resolve().parents[2]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,8 +36,8 @@ def note(message: str) -> None:
 
 
 def command_line() -> str:
-    """What was typed, as a report tells it."""
-    return shlex.join(["har", *sys.argv[1:]])
+    """What was typed, as a report tells it: a database's password stays out of it."""
+    return shlex.join(["har", *(_PASSWORD.sub(r"\1***\2", part) for part in sys.argv[1:])])
 
 
 @contextlib.contextmanager

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from pipeline.sweep import Progress
 
-WorkersOption = Annotated[int, typer.Option(help="Processes on this machine.")]
+WorkersOption = Annotated[int, typer.Option(min=1, help="Processes on this machine.")]
 StorageOption = Annotated[
     str | None,
     typer.Option(help="URL of the database; workers on other machines name the same."),
 ]
 StudyOption = Annotated[
-    str | None, typer.Option(help="Its name there; that of the data set if not given.")
+    str | None, typer.Option(help="Its name there, if not that of the command.")
 ]
 
 

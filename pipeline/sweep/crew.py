@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
@@ -39,7 +40,8 @@ def work_together(
         for _ in range(workers):
             answer, theirs = context.Pipe(duplex=False)
             process = context.Process(target=_worker, args=(work, share, theirs), daemon=True)
-            process.start()
+            with _deaf():
+                process.start()
             theirs.close()
             crew.append(process)
             answers.append(answer)
@@ -65,13 +67,28 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ctrl-C waits; a process that is started here is deaf to it until it says otherwise."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _worker(work: Callable[[], None], threads: int, answer: Connection) -> None:
     """A worker process; its error, if any, goes to the parent."""
-    # The parent ends us by it; what a shell runs in the background would not hear it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = str(threads)
     try:
+        # The parent ends us by it; what a shell runs in the background would not hear it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if hasattr(signal, "pthread_sigmask"):  # heard from here on: see _deaf
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         work()
     except HarError as error:
         answer.send(error)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import HarError, InputError, WorldError
 from pipeline.sweep.crew import POLL_S, work_together
 from pipeline.sweep.interrupts import held_back
-from pipeline.sweep.progress import Progress, Tracker
-from pipeline.sweep.queue import ERROR, RESULT, Queue, key_of
+from pipeline.sweep.progress import Finished, Progress, Tracker
+from pipeline.sweep.queue import ERROR, JOB, RESULT, SECONDS, Queue, key_of
 from pipeline.sweep.storage import storage_errors, stored_form
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ class Sweep:
 
 def run_sweep(
     sweep: Sweep, *, workers: int = 1, on_progress: Callable[[Progress], None] = lambda _: None
-) -> list[Job]:
-    """Runs the jobs that have no result yet and returns all results in the order of the jobs.
+) -> list[Finished]:
+    """Runs the jobs that have no result yet and returns all of them in their order, each with the
+    seconds that it took when it was run.
 
     One worker is this process; several are processes of their own, each with its share of the
     cores. Other machines that run the same jobs in the same study take their part of them. A job
@@ -95,7 +96,8 @@ def run_sweep(
         look()
         standing = queue.standing()
     _refuse_failed(standing, jobs)
-    return [standing[key_of(job)].user_attrs[RESULT] for job in jobs]
+    told = [standing[key_of(job)].user_attrs for job in jobs]
+    return [Finished(each[JOB], each[RESULT], each[SECONDS]) for each in told]
 
 
 def _open(sweep: Sweep) -> Queue:

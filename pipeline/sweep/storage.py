@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_FAILURES = 5
 _DEFINITION = "definition"
+_DAMAGED = ("file is not a database", "malformed")  # as SQLite says it
 _SQLITE_WAIT_S = 60  # how long a worker waits for another's write
 
 
@@ -52,9 +53,10 @@ def storage_errors(url: str) -> Iterator[None]:
         reason = str(getattr(cause, "orig", None) or cause).partition("\n")[0]
         if password := make_url(url).password:
             reason = reason.replace(password, "***")
-        raise WorldError(
-            f"storage {shown(url)}: {reason}; nothing that is in it is lost, run again to go on"
-        ) from None
+        advice = "nothing that is in it is lost, run again to go on"
+        if any(words in reason for words in _DAMAGED):
+            advice = "move it away, or name another with --storage"
+        raise WorldError(f"storage {shown(url)}: {reason}; {advice}") from None
 
 
 def stored_form(document: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.sweep import Sweep
+from pipeline.sweep import Sweep, run_sweep
 
 Make = Callable[..., Sweep]
 Runs = Callable[[], list[tuple[int, int]]]
@@ -13,6 +13,11 @@ Runs = Callable[[], list[tuple[int, int]]]
 
 def squares(count: int) -> list[dict[str, Any]]:
     return [{"square": x * x, "of": [x]} for x in range(count)]
+
+
+def results_of(sweep: Sweep, workers: int = 1) -> list[dict[str, Any]]:
+    """What its jobs gave, in their order."""
+    return [each.result for each in run_sweep(sweep, workers=workers)]
 
 
 def trials_of(sweep: Sweep, state: str) -> list[Any]:

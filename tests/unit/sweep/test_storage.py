@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import InputError, WorldError
 from pipeline.sweep import run_sweep
-from tests.unit.sweep.squares import Make, squares
+from tests.unit.sweep.squares import Make, results_of, squares
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,14 @@ def test_a_database_that_is_locked_is_one_clear_line_and_keeps_what_it_has(
         run_sweep(sweep(4))
     other.execute("ROLLBACK")
     other.close()
-    assert run_sweep(sweep(4)) == squares(4)
+    assert results_of(sweep(4)) == squares(4)
 
 
 def test_a_file_that_is_no_database_stays_as_it_is(sweep: Make, tmp_path: Path) -> None:
     path = tmp_path / "thesis.txt"
     path.write_text("not a database, and dear to somebody " * 50)
     before = path.read_bytes()
-    with pytest.raises(WorldError, match=r"thesis\.txt"):
+    with pytest.raises(WorldError, match=r"thesis\.txt: .*; move it away, or name another with"):
         run_sweep(sweep(storage=f"sqlite:///{path}"))
     assert path.read_bytes() == before
 

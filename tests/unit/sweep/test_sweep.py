@@ -8,20 +8,20 @@ import pytest
 from pipeline.errors import InputError, WorldError
 from pipeline.sweep import Progress, run_sweep
 from tests.unit.sweep import jobs
-from tests.unit.sweep.squares import Make, Runs, squares, trials_of
+from tests.unit.sweep.squares import Make, Runs, results_of, squares, trials_of
 
 # ---- what is done is done ------------------------------------------------------------------------
 
 
 def test_results_come_in_the_order_of_the_jobs_and_as_the_storage_keeps_them(sweep: Make) -> None:
-    assert run_sweep(sweep(5)) == squares(5)
+    assert results_of(sweep(5)) == squares(5)
     backwards = sweep(jobs=tuple({"x": x} for x in (4, 0, 2)))
-    assert [result["square"] for result in run_sweep(backwards)] == [16, 0, 4]
+    assert [result["square"] for result in results_of(backwards)] == [16, 0, 4]
 
 
 def test_what_is_there_is_not_run_again(sweep: Make, runs: Runs) -> None:
     run_sweep(sweep(3))
-    assert run_sweep(sweep(5)) == squares(5)
+    assert results_of(sweep(5)) == squares(5)
     assert [x for x, _ in runs()] == [0, 1, 2, 3, 4]
 
 
@@ -34,12 +34,12 @@ def test_a_job_is_the_same_however_its_keys_are_ordered(sweep: Make, runs: Runs)
 def test_jobs_that_others_asked_for_are_left_to_them(sweep: Make, runs: Runs) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_sweep(sweep(5, run=jobs.interrupted_at_two))
-    assert run_sweep(sweep(jobs=({"x": 7},))) == [{"square": 49, "of": [7]}]
+    assert results_of(sweep(jobs=({"x": 7},))) == [{"square": 49, "of": [7]}]
     assert [x for x, _ in runs()] == [0, 1, 7]
 
 
 def test_a_partial_is_a_job_function_too(sweep: Make) -> None:
-    found = run_sweep(sweep(1, run=partial(_scaled, factor=3), jobs=({"x": 5},)))
+    found = results_of(sweep(1, run=partial(_scaled, factor=3), jobs=({"x": 5},)))
     assert found == [{"scaled": 15}]
 
 
@@ -56,7 +56,7 @@ def test_ctrl_c_loses_the_running_job_only(sweep: Make, runs: Runs) -> None:
     assert [x for x, _ in runs()] == [0, 1]
     # It waits again already: another machine need not be told.
     assert {trial.user_attrs["job"]["x"] for trial in trials_of(sweep(), "WAITING")} == {2, 3}
-    assert run_sweep(sweep(4)) == squares(4)
+    assert results_of(sweep(4)) == squares(4)
     assert [x for x, _ in runs()] == [0, 1, 2, 3]
 
 
@@ -79,7 +79,7 @@ def test_a_bug_fails_its_job_and_is_named_when_the_others_are_done(
     assert [x for x, _ in runs()] == [0, 1, 3, 4]
     (trial,) = trials_of(sweep(), "FAIL")
     assert "broken_at_two" in trial.user_attrs["traceback"]
-    assert run_sweep(sweep(5)) == squares(5)
+    assert results_of(sweep(5)) == squares(5)
     assert [x for x, _ in runs()] == [0, 1, 2, 3, 4]
 
 
@@ -87,7 +87,7 @@ def test_a_job_that_keeps_failing_is_tried_again_by_every_command(sweep: Make) -
     for _ in range(7):
         with pytest.raises(WorldError, match="no such luck"):
             run_sweep(sweep(3, run=jobs.broken_at_two))
-    assert run_sweep(sweep(3)) == squares(3)
+    assert results_of(sweep(3)) == squares(3)
 
 
 def test_a_result_that_json_cannot_hold_fails_its_job(sweep: Make, runs: Runs) -> None:
@@ -114,7 +114,7 @@ def test_another_definition_may_not_use_the_same_study(
     expected = f"{difference}; give `har numbers` another --study name"
     with pytest.raises(InputError, match=expected):
         run_sweep(sweep(1, definition=definition))
-    assert run_sweep(sweep(1, definition=definition, study="other")) == squares(1)
+    assert results_of(sweep(1, definition=definition, study="other")) == squares(1)
 
 
 def test_a_study_of_somebody_else_is_left_alone(sweep: Make) -> None:

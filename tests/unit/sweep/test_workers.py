@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from pipeline.errors import InputError, WorldError
 from pipeline.sweep import Sweep, run_sweep
 from tests.unit.sweep import jobs
-from tests.unit.sweep.squares import Make, Runs, squares, trials_of
+from tests.unit.sweep.squares import Make, Runs, results_of, squares, trials_of
 
 
 def _join(process: Any) -> int:
@@ -30,7 +31,7 @@ def _wait_for(condition: Callable[[], object]) -> None:
 
 
 def test_two_workers_share_the_jobs_and_run_each_once(sweep: Make, runs: Runs) -> None:
-    assert run_sweep(sweep(8, run=jobs.shared_square), workers=2) == squares(8)
+    assert results_of(sweep(8, run=jobs.shared_square), workers=2) == squares(8)
     assert [x for x, _ in runs()] == list(range(8))
     processes = {process for _, process in runs()}
     assert len(processes) == 2
@@ -43,7 +44,7 @@ def test_one_worker_is_this_process(sweep: Make, runs: Runs) -> None:
 
 
 def test_each_of_several_workers_is_told_its_share_of_the_cores(sweep: Make) -> None:
-    told = run_sweep(sweep(2, run=jobs.cores_of, threads_per_worker=3), workers=2)
+    told = results_of(sweep(2, run=jobs.cores_of, threads_per_worker=3), workers=2)
     assert told == [{"threads": "3"}] * 2
 
 
@@ -51,7 +52,7 @@ def test_two_commands_at_once_share_one_study(sweep: Make, runs: Runs) -> None:
     both = sweep(8, run=jobs.shared_square)
     other = multiprocessing.get_context("spawn").Process(target=run_sweep, args=(both,))
     other.start()
-    assert run_sweep(both) == squares(8)
+    assert results_of(both) == squares(8)
     assert _join(other) == 0
     assert {x for x, _ in runs()} == set(range(8))
     assert len({process for _, process in runs()}) == 2
@@ -73,7 +74,36 @@ def test_ctrl_c_ends_the_workers_too_and_they_put_their_jobs_back(sweep: Make, r
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
     assert len(trials_of(hanging, "WAITING")) == 3
-    assert run_sweep(sweep(3)) == squares(3)
+    assert results_of(sweep(3)) == squares(3)
+
+
+def test_ctrl_c_while_the_workers_start_ends_them_without_a_word(
+    sweep: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    command = context.Process(target=_interrupted_at_once, args=(sweep(3),))
+    command.start()
+    assert _join(command) == 130
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def _interrupted_at_once(sweep: Sweep) -> None:
+    """Ctrl-C reaches the whole group while its workers still import what they need."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    started = SpawnProcess.start
+
+    def start(process: SpawnProcess) -> None:
+        started(process)
+        if process.name.endswith(":2"):
+            time.sleep(0.3)
+            os.killpg(0, signal.SIGINT)
+
+    SpawnProcess.start = start  # type: ignore[method-assign]
+    try:
+        run_sweep(sweep, workers=2)
+    except KeyboardInterrupt:
+        os._exit(130)
 
 
 def _two_workers(sweep: Sweep) -> None:
@@ -85,7 +115,7 @@ def _two_workers(sweep: Sweep) -> None:
 
 
 def test_a_job_whose_worker_was_killed_is_run_by_the_other_worker(sweep: Make, runs: Runs) -> None:
-    found = run_sweep(sweep(4, run=jobs.killed_once, heartbeat_s=1), workers=2)
+    found = results_of(sweep(4, run=jobs.killed_once, heartbeat_s=1), workers=2)
     assert found == squares(4)
     assert [x for x, _ in runs()] == [0, 1, 2, 3]
     assert [trial.user_attrs["job"] for trial in trials_of(sweep(), "FAIL")] == [{"x": 2}]
@@ -99,7 +129,7 @@ def test_a_job_of_a_machine_that_went_away_is_run_by_the_next_command(
     process.start()
     assert _join(process) == 9
     assert len(trials_of(gone, "RUNNING")) == 1
-    assert run_sweep(sweep(2, heartbeat_s=1)) == squares(2)
+    assert results_of(sweep(2, heartbeat_s=1)) == squares(2)
     assert [x for x, _ in runs()] == [0, 1]
 
 
