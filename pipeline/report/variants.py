@@ -56,6 +56,7 @@ def _page(report: VariantsReport, pictures: Mapping[str, str]) -> str:
             for rows in by_backbone(report.rows).values()
         ],
         seeds=sorted({seed for row in report.rows for seed in row.seeds}),
+        unknown=any(row.fits is None for row in report.rows),
         beside=beside(report.rows),
         style=Markup(NETWORK_STYLE),
         # Drawn by plots.py, which escapes what it is given.
@@ -81,10 +82,15 @@ def _tiles(rows: Sequence[VariantRow]) -> list[tuple[str, str, str]]:
         what = "int8 loses at most" if most.drop >= 0 else "int8 gains at least"
         tiles.append((what, f"{lost(abs(most.drop))} points", named(most)))
         tiles.append(("int8 shrinks weights", f"{least.shrink:.2f} times", f"least {named(least)}"))
-    tiles.append(("Fit the board", f"{len(fits)} of {len(rows)}", ""))
+    said = []
     if fits:
         best = max(fits, key=lambda row: (row.accuracy, -row.bytes))
-        tiles[-1] = (*tiles[-1][:2], f"best {named(best)}, {percent(best.accuracy)}")
+        said.append(f"best {named(best)}, {percent(best.accuracy)}")
+    unknown = sum(row.fits is None for row in rows)
+    if unknown:
+        said.append(f"{unknown} not measured")
+    shown = "not measured" if unknown == len(rows) else f"{len(fits)} of {len(rows)}"
+    tiles.append(("Fit the board", shown, "; ".join(said) if unknown < len(rows) else ""))
     return tiles
 
 

@@ -32,8 +32,9 @@ _EXACT = 1e-11  # sums of shares are off by less
 def variant_findings(report: VariantsReport) -> list[str]:
     """A sentence or two each, from the rows alone: what was not measured is not spoken of.
 
-    In order: what int8 loses and shrinks, what float16 and pruning do, what fits the board, which
-    serves best, how sure that is, and what the published table says of the same.
+    In order: what int8 loses and shrinks, what float16 and pruning do, which gains are also those
+    of more training, what fits the board, which serves best, how sure that is, and what the
+    published table says of the same.
     """
     published = published_findings(report.rows) if report.rows else ()
     return [*own_findings(report), *(printable(said) for said in published)]
@@ -45,7 +46,7 @@ def own_findings(report: VariantsReport) -> list[str]:
     if not rows:
         return ["Nothing was measured."]
     about: tuple[Callable[[Sequence[VariantRow]], Iterator[str]], ...] = (
-        *(_loss, _shrink, _files, _half, _pruned, _fits, _engines, _best, _worst),
+        *(_loss, _shrink, _files, _half, _pruned, _longer, _fits, _engines, _best, _worst),
     )
     said = [sentence for part in about for sentence in part(rows)]
     return [printable(each) for each in (*said, *_noise(report))]
@@ -57,10 +58,14 @@ def _quantized(rows: Sequence[VariantRow]) -> list[VariantRow]:
 
 def _loss(rows: Sequence[VariantRow]) -> Iterator[str]:
     losses: dict[str, float] = {}
+    unknown: list[str] = []
     for row in _quantized(rows):
-        before = unquantized(row, rows)
-        pruned = before is not None and before.variant != "float32"
-        losses[named(row)] = before.accuracy - row.accuracy if before and pruned else row.drop
+        if kind(row.variant) == "quantized":
+            losses[named(row)] = row.drop
+        elif before := unquantized(row, rows):
+            losses[named(row)] = before.accuracy - row.accuracy
+        else:
+            unknown.append(named(row))
     beyond = {name: loss for name, loss in losses.items() if loss > LOSS + _EXACT}
     if beyond:
         shown = {name: beside_limit(100 * loss, 100 * LOSS) for name, loss in beyond.items()}
@@ -74,6 +79,11 @@ def _loss(rows: Sequence[VariantRow]) -> Iterator[str]:
         yield (
             f"Quantizing to int8 costs at most half a point in {_of(losses, losses)}: "
             f"{'the most is ' + most if losses[name] > 0 else 'nothing is lost'}."
+        )
+    if unknown:
+        yield (
+            f"What quantizing costs {', '.join(unknown)} cannot be told from what pruning costs: "
+            "the pruned network itself was not measured."
         )
 
 
@@ -154,6 +164,24 @@ def _by_variant(
     )
 
 
+def _longer(rows: Sequence[VariantRow]) -> Iterator[str]:
+    gains = {
+        named(row): beside_limit(-100 * row.drop, 0)
+        for row in rows
+        if row.drop < -_EXACT and _fine_tuned(row)
+    }
+    if gains:
+        yield (
+            "More accurate than float32, but also trained for longer, so that the gain cannot be "
+            f"credited to pruning or int8: {_listed(gains)}, in points."
+        )
+
+
+def _fine_tuned(row: VariantRow) -> bool:
+    """Has more epochs behind it than float32."""
+    return row.variant.startswith("pruned") or row.variant.endswith("qat")
+
+
 def _fits(rows: Sequence[VariantRow]) -> Iterator[str]:
     alike: dict[str, list[str]] = {}
     for backbone, mine in by_backbone(rows).items():
@@ -168,15 +196,21 @@ def _fitting(rows: Sequence[VariantRow]) -> str:
         if row.fits:
             engine = {"compiled": " with the compiled engine", "tflm": " with TFLite-Micro"}
             by_engine.setdefault(engine[row.engine] if row.engine else "", []).append(row.variant)
-    others = [row.variant for row in rows if not row.fits]
+    others = [row.variant for row in rows if row.fits is False]
+    unknown = [row.variant for row in rows if row.fits is None]
     said = [
         f"{', '.join(names)} {'fits' if len(names) == 1 else 'fit'} the board{engine}"
         for engine, names in by_engine.items()
     ]
-    if others and not said:
+    if others and not said and not unknown:
         return f"nothing fits the board ({', '.join(others)})"
     if others:
-        said.append(f"{', '.join(others)} {'does' if len(others) == 1 else 'do'} not")
+        what = "" if said else " fit the board"
+        said.append(f"{', '.join(others)} {'does' if len(others) == 1 else 'do'} not{what}")
+    if unknown:
+        one = len(unknown) == 1
+        what = ("does" if one else "do") if said else f"{'fits' if one else 'fit'} the board"
+        said.append(f"whether {', '.join(unknown)} {what} was not measured")
     return "; ".join(said)
 
 

@@ -90,24 +90,36 @@ def _line(number: int) -> dict[str, Any]:
     }
 
 
-def _mark(number: int, marker: str, filled: bool) -> dict[str, Any]:
-    from pipeline.report.plots import ON_ACCENT
-
+def _mark(number: int, marker: str, fits: bool | None) -> dict[str, Any]:
     colour = _STAND_INS[number % len(_STAND_INS)]
     return {
         "marker": marker,
         "markersize": 6.5,
         "markeredgewidth": 1.2,
         "markeredgecolor": colour,
-        "markerfacecolor": colour if filled else ON_ACCENT,
         "linestyle": "none",
+        **_filled(colour, fits),
     }
+
+
+def _filled(colour: str, fits: bool | None) -> dict[str, Any]:
+    """A marker's face: half of it where ``fits`` is not known."""
+    from pipeline.report.plots import ON_ACCENT
+
+    if fits is None:
+        return {
+            "fillstyle": "bottom",
+            "markerfacecolor": colour,
+            "markerfacecoloralt": ON_ACCENT,
+        }
+    return {"markerfacecolor": colour if fits else ON_ACCENT}
 
 
 def _panel(
     rows: Sequence[VariantRow], name: str, axis: str, size: Callable[[VariantRow], int]
 ) -> str:
-    """Accuracy against a size (logarithmic): filled markers fit the board."""
+    """Accuracy against a size (logarithmic): filled markers fit the board, half filled ones were
+    not measured."""
     from pipeline.report.plots import LINE, MUTED, _canvas, _inline
 
     best = max(row.accuracy for row in rows)
@@ -280,7 +292,7 @@ def _meet(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
 
 def _key(rows: Sequence[VariantRow]) -> str:
     """Which marker is which variant, which line which network."""
-    from pipeline.report.plots import INK, MUTED, ON_ACCENT, _canvas, _inline
+    from pipeline.report.plots import INK, MUTED, _canvas, _inline
 
     entries: list[tuple[str, dict[str, Any]]] = []
     ink = {"markersize": 6.5, "markeredgecolor": INK, "linestyle": "none"}
@@ -291,8 +303,10 @@ def _key(rows: Sequence[VariantRow]) -> str:
         entries.append((printable(backbone), _line(number)))
     entries.append(("", {}))
     grey = ink | {"marker": "o", "markeredgecolor": MUTED}
-    entries.append(("fits the board", grey | {"markerfacecolor": MUTED}))
-    entries.append(("does not", grey | {"markerfacecolor": ON_ACCENT}))
+    entries.append(("fits the board", grey | _filled(MUTED, True)))
+    entries.append(("does not", grey | _filled(MUTED, False)))
+    if any(row.fits is None for row in rows):
+        entries.append(("not measured", grey | _filled(MUTED, None)))
     with _canvas("variants-key", 1.7, max(4.0, 0.22 * len(entries))) as (figure, axes):
         for place, (name, style) in enumerate(entries):
             xs = [0.06, 0.24] if style.get("linestyle") != "none" else [0.15]

@@ -60,10 +60,10 @@ def base_of(row: VariantRow, rows: Sequence[VariantRow]) -> VariantRow | None:
 
 
 def unquantized(row: VariantRow, rows: Sequence[VariantRow]) -> VariantRow | None:
-    """What a quantized row was before: pruned alike where that was measured, else float32."""
-    pruned = find(row.backbone, row.variant.partition("_")[0], rows)
-    if pruned is not None and kind(row.variant) == "pruned quantized":
-        return pruned
+    """What a quantized row was before: pruned alike, or float32; None where that was not
+    measured."""
+    if kind(row.variant) == "pruned quantized":
+        return find(row.backbone, row.variant.partition("_")[0], rows)
     return base_of(row, rows)
 
 

@@ -24,7 +24,8 @@ class VariantRow(_Part):
     ``arena_bytes``: TFLite-Micro's; ``engine_*``: of the compiled engine on a Cortex-M4F, from the
     linker's map; ``instructions``: of one inference there. None where the engine in question does
     not run it; ``limits`` says why, one sentence each. ``fits``: with the firmware around it on
-    the board, by ``engine``. ``energy_nj``: ``macs`` x 3.2 pJ.
+    the board, by ``engine``; None where that was not measured and nothing rules it out.
+    ``energy_nj``: ``macs`` x 3.2 pJ.
     """
 
     backbone: str
@@ -48,14 +49,14 @@ class VariantRow(_Part):
     engine_ram_bytes: Count | None
     instructions: Count | None
     energy_nj: float
-    fits: bool
+    fits: bool | None
     engine: Literal["compiled", "tflm"] | None
     limits: list[str]
 
 
 class VariantsReport(_Part):
-    """``weights``: what each network began with, by backbone: imagenet, the source's name, or
-    none."""
+    """``train_windows``: that an epoch draws at most, of the network with the most. ``weights``:
+    what each network began with, by backbone: imagenet, the source's name, or none."""
 
     command: str
     date: str

@@ -35,6 +35,8 @@ def _optional(count: int | None) -> str:
 
 def board(row: VariantRow) -> str:
     """The engine with which it fits; "no" where it does not."""
+    if row.fits is None:
+        return "not measured"
     return (row.engine or "yes") if row.fits else "no"
 
 
@@ -138,7 +140,7 @@ def _table(report: VariantsReport, rows: Sequence[VariantRow]) -> Table:
 
 def _styled(name: str, shown: str, row: VariantRow) -> Text:
     if name == "fits":
-        return plain(shown, "green" if row.fits else "red")
+        return plain(shown, {True: "green", False: "red", None: "dim"}[row.fits])
     if name == "acc.":
         return plain(shown, "bold")
     return plain(shown, "dim" if shown == _MISSING else "")

@@ -15,7 +15,7 @@ from pipeline.models import initial_arrays
 from pipeline.sweep import made_once
 from pipeline.training import Pretrained, load_pretrained
 from pipeline.training.pretrained import pretrain_extractor, save_pretrained
-from pipeline.training.shipped import recipe, recipe_document
+from pipeline.training.shipped import recipe, recipes_digest
 from pipeline.training.statistics import set_batch_statistics
 from pipeline.variants.around import Around, measure_around, read_around
 from pipeline.variants.material import Material, source_task, thin_task
@@ -29,12 +29,13 @@ _SETTLED_BY = 0.3  # share of the steps in which the weights hardly change any m
 _REMEMBERED_MOST = 0.2
 _STATISTICS = 1024  # windows
 _VERSION = 1  # of what is kept
-_WEIGHTS, _BEGAN, _AROUND = "weights.npz", "began.json", "around.json"
+_WEIGHTS, _AROUND = "weights.npz", "around.json"
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a network comes from. ``weights``: source, imagenet or none."""
+    """Where a network comes from. ``weights``: source, imagenet or none. ``sha256``: of the data
+    set, ``source_sha256``: of the source, "" where there is none."""
 
     dataset: str
     split: str
@@ -44,11 +45,11 @@ class Origin:
     source: str
     effort: Effort
     sha256: str
+    source_sha256: str
 
     def folder(self, keep: Path, **more: Any) -> Path:
         """Below ``keep``, by all that it depends on."""
-        recipes = [recipe_document(name, self.backbone) for name in (self.source, self.dataset)]
-        depends = {**asdict(self), **more, "recipes": recipes, "version": _VERSION}
+        depends = {**asdict(self), **more, "recipes": recipes_digest(), "version": _VERSION}
         content = json.dumps(depends, sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()[:16]
         kind = "".join(c if c.isalnum() else "_" for c in self.backbone)
@@ -57,18 +58,26 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A trained network. ``began``: imagenet, the source's name, or none."""
+    """A trained network and where it really comes from."""
 
     network: Pretrained
-    began: str
+    origin: Origin
+
+    @property
+    def began(self) -> str:
+        """With what: imagenet, the source's name, or none."""
+        weights = self.origin.weights
+        return self.origin.source if weights == "source" else weights
 
 
-def base_network(origin: Origin, material: Material, keep: Path) -> Base:
-    """The float32 network itself. Raises as `pretrain_extractor` and `initial_arrays`."""
+def base_network(asked: Origin, material: Material, keep: Path) -> Base:
+    """The float32 network itself; the source's where ImageNet's weights cannot be had, which is
+    another network. Raises as `pretrain_extractor`."""
+    origin = _to_be_had(asked, keep)
 
     def make(folder: Path) -> None:
         folder.mkdir(parents=True)
-        initial, began = _initial(origin)
+        initial = _initial(origin)
         settings = recipe(origin.dataset, origin.backbone)
         if origin.effort.epochs is not None:
             settings = replace(settings, epochs=origin.effort.epochs)
@@ -79,16 +88,14 @@ def base_network(origin: Origin, material: Material, keep: Path) -> Base:
         steps = settings.epochs * steps_of(material, origin.effort, settings.batch)
         trained = load_pretrained(path)
         _keep(path, trained, trained.model(), material, steps, trained.card.epochs)
-        (folder / _BEGAN).write_text(json.dumps(began))
 
-    folder = made_once(origin.folder(keep, kind="base"), make)
-    return Base(load_pretrained(folder / _WEIGHTS), json.loads((folder / _BEGAN).read_text()))
+    folder = made_once(_base_folder(origin, keep), make)
+    return Base(load_pretrained(folder / _WEIGHTS), origin)
 
 
-def pruned_network(
-    origin: Origin, material: Material, keep: Path, base: Base, sparsity: float
-) -> Pretrained:
+def pruned_network(base: Base, material: Material, keep: Path, sparsity: float) -> Pretrained:
     """The same, pruned and fine-tuned."""
+    origin = base.origin
     plan, card = origin.effort.pruning, base.network.card
 
     def make(folder: Path) -> None:
@@ -104,27 +111,30 @@ def pruned_network(
     return load_pretrained(folder / _WEIGHTS)
 
 
-def surroundings(
-    origin: Origin, material: Material, keep: Path, base: Base
-) -> tuple[Around | None, str]:
+def surroundings(base: Base, material: Material, keep: Path) -> tuple[Around | None, str]:
     """What the application takes around this network on a board, and, where it cannot be measured,
-    why not."""
+    why not. Only a reason that holds on any machine is kept: a tool that is missing may be there
+    next time."""
 
     def make(folder: Path) -> None:
         folder.mkdir(parents=True)
-        answer: dict[str, str] = {}
         try:
             measure_around(base.network, material, folder / _AROUND)
-        except (HonestNo, WorldError) as error:
-            answer = {"reason": " ".join(str(error).split())[:300]}
-        if answer:
-            (folder / _AROUND).write_text(json.dumps(answer))
+        except HonestNo as error:
+            (folder / _AROUND).write_text(json.dumps({"reason": _line(error)}))
 
     # Neither weights nor seed change what is linked around them.
-    plain = replace(origin, seed=0, weights="none", source="")
-    path = made_once(plain.folder(keep, kind="around"), make) / _AROUND
+    plain = replace(base.origin, seed=0, weights="none", source="", source_sha256="")
+    try:
+        path = made_once(plain.folder(keep, kind="around"), make) / _AROUND
+    except WorldError as error:
+        return None, _line(error)
     content = json.loads(path.read_text())
     return (None, content["reason"]) if "reason" in content else (read_around(path), "")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def steps_of(material: Material, effort: Effort, batch: int) -> int:
@@ -158,17 +168,27 @@ def _keep(
     save_pretrained(path, model, content)
 
 
-def _initial(origin: Origin) -> tuple[dict[str, Array] | None, str]:
-    """What the network begins with, and what that is called."""
+def _base_folder(origin: Origin, keep: Path) -> Path:
+    return origin.folder(keep, kind="base")
+
+
+def _to_be_had(asked: Origin, keep: Path) -> Origin:
+    """The source's weights in place of ImageNet's where there are none, or no way to them."""
+    if asked.weights != "imagenet" or _base_folder(asked, keep).exists():
+        return asked
+    try:
+        there = initial_arrays(asked.backbone, "imagenet") is not None
+    except WorldError:
+        there = False
+    return asked if there else replace(asked, weights="source")
+
+
+def _initial(origin: Origin) -> dict[str, Array] | None:
+    """What the network begins with, by variable name; None for random weights."""
     if origin.weights == "none":
-        return None, "none"
+        return None
     if origin.weights == "imagenet":
-        try:
-            arrays = initial_arrays(origin.backbone, "imagenet")
-        except WorldError:
-            arrays = None
-        if arrays is not None:
-            return arrays, "imagenet"
+        return initial_arrays(origin.backbone, "imagenet")
     task = source_task(origin.source, origin.seed)
     settings = recipe(origin.source, origin.backbone)
     if origin.effort.source_epochs is not None:
@@ -179,4 +199,4 @@ def _initial(origin: Origin) -> tuple[dict[str, Array] | None, str]:
         path = Path(scratch, _WEIGHTS)
         thin = thin_task(task, origin.effort.windows, None)
         pretrain_extractor(thin, settings, origin.seed, path)
-        return load_pretrained(path).arrays, origin.source
+        return load_pretrained(path).arrays

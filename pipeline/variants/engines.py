@@ -28,13 +28,15 @@ _OPERATOR = re.compile(r"Node (\w+) \(number")
 class EngineFigures:
     """``tflm_arena_bytes``: None where TFLite-Micro refuses the file. ``flash_bytes``,
     ``ram_bytes`` and ``instructions`` of the compiled engine on a Cortex-M4F: None where it does
-    not take the file, or the tools to build it are missing. ``limits``: why, one sentence each."""
+    not take the file, or the tools to build it are missing, which is ``unmeasured``. ``limits``:
+    why, one sentence each."""
 
     tflm_arena_bytes: int | None
     flash_bytes: int | None
     ram_bytes: int | None
     instructions: int | None
     limits: tuple[str, ...]
+    unmeasured: bool = False
 
 
 def engine_figures(model: bytes, *, quantized: bool, seed: int) -> EngineFigures:
@@ -63,7 +65,8 @@ def engine_figures(model: bytes, *, quantized: bool, seed: int) -> EngineFigures
             report = run_parity(path, _PARITY_INPUTS, seed, "mps2")
         except (WorldError, HonestNo) as error:
             limits.append(f"The compiled engine was not measured: {_sentence(error)}")
-            return EngineFigures(arena, None, None, None, tuple(limits))
+            missing = isinstance(error, WorldError)
+            return EngineFigures(arena, None, None, None, tuple(limits), unmeasured=missing)
     if report.mismatches:
         raise WorldError(
             f"the compiled engine differs from TFLite-Micro on {report.mismatches} of "

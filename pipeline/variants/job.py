@@ -72,25 +72,28 @@ def run_job(setting: Setting, job: dict[str, Any]) -> dict[str, Any]:
         weights=setting.weights,
         source=setting.source,
         effort=effort,
-        sha256=load_dataset(setting.dataset, progress=False).sha256,
+        sha256=_sha256(setting.dataset),
+        source_sha256="" if setting.weights == "none" else _sha256(setting.source),
     )
     material = gather(setting.dataset, setting.split, seed, backbone, effort)
     base = base_network(origin, material, setting.keep)
     try:
-        network, model = _make(variant, origin, material, setting.keep, base)
+        network, model = _make(variant, material, setting.keep, base)
     except HonestNo as error:
         return {"refused": " ".join(str(error).split())}
     content = _convert(variant, model, network, material, seed)
-    return _measure(variant, content, model, network, origin, material, setting.keep, base)
+    return _measure(variant, content, model, network, material, setting.keep, base)
 
 
-def _make(
-    variant: Variant, origin: Origin, material: Material, keep: Path, base: Base
-) -> tuple[Pretrained, Any]:
+def _sha256(dataset: str) -> str:
+    return load_dataset(dataset, progress=False).sha256
+
+
+def _make(variant: Variant, material: Material, keep: Path, base: Base) -> tuple[Pretrained, Any]:
     """The network that the variant's file is converted from: its card, and the model."""
-    network = base.network
+    network, origin = base.network, base.origin
     if variant.pruned:
-        network = pruned_network(origin, material, keep, base, variant.sparsity)
+        network = pruned_network(base, material, keep, variant.sparsity)
     model = network.model()
     if variant.aware:
         plan = origin.effort.aware
@@ -116,7 +119,6 @@ def _measure(
     content: bytes,
     model: Any,
     network: Pretrained,
-    origin: Origin,
     material: Material,
     keep: Path,
     base: Base,
@@ -133,13 +135,14 @@ def _measure(
         classes = predict_litert(content, inputs)
     activities = len(test.activities)
     scores = score(test.y, classes, test.subjects, activities)
-    # What pruning and fine-tuning alone did, before the file was quantized.
+    # What pruning and fine-tuning alone did, before the file was quantized; with quantization in
+    # the loop the model itself computes with simulated int8.
     before = model.predict(inputs, batch_size=256, verbose=0).argmax(axis=1)
-    engines = engine_figures(content, quantized=variant.quantized, seed=origin.seed)
+    engines = engine_figures(content, quantized=variant.quantized, seed=base.origin.seed)
     limits = [*engines.limits]
     if host_only:
         limits.append("Its accuracy is that of LiteRT on a host, as no engine of a board runs it.")
-    around, unmeasured = surroundings(origin, material, keep, base)
+    around, unmeasured = surroundings(base, material, keep)
     fit = _fit(around or NOTHING, engines, figures.bytes)
     if fit:
         limits += fit.limits(alone=around is None)
@@ -161,7 +164,7 @@ def _measure(
         "engine_flash_bytes": engines.flash_bytes,
         "engine_ram_bytes": engines.ram_bytes,
         "instructions": engines.instructions,
-        "fits": bool(around and fit and fit.fits),
+        "fits": fits_board(fit, alone=around is None, unmeasured=engines.unmeasured),
         "engine": fit.engine if fit else None,
         "limits": limits,
         "weights": base.began,
@@ -178,6 +181,15 @@ def _fit(around: Around, engines: EngineFigures, file_bytes: int) -> BoardFit | 
     if engines.tflm_arena_bytes is not None:
         return fit_tflm(around, file_bytes, engines.tflm_arena_bytes)
     return None
+
+
+def fits_board(fit: BoardFit | None, *, alone: bool, unmeasured: bool) -> bool | None:
+    """None: not measured. ``fit``: by an engine that runs the file, None without any; ``alone``:
+    with nothing of ours around it, as that was not measured; ``unmeasured``: the compiled engine
+    may need less."""
+    if fit and fit.fits:
+        return None if alone else True
+    return None if unmeasured else False
 
 
 def _engine_input(network: Pretrained, content: bytes, x: Array) -> Array:

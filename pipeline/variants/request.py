@@ -11,7 +11,7 @@ from pipeline.data import load_dataset, split_subjects
 from pipeline.errors import InputError
 from pipeline.models import backbone
 from pipeline.sweep import Sweep
-from pipeline.training.shipped import recipe_document
+from pipeline.training.shipped import recipes_digest
 from pipeline.variants.job import Setting, run_job
 from pipeline.variants.material import check_source
 from pipeline.variants.names import parse_variant, variant_names
@@ -128,11 +128,11 @@ class VariantsRequest:
             "split": self.split,
             "weights": self.weights,
             "source": None if self.weights == "none" else self.source,
+            "source_sha256": (
+                None if self.weights == "none" else load_dataset(self.source, progress=False).sha256
+            ),
             "effort": {kind: asdict(self.effort(kind)) for kind in (*BACKBONES, "other networks")},
-            "recipes": {
-                dataset: {name: recipe_document(dataset, name) for name in BACKBONES}
-                for dataset in (self.dataset, self.source)
-            },
+            "recipes": recipes_digest(),
         }
 
 

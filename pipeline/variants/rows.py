@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from pipeline.report.variants_schema import VariantRow
-from pipeline.variants.names import parse_variant
+from pipeline.variants.names import Variant, parse_variant
 
 DROP_MOST = 0.005
 """What int8 may cost against float32."""
@@ -92,18 +92,40 @@ def _limits(
             f"{100 * share:.1f} % of the weights' bytes in a network this small."
         )
     if variant.quantized and drop > DROP_MOST:
-        limits.append(_reason(variant.pruned, results, base, drop))
+        limits.append(_reason(variant, results, base, drop))
+    for mine, other in zip(results, base, strict=True):
+        if mine["weights"] != other["weights"]:
+            limits.append(
+                f"Its network began with {mine['weights']}, float32's with {other['weights']}: "
+                "they are not the same network; run both again with another --study."
+            )
+            break
     return limits
 
 
 def _reason(
-    pruned: bool, results: list[dict[str, Any]], base: list[dict[str, Any]], drop: float
+    variant: Variant, results: list[dict[str, Any]], base: list[dict[str, Any]], drop: float
 ) -> str:
-    """Which step lost it: the change of the network before the file was made, or the file."""
+    """Which step lost it: the change of the network before the file was made, or the file. What is
+    only converted has one step."""
+    points = round(100 * drop, 2)
+    said = f"Loses {points:.2f} points against float32"
+    if not variant.pruned and not variant.aware:
+        return f"{said}."
+    step = "pruning and fine-tuning" if variant.pruned else "fine-tuning"
+    step += " with int8 simulated" * variant.aware
     before = fmean(result["network_accuracy"] for result in results)
-    network = fmean(result["accuracy"] for result in base) - before
-    step = "pruning and fine-tuning" if pruned else "fine-tuning"
+    first = round(100 * (fmean(result["accuracy"] for result in base) - before), 2)
+    file = "the conversion" if variant.aware else "int8 itself"
     return (
-        f"Loses {100 * drop:.2f} points against float32: {100 * network:.2f} of them by {step}, "
-        f"before the file is made, {100 * (drop - network):.2f} by int8 itself."
+        f"{said}: {_moved(first)} by {step}, before the file is made, "
+        f"{_moved(points - first)} by {file}."
     )
+
+
+def _moved(points: float) -> str:
+    """0.5 -> "0.50 lost", -0.5 -> "0.50 gained", about 0 -> "nothing"."""
+    shown = f"{abs(points):.2f}"
+    if not float(shown):
+        return "nothing"
+    return f"{shown} {'lost' if points > 0 else 'gained'}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Callable
 from typing import Any
 
 from pipeline.evaluation.protocol import versions
 from pipeline.report.variants_schema import VariantsReport
 from pipeline.sweep import Progress, run_sweep
+from pipeline.variants.names import parse_variant
 from pipeline.variants.request import VariantsRequest
 from pipeline.variants.rows import row_of
 
@@ -26,12 +26,10 @@ def run_variants(
     Raises as `VariantsRequest.check` and `run_sweep`.
     """
     request.check()
-    begun = time.monotonic()
-    jobs = request.jobs()
-    results = run_sweep(request.sweep(), workers=request.workers, on_progress=on_progress)
+    finished = run_sweep(request.sweep(), workers=request.workers, on_progress=on_progress)
     by_row: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for job, result in zip(jobs, results, strict=True):
-        by_row.setdefault((job["backbone"], job["variant"]), []).append(result)
+    for each in finished:
+        by_row.setdefault((each.job["backbone"], each.job["variant"]), []).append(each.result)
     rows, notes = [], _notes(request)
     for name in request.networks:
         base = by_row[name, "float32"]
@@ -60,19 +58,25 @@ def run_variants(
         test_people=first["test_people"],
         train_windows=max(by_row[name, "float32"][0]["train_windows"] for name in request.networks),
         weights=weights,
-        seconds=round(time.monotonic() - begun, 1),
+        seconds=round(sum(each.seconds for each in finished), 1),
         rows=rows,
         notes=notes,
     )
 
 
 def _notes(request: VariantsRequest) -> list[str]:
+    asked = [parse_variant(name) for name in request.all_variants]
+    steps = {
+        "source": request.weights == "source",
+        "pruning": any(each.pruned for each in asked),
+        "aware": any(each.aware for each in asked),
+    }
     notes = [
-        f"{name}: {request.effort(name).text()}; seeds "
+        f"{name}: {request.effort(name).text(**steps)}; seed{'s' * (len(request.all_seeds) > 1)} "
         f"{', '.join(str(seed) for seed in request.all_seeds)}."
         for name in request.networks
     ]
-    if any("pruned" in variant for variant in request.all_variants):
+    if steps["pruning"]:
         notes.append(
             "Pruning sets weights of convolutions and dense layers to 0; depthwise kernels, biases "
             "and batch norms stay dense."

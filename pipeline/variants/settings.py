@@ -29,18 +29,26 @@ class Effort:
     aware: FineTuning
     test_windows: int | None = None
 
-    def text(self) -> str:
-        """One line for the report."""
+    def text(self, *, source: bool = True, pruning: bool = True, aware: bool = True) -> str:
+        """One line for the report, of what it has of it: a start with ``source``, ``pruning``,
+        quantization-aware training (``aware``)."""
 
         def epochs(count: int | None) -> str:
-            return "as many epochs as the recipe has" if count is None else f"{count} epochs"
+            if count is None:
+                return "as many epochs as the recipe has"
+            return f"{count} epoch{'s' * (count != 1)}"
 
+        steps = [f"{epochs(self.source_epochs)} on the source"] if source else []
+        steps.append(f"{epochs(self.epochs)} on the data set")
+        for wanted, plan, name in (
+            (pruning, self.pruning, "pruning"),
+            (aware, self.aware, "quantization-aware training"),
+        ):
+            if wanted:
+                steps.append(f"{epochs(plan.epochs)} of {name} (peak rate {plan.peak_rate:g})")
         tested = "all" if self.test_windows is None else f"at most {self.test_windows}"
         return (
-            f"up to {self.windows} windows an epoch; {epochs(self.source_epochs)} on the source, "
-            f"{epochs(self.epochs)} on the data set, then {self.pruning.epochs} of pruning (peak "
-            f"rate {self.pruning.peak_rate:g}) and {self.aware.epochs} of quantization-aware "
-            f"training (peak rate {self.aware.peak_rate:g}); {tested} test windows"
+            f"up to {self.windows} windows an epoch; {', then '.join(steps)}; {tested} test windows"
         )
 
 
@@ -73,7 +81,7 @@ def effort_for(
         if count is not None and count < 1:
             raise InputError(f"{count} {what}: at least 1 is needed")
     known, other = (_QUICK, _QUICK_OTHERS) if quick else (_FULL, _OTHERS)
-    found = known.get(family(backbone).removesuffix("_small"), other)
+    found = known.get(family(backbone), other)
     return replace(
         found,
         windows=found.windows if windows is None else windows,

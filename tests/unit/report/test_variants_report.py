@@ -72,8 +72,34 @@ def test_pruned_and_quantized_is_held_against_pruned_alike() -> None:
     assert "0.20 points, dscnn pruned80_int8" in _finding(
         [base, pruned, quantized], "at most half a point"
     )
-    assert "(5.20)" in _finding([base, quantized], "more than half a point")
-    assert "(5.20)" in _finding([quantized], "more than half a point")
+
+
+@pytest.mark.parametrize("others", [("float32",), (), ("float32", "int8")])
+def test_what_pruning_lost_is_never_blamed_on_int8(others: tuple[str, ...]) -> None:
+    quantized = variant_row(variant="pruned80_int8", accuracy=0.848, drop=0.052)
+    rows = [*(variant_row(variant=name) for name in others), quantized]
+    about = [said for said in _found(rows, "half a point") if "pruned80_int8" in said]
+    assert about == []
+    assert _finding(rows, "cannot be told from what pruning costs") == (
+        "What quantizing costs dscnn pruned80_int8 cannot be told from what pruning costs: the "
+        "pruned network itself was not measured."
+    )
+    whole = [*rows, variant_row(variant="pruned80", accuracy=0.85, drop=0.05)]
+    assert not _found(whole, "cannot be told")
+
+
+@pytest.mark.parametrize("variant", ["pruned80", "pruned80_int8", "pruned80_qat", "int8_qat"])
+def test_a_gain_of_what_was_trained_for_longer_is_not_credited_to_pruning(variant: str) -> None:
+    base = variant_row(variant="float32", accuracy=0.9)
+
+    def gained(name: str, by: float) -> list[str]:
+        row = variant_row(variant=name, accuracy=0.9 + by, drop=-by)
+        return _found([base, row], "trained for longer")
+
+    (said,) = gained(variant, 0.0123)
+    assert f"dscnn {variant} (1.23), in points." in said
+    assert gained(variant, 0.0) == gained(variant, -0.01) == []
+    assert gained("int8", 0.0123) == gained("float16", 0.0123) == []
 
 
 def test_pruning_is_said_to_shrink_what_it_shrinks() -> None:
@@ -114,6 +140,64 @@ def test_what_fits_is_told_with_its_engine() -> None:
     assert _finding(rows[1:2], "the board") == "dscnn: nothing fits the board (float16)."
     both = [variant_row(name, "int8") for name in ("dscnn", "smallcnn")]
     assert _finding(both, "the board").startswith("dscnn, smallcnn: int8 fits the board")
+
+
+def test_what_was_not_measured_is_not_said_to_be_too_large() -> None:
+    def said(**fits: bool | None) -> str:
+        rows = [variant_row(variant=name, fits=fit) for name, fit in fits.items()]
+        return _finding(rows, "the board").removeprefix("dscnn: ")
+
+    assert said(int8=None) == "whether int8 fits the board was not measured."
+    assert said(float32=None, int8=None) == (
+        "whether float32, int8 fit the board was not measured."
+    )
+    assert said(float16=False, int8=None) == (
+        "float16 does not fit the board; whether int8 does was not measured."
+    )
+    assert said(float32=False, float16=False, int8=True, int8_qat=None) == (
+        "int8 fits the board with the compiled engine; float32, float16 do not; whether int8_qat "
+        "does was not measured."
+    )
+
+
+def test_not_measured_has_a_word_of_its_own_everywhere() -> None:
+    rows = [
+        variant_row(variant="float32", fits=False, engine="tflm"),
+        variant_row(variant="int8", fits=None, engine="compiled"),
+    ]
+    report = sample_variants(rows=rows)
+    assert variants_document(report)["rows"][1]["fits"] is None
+    assert '"fits": null' in json.dumps(variants_document(report))
+    cells = [line["fits"] for line in csv.DictReader(io.StringIO(variants_csv(report)))]
+    assert cells == ["false", ""]
+    (line,) = [each for each in _printed(report, 100).splitlines() if each.startswith("int8 ")]
+    assert line.rstrip().endswith("not measured")
+    page = variants_page(report)
+    assert '<td class="left bad">no</td>' in page
+    assert '<td class="left ">not measured</td>' in page
+    assert "half where that was not measured" in page and "1 not measured" in page
+    assert ">not measured</text>" in variants_pictures(rows)["key"]
+    measured = variants_page(sample_variants())
+    assert "half where" not in measured
+    assert ">not measured</text>" not in variants_pictures(sample_variants().rows)["key"]
+    unknown = [row.model_copy(update={"fits": None}) for row in rows]
+    assert '<span class="number">not measured</span>' in variants_page(
+        sample_variants(rows=unknown)
+    )
+
+
+def test_what_was_not_measured_is_half_filled_in_the_picture() -> None:
+    def drawn(fits: bool | None) -> str:
+        return variants_pictures([variant_row(fits=fits)])["file"]
+
+    assert len({drawn(True), drawn(False), drawn(None)}) == 3
+
+
+def test_training_windows_are_those_of_an_epoch() -> None:
+    page = variants_page(sample_variants(train_windows=4096))
+    assert "on up to 4,096 windows an epoch" in page
+    assert "4,096 training windows" not in page
+    assert "4,096 <small>an epoch at most" in page
 
 
 def test_the_published_table_agrees_only_where_it_does() -> None:
@@ -197,7 +281,7 @@ def _rows(draw: st.DrawFn) -> list[VariantRow]:
             engine_ram_bytes=draw(optional),
             engine_flash_bytes=draw(optional),
             instructions=draw(optional),
-            fits=draw(st.booleans()),
+            fits=draw(st.sampled_from([True, False, None])),
             engine=draw(st.sampled_from(["compiled", "tflm", None])),
             worst_subject_accuracy=draw(share),
         )
@@ -220,30 +304,39 @@ def test_the_sentences_hold_for_any_numbers(rows: list[VariantRow]) -> None:
         )
         for about in ("more than half a point", "weights less than 3.7")
     }
-    lossy, thick = set(), set()
+    lossy, thick, untold = set(), set(), set()
     for (backbone, variant), row in quantized.items():
         before = by_name.get((backbone, variant.split("_")[0])) if "pruned" in variant else None
-        before = before or by_name.get((backbone, "float32"))
-        loss = row.drop if before is None else before.accuracy - row.accuracy
-        if loss > 0.005 + 1e-9:
+        if "pruned" in variant and before is None:
+            untold.add(f"{backbone} {variant}")
+        elif (row.drop if before is None else before.accuracy - row.accuracy) > 0.005 + 1e-9:
             lossy.add(f"{backbone} {variant}")
         if row.shrink < 3.7 - 1e-9:
             thick.add(f"{backbone} {variant}")
     assert {name.split(": ")[-1] for name in listed["more than half a point"]} == lossy
     assert {name.split(": ")[-1] for name in listed["weights less than 3.7"]} == thick
-    assert ("at most half a point" in text) == (bool(quantized) and not lossy)
+    assert ("at most half a point" in text) == (len(quantized) > len(untold) and not lossy)
+    (alone,) = re.findall(r"What quantizing costs (.*) cannot be told", text) or [""]
+    assert set(filter(None, alone.split(", "))) == untold
+    gained = {
+        f"{row.backbone} {row.variant}"
+        for row in rows
+        if row.drop < -1e-9 and row.variant in ("int8_qat", "pruned50", "pruned50_int8")
+    }
+    (longer,) = [each for each in said if "trained for longer" in each] or [""]
+    assert set(re.findall(r"(\w+ \w+) \([\d.]+\)", longer)) == gained
     assert (not rows) == (said == ["Nothing was measured."])
 
 
 @settings(max_examples=60, deadline=None)
 @given(_rows())
-def test_every_row_is_said_to_fit_or_not(rows: list[VariantRow]) -> None:
+def test_every_row_is_said_to_fit_or_not_or_not_to_be_measured(rows: list[VariantRow]) -> None:
     said = variant_findings(sample_variants(rows=rows))
-    told: dict[tuple[str, str], bool] = {}
+    told: dict[tuple[str, str], bool | None] = {}
     for each in said:
         names, _, rest = each.rstrip(".").partition(": ")
-        for part in rest.split("; ") if " the board" in rest or "do not" in rest else ():
-            fits = bool(re.search("fits? the board", part)) and "nothing" not in part
+        for part in rest.split("; ") if " the board" in rest else ():
+            fits = None if "whether" in part else not re.search(r"nothing|do(es)? not", part)
             for backbone in names.split(", "):
                 for variant in re.findall(r"(?:float|int|pruned)\w+", part):
                     told[backbone, variant] = fits

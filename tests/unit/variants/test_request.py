@@ -64,12 +64,23 @@ def test_another_recipe_makes_other_networks_and_another_study(
 ) -> None:
     request = VariantsRequest()
     effort = request.effort("smallcnn")
-    origin = Origin("hapt", "official", "smallcnn", 0, "source", "watch", effort, "0" * 64)
+    origin = Origin(
+        "hapt", "official", "smallcnn", 0, "source", "watch", effort, "0" * 64, "1" * 64
+    )
     definition, folder = request.definition(), origin.folder(tmp_path)
     assert origin.folder(tmp_path) == folder
-    monkeypatch.setitem(shipped._IMAGE_TRAINING, "smallcnn", (8, 64, 1e-3))
+    monkeypatch.setitem(shipped._IMAGE_TRAINING, "smallcnn", (8, 64, 1e-3, 0.3))
     assert request.definition() != definition
     assert origin.folder(tmp_path) != folder
+
+
+def test_the_report_tells_the_training_that_there_was_and_no_other() -> None:
+    effort = effort_for("dscnn", quick=True, epochs=1)
+    whole = effort.text()
+    assert "2 epochs on the source, then 1 epoch on the data set, then 4 epochs of pruning" in whole
+    assert "quantization-aware" in whole
+    bare = effort.text(source=False, pruning=False, aware=False)
+    assert bare == "up to 2048 windows an epoch; 1 epoch on the data set; at most 500 test windows"
 
 
 def test_training_costs_more_than_converting() -> None:
