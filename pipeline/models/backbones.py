@@ -120,8 +120,9 @@ def image_backbone_names() -> tuple[str, ...]:
 
 
 def family(name: str) -> str:
-    """A name without size and pixels: ``mobilenetv2`` of ``MobileNetV2:0.5@96``."""
-    return name.lower().partition("@")[0].partition(":")[0]
+    """A name without size and pixels: ``mobilenetv2`` of ``MobileNetV2:0.5@96``, ``dscnn`` of
+    ``dscnn_small``."""
+    return name.lower().partition("@")[0].partition(":")[0].removesuffix("_small")
 
 
 def shape_of(name: str) -> dscnn.Shape:
