@@ -1,16 +1,15 @@
 """A case learned by the firmware's own learner, compiled for this machine, from the same labelled
-windows that TensorFlow trains on.
+windows that TensorFlow trains on; and by the same rule in TensorFlow.
 
 The source network up to the cut is quantized and runs in TFLite-Micro; behind it stands the tail in
 float32: the last convolutions as the source network has them, and a dense layer of zeros for the
-target's activities. The windows are labelled one by one, each of them once in every pass.
+target's activities. The windows are labelled one by one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,9 @@ from pipeline.errors import InputError
 from pipeline.evaluation.learner_program import LearnerProgram, build_learner
 from pipeline.export import Bundle, emit, load_bundle
 from pipeline.export.bundle import EXTRACTOR, LearningConstants, write_bundle
+from pipeline.export.fit import learning_memory_of
 from pipeline.export.room import REPLAY_MAX
+from pipeline.fxcy.device_rule import CutWindows, RuleInTensorFlow
 from pipeline.fxcy.domains import Domain, Examples
 from pipeline.models import backbone
 from pipeline.sweep import made_once
@@ -48,16 +49,10 @@ _SOURCES = ("firmware/lib/learn", "firmware/tools", "pipeline/export", "pipeline
 
 @dataclass(frozen=True)
 class DeviceSettings:
-    """``passes`` over the labelled windows, ``steps`` of gradient descent for a label, the rates
-    as shares of those that boards ship with. ``keep``: of the distance to the start, per label; a
-    start that knows nothing of the target is no anchor. ``replay``: labelled windows that are kept,
-    None for all of them, which is more than a board has room for."""
+    """``steps`` of gradient descent for a label. ``replay``: labelled windows that are kept, None
+    for all of them, which is more than a board has room for."""
 
-    passes: int = 1
     steps: int = 64
-    rate: float = 1.0
-    rate_convolution: float = 1.0
-    keep: float = 1.0
     replay: int | None = None
 
 
@@ -75,9 +70,9 @@ def learn_on_device(
     draws, and measures on the target's test people what was learned.
 
     ``folder`` keeps what all seeds share: the learner, and the windows as they leave the quantized
-    extractor. ``show(what is being done, share done)``. Returns accuracy, macro_f1,
-    subject_accuracy by person, labels given, updates of the tail, the replay's windows, gradient
-    steps, seconds.
+    extractor. ``show(what is being done, share done)``. Returns accuracy, macro_f1 and
+    subject_accuracy by person; the same of the rule in TensorFlow, as ``tensorflow``; labels given,
+    updates of the tail, ``kept_windows`` and the learner's RAM with them, ``kept_bytes``.
 
     Raises:
         InputError: a cut that this network or a board does not have, no sensor data, or more
@@ -92,7 +87,6 @@ def learn_on_device(
             f"{target.name}: {len(target.train)} labelled windows, of which a learner keeps "
             f"{REPLAY_MAX}; give fewer"
         )
-    began = time.monotonic()
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="har-fxcy-")))
@@ -100,30 +94,52 @@ def learn_on_device(
         key = _key(pretrained, target, cut, settings)
         place = folder / f"{target.name.replace('+', '_')}-{cut}-{key[:16]}"
         made_once(place, lambda part: _prepare(pretrained, target, cut, settings, part))
-        train, test = _kept_windows(place)
+        bundle = load_bundle(place / "bundle")
+        with np.load(place / _WINDOWS, allow_pickle=False) as kept:
+            train, test = kept["train"], kept["test"]
         learner = stack.enter_context(LearnerProgram(place / _PROGRAM))
-        rng = np.random.default_rng(seed)
-        for number in range(settings.passes):
-            show(
-                f"learning, pass {number + 1} of {settings.passes}",
-                0.5 + 0.5 * number / settings.passes,
-            )
-            order = rng.permutation(len(train))
-            learner.label(train[order], target.train.y[order])
+        order = np.random.default_rng(seed).permutation(len(train))
+        show("learning", 0.5)
+        learner.label(train[order], target.train.y[order])
         said = learner.predict(test, "learned")
         updates = learner.state().updates
+    show("learning by the same rule in TensorFlow", 0.7)
+    also = _in_tensorflow(pretrained, target, cut, order, bundle)
+    return {
+        **_figures(target, said),
+        "tensorflow": _figures(target, also),
+        "labels": len(order),
+        "updates": updates,
+        "kept_windows": bundle.replay.capacity,
+        "kept_bytes": learning_memory_of(bundle).ram_bytes,
+    }
+
+
+def _figures(target: Domain, said: Array) -> dict[str, Any]:
     scores = score(target.test.y, said, target.test.subjects, len(target.activities))
-    labels = settings.passes * len(train)
     return {
         "accuracy": scores.accuracy,
         "macro_f1": scores.macro_f1,
         "subject_accuracy": scores.subject_accuracy,
-        "labels": labels,
-        "updates": updates,
-        "replay": _room(target, settings),
-        "steps": labels * settings.steps,
-        "seconds": time.monotonic() - began,
     }
+
+
+def _in_tensorflow(
+    pretrained: Pretrained, target: Domain, cut: str, order: Array, bundle: Bundle
+) -> Array:
+    """What the same rule, with the bundle's constants and in float32, says of the test windows."""
+    network, source = backbone(pretrained.card.backbone), pretrained.model()
+    extractor, tail = network.extractor(source, cut), network.tail(source, cut)
+
+    def at_the_cut(windows: Array) -> CutWindows:
+        inputs = pretrained.card.normalize(windows)
+        outputs = extractor.predict(inputs, batch_size=512, verbose=0)
+        return CutWindows.of(outputs if isinstance(outputs, list) else [outputs], tail)
+
+    activities = len(target.activities)
+    rule = RuleInTensorFlow(tail, at_the_cut(target.train.x), activities, bundle.learning)
+    rule.learn(target.train.y, order, bundle.replay.capacity)
+    return rule.predict(at_the_cut(target.test.x))
 
 
 def _room(target: Domain, settings: DeviceSettings) -> int:
@@ -133,8 +149,7 @@ def _room(target: Domain, settings: DeviceSettings) -> int:
 
 def _key(pretrained: Pretrained, target: Domain, cut: str, settings: DeviceSettings) -> str:
     """SHA-256 over all that what is kept depends on, this project's sources among them."""
-    learned = (settings.steps, settings.rate, settings.rate_convolution, settings.keep)
-    what = (pretrained.card.weights_sha256, target.activities, cut, learned)
+    what = (pretrained.card.weights_sha256, target.activities, cut, settings.steps)
     digest = hashlib.sha256(repr((what, _room(target, settings))).encode())
     for side in (target.train, target.test):  # labels are given later
         digest.update(side.x.tobytes())
@@ -158,12 +173,6 @@ def _prepare(
     extractor = (place / "bundle" / EXTRACTOR).read_bytes()
     train, test = (run_extractor(extractor, bundle, s.x) for s in (target.train, target.test))
     np.savez(place / _WINDOWS, train=train, test=test)
-
-
-def _kept_windows(place: Path) -> tuple[Array, Array]:
-    """Training and test windows at the cut, int8 (N, B)."""
-    with np.load(place / _WINDOWS, allow_pickle=False) as kept:
-        return kept["train"], kept["test"]
 
 
 def _bundle(
@@ -194,9 +203,9 @@ def _bundle(
     content = load_bundle(directory).model_dump(mode="json")
     shipped = content["learning"]
     content["learning"] = LearningConstants(
-        rate=shipped["rate"] * settings.rate,
-        rate_convolution=shipped["rate_convolution"] * settings.rate_convolution,
-        keep=settings.keep,
+        rate=shipped["rate"],
+        rate_convolution=shipped["rate_convolution"],
+        keep=1.0,  # a start that knows nothing of the target is no anchor
         steps=settings.steps,
         replay_every=0,
         hold_every=0,

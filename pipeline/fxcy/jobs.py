@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.export.room import REPLAY_MAX
 from pipeline.fxcy.device_learner import CUTS, DeviceSettings, learn_on_device
-from pipeline.fxcy.domains import Domain, load_domain
+from pipeline.fxcy.domains import Domain, load_domain, require_version
 from pipeline.fxcy.energy import count_cost
 from pipeline.fxcy.learn import learn
 from pipeline.fxcy.networks import CaseNetwork, case_network
@@ -56,11 +56,12 @@ def run_job(options: Options, job: dict[str, Any]) -> dict[str, Any]:
     """Does one job. Raises InputError for names that are none, WorldError where data cannot be
     fetched or the device's learner cannot be built."""
     settings = options.preset(job["backbone"])
-    source = _source(job["source"], job["backbone"], options)
+    source = _source(job["source"], job["data"][0], job["backbone"], options)
     if job["kind"] == SOURCE:
         accuracy = source_accuracy(source, job["source"], job["backbone"], settings.learning)
         return {"accuracy": round(accuracy, 6), "weights": source.weights}
     target = _target(job["target"], settings.learning.train_windows, settings.learning.test_windows)
+    require_version(target, job["data"][1])
     if job["kind"] == DEVICE:
         assert source.pretrained is not None
         kept = DeviceSettings(replay=min(len(target.train), REPLAY_MAX))
@@ -79,6 +80,8 @@ def run_job(options: Options, job: dict[str, Any]) -> dict[str, Any]:
     if job["case"] == SCRATCH:
         inputs = own_inputs(job["backbone"], target)
     learned = learn(network, source.arrays, inputs, target, settings.learning, job["seed"])
+    if not math.isfinite(sum(learned.loss_curve)):
+        return {"refused": "its loss is no finite number any more"}
     return {
         **learned.document(),
         **counts(job["backbone"], network, len(target.activities)),
@@ -165,9 +168,9 @@ def _share(case: str) -> float:
 
 
 @lru_cache(maxsize=1)
-def _source(source: str, backbone: str, options: Options) -> SourceNetwork:
-    settings = options.preset(backbone)
-    return source_network(source, backbone, settings.source, options.folder / "sources")
+def _source(source: str, version: str, backbone: str, options: Options) -> SourceNetwork:
+    learning = options.preset(backbone).source
+    return source_network(source, version, backbone, learning, options.folder / "sources")
 
 
 @lru_cache(maxsize=2)

@@ -128,11 +128,10 @@ def case_network(
 
 def cases_of(backbone: str, length: int = 128, channels: int = 6) -> tuple[str, ...]:
     """What is compared of ``backbone`` where no cases are asked for."""
-    listed = default_cases(backbone)
-    if listed is not None:
-        return listed
-    model = _whole_network(backbone, length, channels, 2)
-    return cases_by_depth(len(convolutions(model)))
+    if ":" not in backbone and (listed := default_cases(backbone)):
+        return listed  # without building the network, which takes seconds
+    depth = len(convolutions(_whole_network(backbone, length, channels, 2)))
+    return default_cases(backbone, depth) or cases_by_depth(depth)
 
 
 def check_case(backbone: str, case: str, length: int = 128, channels: int = 6) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.fxcy.domains import NOBODY
 from pipeline.fxcy.settings import FC
 from pipeline.report.fxcy_schema import DeviceRow, FxcyRow
 
@@ -16,14 +17,12 @@ Job = dict[str, Any]
 
 @dataclass(frozen=True)
 class Convergence:
-    """As `FxcyRow` has it: means over the seeds that reach fc's best accuracy."""
+    """As `FxcyRow` has it: means over the ``seeds`` that reach fc's best accuracy."""
 
+    seeds: int
     epochs: float | None
     faster_percent: float | None
     less_energy_percent: float | None
-
-
-NEVER = Convergence(None, None, None)
 
 
 def convergence(
@@ -35,7 +34,7 @@ def convergence(
 
     Of each seed, fc's epochs are those until its best accuracy on the test people, and the case's
     those until the first accuracy that is at least as good. ``energy_ratio``: a training step of
-    the case by one of fc. `NEVER` where fewer than half of the seeds get there.
+    the case by one of fc. No means where fewer than half of the seeds get there.
     """
     pairs = [
         (int(np.argmax(fc)) + 1, reached)
@@ -43,10 +42,11 @@ def convergence(
         if (reached := _first_reaching(curve, max(fc))) is not None
     ]
     if 2 * len(pairs) < len(fc_curves) or not pairs:
-        return NEVER
+        return Convergence(len(pairs), None, None, None)
     saved = [100.0 * (1.0 - mine / fcs) for fcs, mine in pairs]
     energy = [100.0 * (1.0 - energy_ratio * mine / fcs) for fcs, mine in pairs]
     return Convergence(
+        seeds=len(pairs),
         epochs=round(float(np.mean([mine for _, mine in pairs])), 4),
         faster_percent=round(float(np.mean(saved)), 4),
         less_energy_percent=round(float(np.mean(energy)), 4),
@@ -68,17 +68,29 @@ def device_rows(found: Sequence[tuple[Job, Job]]) -> list[DeviceRow]:
     rows = []
     for key, each in grouped(found).items():
         results = [result for _, result in each]
-        name, least = worst([result["subject_accuracy"] for result in results])
+        also = _judged([result["tensorflow"] for result in results])
         rows.append(
             DeviceRow(
                 **_names(key),
-                **_accuracies(each),
-                macro_f1=_mean(results, "macro_f1"),
-                worst_subject=name,
-                worst_subject_accuracy=least,
+                seeds=[job["seed"] for job, _ in each],
+                **_judged(results),
+                **{f"tensorflow_{name}": value for name, value in also.items()},
+                kept_windows=results[0]["kept_windows"],
+                kept_bytes=results[0]["kept_bytes"],
             )
         )
     return rows
+
+
+def _judged(results: Sequence[Job]) -> dict[str, Any]:
+    """What the seeds of a learner reached, as `DeviceRow` has it."""
+    name, least = worst([result["subject_accuracy"] for result in results])
+    return {
+        **_accuracies(results),
+        "macro_f1": _mean(results, "macro_f1"),
+        "worst_subject": name,
+        "worst_subject_accuracy": least,
+    }
 
 
 def grouped(found: Sequence[tuple[Job, Job]]) -> dict[tuple[str, ...], list[tuple[Job, Job]]]:
@@ -90,9 +102,13 @@ def grouped(found: Sequence[tuple[Job, Job]]) -> dict[tuple[str, ...], list[tupl
     return {key: sorted(each, key=lambda one: one[0]["seed"]) for key, each in groups.items()}
 
 
-def worst(people: Sequence[Mapping[str, float]]) -> tuple[str, float]:
-    """Who has the lowest accuracy, as the mean over seeds; the first by name among equals."""
+def worst(people: Sequence[Mapping[str, float]]) -> tuple[str | None, float | None]:
+    """Who has the lowest accuracy, as the mean over seeds; the first by name among equals. None
+    where nobody is known."""
     means = {name: float(np.mean([seed[name] for seed in people])) for name in people[0]}
+    means.pop(NOBODY, None)
+    if not means:
+        return None, None
     name = min(sorted(means), key=lambda each: means[each])
     return name, round(means[name], 6)
 
@@ -102,7 +118,7 @@ def _row(
 ) -> FxcyRow:
     results = [result for _, result in each]
     first = results[0]
-    reached = NEVER
+    reached = Convergence(0, None, None, None)
     if fc is not None:
         reached = convergence(
             [result["accuracy_curve"] for _, result in fc],
@@ -112,7 +128,8 @@ def _row(
     name, least = worst([result["subjects"] for result in results])
     return FxcyRow(
         **_names(key),
-        **_accuracies(each),
+        seeds=[job["seed"] for job, _ in each],
+        **_accuracies(results),
         loss=_mean(results, "loss"),
         macro_f1=_mean(results, "macro_f1"),
         worst_subject=name,
@@ -121,6 +138,7 @@ def _row(
         loss_curve=_mean_curve(results, "loss_curve"),
         energy_nj=round(first["energy_nj"], 4),
         training_energy_nj=round(first["training_energy_nj"], 4),
+        seeds_to_fc=reached.seeds,
         epochs_to_fc=reached.epochs,
         faster_percent=reached.faster_percent,
         less_energy_percent=reached.less_energy_percent,
@@ -128,6 +146,8 @@ def _row(
         trainable_parameters=first["trainable_parameters"],
         device_bytes=first["device_bytes"],
         board_learns=first["board_learns"],
+        train_windows=first["train_windows"],
+        test_windows=first["test_windows"],
     )
 
 
@@ -135,13 +155,12 @@ def _names(key: tuple[str, ...]) -> dict[str, Any]:
     return dict(zip(("source", "target", "backbone", "case"), key, strict=True))
 
 
-def _accuracies(each: list[tuple[Job, Job]]) -> dict[str, Any]:
-    accuracies = [round(result["accuracy"], 6) for _, result in each]
+def _accuracies(results: Sequence[Job]) -> dict[str, Any]:
+    accuracies = [round(result["accuracy"], 6) for result in results]
     return {
-        "seeds": [job["seed"] for job, _ in each],
         "accuracy": round(float(np.mean(accuracies)), 6),
         "accuracies": accuracies,
-        "sd": round(float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0, 6),
+        "sd": round(float(np.std(accuracies, ddof=1)), 6) if len(accuracies) > 1 else None,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -19,8 +18,8 @@ from pipeline.fxcy.networks import cases_of, check_case
 from pipeline.fxcy.rows import device_rows, fxcy_rows
 from pipeline.models import backbone as find_backbone
 from pipeline.report.fxcy_schema import FxcyReport, PairInfo
-from pipeline.sweep import Progress, Sweep, run_sweep
-from pipeline.training.shipped import recipe_document
+from pipeline.sweep import Finished, Progress, Sweep, run_sweep
+from pipeline.training.shipped import recipes_digest
 
 Job = dict[str, Any]
 
@@ -109,7 +108,6 @@ def fxcy(plan: Plan, on_progress: Callable[[Progress], None] = lambda _: None) -
 
     Raises InputError where the study was made with other settings, and as `run_sweep`.
     """
-    began = time.monotonic()
     request, options = plan.request, plan.request.options
     sweep = Sweep(
         storage=request.storage,
@@ -120,8 +118,7 @@ def fxcy(plan: Plan, on_progress: Callable[[Progress], None] = lambda _: None) -
         cost=partial(seconds_of, options),
         command="har fxcy",
     )
-    results = run_sweep(sweep, workers=request.workers, on_progress=on_progress)
-    return report(plan, results, time.monotonic() - began)
+    return report(plan, run_sweep(sweep, workers=request.workers, on_progress=on_progress))
 
 
 def definition(options: Options) -> dict[str, Any]:
@@ -134,18 +131,21 @@ def definition(options: Options) -> dict[str, Any]:
             name: _without_guesses(asdict(options.preset(name)))
             for name in (*settings.DEFAULT_BACKBONES, "others")
         },
-        "recipes": {
-            source: {name: recipe_document(source, name) for name in settings.DEFAULT_BACKBONES}
-            for source, _ in settings.DEFAULT_PAIRS
-        },
+        "recipes": recipes_digest(),
     }
 
 
-def report(plan: Plan, results: Sequence[Job], seconds: float) -> FxcyReport:
-    """Of the results of ``plan.jobs``, in their order."""
-    found = sorted(zip(plan.jobs, results, strict=True), key=lambda one: _place(plan, one[0]))
+def report(plan: Plan, finished: Sequence[Finished]) -> FxcyReport:
+    """Of the jobs of ``plan``."""
+    found = sorted(finished, key=lambda each: _place(plan, each.job))
+    refused = [each for each in found if "refused" in each.result]
+    whole = {_case_of(each.job) for each in found} - {_case_of(each.job) for each in refused}
     by_kind = {
-        kind: [(job, result) for job, result in found if job["kind"] == kind]
+        kind: [
+            (each.job, each.result)
+            for each in found
+            if each.job["kind"] == kind and _case_of(each.job) in whole
+        ]
         for kind in (SOURCE, CASE, DEVICE)
     }
     return FxcyReport(
@@ -153,11 +153,25 @@ def report(plan: Plan, results: Sequence[Job], seconds: float) -> FxcyReport:
         date=datetime.now(UTC).date().isoformat(),
         versions=versions(),
         epochs={name: plan.request.options.preset(name).learning.epochs for name in plan.cases},
-        seconds=round(seconds, 1),
+        seconds=round(sum(each.seconds for each in finished), 1),
         pairs=[_pair_info(plan, pair, by_kind) for pair in plan.pairs],
         rows=fxcy_rows(by_kind[CASE]),
         device_rows=device_rows(by_kind[DEVICE]),
-        notes=list(_notes(plan)),
+        notes=[*_notes(plan), *map(_refusal, refused)],
+    )
+
+
+def _case_of(job: Job) -> tuple[str | None, ...]:
+    """What the seeds of a case have in common."""
+    names = ("kind", "source", "target", "backbone", "case")
+    return tuple(job.get(name) for name in names)
+
+
+def _refusal(each: Finished) -> str:
+    job = each.job
+    return (
+        f"{job['source']} -> {job['target']}, {job['backbone']}, {job['case']} has no row: seed "
+        f"{job['seed']}: {each.result['refused']}"
     )
 
 
@@ -166,7 +180,7 @@ def _jobs(plan: Plan) -> Iterator[Job]:
     worker is left alone with it at the end."""
     options = plan.request.options
     sources = [
-        {"kind": SOURCE, "source": source, "backbone": name}
+        {"kind": SOURCE, "source": source, "backbone": name, "data": _data(plan, source)}
         for source in dict.fromkeys(source for source, _ in plan.pairs)
         for name in plan.cases
     ]
@@ -192,7 +206,13 @@ def _group(plan: Plan, pair: tuple[str, str], backbone: str) -> Iterator[Job]:
                     "backbone": backbone,
                     "case": case,
                     "seed": seed,
+                    "data": _data(plan, *pair),
                 }
+
+
+def _data(plan: Plan, *names: str) -> list[str]:
+    """Of each data set what tells its content from that of another of its name."""
+    return [plan.domains[name].version for name in names]
 
 
 def _place(plan: Plan, job: Job) -> tuple[int, ...]:
@@ -214,13 +234,10 @@ def _pair_info(plan: Plan, pair: tuple[str, str], results: dict[str, list[Any]])
     source, target = pair
     domain = plan.domains[target]
     made = {job["backbone"]: done for job, done in results[SOURCE] if job["source"] == source}
-    learned = [done for job, done in results[CASE] if (job["source"], job["target"]) == pair]
     return PairInfo(
         source=source,
         target=target,
         target_split=domain.split,
-        train_windows=max(done["train_windows"] for done in learned),
-        test_windows=max(done["test_windows"] for done in learned),
         test_people=len(domain.test.people),
         activities=list(domain.activities),
         source_accuracy={name: done["accuracy"] for name, done in made.items()},

@@ -28,14 +28,16 @@ _CASES: Mapping[str, tuple[int, ...]] = {
 }
 
 
-def default_cases(backbone: str) -> tuple[str, ...] | None:
-    """The cases that are compared where none are asked for, shallow first; None for a network
-    without such a list, which is divided by its depth."""
+def default_cases(backbone: str, convolutions: int | None = None) -> tuple[str, ...] | None:
+    """The cases that are compared where none are asked for, shallow first, of a network with
+    ``convolutions``, if not as many as its namesake; None for one without such a list, which is
+    divided by its depth."""
     numbers = _CASES.get(family(backbone))
     if numbers is None:
         return None
     first = (LAST_DENSE, FC) if family(backbone) == "smallcnn" else (FC,)
-    return (*first, *(f"fxc{number}" for number in numbers), WHOLE, SCRATCH)
+    deep = convolutions or max(numbers) + 1
+    return (*first, *(f"fxc{n}" for n in numbers if n < deep), WHOLE, SCRATCH)
 
 
 def cases_by_depth(convolutions: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.fxcy.domains import Domain, load_domain, thin
+from pipeline.fxcy.domains import Domain, load_domain, require_version, thin
 from pipeline.fxcy.images import PhotoInput, fit_photo_input
 from pipeline.fxcy.settings import Learning, SourceLearning
 from pipeline.models import backbone as find_backbone
@@ -19,7 +19,7 @@ from pipeline.models import load_weights, save_weights
 from pipeline.sweep import made_once
 from pipeline.training.inputs import NetworkInput
 from pipeline.training.pretrained import Pretrained, load_pretrained, pretrain_extractor
-from pipeline.training.shipped import DIRECTORY, ExtractorName, recipe, recipe_document
+from pipeline.training.shipped import DIRECTORY, ExtractorName, recipe
 
 Array = np.ndarray[Any, Any]
 
@@ -41,20 +41,24 @@ class SourceNetwork:
 
 
 def source_network(
-    source: str, backbone: str, learning: SourceLearning, folder: Path
+    source: str, version: str, backbone: str, learning: SourceLearning, folder: Path
 ) -> SourceNetwork:
-    """The network ``backbone`` trained on the training people of ``source``: the shipped one where
-    there is one, else that in ``folder``, which is made if it is not there.
+    """The network ``backbone`` trained on the training people of this ``version`` of ``source``:
+    the shipped one where there is one, else that in ``folder``, which is made if it is not there.
 
-    Raises InputError for names that are none, WorldError where data cannot be fetched.
+    Raises InputError for names that are none and another version of the data, WorldError where data
+    cannot be fetched.
     """
     name = _shipped(source, backbone)
     if name is not None:
         return _loaded(name.path(DIRECTORY), SHIPPED.format(source))
     told = f"{source.replace('+', '_')}-{backbone.replace(':', '_')}"
-    depends = json.dumps([asdict(learning), recipe_document(source, backbone)], sort_keys=True)
-    path = folder / f"{told}-{hashlib.sha256(depends.encode()).hexdigest()[:16]}"
+    depends = [version, asdict(learning), asdict(recipe(source, backbone))]
+    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+    path = folder / f"{told}-{digest[:16]}"
     domain = None if path.exists() else load_domain(source, seed=_SEED, progress=False)
+    if domain is not None:
+        require_version(domain, version)
     made = made_once(path, lambda part: _make(domain, backbone, learning, part))
     return _loaded(made / "weights.npz", MADE.format(source))
 

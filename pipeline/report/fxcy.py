@@ -25,6 +25,7 @@ from pipeline.report.fxcy_words import (
     ratio,
     signed,
     span,
+    spread,
     times,
 )
 
@@ -32,6 +33,7 @@ _FILES = (
     ("bars", "fxcy.svg", "Which layers to retrain", BARS),
     ("curves", "fxcy_curves.svg", "How soon it is learned", CURVES),
 )
+_ALL_FILES = {"fxcy_device.csv", *(name for _, name, _, _ in _FILES)}
 # What a published network is called here.
 _NETWORKS = {
     "small CNN": "smallcnn",
@@ -140,6 +142,7 @@ def fxcy_page(report: FxcyReport, pictures: Mapping[str, str]) -> str:
             for each in comparisons(report.rows)
         ],
         published=beside_published(report),
+        spread=spread,
         device=beside(report),
         device_rule=_sentences([DEVICE_RULE]),
         legend=_sentences(["bold: the knee" + LEGEND[0].removeprefix("* the knee"), *LEGEND[1:]]),
@@ -188,6 +191,8 @@ def write_fxcy_report(report: FxcyReport, output: Path) -> Path:
         if kind in pictures:
             files[name] = below_title(title, remarks, pictures[kind])
     output.mkdir(parents=True, exist_ok=True)
+    for stale in _ALL_FILES - files.keys():  # of an earlier run that had more to show
+        (output / stale).unlink(missing_ok=True)
     for name, text in files.items():
         write_whole(output / name, text)
     return output / "fxcy.html"

@@ -61,7 +61,7 @@ def bars_picture(report: FxcyReport, name: str = "fxcy-bars") -> str:
                 if apart:
                     look |= {"facecolor": "none", "edgecolor": MUTED, "hatch": "/////"}
                 left.barh(place, 100 * row.accuracy, **look)
-                ends = (100 * (row.accuracy - row.sd), 100 * (row.accuracy + row.sd))
+                ends = [100 * (row.accuracy + side * (row.sd or 0.0)) for side in (-1, 1)]
                 left.plot(ends, [place, place], color=WARN, linewidth=1.4, solid_capstyle="butt")
                 left.text(
                     max(100 * row.accuracy, ends[1]) + 2,

@@ -18,15 +18,18 @@ class _Part(BaseModel):
 class FxcyRow(_Part):
     """A case: means over ``seeds`` on the target's test people, after the last epoch.
 
+    ``worst_subject``: None where nobody knows whose they are.
     ``case``: last_dense, fc, fxc1, fxc2, ..., whole, scratch. ``sd``: of the accuracy over seeds
-    (n - 1; 0 for one). ``loss``: cross-entropy, nats. ``accuracy_curve``, ``loss_curve``: after
+    (n - 1; None for one). ``loss``: cross-entropy, nats. ``accuracy_curve``, ``loss_curve``: after
     each epoch. ``energy_nj``: forward MACs of the trained layers, one window, x 3.2 pJ (the
     original's formula); ``training_energy_nj``: counted MACs of one training step on one window x
-    3.2 pJ. ``epochs_to_fc``: until the best accuracy of case fc, None where fewer than half of the
-    seeds reach it; ``faster_percent`` of fc's epochs are saved by that, ``less_energy_percent``
-    of fc's training energy. ``trained_layers``: of the extractor. ``device_bytes``: RAM that
-    training takes on a device: trained parameters with gradients, and the activations that one
-    backward pass needs, float32; ``board_learns``: the firmware's learner has this case.
+    3.2 pJ. ``epochs_to_fc``: until the best accuracy of case fc, mean over the ``seeds_to_fc`` that
+    reach it; None where fewer than half do, or where fc was not run; ``faster_percent`` of fc's
+    epochs are saved by that, ``less_energy_percent`` of fc's training energy. ``trained_layers``:
+    of the extractor. ``device_bytes``: RAM that training takes on a device: where ``board_learns``,
+    what the firmware's learner of this case takes with the labelled windows that it keeps unless
+    told otherwise; else trained parameters with gradients, and the activations that one backward
+    pass needs, float32.
     """
 
     source: str
@@ -36,15 +39,16 @@ class FxcyRow(_Part):
     seeds: list[int]
     accuracy: Share
     accuracies: list[Share]
-    sd: float
+    sd: float | None
     loss: float
     macro_f1: Share
-    worst_subject: str
-    worst_subject_accuracy: Share
+    worst_subject: str | None
+    worst_subject_accuracy: Share | None
     accuracy_curve: list[Share]
     loss_curve: list[float]
     energy_nj: float
     training_energy_nj: float
+    seeds_to_fc: Count
     epochs_to_fc: float | None
     faster_percent: float | None
     less_energy_percent: float | None
@@ -52,11 +56,15 @@ class FxcyRow(_Part):
     trainable_parameters: Count
     device_bytes: Count
     board_learns: bool
+    train_windows: Count
+    test_windows: Count
 
 
 class DeviceRow(_Part):
-    """A case learned by the firmware's own learner from the same labelled windows, beside
-    TensorFlow's row of the same name."""
+    """A case learned by the firmware's own learner from the same labelled windows, and by the same
+    rule in TensorFlow, in float32: the fields that begin with ``tensorflow``. ``kept_windows``:
+    labelled windows that the learner kept to learn from again, and ``kept_bytes`` its RAM with so
+    many."""
 
     source: str
     target: str
@@ -65,10 +73,18 @@ class DeviceRow(_Part):
     seeds: list[int]
     accuracy: Share
     accuracies: list[Share]
-    sd: float
+    sd: float | None
     macro_f1: Share
     worst_subject: str
     worst_subject_accuracy: Share
+    tensorflow_accuracy: Share
+    tensorflow_accuracies: list[Share]
+    tensorflow_sd: float | None
+    tensorflow_macro_f1: Share
+    tensorflow_worst_subject: str
+    tensorflow_worst_subject_accuracy: Share
+    kept_windows: Count
+    kept_bytes: Count
 
 
 class PairInfo(_Part):
@@ -77,8 +93,6 @@ class PairInfo(_Part):
     source: str
     target: str
     target_split: str
-    train_windows: Count
-    test_windows: Count
     test_people: Count
     activities: list[str]
     source_accuracy: dict[str, Share]
@@ -86,7 +100,8 @@ class PairInfo(_Part):
 
 
 class FxcyReport(_Part):
-    """``epochs``: by backbone."""
+    """``epochs``: by backbone. ``seconds``: that all jobs took together, one after the other,
+    whenever and by whichever worker they were done."""
 
     command: str
     date: str

@@ -18,6 +18,7 @@ from pipeline.report.fxcy_words import (
     knee,
     memory,
     signed,
+    spread,
 )
 from pipeline.report.tables import plain
 from pipeline.report.words import grouped, percent, printable
@@ -50,18 +51,22 @@ _DEVICE_COLUMNS = (
     "differ-\nence",
     "noise\n±",
     "within\nnoise",
-    "macro F1\nboth, %",
-    "worst person\nboth, %",
+    "Adam\n± sd, %",
+    "kept\nwindows",
+    "RAM\nwith them",
 )
 LEGEND = (
     "* the knee: the shallowest case within a standard error (or half a point) of the best",
     "energy: forward MACs of the trained layers, one window, x 3.2 pJ (the original's formula)",
     "training energy: counted MACs of one training step on one window x 3.2 pJ",
-    "epochs to FC: until FC's best accuracy; - where fewer than half of the seeds reach it",
+    "epochs to FC: until FC's best accuracy, mean over the seeds that reach it, their number behind"
+    " it where not all do; - where fewer than half do, or FC was not run",
 )
 DEVICE_RULE = (
-    "difference: device less TensorFlow, points; within noise: at most 2 standard errors of the "
-    f"difference over seeds, or {100 * DEVICE_TIE:g} point"
+    "TensorFlow: the device's rule in float32; difference: device less that, points; within noise: "
+    f"at most 2 standard errors of the difference over seeds, or {100 * DEVICE_TIE:g} point; Adam: "
+    "the same case as the tables above have it; RAM: of a learner that keeps all these windows, "
+    "where one keeps as many as the board has room for"
 )
 _PERSON = 4  # letters of a name
 
@@ -89,13 +94,13 @@ def summary(each: Comparison, info: PairInfo | None, epochs: Mapping[str, int]) 
     said = [f"{seeds} seed{'s' * (seeds != '1')}"]
     if each.backbone in epochs:
         said.append(f"{epochs[each.backbone]} epochs")
-    if info is not None:
-        word = "person" if info.test_people == 1 else "people"
-        people = f" of {info.test_people} {word}" if info.test_people else ""
-        said.append(f"{grouped(info.train_windows)} windows learned")
-        said.append(f"{grouped(info.test_windows)}{people} tested")
-        if each.backbone in info.source_accuracy:
-            said.append(f"on the source {percent(info.source_accuracy[each.backbone])}")
+    people = ""
+    if info is not None and info.test_people:
+        people = f" of {info.test_people} {'person' if info.test_people == 1 else 'people'}"
+    said.append(f"{grouped(each.rows[0].train_windows)} windows learned")
+    said.append(f"{grouped(each.rows[0].test_windows)}{people} tested")
+    if info is not None and each.backbone in info.source_accuracy:
+        said.append(f"on the source {percent(info.source_accuracy[each.backbone])}")
     return ", ".join(said)
 
 
@@ -107,13 +112,13 @@ def cells(row: FxcyRow, at_knee: bool) -> tuple[str, ...]:
 
     return (
         case_label(row.case) + "*" * at_knee,
-        f"{100 * row.accuracy:.1f} ± {100 * row.sd:.1f}",
+        spread(row.accuracy, row.sd),
         f"{100 * row.macro_f1:.1f}",
-        f"{100 * row.worst_subject_accuracy:.1f} {_who(row.worst_subject)}",
+        _worst(row),
         f"{row.loss:.3f}",
         joules(row.energy_nj),
         joules(row.training_energy_nj),
-        number(row.epochs_to_fc, 1),
+        number(row.epochs_to_fc, 1) + _of_seeds(row),
         number(row.faster_percent, 0),
         grouped(row.trainable_parameters),
         memory(row.device_bytes),
@@ -144,18 +149,19 @@ def _device_table(report: FxcyReport) -> Table:
     title = "The same windows, learned by the firmware's own learner"
     table, _ = _table(title, _DEVICE_COLUMNS, left=3)
     for each in beside(report):
-        host, device = each.host, each.device
+        device, adam = each.device, each.adam
         table.add_row(
             plain(f"{device.source} → {device.target}"),
             plain(device.backbone),
             plain(case_label(device.case)),
-            f"{100 * host.accuracy:.1f} ± {100 * host.sd:.1f}",
-            f"{100 * device.accuracy:.1f} ± {100 * device.sd:.1f}",
+            spread(device.tensorflow_accuracy, device.tensorflow_sd),
+            spread(device.accuracy, device.sd),
             signed(each.difference),
             f"{100 * each.noise:.1f}",
             plain("yes", "green") if each.agrees else plain("no", "bold red"),
-            f"{100 * host.macro_f1:.1f} {100 * device.macro_f1:.1f}",
-            f"{100 * host.worst_subject_accuracy:.1f} {100 * device.worst_subject_accuracy:.1f}",
+            "-" if adam is None else spread(adam.accuracy, adam.sd),
+            grouped(device.kept_windows),
+            memory(device.kept_bytes),
         )
     return table
 
@@ -185,6 +191,18 @@ def plain_lines(lines: Sequence[str]) -> Text:
     from rich.text import Text
 
     return Text("\n".join(map(printable, lines)), style="dim")
+
+
+def _worst(row: FxcyRow) -> str:
+    if row.worst_subject is None or row.worst_subject_accuracy is None:
+        return "-"
+    return f"{100 * row.worst_subject_accuracy:.1f} {_who(row.worst_subject)}"
+
+
+def _of_seeds(row: FxcyRow) -> str:
+    """How many seeds reach FC, where not all do."""
+    some = row.epochs_to_fc is not None and row.seeds_to_fc < len(row.seeds)
+    return f" ({row.seeds_to_fc})" if some else ""
 
 
 def _who(name: str) -> str:

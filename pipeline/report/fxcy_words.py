@@ -28,7 +28,7 @@ class Measured(Protocol):
     @property
     def accuracy(self) -> float: ...
     @property
-    def sd(self) -> float: ...
+    def sd(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,9 @@ def knee(rows: Iterable[FxcyRow]) -> str | None:
 
 
 def standard_error(*measured: Measured) -> float:
-    """Of a mean over seeds; of two, of their difference (as of independent ones)."""
-    return math.sqrt(sum(each.sd**2 / max(len(each.seeds), 1) for each in measured))
+    """Of a mean over seeds; of two, of their difference (as of independent ones). One seed tells
+    nothing of it and counts as 0."""
+    return math.sqrt(sum((each.sd or 0.0) ** 2 / max(len(each.seeds), 1) for each in measured))
 
 
 def compare(one: FxcyRow, other: FxcyRow) -> int:
@@ -119,13 +120,15 @@ def compare(one: FxcyRow, other: FxcyRow) -> int:
 
 @dataclass(frozen=True)
 class Beside:
-    """The device's row beside TensorFlow's. ``difference``: device less TensorFlow, 0 to 1;
-    ``noise``: what it may be, 2 standard errors of the difference or `DEVICE_TIE`."""
+    """The device's learner beside the same rule in TensorFlow. ``difference``: device less
+    TensorFlow, 0 to 1; ``noise``: what it may be, 2 standard errors of the difference or
+    `DEVICE_TIE`. ``adam``: the row of the same case as all networks learn it, None where it was not
+    run."""
 
     device: DeviceRow
-    host: FxcyRow
     difference: float
     noise: float
+    adam: FxcyRow | None
 
     @property
     def agrees(self) -> bool:
@@ -134,15 +137,27 @@ class Beside:
 
 
 def beside(report: FxcyReport) -> list[Beside]:
-    """Device rows that have a row of TensorFlow's, in their order."""
-    host = {(row.source, row.target, row.backbone, row.case): row for row in report.rows}
-    found = []
-    for device in report.device_rows:
-        row = host.get((device.source, device.target, device.backbone, device.case))
-        if row is not None:
-            noise = max(2 * standard_error(device, row), DEVICE_TIE)
-            found.append(Beside(device, row, device.accuracy - row.accuracy, noise))
-    return found
+    """Device rows in their order."""
+    adam = {(row.source, row.target, row.backbone, row.case): row for row in report.rows}
+    return [
+        Beside(
+            device,
+            device.accuracy - device.tensorflow_accuracy,
+            max(2 * _error_of_both(device), DEVICE_TIE),
+            adam.get((device.source, device.target, device.backbone, device.case)),
+        )
+        for device in report.device_rows
+    ]
+
+
+def _error_of_both(row: DeviceRow) -> float:
+    both = (row.sd or 0.0) ** 2 + (row.tensorflow_sd or 0.0) ** 2
+    return math.sqrt(both / max(len(row.seeds), 1))
+
+
+def spread(accuracy: float, sd: float | None) -> str:
+    """A mean over seeds in percent, and their deviation where there are several."""
+    return f"{100 * accuracy:.1f}" + ("" if sd is None else f" ± {100 * sd:.1f}")
 
 
 def joules(nj: float) -> str:

@@ -1,6 +1,6 @@
 """How much sooner a case is where the dense layers alone end up."""
 
-from pipeline.fxcy.rows import NEVER, convergence, worst
+from pipeline.fxcy.rows import Convergence, convergence, worst
 
 
 def test_fc_is_as_fast_as_itself() -> None:
@@ -25,8 +25,9 @@ def test_a_dearer_case_may_take_more_energy() -> None:
 def test_half_of_the_seeds_are_enough_and_fewer_are_not() -> None:
     fc = [[0.5, 0.9]] * 4
     yes, no = [0.9, 0.9], [0.1, 0.8]
-    assert convergence(fc, [yes, yes, no, no], 1.0).epochs == 1
-    assert convergence(fc, [yes, no, no, no], 1.0) == NEVER
+    found = convergence(fc, [yes, yes, no, no], 1.0)
+    assert (found.seeds, found.epochs) == (2, 1)
+    assert convergence(fc, [yes, no, no, no], 1.0) == Convergence(1, None, None, None)
 
 
 def test_the_worst_person_is_worst_in_the_mean_over_seeds() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 import pipeline.fxcy.run as run
 from pipeline.errors import InputError
 from pipeline.fxcy import Options, Request, fxcy, make_plan
-from pipeline.fxcy.domains import Domain, Examples
+from pipeline.fxcy.domains import Domain, Examples, require_version
+from pipeline.fxcy.networks import cases_of
 from pipeline.fxcy.settings import DEFAULT_BACKBONES, cases_by_depth, default_cases, preset
 from pipeline.training import shipped
 
@@ -60,7 +63,7 @@ def test_the_quick_jobs_are_few_and_their_sources_come_first(tmp_path: Path) -> 
     assert 10 < plan.seconds < 600
 
 
-def test_the_full_run_ends_within_three_hours_on_two_cores(tmp_path: Path) -> None:
+def test_the_full_run_is_reckoned_to_end_within_three_hours_on_two_cores(tmp_path: Path) -> None:
     plan = make_plan(_request(tmp_path, options=Options(tmp_path), workers=2))
     assert len(plan.pairs) == 2 and plan.seeds == 3
     assert 3600 < plan.seconds < 3 * 3600
@@ -101,7 +104,8 @@ def _result(job: dict[str, Any]) -> dict[str, Any]:
     accuracy = 0.6 + 0.1 * depth + 0.01 * job["seed"]
     people = {"wearer3": accuracy, "wearer4": accuracy - 0.1}
     if job["kind"] == "device":
-        return {"accuracy": accuracy, "macro_f1": accuracy, "subject_accuracy": people}
+        found = {"accuracy": accuracy, "macro_f1": accuracy, "subject_accuracy": people}
+        return {**found, "tensorflow": found, "kept_windows": 3, "kept_bytes": 5000}
     return {
         "accuracy": accuracy,
         "loss": 1.0,
@@ -168,9 +172,68 @@ def test_a_study_whose_sources_were_trained_by_another_recipe_is_refused(
 ) -> None:
     monkeypatch.setattr(run, "run_job", _made_up)
     fxcy(make_plan(_request(tmp_path)))
-    monkeypatch.setitem(shipped._IMAGE_TRAINING, "smallcnn", (8, 64, 1e-3))
-    with pytest.raises(InputError, match=r"recipes.hapt.smallcnn.peak_rate 0.002, not 0.001"):
+    monkeypatch.setitem(shipped._IMAGE_TRAINING, "smallcnn", (8, 64, 1e-3, 0.3))
+    with pytest.raises(InputError, match=r"made with recipes [0-9a-f]{16}, not [0-9a-f]{16}; give"):
         fxcy(make_plan(_request(tmp_path)))
+
+
+def test_data_imported_anew_under_the_same_name_are_learned_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "run_job", _made_up)
+    first = fxcy(make_plan(_request(tmp_path)))
+    monkeypatch.setitem(DOMAINS, "watch", replace(DOMAINS["watch"], sha256="5" * 64))
+    seen: list[dict[str, Any]] = []
+
+    def other(_: Options, job: dict[str, Any]) -> dict[str, Any]:
+        seen.append(job)
+        return _result(job) | {"accuracy": 0.25}
+
+    monkeypatch.setattr(run, "run_job", other)
+    again = fxcy(make_plan(_request(tmp_path)))
+    assert {job["kind"] for job in seen} == {"case", "device"}, "the source is as it was"
+    assert {row.accuracy for row in again.rows} == {0.25}
+    assert first.rows[0].accuracy != 0.25
+
+
+def test_another_version_of_the_data_than_the_study_s_is_refused() -> None:
+    with pytest.raises(InputError, match=r"watch: this machine has version 55.* the study 44"):
+        require_version(replace(DOMAINS["watch"], sha256="5" * 64), "4" * 16)
+    require_version(replace(DOMAINS["watch"], sha256="5" * 64), "5" * 16)
+
+
+def test_a_case_whose_loss_is_no_number_has_no_row_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverges(_: Options, job: dict[str, Any]) -> dict[str, Any]:
+        gone = (job["backbone"], job.get("case"), job.get("seed")) == ("dscnn", "fc", 1)
+        return {"refused": "no finite number"} if gone and job["kind"] == "case" else _result(job)
+
+    monkeypatch.setattr(run, "run_job", diverges)
+    report = fxcy(make_plan(_request(tmp_path)))
+    assert ("dscnn", "fc") not in [(row.backbone, row.case) for row in report.rows]
+    assert [row.epochs_to_fc for row in report.rows if row.backbone == "dscnn"] == [None, None]
+    assert "hapt -> watch, dscnn, fc has no row: seed 1: no finite number" in report.notes
+    assert [row.case for row in report.device_rows] == ["fc", "fxc1"]
+
+
+def test_the_time_is_that_of_all_jobs_whenever_they_were_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(_: Options, job: dict[str, Any]) -> dict[str, Any]:
+        time.sleep(0.01)
+        return _result(job)
+
+    monkeypatch.setattr(run, "run_job", slow)
+    first = fxcy(make_plan(_request(tmp_path)))
+    assert fxcy(make_plan(_request(tmp_path))).seconds == first.seconds >= 0.1
+
+
+def test_default_cases_of_a_shape_of_one_s_own_end_with_its_convolutions() -> None:
+    assert cases_of("dscnn:k5:8s4-12s2-12s2") == (
+        *("fc", "fxc1", "fxc2", "fxc4", "whole", "scratch"),
+    )
+    assert preset("dscnn_small") == preset("dscnn")
 
 
 def test_every_default_network_has_settings_and_cases() -> None:

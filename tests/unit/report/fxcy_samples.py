@@ -41,6 +41,7 @@ def row(case: str = "fc", accuracy: float = 0.8, **changes: Any) -> FxcyRow:
         "loss_curve": [1.4, 0.8, 0.5],
         "energy_nj": 100.0,
         "training_energy_nj": 5000.0,
+        "seeds_to_fc": len(seeds),
         "epochs_to_fc": 2.0,
         "faster_percent": 0.0,
         "less_energy_percent": 0.0,
@@ -48,6 +49,8 @@ def row(case: str = "fc", accuracy: float = 0.8, **changes: Any) -> FxcyRow:
         "trainable_parameters": 455,
         "device_bytes": 4096,
         "board_learns": False,
+        "train_windows": 600,
+        "test_windows": 900,
     }
     return FxcyRow.model_validate(values | changes)
 
@@ -124,7 +127,15 @@ def _device(host: FxcyRow, shift: float) -> DeviceRow:
         sd=host.sd,
         macro_f1=host.macro_f1 + shift,
         worst_subject="subject07",
-        worst_subject_accuracy=host.worst_subject_accuracy + shift,
+        worst_subject_accuracy=0.6 + shift,
+        tensorflow_accuracy=host.accuracy,
+        tensorflow_accuracies=host.accuracies,
+        tensorflow_sd=host.sd,
+        tensorflow_macro_f1=host.macro_f1,
+        tensorflow_worst_subject="subject07",
+        tensorflow_worst_subject_accuracy=0.6,
+        kept_windows=600,
+        kept_bytes=300_000,
     )
 
 
@@ -145,8 +156,6 @@ def sample(**changes: Any) -> FxcyReport:
                 source=source,
                 target=target,
                 target_split="official" if target == "hapt" else "5-fold/0",
-                train_windows=600,
-                test_windows=900,
                 test_people=people[target][0],
                 activities=[f"activity {i}" for i in range(people[target][1])],
                 source_accuracy=dict.fromkeys(_NETWORKS, 0.94),
