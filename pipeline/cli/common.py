@@ -11,11 +11,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
 from pipeline.errors import HarError, WorldError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -24,6 +27,7 @@ TargetOption = Annotated[
     typer.Option(help="mps2: emulated Cortex-M4F; host: a process on this machine."),
 ]
 
+_TABLE_COLUMNS = 112
 _PASSWORD = re.compile(r"(\w://[^\s:@/]*:)[^\s@]*(@)")  # of a URL
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,6 +37,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 def note(message: str) -> None:
     """One line for the person, on stderr."""
     print(message, file=sys.stderr, flush=True)
+
+
+def wide_console() -> Console:
+    """For tables of many figures: where it is narrower, or a pipe, lines run over its edge, which
+    loses no digit."""
+    from rich.console import Console
+
+    return Console(width=max(Console().width, _TABLE_COLUMNS))
 
 
 def command_line() -> str:

@@ -14,6 +14,7 @@ from pipeline.cli.common import (
     note,
     print_json,
     require_writable,
+    wide_console,
 )
 from pipeline.cli.sweeping import (
     StorageOption,
@@ -73,7 +74,6 @@ def fxcy(
     layers alone. The study keeps what is done: Ctrl-C loses the jobs that run, and the same command
     goes on from there. Writes fxcy.json, fxcy.csv, pictures and fxcy.html.
     """
-    from rich.console import Console
     from rich.text import Text
 
     from pipeline.fxcy import Options, Request, make_plan
@@ -101,7 +101,7 @@ def fxcy(
     if as_json:
         print_json(fxcy_document(report))
         return
-    console = Console()
+    console = wide_console()
     for table in fxcy_tables(report):
         console.print(table)
     console.print(Text(closing(report)))

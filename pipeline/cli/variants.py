@@ -7,7 +7,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from pipeline.cli.common import JsonOption, command_line, guarded, print_json, require_writable
+from pipeline.cli.common import (
+    JsonOption,
+    command_line,
+    guarded,
+    print_json,
+    require_writable,
+    wide_console,
+)
 from pipeline.cli.sweeping import (
     StorageOption,
     StudyOption,
@@ -71,8 +78,6 @@ def variants(
     The study keeps what is done: Ctrl-C loses the jobs that run, and the same command goes on from
     there. Writes variants.json, variants.csv, variants.svg and variants.html.
     """
-    from rich.console import Console
-
     from pipeline.report import (
         variant_findings,
         variants_document,
@@ -107,7 +112,7 @@ def variants(
     if as_json:
         print_json(variants_document(report))
         return
-    Console().print(variants_table(report))
+    wide_console().print(variants_table(report))
     for finding in variant_findings(report):
         print(finding)
     print(f"{output}/variants.html, variants.json, variants.csv and variants.svg")

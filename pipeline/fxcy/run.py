@@ -151,7 +151,7 @@ def report(plan: Plan, finished: Sequence[Finished]) -> FxcyReport:
     return FxcyReport(
         command=plan.request.command,
         date=datetime.now(UTC).date().isoformat(),
-        versions=versions(),
+        versions=versions("tf-keras"),
         epochs={name: plan.request.options.preset(name).learning.epochs for name in plan.cases},
         seconds=round(sum(each.seconds for each in finished), 1),
         pairs=[_pair_info(plan, pair, by_kind) for pair in plan.pairs],
