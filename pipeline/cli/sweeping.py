@@ -26,7 +26,9 @@ StudyOption = Annotated[
 
 def storage_url(storage: str | None, output: Path) -> str:
     """``storage``, or else a file in the folder that is written."""
-    return storage or f"sqlite:///{output}/study.db"
+    from pipeline.sweep import study_file
+
+    return storage or study_file(output)
 
 
 class Display:

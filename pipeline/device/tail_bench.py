@@ -27,11 +27,11 @@ from pipeline.device.emulator import (
 from pipeline.device.firmware import FirmwareImage
 from pipeline.errors import WorldError
 from pipeline.learn import CutScales, Learning, Tail, TailShape, head_bytes, record_bytes
+from pipeline.models.macs import nanojoules
 
 Array = np.ndarray[Any, Any]
 
 LABELS = 3  # the one that takes the most instructions counts
-MAC_PICOJOULES = 3.2  # 45 nm CMOS, memory left out (Horowitz 2014), as work on FxCy reckons
 
 _REQUEST = struct.Struct("<4s16I4fi6I")
 _SCALE = 1 / 74  # int8 numbers drawn evenly, times this, have unit variance
@@ -157,7 +157,7 @@ def bench_tails(
             flash_bytes=shipped_bytes(shape, exemplars) + code_bytes,
             training_macs=macs,
             energy_uj=round(seconds * board.active_watts * 1e6, 3),
-            energy_mac_nj=round(macs * MAC_PICOJOULES * 1e-3, 3),
+            energy_mac_nj=round(nanojoules(macs), 3),
         )
     small = material_for(TailShape(64, 6, 64), 6, learning, 6, 6)
     return LearningCost(tails, tails[own].ram_bytes, count_learning(image, small).step)

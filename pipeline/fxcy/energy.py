@@ -1,8 +1,4 @@
-"""What a case costs: the original's estimate, counted training, and a device's memory.
-
-Energy is 3.2 pJ a multiply-accumulate (45 nm CMOS, memory access ignored; Horowitz 2014), after
-``ENERGY = FLOPS / 2 * E_mac`` (Fragkou, Katsaros 2023).
-"""
+"""What a case costs: the original's estimate, counted training, and a device's memory."""
 
 from __future__ import annotations
 
@@ -11,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.models.graph import nodes
-
-PICOJOULE_PER_MAC = 3.2
+from pipeline.models.macs import nanojoules
 
 
 @dataclass(frozen=True)
@@ -37,11 +32,6 @@ class Cost:
     def training_energy_nj(self) -> float:
         """Of a training step on one window."""
         return nanojoules(self.training_macs)
-
-
-def nanojoules(macs: float) -> float:
-    """Energy of so many multiply-accumulates, nJ."""
-    return macs * PICOJOULE_PER_MAC / 1000.0
 
 
 def count_cost(

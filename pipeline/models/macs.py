@@ -10,6 +10,14 @@ from typing import Any
 
 from pipeline.models.graph import nodes, shapes_of
 
+PICOJOULES_PER_MAC = 3.2  # 45 nm CMOS, memory access ignored (Horowitz 2014)
+
+
+def nanojoules(macs: float) -> float:
+    """Energy of so many multiply-accumulates, after ``ENERGY = FLOPS / 2 * E_mac`` (Fragkou,
+    Katsaros 2023)."""
+    return macs * PICOJOULES_PER_MAC / 1000.0
+
 
 def layer_macs(model: Any) -> dict[str, int]:
     """Multiply-accumulates of one input by layer, in forward order: convolutions (grouped,

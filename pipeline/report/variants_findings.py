@@ -15,14 +15,10 @@ from pipeline.report.variants_published import (
     smaller_file,
     unquantized,
 )
-from pipeline.report.variants_schema import VariantRow, VariantsReport
+from pipeline.report.variants_schema import LOSS, SHRINK, VariantRow, VariantsReport
 from pipeline.report.variants_words import beside_limit, span
 from pipeline.report.words import kilobytes, percent, printable
 
-LOSS = 0.005
-"""Of accuracy: what a good conversion to int8 loses at most."""
-SHRINK = 3.7
-"""Times: what it shrinks the weights at least."""
 _SAME_FILE = 1.02  # times: a file that shrinks less is as large as it was
 _MUCH_ELSE = 0.9  # of the weights' factor: a file that shrinks less than that holds much else
 _NEAR_BEST = 0.01  # of accuracy

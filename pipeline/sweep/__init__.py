@@ -3,5 +3,6 @@
 from pipeline.sweep.once import made_once
 from pipeline.sweep.progress import Finished, Progress
 from pipeline.sweep.run import Sweep, run_sweep
+from pipeline.sweep.storage import study_file
 
-__all__ = ["Finished", "Progress", "Sweep", "made_once", "run_sweep"]
+__all__ = ["Finished", "Progress", "Sweep", "made_once", "run_sweep", "study_file"]

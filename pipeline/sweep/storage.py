@@ -25,6 +25,11 @@ _DAMAGED = ("file is not a database", "malformed")  # as SQLite says it
 _SQLITE_WAIT_S = 60  # how long a worker waits for another's write
 
 
+def study_file(folder: Path) -> str:
+    """URL of the database that a study is kept in unless another is named."""
+    return f"sqlite:///{folder}/study.db"
+
+
 def shown(url: str) -> str:
     """A database URL without its password. InputError for what is no URL."""
     from sqlalchemy.engine import make_url

@@ -11,11 +11,11 @@ import numpy as np
 
 from pipeline.compiler.reader import read_model
 from pipeline.data import load_dataset
-from pipeline.device.tail_bench import MAC_PICOJOULES
 from pipeline.errors import HonestNo
 from pipeline.export.convert import to_float, to_float16, to_int8
 from pipeline.export.interface import Interface, Normalization, Output, Quantization
 from pipeline.models import model_macs
+from pipeline.models.macs import nanojoules
 from pipeline.training import Pretrained, score
 from pipeline.variants.around import NOTHING, Around, BoardFit, fit_compiled, fit_tflm
 from pipeline.variants.base import (
@@ -152,7 +152,7 @@ def _measure(
     return {
         **asdict(figures),
         "macs": macs,
-        "energy_nj": round(macs * MAC_PICOJOULES * 1e-3, 3),
+        "energy_nj": round(nanojoules(macs), 3),
         "accuracy": round(scores.accuracy, 6),
         "macro_f1": round(scores.macro_f1, 6),
         "subject_accuracy": {

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pipeline.data import load_dataset, split_subjects
 from pipeline.errors import InputError
 from pipeline.models import backbone
-from pipeline.sweep import Sweep
+from pipeline.sweep import Sweep, study_file
 from pipeline.training.shipped import recipes_digest
 from pipeline.variants.job import Setting, run_job
 from pipeline.variants.material import check_source
@@ -111,7 +111,7 @@ class VariantsRequest:
             keep=self.output.resolve() / _BASES,
         )
         return Sweep(
-            storage=self.storage or f"sqlite:///{self.output}/study.db",
+            storage=self.storage or study_file(self.output),
             study=self.study or f"variants-{self.dataset}" + ("-quick" if self.quick else ""),
             definition=self.definition(),
             jobs=self.jobs(),

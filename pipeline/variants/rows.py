@@ -5,13 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 from typing import Any
 
-from pipeline.report.variants_schema import VariantRow
+from pipeline.report.variants_schema import LOSS, SHRINK, VariantRow
 from pipeline.variants.names import Variant, parse_variant
-
-DROP_MOST = 0.005
-"""What int8 may cost against float32."""
-SHRINK_LEAST = 3.7
-"""How much smaller int8 makes the weights."""
 
 
 def row_of(
@@ -85,13 +80,13 @@ def _limits(
             f"{100 * zeros:.1f} % of all parameters are 0, as depthwise kernels and biases stay "
             "dense; no engine here skips them."
         )
-    if variant.quantized and shrink < SHRINK_LEAST:
+    if variant.quantized and shrink < SHRINK:
         share = first["bias_bytes"] / first["weight_bytes"]
         limits.append(
-            f"Weights shrink {shrink:.2f} times, not {SHRINK_LEAST}: biases stay int32 and take "
+            f"Weights shrink {shrink:.2f} times, not {SHRINK}: biases stay int32 and take "
             f"{100 * share:.1f} % of the weights' bytes in a network this small."
         )
-    if variant.quantized and drop > DROP_MOST:
+    if variant.quantized and drop > LOSS:
         limits.append(_reason(variant, results, base, drop))
     for mine, other in zip(results, base, strict=True):
         if mine["weights"] != other["weights"]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.fxcy.energy import count_cost, nanojoules
+from pipeline.fxcy.energy import count_cost
 from pipeline.fxcy.networks import case_network
 from pipeline.models import backbone
 from pipeline.models.cases import trained_layers
-from pipeline.models.macs import layer_macs, output_floats
+from pipeline.models.macs import layer_macs, nanojoules, output_floats
 
 
 @pytest.fixture(scope="module")

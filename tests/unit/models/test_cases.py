@@ -23,8 +23,7 @@ from pipeline.models import (
     trained_layers,
 )
 from pipeline.models.graph import layers_in_order
-
-PICOJOULE_PER_MAC = 3.2
+from pipeline.models.macs import nanojoules
 
 
 @cache
@@ -51,7 +50,7 @@ def test_the_last_convolution_takes_what_was_published(name: str, macs: int) -> 
     _, model = built(f"{name}@224")
     assert layer_macs(model)["top_conv"] == macs
     published = {"efficientnetb0": 64_735.2 - 510.0, "efficientnetb2": 78_273.5 - 560.9}[name]
-    assert macs * PICOJOULE_PER_MAC / 1000 == pytest.approx(published, abs=0.1)
+    assert nanojoules(macs) == pytest.approx(published, abs=0.1)
 
 
 def test_multiply_accumulates_are_those_counted_by_hand() -> None:
