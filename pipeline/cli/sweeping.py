@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.sweep import Progress
 
-WorkersOption = Annotated[int, typer.Option(min=1, help="Processes on this machine.")]
+WorkersOption = Annotated[int, typer.Option(help="Processes on this machine.")]
 StorageOption = Annotated[
     str | None,
     typer.Option(help="URL of the database; workers on other machines name the same."),

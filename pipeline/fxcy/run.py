@@ -18,7 +18,7 @@ from pipeline.fxcy.networks import cases_of, check_case
 from pipeline.fxcy.rows import device_rows, fxcy_rows
 from pipeline.models import backbone as find_backbone
 from pipeline.report.fxcy_schema import FxcyReport, PairInfo
-from pipeline.sweep import Finished, Progress, Sweep, run_sweep
+from pipeline.sweep import Finished, Progress, Sweep, check_workers, run_sweep
 from pipeline.training.shipped import recipes_digest
 
 Job = dict[str, Any]
@@ -72,6 +72,7 @@ def make_plan(request: Request) -> Plan:
     Raises InputError for unknown names, cases that a network does not have, pairs that have
     nothing to give to each other; WorldError where data cannot be fetched.
     """
+    check_workers(request.workers)
     quick = request.options.quick
     pairs = request.pairs or (settings.QUICK_PAIRS if quick else settings.DEFAULT_PAIRS)
     named = request.backbones or (settings.QUICK_BACKBONES if quick else settings.DEFAULT_BACKBONES)

@@ -3,7 +3,7 @@
 Rebuilt layer by layer, so that a network differs from the original in nothing but this: layers that
 prepare pictures of 0 to 255 are left out, as spectrograms arrive normalized; layers that the
 original leaves unnamed have names that do not depend on what was built before; batch norms follow
-few steps quickly; and the mean over the map is an average pool.
+few steps quickly; blocks are not dropped; and the mean over the map is an average pool.
 """
 
 from __future__ import annotations
@@ -100,9 +100,6 @@ def _original(name: ImageName, size: ImageSize, weights: str | None) -> Any:
     options: dict[str, Any] = {}
     if name.network in _WIDTHS:
         options["alpha"] = _WIDTHS[name.network] if name.width is None else name.width
-    if name.network.startswith("efficientnetb"):
-        # Dropping a fifth of the blocks is for 350 epochs of ImageNet.
-        options["drop_connect_rate"] = 0.0
     return constructor(
         include_top=False,
         weights=weights,
@@ -125,6 +122,8 @@ def _rebuilt(original: Any, size: ImageSize, weights: bool = False) -> tuple[Any
         changed: dict[str, Any] = {"name": names[layer.name]}
         if isinstance(layer, layers.BatchNormalization):
             changed["momentum"] = MOMENTUM
+        elif isinstance(layer, layers.Dropout):
+            changed["rate"] = 0.0  # EfficientNets drop a fifth of their blocks, for 350 epochs
         copy = type(layer).from_config({**layer.get_config(), **changed})
         made.append((layer, copy))
         return copy

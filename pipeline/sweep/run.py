@@ -50,6 +50,12 @@ class Sweep:
     command: str = "har"
 
 
+def check_workers(workers: int) -> None:
+    """InputError for less than one."""
+    if workers < 1:
+        raise InputError(f"{workers} workers: at least 1 is needed")
+
+
 def run_sweep(
     sweep: Sweep, *, workers: int = 1, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> list[Finished]:
@@ -65,8 +71,7 @@ def run_sweep(
     go on, and WorldError names it at the end; the next call tries it again. WorldError, too, when
     the storage or all workers fail.
     """
-    if workers < 1:
-        raise InputError(f"{workers} workers: at least 1 is needed")
+    check_workers(workers)
     jobs = [stored_form(job) for job in sweep.jobs]
     seen: set[str] = set()
     for job in jobs:

@@ -75,6 +75,7 @@ def test_the_full_run_is_reckoned_to_end_within_three_hours_on_two_cores(tmp_pat
         ({"pairs": (("hapt", "hapt"),)}, "source and target are the same"),
         ({"pairs": (("hapt", "slow"),)}, "50 Hz and 25 Hz"),
         ({"backbones": ("nonsense",)}, "nonsense"),
+        ({"workers": 0}, "0 workers: at least 1"),
         ({"backbones": ("dscnn", "dscnn")}, "named twice"),
         ({"cases": ("fc", "fc")}, "named twice"),
         ({"pairs": (("hapt", "watch"), ("hapt", "watch"))}, "named twice"),
