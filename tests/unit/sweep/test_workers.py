@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import pytest
@@ -77,33 +76,26 @@ def test_ctrl_c_ends_the_workers_too_and_they_put_their_jobs_back(sweep: Make, r
     assert results_of(sweep(3)) == squares(3)
 
 
+class _InterruptedOnArrival:
+    """A job whose Ctrl-C comes while a worker is still being given what it is to do."""
+
+    def __getstate__(self) -> dict[str, bool]:
+        return {"travelled": True}
+
+    def __setstate__(self, state: dict[str, bool]) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def __call__(self, job: dict[str, Any]) -> dict[str, Any]:
+        raise AssertionError(f"{job} was begun")
+
+
 def test_ctrl_c_while_the_workers_start_ends_them_without_a_word(
     sweep: Make, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    context = multiprocessing.get_context("spawn")
-    command = context.Process(target=_interrupted_at_once, args=(sweep(3),))
-    command.start()
-    assert _join(command) == 130
-    assert "Traceback" not in capfd.readouterr().err
-
-
-def _interrupted_at_once(sweep: Sweep) -> None:
-    """Ctrl-C reaches the whole group while its workers still import what they need."""
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    started = SpawnProcess.start
-
-    def start(process: SpawnProcess) -> None:
-        started(process)
-        if process.name.endswith(":2"):
-            time.sleep(0.3)
-            os.killpg(0, signal.SIGINT)
-
-    SpawnProcess.start = start  # type: ignore[method-assign]
-    try:
-        run_sweep(sweep, workers=2)
-    except KeyboardInterrupt:
-        os._exit(130)
+    with pytest.raises(WorldError, match=r"all 2 workers ended early \(0, 0\)"):
+        run_sweep(sweep(3, run=_InterruptedOnArrival()), workers=2)
+    assert capfd.readouterr().err == ""
+    assert trials_of(sweep(), "RUNNING") == []
 
 
 def _two_workers(sweep: Sweep) -> None:
