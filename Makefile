@@ -96,6 +96,7 @@ lint: setup ## Check style and types, Python and C
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/lint-imports
 	.venv/bin/clang-format --dry-run -Werror $(FIRMWARE_SOURCES)
 
 fmt: setup ## Format Python and C

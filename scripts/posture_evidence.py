@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipeline.data import CHANNELS, Windows
-from pipeline.training.head import fit_head
+from pipeline.training.classifier import fit_head
 from pipeline.training.task import load_task
 
 Array = np.ndarray[Any, Any]

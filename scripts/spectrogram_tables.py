@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipeline.learn.spectrogram import BINS, FRAME, tables
+from pipeline.head.spectrogram import BINS, FRAME, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = ROOT / "firmware" / "lib" / "window" / "har_spectrogram_tables.h"

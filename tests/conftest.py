@@ -56,7 +56,7 @@ def bundle_directory(
     task: Task, trained: TrainedModel, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A sealed bundle of the synthetic task; copy it before you change it."""
-    from pipeline.export.quantize import quantize
+    from pipeline.bundle.quantize import quantize
 
     directory = tmp_path_factory.mktemp("bundle") / "bundle"
     quantize(trained, task.windows, task.split, directory)

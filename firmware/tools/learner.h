@@ -1,5 +1,5 @@
 /* The learner of one model as a host program, for `har personalize`: its figures are of the code
- * that the board runs. pipeline/evaluation/learner_program.py writes requests to stdin and reads
+ * that the board runs. pipeline/sim/learner_program.py writes requests to stdin and reads
  * the answers from stdout. One process holds one learner, as shipped at first.
  *
  * Little-endian. A request is: operation u8, argument u8, count u32, then `count` items if the

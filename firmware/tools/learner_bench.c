@@ -1,5 +1,5 @@
 /* Counts what learning costs with a tail of any shape, on the emulated board. The host
- * (pipeline/device/tail_bench.py) leaves a request in memory and reads the counts there.
+ * (pipeline/sim/head_bench.py) leaves a request in memory and reads the counts there.
  *
  * The exchange memory, little-endian, words of 4 bytes from its start:
  *    0  magic "HARL"                                                        host

@@ -1,5 +1,5 @@
 /* Runs a compiled net on inputs that the host left in memory, and leaves the outputs and the counts
- * there. The host (pipeline/device/parity.py) compares.
+ * there. The host (pipeline/sim/parity.py) compares.
  *
  * The exchange memory, little-endian, offsets from its start:
  *   0  magic "HARP"                  host

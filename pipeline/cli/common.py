@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from pipeline.errors import HarError, WorldError
+from pipeline.core.errors import HarError, WorldError
 
 if TYPE_CHECKING:
     from rich.console import Console

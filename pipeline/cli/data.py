@@ -125,8 +125,8 @@ def info(target: NameOrFileArgument, as_json: JsonOption = False) -> None:
 def _load(target: str) -> Dataset:
     import warnings
 
+    from pipeline.core.errors import InputError
     from pipeline.data import dataset_names, is_dataset_name, load_dataset, read_csv_dataset
-    from pipeline.errors import InputError
 
     if is_dataset_name(target):
         return load_dataset(target)

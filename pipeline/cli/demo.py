@@ -30,9 +30,9 @@ def demo(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from pipeline.demo import DemoSettings, run_demo
+    from pipeline.demo.report import demo_table, write_demo_report
     from pipeline.demo.run import details_of, failures, report_of
-    from pipeline.report import demo_table, write_demo_report
-    from pipeline.report.schema import TARGET_NOTES
+    from pipeline.demo.schema import TARGET_NOTES
     from pipeline.training import load_pretrained
     from pipeline.training.shipped import ExtractorName, find_extractor
     from pipeline.training.task import load_task

@@ -14,7 +14,7 @@ import typer
 from pipeline.cli.common import ROOT, JsonOption, TargetOption, guarded, note, print_json, working
 
 if TYPE_CHECKING:
-    from pipeline.device import Emulator
+    from pipeline.sim.emulator import Emulator
 
 GeneratedOption = Annotated[Path, typer.Option(help="Folder that `har emit` wrote.")]
 GENERATED = ROOT / "firmware" / "generated"
@@ -30,7 +30,7 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build the firmware for the emulated core or as a host process."""
-    from pipeline.device import build_firmware
+    from pipeline.sim.build import build_firmware
 
     with working(f"building for {target}"):
         image = build_firmware(target, generated, output or Path(f"build/firmware-{target}"))
@@ -68,7 +68,8 @@ def emulate(
     as_json: JsonOption = False,
 ) -> None:
     """Boot the firmware and keep it running; prints the port that every command takes."""
-    from pipeline.device import build_firmware, launch
+    from pipeline.sim.build import build_firmware
+    from pipeline.sim.emulator import launch
 
     with tempfile.TemporaryDirectory() as folder:
         played, playing = _recording(sensor, subject, generated, Path(folder))
@@ -89,8 +90,8 @@ def _recording(
     sensor: str | None, subject: str | None, generated: Path, folder: Path
 ) -> tuple[Path | None, str | None]:
     """A file for `launch`, and what is in it."""
-    from pipeline.device.played import model_rate_hz, recording_to_play, write_played
-    from pipeline.errors import InputError
+    from pipeline.core.errors import InputError
+    from pipeline.sim.sensor_replay import model_rate_hz, recording_to_play, write_played
 
     if sensor is None:
         if subject is not None:

@@ -55,9 +55,10 @@ def evaluate(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
-    from pipeline.evaluation import Folders, Request, default_bundle
-    from pipeline.evaluation import evaluate as run_evaluation
-    from pipeline.report import print_evaluation, write_evaluation
+    from pipeline.experiments.evaluate import Folders, Request, default_bundle
+    from pipeline.experiments.evaluate import evaluate as run_evaluation
+    from pipeline.experiments.evaluate.report import write_evaluation
+    from pipeline.experiments.evaluate.tables import print_evaluation
     from pipeline.training.shipped import MADE_HERE
 
     require_writable(output)

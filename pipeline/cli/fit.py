@@ -23,7 +23,7 @@ def fit(
     as_json: JsonOption = False,
 ) -> None:
     """Say before flashing whether a bundle fits the board. Exit code 1 if it does not."""
-    from pipeline.export.measure import fit_bundle
+    from pipeline.bundle.measure import fit_bundle
 
     with working("building and counting on the emulated core"):
         result = fit_bundle(bundle, engine, build_directory)
@@ -60,7 +60,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Count what one prediction costs, and one update with the tail of each cut."""
-    from pipeline.export.measure import bench_bundle
+    from pipeline.bundle.measure import bench_bundle
 
     with working(f"building and counting on {target}"):
         result = bench_bundle(bundle, target, build_directory)

@@ -20,8 +20,8 @@ def flash(
     as_json: JsonOption = False,
 ) -> None:
     """Build the firmware for the Nano 33 BLE Sense with PlatformIO and upload it."""
-    from pipeline.device.flashing import flash as upload
-    from pipeline.device.sensor_text import describe
+    from pipeline.board.sensor_text import describe
+    from pipeline.sim.flash import flash as upload
 
     result = upload(ROOT, engine=engine, port=port, tell=note)
     if as_json:

@@ -76,9 +76,11 @@ def fxcy(
     """
     from rich.text import Text
 
-    from pipeline.fxcy import Options, Request, make_plan
-    from pipeline.fxcy import fxcy as run_fxcy
-    from pipeline.report import closing, fxcy_document, fxcy_tables, write_fxcy_report
+    from pipeline.experiments.fxcy import Options, Request, make_plan
+    from pipeline.experiments.fxcy import fxcy as run_fxcy
+    from pipeline.experiments.fxcy.closing import closing
+    from pipeline.experiments.fxcy.report import fxcy_document, write_fxcy_report
+    from pipeline.experiments.fxcy.tables import fxcy_tables
 
     require_writable(output)
     plan = make_plan(
@@ -109,7 +111,7 @@ def fxcy(
 
 
 def _pairs(named: list[str], source: str | None, target: str | None) -> tuple[tuple[str, str], ...]:
-    from pipeline.errors import InputError
+    from pipeline.core.errors import InputError
 
     if (source is None) != (target is None):
         raise InputError("--source and --target name one pair together; give both")

@@ -22,8 +22,8 @@ FileArgument = Annotated[Path, typer.Argument(help="A .head file.")]
 @guarded
 def show(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Where the current head comes from, what it has learned, and whether it serves."""
-    from pipeline.device import Client
-    from pipeline.ui.head import head_document
+    from pipeline.board.client import Client
+    from pipeline.cli.views.head import head_document
 
     with Client.open(port) as client:
         _print(head_document(client, client.head()), as_json)
@@ -33,8 +33,8 @@ def show(port: PortOption = None, as_json: JsonOption = False) -> None:
 @guarded
 def save(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Keep the current head through power loss."""
-    from pipeline.device import Client
-    from pipeline.ui.head import head_document
+    from pipeline.board.client import Client
+    from pipeline.cli.views.head import head_document
 
     with Client.open(port) as client:
         _print(head_document(client, client.save()), as_json)
@@ -44,8 +44,8 @@ def save(port: PortOption = None, as_json: JsonOption = False) -> None:
 @guarded
 def undo(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Take the last label back, as if it had never been given. Only the last one, and once."""
-    from pipeline.device import Client
-    from pipeline.ui.head import head_document
+    from pipeline.board.client import Client
+    from pipeline.cli.views.head import head_document
 
     with Client.open(port) as client:
         _print(head_document(client, client.undo()), as_json)
@@ -55,8 +55,9 @@ def undo(port: PortOption = None, as_json: JsonOption = False) -> None:
 @guarded
 def pull(file: FileArgument, port: PortOption = None, as_json: JsonOption = False) -> None:
     """Copy the current head, saved or not, to a file that checks itself."""
-    from pipeline.device import Client, write_head
-    from pipeline.ui.head import head_document
+    from pipeline.board.client import Client
+    from pipeline.board.headfile import write_head
+    from pipeline.cli.views.head import head_document
 
     with Client.open(port) as client:
         payload = client.pull()
@@ -69,8 +70,9 @@ def pull(file: FileArgument, port: PortOption = None, as_json: JsonOption = Fals
 @guarded
 def push(file: FileArgument, port: PortOption = None, as_json: JsonOption = False) -> None:
     """Make a file's head the current one, and store it. Refuses another model's."""
-    from pipeline.device import Client, read_head
-    from pipeline.ui.head import head_document
+    from pipeline.board.client import Client
+    from pipeline.board.headfile import read_head
+    from pipeline.cli.views.head import head_document
 
     read_head(file)  # a bad file is refused before the port is touched
     with Client.open(port) as client:
@@ -83,8 +85,8 @@ def push(file: FileArgument, port: PortOption = None, as_json: JsonOption = Fals
 @guarded
 def reset(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Back to the shipped head; `har head rollback` brings back what was saved."""
-    from pipeline.device import Client
-    from pipeline.ui.head import head_document
+    from pipeline.board.client import Client
+    from pipeline.cli.views.head import head_document
 
     with Client.open(port) as client:
         _print(head_document(client, client.head_reset()), as_json)
@@ -94,8 +96,8 @@ def reset(port: PortOption = None, as_json: JsonOption = False) -> None:
 @guarded
 def rollback(port: PortOption = None, as_json: JsonOption = False) -> None:
     """Drop what was not saved; if all was, back to the head stored before (again: a redo)."""
-    from pipeline.device import Client
-    from pipeline.ui.head import head_document
+    from pipeline.board.client import Client
+    from pipeline.cli.views.head import head_document
 
     with Client.open(port) as client:
         _print(head_document(client, client.head_rollback()), as_json)
@@ -107,6 +109,6 @@ def _print(document: dict[str, Any], as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from pipeline.ui.head import head_table
+    from pipeline.cli.views.head import head_table
 
     Console().print(head_table(document))

@@ -13,8 +13,8 @@ from pipeline.cli.common import JsonOption, guarded, note, print_json
 from pipeline.cli.stream import CsvOption, DatasetOption, PortOption, SubjectOption
 
 if TYPE_CHECKING:
-    from pipeline.device import Client
-    from pipeline.device.playback import Lesson
+    from pipeline.board.client import Client
+    from pipeline.board.playback import Lesson
 
     Show = Callable[[Lesson], None]
     # Where the windows are from, how many there are, and what teaches them.
@@ -40,10 +40,10 @@ def learn(
 ) -> None:
     """Label windows, of a recording that is streamed or of what you do now, and show what the
     board learned. With --activity or --new alone its own motion sensor is what teaches."""
-    from pipeline.device import Client
-    from pipeline.errors import InputError
-    from pipeline.learn import check_name
-    from pipeline.ui.head import head_document
+    from pipeline.board.client import Client
+    from pipeline.cli.views.head import head_document
+    from pipeline.core.errors import InputError
+    from pipeline.head import check_name
 
     live = csv is None and subject is None and dataset is None
     if csv is None and subject is None and not (live and (activity or new)):
@@ -96,7 +96,7 @@ def learn(
 
 def _live(client: Client, activity: str, windows: int) -> Lessons:
     """What the board's own sensor measures from now on."""
-    from pipeline.device.live import require_sensor, teach_live
+    from pipeline.board.live import require_sensor, teach_live
 
     require_sensor(client)
     note(f"keep {activity} going: the board labels what it measures from now on")
@@ -116,8 +116,8 @@ def _recorded(
     windows: int,
 ) -> Lessons:
     """Windows of a recording that shows the activity `shown`; None: what its labels say."""
-    from pipeline.device.playback import lessons_of, stretches, teach
-    from pipeline.device.selection import as_activity, select
+    from pipeline.board.playback import lessons_of, stretches, teach
+    from pipeline.data.selection import as_activity, select
 
     selection = select(dataset, None, subject, csv, note)
     if shown is not None:
@@ -134,8 +134,8 @@ def _recorded(
 @contextmanager
 def _unsaved_told(client: Client) -> Iterator[None]:
     """Says what is left unsaved when the block ends early."""
-    from pipeline.errors import HarError
-    from pipeline.ui.head import unsaved_note
+    from pipeline.cli.views.head import unsaved_note
+    from pipeline.core.errors import HarError
 
     before = client.head()
     try:
@@ -153,7 +153,7 @@ def _progress(windows: int) -> Iterator[Callable[[Lesson], None]]:
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from pipeline.ui.head import outcome_text
+    from pipeline.cli.views.head import outcome_text
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
@@ -177,7 +177,7 @@ def _print(document: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from pipeline.ui.head import outcome_text
+    from pipeline.cli.views.head import outcome_text
 
     console = Console()
     table = Table("activity", "label", "before", "after")

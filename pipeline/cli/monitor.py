@@ -13,7 +13,7 @@ from pipeline.cli.common import guarded
 from pipeline.cli.stream import PortOption
 
 if TYPE_CHECKING:
-    from pipeline.ui.monitor_views import View
+    from pipeline.cli.views.monitor_views import View
 
 
 @guarded
@@ -26,9 +26,9 @@ def monitor(
     """Show predictions as they come: live bars in a terminal, else one line each. Ctrl-C ends."""
     from contextlib import closing
 
-    from pipeline.device import find_board
-    from pipeline.errors import InputError
-    from pipeline.ui.monitor import watch
+    from pipeline.board.ports import find_board
+    from pipeline.cli.views.monitor import watch
+    from pipeline.core.errors import InputError
 
     if as_json and as_csv:
         raise InputError("--json or --csv, not both")
@@ -48,7 +48,7 @@ def monitor(
 
 
 def _view(port: str, as_json: bool, as_csv: bool) -> View:
-    from pipeline.ui import monitor_views as ui
+    from pipeline.cli.views import monitor_views as ui
 
     if as_json:
         return ui.JsonView(sys.stdout)

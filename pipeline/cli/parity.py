@@ -19,7 +19,7 @@ def parity(
     as_json: JsonOption = False,
 ) -> None:
     """Compare our int8 engine with TFLite-Micro, byte by byte. Exit code 1 if they differ."""
-    from pipeline.device.parity import run_parity
+    from pipeline.sim.parity import run_parity
 
     with working(f"running {inputs} inputs on {target} and in TFLite-Micro"):
         report = run_parity(model, inputs, seed, target)

@@ -43,10 +43,10 @@ def personalize(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
-    from pipeline.evaluation.personalize import DATASETS, PersonalizeRequest
-    from pipeline.evaluation.personalize import personalize as run_all
-    from pipeline.evaluation.runs import Folders
-    from pipeline.report import personalize_tables, write_personalize
+    from pipeline.experiments.networks import Folders
+    from pipeline.experiments.personalize.run import DATASETS, PersonalizeRequest
+    from pipeline.experiments.personalize.run import personalize as run_all
+    from pipeline.experiments.personalize.tables import personalize_tables, write_personalize
     from pipeline.training.shipped import MADE_HERE
 
     require_writable(folder)

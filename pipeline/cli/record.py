@@ -29,10 +29,11 @@ def record(
     """Record what the board's own sensor measures, labelled, as CSV."""
     from rich.console import Console
 
-    from pipeline.device import Client, find_board
-    from pipeline.device.recording import Plan
-    from pipeline.device.recording import record as take
-    from pipeline.ui.record import TraceView
+    from pipeline.board.client import Client
+    from pipeline.board.ports import find_board
+    from pipeline.board.recording import Plan
+    from pipeline.board.recording import record as take
+    from pipeline.cli.views.record import TraceView
 
     plan = Plan(activity, seconds, output, subject, countdown)
     require_writable(output)

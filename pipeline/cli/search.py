@@ -54,9 +54,9 @@ def search(
     from rich.console import Console
 
     from pipeline.data import load_dataset
-    from pipeline.report import search_table, write_search_report
-    from pipeline.search import Limits, SearchJob, Space, gather, search_report
-    from pipeline.search import search as run_search
+    from pipeline.experiments.search import Limits, SearchJob, Space, gather, search_report
+    from pipeline.experiments.search import search as run_search
+    from pipeline.experiments.search.report import search_table, write_search_report
 
     space = Space.named(window)
     material = gather(load_dataset(dataset), split, fold=fold, draws=draws, seed=seed)
@@ -90,7 +90,7 @@ class _Show:
         self._seen: set[int] | None = None
 
     def __call__(self, study: Any) -> None:
-        from pipeline.search import trained
+        from pipeline.experiments.search import trained
 
         done = trained(study)
         if self._seen is None:

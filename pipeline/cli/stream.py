@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.common import JsonOption, guarded, note, print_json
 
 if TYPE_CHECKING:
-    from pipeline.device.playback import Replay
+    from pipeline.board.playback import Replay
 
 PortOption = Annotated[
     str | None,
@@ -40,9 +40,9 @@ def stream(
     as_json: JsonOption = False,
 ) -> None:
     """Stream recorded samples to a board and set its predictions beside the labels."""
-    from pipeline.device import Client
-    from pipeline.device.playback import Replay, replay, stretches
-    from pipeline.device.selection import select
+    from pipeline.board.client import Client
+    from pipeline.board.playback import Replay, replay, stretches
+    from pipeline.data.selection import select
 
     with Client.open(port) as client:
         board = client.hello()

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from pipeline.sweep import Progress
+    from pipeline.experiments.jobs import Progress
 
 WorkersOption = Annotated[int, typer.Option(help="Processes on this machine.")]
 StorageOption = Annotated[
@@ -26,7 +26,7 @@ StudyOption = Annotated[
 
 def storage_url(storage: str | None, output: Path) -> str:
     """``storage``, or else a file in the folder that is written."""
-    from pipeline.sweep import study_file
+    from pipeline.experiments.jobs import study_file
 
     return storage or study_file(output)
 

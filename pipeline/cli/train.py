@@ -17,7 +17,7 @@ from pipeline.cli.common import (
     require_writable,
     working,
 )
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -208,7 +208,7 @@ def quantize(
     as_json: JsonOption = False,
 ) -> None:
     """Quantize to int8 and write the bundle that everything downstream reads."""
-    from pipeline.export.quantize import quantize as make_bundle
+    from pipeline.bundle.quantize import quantize as make_bundle
     from pipeline.training import load_trained
     from pipeline.training.task import load_named_task
 
@@ -250,7 +250,7 @@ def emit(
     as_json: JsonOption = False,
 ) -> None:
     """Write the C that the firmware is built with: model header, C array, compiled engine."""
-    from pipeline.export import emit as emit_c
+    from pipeline.bundle import emit as emit_c
 
     paths = emit_c(bundle, output)
     if as_json:

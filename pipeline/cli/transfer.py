@@ -33,9 +33,9 @@ def transfer(
     from rich.table import Table
 
     from pipeline.data import load_dataset
-    from pipeline.evaluation.runs import Folders
-    from pipeline.evaluation.transfer import TransferRequest
-    from pipeline.evaluation.transfer import transfer as compare
+    from pipeline.experiments.networks import Folders
+    from pipeline.experiments.transfer.run import TransferRequest
+    from pipeline.experiments.transfer.run import transfer as compare
     from pipeline.training.shipped import MADE_HERE
 
     folders = Folders(pretrained=MADE_HERE, runs=Path("build/evaluate/runs"))

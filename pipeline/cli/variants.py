@@ -78,13 +78,10 @@ def variants(
     The study keeps what is done: Ctrl-C loses the jobs that run, and the same command goes on from
     there. Writes variants.json, variants.csv, variants.svg and variants.html.
     """
-    from pipeline.report import (
-        variant_findings,
-        variants_document,
-        variants_table,
-        write_variants_report,
-    )
-    from pipeline.variants import VariantsRequest, run_variants
+    from pipeline.experiments.variants import VariantsRequest, run_variants
+    from pipeline.experiments.variants.findings import variant_findings
+    from pipeline.experiments.variants.report import variants_document, write_variants_report
+    from pipeline.experiments.variants.tables import variants_table
 
     request = VariantsRequest(
         dataset=dataset,

@@ -10,7 +10,7 @@ from pipeline.compiler.graph import KernelCall, TensorInfo
 from pipeline.compiler.lower import lower
 from pipeline.compiler.plan import plan_memory
 from pipeline.compiler.reader import read_model
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.errors import HonestNo
+from pipeline.core.errors import HonestNo
 
 _SHOWN = 8
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.compiler.reader import read_model
-from pipeline.errors import HonestNo, InputError, WorldError
+from pipeline.core.errors import HonestNo, InputError, WorldError
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ARENA_TOTAL = re.compile(r"Arena allocation total (\d+)")

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import IO
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 
 _AGAIN = "delete the file and fetch again"
 

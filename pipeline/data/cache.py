@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.errors import InputError, WorldError
 from pipeline.data.recording import Recording, Segment
-from pipeline.errors import InputError, WorldError
 
 FORMAT_VERSION = 1
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.errors import InputError
 from pipeline.data import hapt, imports, watch
 from pipeline.data.cache import (
     cache_directory,
@@ -21,7 +22,6 @@ from pipeline.data.importers import IMPORTERS
 from pipeline.data.mixed import JOIN, mix
 from pipeline.data.recording import UNITS, Dataset, Recording
 from pipeline.data.source import Source
-from pipeline.errors import InputError
 
 SOURCES: dict[str, Source] = {source.name: source for source in (hapt.SOURCE, watch.SOURCE)}
 

@@ -25,9 +25,9 @@ from pathlib import Path, PurePath
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.errors import InputError
 from pipeline.data.plausibility import check_gravity, check_rotation, check_turning_gravity
 from pipeline.data.recording import UNITS, Dataset, Recording, Segment
-from pipeline.errors import InputError
 
 COLUMNS = ("time_s", "ax_g", "ay_g", "az_g", "gx_rads", "gy_rads", "gz_rads", "activity")
 KEYS = ("rate_hz", "subject", "session", "lost_samples")

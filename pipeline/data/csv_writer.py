@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.errors import InputError
 from pipeline.data.csv_recording import COLUMNS, MAX_NAME_LENGTH
 from pipeline.data.recording import CHANNELS
-from pipeline.errors import InputError
 
 # Known only when all is over: written over in place, which needs no room on the disk.
 LATE_KEYS = ("sensor_rate_hz", "lost_samples")

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.errors import InputError
 from pipeline.data.archives import gunzip, read_zip_member
 from pipeline.data.cache import cache_directory, locked
 from pipeline.data.fetching import fetch_archive
 from pipeline.data.source import Pinned
-from pipeline.errors import InputError
 
 Array = np.ndarray[Any, Any]
 

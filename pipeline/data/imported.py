@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.core.errors import InputError
 from pipeline.data.cache import cache_directory, load_about, load_recordings
 from pipeline.data.recording import UNITS, Dataset
-from pipeline.errors import InputError
 
 NO_GYROSCOPE = "no gyroscope: gx, gy and gz are 0"
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.errors import InputError
 from pipeline.data.cache import load_about, load_recordings, locked, save_recordings
 from pipeline.data.imported import NO_GYROSCOPE, imported_path
 from pipeline.data.importers import IMPORTERS, Importer, Reading, open_tree
@@ -20,7 +21,6 @@ from pipeline.data.plausibility import (
 )
 from pipeline.data.recording import UNITS, Dataset, Recording
 from pipeline.data.vocabulary import in_order, label_map
-from pipeline.errors import InputError
 
 RATE_HZ = 50.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -7,9 +7,9 @@ import hashlib
 import itertools
 from collections.abc import Sequence
 
+from pipeline.core.errors import InputError
 from pipeline.data.recording import Dataset
 from pipeline.data.vocabulary import in_order
-from pipeline.errors import InputError
 
 JOIN = "+"
 # Somebody's own recordings: who is who is told by the subjects' names alone.

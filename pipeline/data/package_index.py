@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin, urlsplit, urlunsplit
 
+from pipeline.core.errors import InputError, WorldError
 from pipeline.data.archives import file_sha256
 from pipeline.data.source import Pinned
-from pipeline.errors import InputError, WorldError
 
 if TYPE_CHECKING:
     import requests

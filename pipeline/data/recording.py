@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 
 CHANNELS = ("ax", "ay", "az", "gx", "gy", "gz")
 UNITS: Mapping[str, str] = {

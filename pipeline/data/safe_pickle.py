@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 
 # The bundled files hold about 23,000 and 5,000 opcodes. The bound also keeps nesting shallow
 # enough for the interpreter's own recursion (hashing a tuple of tuples).

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.core.errors import InputError
 from pipeline.data.recording import Dataset
 from pipeline.data.source import UCI_PEOPLE
-from pipeline.errors import InputError
 
 SCHEMES = ("official", "5-fold", "leave-one-out")
 VALIDATION_PERCENT = 15

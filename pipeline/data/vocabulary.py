@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 
 # The common activities, in the order in which every data set lists them.
 VOCABULARY = (

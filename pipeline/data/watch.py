@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.errors import InputError
 from pipeline.data.archives import read_zip_member
 from pipeline.data.recording import Dataset, Recording, Segment
 from pipeline.data.safe_pickle import NUMPY_GLOBALS, InertArray, load_pickle
 from pipeline.data.source import Source
-from pipeline.errors import InputError
 
 RATE_HZ = 50.0
 MEMBER = "seglearn/data/watch_dataset.npy"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from pipeline.core.errors import InputError
 from pipeline.data.recording import CHANNELS, Recording, Windows
-from pipeline.errors import InputError
 
 
 def make_windows(

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.board.client import Client
+from pipeline.bundle import Bundle
 from pipeline.demo.runs import runs
 from pipeline.demo.witness import Expected, Witness
-from pipeline.device import Client, HeadState, Prediction, Status
-from pipeline.export import Bundle
-from pipeline.learn import Outcome
+from pipeline.head import Outcome
+from pipeline.protocol.messages import HeadState, Prediction, Status
 from pipeline.training import Scores, score
 from pipeline.training.task import HOP_SAMPLES, Task
 

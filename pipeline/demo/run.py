@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.bundle import Bundle, emit
+from pipeline.bundle.fit import learning_memory_of
+from pipeline.bundle.quantize import quantize
+from pipeline.bundle.tflm_eval import bundle_scores
 from pipeline.demo.board import Answers, BoardSession, Taught
+from pipeline.demo.details import DemoDetails, per_activity
 from pipeline.demo.runs import calibration
 from pipeline.demo.witness import Witness
-from pipeline.device.boards import NANO33BLE
-from pipeline.device.emulator import Target, launch
-from pipeline.device.firmware import FirmwareImage, build_firmware
-from pipeline.export import Bundle, emit
-from pipeline.export.deployed import bundle_scores
-from pipeline.export.fit import learning_memory_of
-from pipeline.export.quantize import quantize
-from pipeline.learn import Outcome
-from pipeline.report import DemoDetails, SubjectScore, per_activity
+from pipeline.head import Outcome
+from pipeline.report.fields import SubjectScore
+from pipeline.sim.boards import NANO33BLE
+from pipeline.sim.build import FirmwareImage, build_firmware
+from pipeline.sim.emulator import Target, launch
 from pipeline.training import Pretrained, Scores, train
 from pipeline.training.task import HOP_SAMPLES, Task
 from pipeline.training.train import save_trained

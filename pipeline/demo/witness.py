@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.device import HeadState, Learned
-from pipeline.device.messages import decode_samples, encode_samples
-from pipeline.export.bundle import EXTRACTOR, Bundle
-from pipeline.export.deployed import run_extractor
-from pipeline.learn import LearnedHead, Limits, Outcome, pack, unpack
+from pipeline.bundle.bundle import EXTRACTOR, Bundle
+from pipeline.bundle.tflm_eval import run_extractor
+from pipeline.head import LearnedHead, Limits, Outcome, pack, unpack
+from pipeline.protocol.messages import HeadState, Learned, decode_samples, encode_samples
 
 Array = np.ndarray[Any, Any]
 

@@ -7,22 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pipeline.device.client import Client
-from pipeline.device.errors import BoardRefused
-from pipeline.device.messages import (
-    PROTOCOL_VERSION,
-    ErrorCode,
-    HeadRollbackRequest,
-    HeadState,
-    Hello,
-    Sensed,
-    SensorState,
-    Status,
-    Target,
-)
-from pipeline.device.ports import boards, find_board
-from pipeline.device.sensor_text import sensor_name, trouble
-from pipeline.device.transport import open_port, permission_step, ports
+from pipeline.board.client import Client
+from pipeline.board.errors import BoardRefused
+from pipeline.board.ports import boards, find_board
+from pipeline.board.sensor_text import sensor_name, trouble
+from pipeline.board.transport import open_port, permission_step, ports
+from pipeline.core.errors import HarError, HonestNo, InputError, WorldError
 from pipeline.doctor.check import Check, failed
 from pipeline.doctor.motion import (
     Take,
@@ -33,7 +23,17 @@ from pipeline.doctor.motion import (
     check_resting_gravity,
     check_zero,
 )
-from pipeline.errors import HarError, HonestNo, InputError, WorldError
+from pipeline.protocol.messages import (
+    PROTOCOL_VERSION,
+    ErrorCode,
+    HeadRollbackRequest,
+    HeadState,
+    Hello,
+    Sensed,
+    SensorState,
+    Status,
+    Target,
+)
 
 if TYPE_CHECKING:
     from grp import struct_group

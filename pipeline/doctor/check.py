@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from pipeline.errors import HarError
+from pipeline.core.errors import HarError
 
 State = Literal["green", "yellow", "red"]
 

@@ -10,11 +10,11 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.device.emulator import QEMU
-from pipeline.device.firmware import missing_packages
-from pipeline.device.pio import ENVIRONMENTS, find_platformio
+from pipeline.core.errors import HarError
 from pipeline.doctor.check import Check, failed
-from pipeline.errors import HarError
+from pipeline.sim.build import missing_packages
+from pipeline.sim.emulator import QEMU
+from pipeline.sim.pio import ENVIRONMENTS, find_platformio
 
 SHOWN = 4  # of a list of packages
 

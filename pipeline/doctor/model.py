@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.device.boards import NANO33BLE
-from pipeline.device.pio import check_emitted
+from pipeline.bundle.bundle import EXTRACTOR, MANIFEST, Bundle, load_bundle
+from pipeline.bundle.fit import TFLM_RUNTIME_FLASH_BYTES, learning_memory_of
+from pipeline.core.errors import HarError
 from pipeline.doctor.check import Check, failed
-from pipeline.errors import HarError
-from pipeline.export.bundle import EXTRACTOR, MANIFEST, Bundle, load_bundle
-from pipeline.export.fit import TFLM_RUNTIME_FLASH_BYTES, learning_memory_of
+from pipeline.sim.boards import NANO33BLE
+from pipeline.sim.pio import check_emitted
 
 _MAKE = "make train quantize"
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.plausibility import turning_gravity
-from pipeline.device.messages import SensorState
 from pipeline.doctor.check import Check
+from pipeline.protocol.messages import SensorState
 
 Array = npt.NDArray[np.float64]
 

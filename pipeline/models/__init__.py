@@ -16,7 +16,7 @@ from pipeline.models.cases import (
     first_trained,
     trained_layers,
 )
-from pipeline.models.float_tail import FloatTail
+from pipeline.models.float_head import FloatTail
 from pipeline.models.images import ImageSize
 from pipeline.models.macs import layer_macs, model_macs, output_floats
 from pipeline.models.parts import split_model

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import WorldError
+from pipeline.core.errors import WorldError
 from pipeline.models.graph import nodes, replay
 from pipeline.models.images import (
     MOMENTUM,

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 from pipeline.models import applications, dscnn, images, smallcnn, squeezenet
-from pipeline.models.float_tail import FloatTail
+from pipeline.models.float_head import FloatTail
 from pipeline.models.graph import output_of
 from pipeline.models.images import ImageSize
 from pipeline.models.weights import model_arrays, set_model_arrays

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 
 Card = TypeVar("Card", bound=BaseModel)
 

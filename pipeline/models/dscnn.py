@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import InputError
-from pipeline.models.float_tail import FloatTail
+from pipeline.core.errors import InputError
+from pipeline.models.float_head import FloatTail
 
 Array = np.ndarray[Any, Any]
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 
 FEATURES = "features"
 LOGITS = "logits"

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.details import SubjectScore
-from pipeline.report.words import grouped, kilobytes, percent, person, printable
+from pipeline.core.format import grouped, kilobytes, percent, person, printable
+from pipeline.report.fields import SubjectScore
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

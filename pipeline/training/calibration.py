@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.learn import Novelty
+from pipeline.head import Novelty
 from pipeline.training.metrics import reliability
 
 Array = np.ndarray[Any, Any]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.errors import InputError
-from pipeline.learn import SampleQuantization, SpectrogramShape, levels, picture, quantize_samples
+from pipeline.core.errors import InputError
+from pipeline.head import SampleQuantization, SpectrogramShape, levels, picture, quantize_samples
 from pipeline.models import ImageSize
 from pipeline.training.normalize import KNEE, InputNormalization, fit_normalization
 

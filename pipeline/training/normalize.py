@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.learn import compand
+from pipeline.head import compand
 
 Array = np.ndarray[Any, Any]
 

@@ -12,11 +12,11 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 from pipeline.models import backbone, load_weights, save_weights
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
-from pipeline.training.head import fit_head
+from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import (
     NetworkInput,
     SpectrogramCard,

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.errors import InputError
 from pipeline.data import Recording
-from pipeline.errors import InputError
 from pipeline.models import backbone
 from pipeline.training.normalize import InputNormalization, fit_normalization
 from pipeline.training.pretrain import one_cycle_optimizer
 from pipeline.training.seeds import seed_everything
 from pipeline.training.statistics import set_batch_statistics
-from pipeline.training.varied import varied_windows
+from pipeline.training.synthetic_windows import varied_windows
 
 Array = np.ndarray[Any, Any]
 

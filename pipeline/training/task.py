@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.core.errors import InputError
 from pipeline.data import (
     Dataset,
     Recording,
@@ -21,7 +22,6 @@ from pipeline.data import (
     read_own_recordings,
     split_subjects,
 )
-from pipeline.errors import InputError
 
 WINDOW_SAMPLES = 128
 HOP_SAMPLES = 64

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.core.errors import InputError
 from pipeline.data import SubjectSplit, Windows, identities
-from pipeline.errors import InputError
 from pipeline.models import FloatTail, backbone, load_weights, save_weights
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.augment import augment
-from pipeline.training.head import fit_head
+from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import NetworkInput, SpectrogramCard, input_of_card
 from pipeline.training.metrics import score
 from pipeline.training.pretrained import Pretrained

@@ -56,11 +56,11 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
     import numpy as np
     from tf_keras import Sequential, layers
 
+    from pipeline.bundle import load_bundle
+    from pipeline.bundle.bundle import write_bundle
+    from pipeline.bundle.convert import to_int8
+    from pipeline.bundle.interface import output_of
     from pipeline.compiler import compile_model
-    from pipeline.export import load_bundle
-    from pipeline.export.bundle import write_bundle
-    from pipeline.export.convert import to_int8
-    from pipeline.export.interface import output_of
     from pipeline.models import save_weights
 
     features = 1100
@@ -279,8 +279,8 @@ def test_the_firmware_says_the_package_s_version() -> None:
 def test_an_interrupted_quantize_leaves_no_half_bundle(
     task: Any, trained: Any, bundle_directory: Path, tmp_path: Path
 ) -> None:
-    from pipeline.export import load_bundle
-    from pipeline.export.quantize import quantize
+    from pipeline.bundle import load_bundle
+    from pipeline.bundle.quantize import quantize
 
     old = Path(shutil.copytree(bundle_directory, tmp_path / "bundle"))
 

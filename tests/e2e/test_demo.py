@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.demo import DemoSettings, run_demo
+from pipeline.demo.report import write_demo_report
 from pipeline.demo.run import details_of, failures, report_of
-from pipeline.report import write_demo_report
 from pipeline.training import Pretrained
 from pipeline.training.task import Task
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.sweep import made_once
+from pipeline.experiments.jobs import made_once
 
 ROOT = Path(__file__).parents[2]
 HAR = [sys.executable, "-m", "pipeline.cli.main", "fxcy"]

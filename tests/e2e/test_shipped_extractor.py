@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.evaluation.learner_program import LearnerProgram, build_learner
-from pipeline.export import emit
-from pipeline.export.bundle import EXTRACTOR
-from pipeline.export.deployed import run_extractor
-from pipeline.export.quantize import quantize
+from pipeline.bundle import emit
+from pipeline.bundle.bundle import EXTRACTOR
+from pipeline.bundle.quantize import quantize
+from pipeline.bundle.tflm_eval import run_extractor
+from pipeline.sim.learner_program import LearnerProgram, build_learner
 from pipeline.training import TrainedModel, load_pretrained, train
 from pipeline.training.shipped import ExtractorName
 from pipeline.training.task import HOP_SAMPLES, Task, load_task

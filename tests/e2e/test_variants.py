@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.sweep import made_once
+from pipeline.experiments.jobs import made_once
 
 pytestmark = pytest.mark.emulated
 

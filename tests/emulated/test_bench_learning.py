@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.device.firmware import FirmwareImage, build_image
-from pipeline.device.tail_bench import (
+from pipeline.core.errors import WorldError
+from pipeline.head import Learner, Learning, Replay, TailShape
+from pipeline.sim.build import FirmwareImage, build_image
+from pipeline.sim.head_bench import (
     LABELS,
     Material,
     bench_tails,
@@ -17,8 +19,6 @@ from pipeline.device.tail_bench import (
     material_for,
     training_macs,
 )
-from pipeline.errors import WorldError
-from pipeline.learn import Learner, Learning, Replay, TailShape
 
 pytestmark = pytest.mark.emulated
 

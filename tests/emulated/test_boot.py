@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.device.emulator import Emulator, launch
-from pipeline.device.firmware import FirmwareImage, build_image
+from pipeline.sim.build import FirmwareImage, build_image
+from pipeline.sim.emulator import Emulator, launch
 
 pytestmark = pytest.mark.emulated
 
@@ -184,7 +184,7 @@ def test_the_emulator_dies_with_its_parent_even_at_sigkill(
         pytest.skip("no setpriv here")
     script = (
         "import sys, time; from pathlib import Path\n"
-        "from pipeline.device.emulator import launch\n"
+        "from pipeline.sim.emulator import launch\n"
         "e = launch('mps2', Path(sys.argv[1]), Path(sys.argv[2]))\n"
         "print(e.pid, flush=True); time.sleep(60)\n"
     )

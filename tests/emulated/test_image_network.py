@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.bundle import emit, load_bundle
+from pipeline.bundle.bundle import Bundle
 from pipeline.demo.board import BoardSession
 from pipeline.demo.witness import Witness
-from pipeline.device import launch
-from pipeline.device.emulator import TARGETS, Target
-from pipeline.device.firmware import FirmwareImage, build_firmware
-from pipeline.export import emit, load_bundle
-from pipeline.export.bundle import Bundle
+from pipeline.sim.build import FirmwareImage, build_firmware
+from pipeline.sim.emulator import TARGETS, Target, launch
 from pipeline.training.task import Task
 from tests.support.image_bundle import write_image_bundle
 from tests.support.synthetic import synthetic_task

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.device.firmware import UNBOUNDED, build_image
-from pipeline.export import emit, load_bundle
-from pipeline.export.fit import learning_memory_of
+from pipeline.bundle import emit, load_bundle
+from pipeline.bundle.fit import learning_memory_of
+from pipeline.sim.build import UNBOUNDED, build_image
 
 pytestmark = pytest.mark.emulated
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline.compiler import UnsupportedModel, compile_model
-from pipeline.device.emulator import Target
-from pipeline.device.firmware import build_image
-from pipeline.device.parity import ParityReport, run_parity
-from pipeline.device.signals import parity_inputs
-from pipeline.errors import HonestNo, InputError
+from pipeline.core.errors import HonestNo, InputError
+from pipeline.sim.build import build_image
+from pipeline.sim.emulator import Target
+from pipeline.sim.parity import ParityReport, run_parity
+from pipeline.sim.signals import parity_inputs
 from tests.support.tflite_builder import RELU, VALID, Net
 
 pytestmark = pytest.mark.emulated

@@ -16,21 +16,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.device import (
-    Client,
+from pipeline.board.client import Client
+from pipeline.bundle import emit, load_bundle
+from pipeline.bundle.tflm_eval import run_extractor
+from pipeline.protocol.messages import (
     Prediction,
     Sensed,
     Sensor,
     SensorState,
     SensorTrouble,
     Status,
-    launch,
 )
-from pipeline.device.emulator import TARGETS, Target
-from pipeline.device.firmware import build_firmware
-from pipeline.device.played import write_played
-from pipeline.export import emit, load_bundle
-from pipeline.export.deployed import run_extractor
+from pipeline.sim.build import build_firmware
+from pipeline.sim.emulator import TARGETS, Target, launch
+from pipeline.sim.sensor_replay import write_played
 
 pytestmark = pytest.mark.emulated
 

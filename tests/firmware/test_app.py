@@ -1,4 +1,4 @@
-"""The app does what docs/PROTOCOL.md says, and computes what pipeline/learn computes, bit for bit;
+"""The app does what docs/PROTOCOL.md says, and computes what pipeline/head computes, bit for bit;
 all of it under AddressSanitizer and UBSan, over a scripted board."""
 
 from __future__ import annotations

@@ -9,11 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.device.records import (
-    RecordKind,
-    build_record,
-)
-from pipeline.learn import values_offset
+from pipeline.head import values_offset
+from pipeline.head.records import RecordKind, build_record
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, Frame, build_app, head_state
 from tests.firmware.support.app_session import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.learn import head_bytes, values_offset
+from pipeline.head import head_bytes, values_offset
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, build_app, head_state
 from tests.firmware.support.app_session import (

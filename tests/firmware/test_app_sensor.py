@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.device import Sensed, SensorState
+from pipeline.protocol.messages import Sensed, SensorState
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, Frame, sensor_state
 from tests.firmware.support.app_session import ARGUMENT, LENGTH, prediction, status, stream

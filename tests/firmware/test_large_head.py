@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.device.records import SlotLayout
-from pipeline.learn import head_bytes, pack, unpack
+from pipeline.head import head_bytes, pack, unpack
+from pipeline.head.records import SlotLayout
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, Frame, build_app
 from tests.firmware.support.app_session import prediction, stream

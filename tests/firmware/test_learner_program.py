@@ -9,14 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import InputError, WorldError
-from pipeline.evaluation.learner_program import (
-    LearnerProgram,
-    LearnerState,
-    build_learner,
-    sources_digest,
-)
-from pipeline.learn import CutScales, Learner, Learning, Replay, Tail, TailShape
+from pipeline.core.errors import InputError, WorldError
+from pipeline.head import CutScales, Learner, Learning, Replay, Tail, TailShape
+from pipeline.sim.learner_program import LearnerProgram, LearnerState, build_learner, sources_digest
 from tests.support.learner_model import MadeUpTail
 
 TAILS = {
@@ -211,7 +206,7 @@ def test_it_is_built_again_only_when_its_sources_differ(
 
     Image.path.write_bytes(b"program")
     monkeypatch.setattr(
-        "pipeline.evaluation.learner_program.build_image", lambda *_: built.append(1) or Image
+        "pipeline.sim.learner_program.build_image", lambda *_: built.append(1) or Image
     )
     generated = TAILS["fc"].write(tmp_path / "generated")
     for _ in range(2):

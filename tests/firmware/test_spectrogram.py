@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.learn import (
+from pipeline.head import (
     SampleQuantization,
     SpectrogramQuantization,
     SpectrogramShape,

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.device.records import (
+from pipeline.head.records import (
     Record,
     RecordKind,
     SlotLayout,

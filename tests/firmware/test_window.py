@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.learn import SampleQuantization, WindowReference, quantize_samples
+from pipeline.head import SampleQuantization, WindowReference, quantize_samples
 
 LIB = Path(__file__).resolve().parents[2] / "firmware" / "lib"
 C = 6

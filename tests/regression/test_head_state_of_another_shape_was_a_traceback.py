@@ -10,11 +10,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from pipeline.board.client import Client
 from pipeline.cli import head
-from pipeline.device import Client
-from pipeline.device import messages as m
-from pipeline.device.frames import encode_frame
-from pipeline.device.payload import DecodeError
+from pipeline.protocol import messages as m
+from pipeline.protocol.frames import encode_frame
+from pipeline.protocol.payload import DecodeError
 from tests.support.board_server import board_on_socket
 from tests.support.fake_board import (
     ACTIVITIES,

@@ -7,8 +7,8 @@ import struct
 
 import pytest
 
-from pipeline.errors import InputError
-from pipeline.learn import unpack
+from pipeline.core.errors import InputError
+from pipeline.head import unpack
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, head_state
 from tests.firmware.support.app_session import NOT_FINITE, push

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import InputError
-from pipeline.export.quantize import quantize
+from pipeline.bundle.quantize import quantize
+from pipeline.core.errors import InputError
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.device.emulator import launch
-from pipeline.device.firmware import build_image
+from pipeline.sim.build import build_image
+from pipeline.sim.emulator import launch
 from tests.emulated.test_boot import Wire
 
 pytestmark = pytest.mark.emulated

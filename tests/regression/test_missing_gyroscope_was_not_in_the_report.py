@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.data.imported import NO_GYROSCOPE
-from pipeline.report import EvaluationReport, print_evaluation, write_evaluation
+from pipeline.experiments.evaluate.report import EvaluationReport, write_evaluation
+from pipeline.experiments.evaluate.tables import print_evaluation
 from tests.unit.report.samples import evaluation_document
 
 

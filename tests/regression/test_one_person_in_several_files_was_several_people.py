@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.errors import InputError
 from pipeline.data import import_dataset
-from pipeline.errors import InputError
 from tests.support.foreign_data import motion, write_own
 
 

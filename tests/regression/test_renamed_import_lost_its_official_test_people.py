@@ -7,8 +7,8 @@ import dataclasses
 
 import pytest
 
+from pipeline.core.errors import InputError
 from pipeline.data import split_subjects
-from pipeline.errors import InputError
 from tests.unit.data.test_splits import OFFICIAL, dataset
 
 

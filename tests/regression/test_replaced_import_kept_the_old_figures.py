@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline.evaluation.runs import _fingerprint, _is_of
+from pipeline.experiments.networks import _fingerprint, _is_of
 from pipeline.training import Pretrained
 from pipeline.training.pretrained import PretrainedCard
 from pipeline.training.shipped import ExtractorName

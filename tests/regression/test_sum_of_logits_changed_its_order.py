@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.fxcy.teacher import Teacher
+from pipeline.experiments.fxcy.trainer import Teacher
 from pipeline.models import backbone
 from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.seeds import seed_everything

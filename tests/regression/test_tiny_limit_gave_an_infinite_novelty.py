@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.device.messages import Prediction
-from pipeline.learn import LIMIT, Limits, pack, unpack
+from pipeline.head import LIMIT, Limits, pack, unpack
+from pipeline.protocol.messages import Prediction
 from tests.firmware.support.app_board import Board, head_state
 from tests.firmware.support.app_session import push, stream
 from tests.firmware.support.app_twin import T, Twin, raw_samples

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.export import quantize as quantization
+from pipeline.bundle import quantize as quantization
 from pipeline.models.weights import model_arrays
 
 _CONVERTED: dict[object, bytes] = {}

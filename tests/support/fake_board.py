@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pipeline.device import messages as m
-from pipeline.device.errors import PortLost
-from pipeline.device.frames import FrameDecoder, encode_frame
-from pipeline.errors import InputError
-from pipeline.learn import LearnedHead, check_name, pack, unpack, values_offset
+from pipeline.board.errors import PortLost
+from pipeline.core.errors import InputError
+from pipeline.head import LearnedHead, check_name, pack, unpack, values_offset
+from pipeline.protocol import messages as m
+from pipeline.protocol.frames import FrameDecoder, encode_frame
 
 MODEL_ID = bytes.fromhex("0123456789abcdef")
 ACTIVITIES = ("walking", "sitting", "lying")

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.compiler import compile_model, run_tflm
-from pipeline.export.bundle import EXTRACTOR, FILES, TAIL, Bundle, write_bundle
-from pipeline.export.deployed import run_extractor
-from pipeline.export.interface import (
+from pipeline.bundle.bundle import EXTRACTOR, FILES, TAIL, Bundle, write_bundle
+from pipeline.bundle.interface import (
     Interface,
     Normalization,
     Quantization,
     SpectrogramSection,
     output_of,
 )
+from pipeline.bundle.tflm_eval import run_extractor
+from pipeline.compiler import compile_model, run_tflm
 from pipeline.models import ImageSize, save_weights
 from pipeline.training.inputs import SpectrogramInput, fit_input
 from tests.support.synthetic import ACTIVITIES, synthetic_task

@@ -3,7 +3,7 @@
  * `change`, to any other alike; where this window or the one before was unlike all that is known,
  * somebody moves from one posture to another, and it changes with `change_moving`.
  *
- * Causal, one window at a time, float32 in a fixed order: bit-equal to pipeline/learn/smoother.py.
+ * Causal, one window at a time, float32 in a fixed order: bit-equal to pipeline/head/smoother.py.
  * The caller owns the belief and keeps it alive as long as the smoother.
  */
 #ifndef HAR_SMOOTHER_H

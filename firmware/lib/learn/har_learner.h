@@ -14,7 +14,7 @@
  *     trusted.
  *   - Undo. The last label can be taken back, whole.
  *
- * Deterministic and bit-equal to pipeline/learn/learner.py. The caller owns all arrays.
+ * Deterministic and bit-equal to pipeline/head/learner.py. The caller owns all arrays.
  */
 #ifndef HAR_LEARNER_H
 #define HAR_LEARNER_H

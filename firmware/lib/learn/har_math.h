@@ -1,5 +1,5 @@
 /* The exponential and the softmax that the tail learns with: our own, so that the host, the board
- * and NumPy (pipeline/learn) compute the same bits. Needs IEEE float32 with denormals (no
+ * and NumPy (pipeline/head) compute the same bits. Needs IEEE float32 with denormals (no
  * flush-to-zero) and no contraction of a*b+c (-ffp-contract=off).
  */
 #ifndef HAR_MATH_H

@@ -2,7 +2,7 @@
  * activations to their mean, in standard deviations, for the activity that the tail names.
  *
  * Only the extractor's first output is compared: the deeper an output, the more it has learned to
- * ignore what tells activities of nobody apart. Bit-equal to pipeline/learn/novelty.py.
+ * ignore what tells activities of nobody apart. Bit-equal to pipeline/head/novelty.py.
  */
 #ifndef HAR_NOVELTY_H
 #define HAR_NOVELTY_H

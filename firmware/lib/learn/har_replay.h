@@ -9,7 +9,7 @@
  * Some of a person's windows are held back: never learned, only judged (har_learner.h).
  *
  * Deterministic: the same windows in the same order give the same store and the same draws.
- * Bit-equal to pipeline/learn/replay.py. The caller owns all arrays.
+ * Bit-equal to pipeline/head/replay.py. The caller owns all arrays.
  */
 #ifndef HAR_REPLAY_H
 #define HAR_REPLAY_H

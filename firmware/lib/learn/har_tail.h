@@ -8,7 +8,7 @@
  * Which one it is the shape says: the same code serves all. docs/LEARNING.md has every formula.
  *
  * Deterministic to the bit: every sum runs in a fixed order, the exponential is our own, and the
- * compiler must not contract a*b+c (-ffp-contract=off). pipeline/learn holds the NumPy twin.
+ * compiler must not contract a*b+c (-ffp-contract=off). pipeline/head holds the NumPy twin.
  *
  * The caller owns every array and keeps it alive as long as the tail.
  */

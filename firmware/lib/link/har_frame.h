@@ -2,7 +2,7 @@
  * Every byte is told in docs/PROTOCOL.md.
  *
  * What the receiver guarantees, whatever bytes arrive (tests/firmware/test_link.py and
- * tests/unit/device/test_frames.py check each by its number):
+ * tests/unit/protocol/test_frames.py check each by its number):
  *
  *  G1  A frame is yielded only when its CRC-32 is right: altered bytes are never yielded, but for
  *      the one in 2^32 that a CRC-32 cannot tell.

@@ -1,5 +1,5 @@
 /* What the frames mean: message types, limits, and cursors that read and write payloads.
- * Every byte is told in docs/PROTOCOL.md; pipeline/device/messages.py is the other half.
+ * Every byte is told in docs/PROTOCOL.md; pipeline/protocol/messages.py is the other half.
  */
 #ifndef HAR_PROTOCOL_H
 #define HAR_PROTOCOL_H

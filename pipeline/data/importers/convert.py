@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from pipeline.core.errors import InputError
 from pipeline.data.recording import Recording, Segment
-from pipeline.errors import InputError
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 10_000.0
 

@@ -6,12 +6,12 @@ import re
 
 import numpy as np
 
+from pipeline.core.errors import InputError
 from pipeline.data.importers.importer import Importer, Reading
 from pipeline.data.importers.tree import Tree
 from pipeline.data.importers.ucihar import RATE_HZ, read_activity_labels
 from pipeline.data.recording import Recording, Segment
 from pipeline.data.source import UCI_PEOPLE
-from pipeline.errors import InputError
 
 _ACC = re.compile(r"^RawData/acc_exp(\d{2,3})_user(\d{2,3})\.txt$")
 LABELS = "RawData/labels.txt"

@@ -6,10 +6,10 @@ import re
 
 import numpy as np
 
+from pipeline.core.errors import InputError
 from pipeline.data.importers.importer import Importer, Reading
 from pipeline.data.importers.tree import Tree
 from pipeline.data.recording import Recording, Segment
-from pipeline.errors import InputError
 
 RATE_HZ = 50.0
 ACTIVITIES = {

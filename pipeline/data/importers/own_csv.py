@@ -7,12 +7,12 @@ import re
 import warnings
 from pathlib import PurePath, PurePosixPath
 
+from pipeline.core.errors import InputError
 from pipeline.data.csv_recording import MAX_BYTES, RecordingWarning, read_pieces
 from pipeline.data.importers.importer import Importer, Reading
 from pipeline.data.importers.tree import Tree
 from pipeline.data.mixed import OWN_PEOPLE
 from pipeline.data.recording import Recording
-from pipeline.errors import InputError
 
 
 def read_own_csv(tree: Tree) -> Reading:

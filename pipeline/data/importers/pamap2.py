@@ -8,11 +8,11 @@ import re
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.errors import InputError
 from pipeline.data.importers.importer import Importer, Reading
 from pipeline.data.importers.tree import Tree
 from pipeline.data.plausibility import STANDARD_GRAVITY
 from pipeline.data.recording import Recording, Segment
-from pipeline.errors import InputError
 
 RATE_HZ = 100.0
 RATE_TOLERANCE = 0.05

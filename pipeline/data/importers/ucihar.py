@@ -13,11 +13,11 @@ import re
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.errors import InputError
 from pipeline.data.importers.importer import Importer, Reading
 from pipeline.data.importers.tree import Tree
 from pipeline.data.recording import Recording, Segment
 from pipeline.data.source import UCI_PEOPLE
-from pipeline.errors import InputError
 
 RATE_HZ = 50.0
 LENGTH = 128

@@ -16,11 +16,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.errors import InputError
 from pipeline.data.importers.importer import Importer, Reading
 from pipeline.data.importers.tree import Tree
 from pipeline.data.plausibility import STANDARD_GRAVITY
 from pipeline.data.recording import Recording, Segment
-from pipeline.errors import InputError
 
 RATE_HZ = 20.0
 # The phone's timing wanders between 10 and 20 Hz; only the usual step must be right.

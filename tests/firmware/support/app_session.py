@@ -8,12 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.device.records import (
-    SlotLayout,
-    newest,
-    read_image,
-)
-from pipeline.learn import head_bytes, record_bytes
+from pipeline.head import head_bytes, record_bytes
+from pipeline.head.records import SlotLayout, newest, read_image
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, Frame
 from tests.firmware.support.app_twin import (

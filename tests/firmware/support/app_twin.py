@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline.learn import (
+from pipeline.head import (
     CutScales,
     LearnedHead,
     Learner,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import InputError
-from pipeline.learn import CutScales, Learner, Learning, Replay, Tail, TailShape, exp32
+from pipeline.core.errors import InputError
+from pipeline.head import CutScales, Learner, Learning, Replay, Tail, TailShape, exp32
 
 ROOT = Path(__file__).resolve().parents[3]
 SUPPORT = Path(__file__).resolve().parent

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.learn import Novelty, Smoother, softmax
+from pipeline.head import Novelty, Smoother, softmax
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from pipeline.cli import head
 from pipeline.cli.learn import learn
 from pipeline.cli.monitor import monitor
 from pipeline.cli.stream import stream
-from pipeline.device import messages as m
-from pipeline.device.records import RecordKind, build_record
-from pipeline.learn import values_offset
+from pipeline.head import values_offset
+from pipeline.head.records import RecordKind, build_record
+from pipeline.protocol import messages as m
 from tests.support.board_server import board_on_socket
 from tests.support.fake_board import (
     EVIDENCE,

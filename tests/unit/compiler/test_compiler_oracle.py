@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.compiler import run_tflm
-from pipeline.errors import HonestNo, InputError
+from pipeline.core.errors import HonestNo, InputError
 from tests.support.tflite_builder import Net
 
 

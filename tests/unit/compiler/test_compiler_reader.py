@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.compiler import CompiledModel, compile_model
 from pipeline.compiler.reader import read_model
-from pipeline.errors import HonestNo, InputError
+from pipeline.core.errors import HonestNo, InputError
 from tests.support.tflite_builder import RELU, Net
 
 

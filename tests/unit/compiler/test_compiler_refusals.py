@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.compiler import UnsupportedModel, compile_model
-from pipeline.errors import HonestNo, InputError
+from pipeline.core.errors import HonestNo, InputError
 from tests.support.tflite_builder import SAME, Model, Net, Value
 
 Spoil = Callable[[Net], Value]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core.errors import InputError, WorldError
 from pipeline.data import (
     Dataset,
     catalog,
@@ -21,7 +22,6 @@ from pipeline.data import (
     package_index,
 )
 from pipeline.data.cache import cache_directory, load_recordings, save_recordings
-from pipeline.errors import InputError, WorldError
 from tests.unit.data import fakes
 
 

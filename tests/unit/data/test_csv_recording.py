@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.errors import InputError
 from pipeline.data import RecordingWarning, Segment, make_windows, read_csv, read_csv_dataset
-from pipeline.errors import InputError
 
 HEADER = "time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity"
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.errors import InputError
 from pipeline.data import Segment, read_csv
 from pipeline.data.csv_recording import FewActivitiesWarning
 from pipeline.data.csv_writer import CsvWriter, float_text, recording_path
-from pipeline.errors import InputError
 
 WHEN = datetime(2026, 1, 31, 12, 0, 5)
 KEYS = {"subject": "me", "session": "me/1", "board": "Rev1 LSM9DS1", "model_id": "0123456789abcdef"}

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.data import app
+from pipeline.core.errors import WorldError
 from pipeline.data import catalog, hapt, package_index
-from pipeline.errors import WorldError
 from tests.unit.data import fakes
 from tests.unit.data.test_csv_recording import HEADER, row, rows
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core.errors import InputError
 from pipeline.data.digits import MEMBER, load_digits, read_digits
-from pipeline.errors import InputError
 
 
 def wheel(path: Path, text: str, member: str = MEMBER) -> Path:

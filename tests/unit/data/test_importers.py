@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.errors import InputError
 from pipeline.data import Segment, make_windows
 from pipeline.data.importers import IMPORTERS, Reading, open_tree
-from pipeline.errors import InputError
 from tests.support import foreign_data as made
 
 

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.data import app
+from pipeline.core.errors import InputError, WorldError
 from pipeline.data import (
     Segment,
     dataset_names,
@@ -21,7 +22,6 @@ from pipeline.data import (
     make_windows,
 )
 from pipeline.data.imported import imported_path
-from pipeline.errors import InputError, WorldError
 from tests.support import foreign_data as made
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.errors import InputError, WorldError
 from pipeline.data import hapt, package_index
 from pipeline.data.package_index import certificates, download, find_link, index_url
 from pipeline.data.source import Source
-from pipeline.errors import InputError, WorldError
 
 CONTENT = bytes(range(256)) * 2000
 SOURCE = dataclasses.replace(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core.errors import InputError
 from pipeline.data import RecordingWarning, read_csv
 from pipeline.data.plausibility import (
     Samples,
@@ -16,7 +17,6 @@ from pipeline.data.plausibility import (
     turning_gravity,
 )
 from pipeline.data.vocabulary import VOCABULARY, canonical, in_order, label_map, parse_label_map
-from pipeline.errors import InputError
 from tests.support import foreign_data as made
 
 

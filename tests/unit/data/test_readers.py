@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.core.errors import InputError
 from pipeline.data import Recording, Segment, hapt, mirror_right_arm, watch
 from pipeline.data.archives import gunzip, read_tar_member, read_zip_member
 from pipeline.data.recording import UNITS, Dataset
-from pipeline.errors import InputError
 from tests.unit.data import fakes
 
 

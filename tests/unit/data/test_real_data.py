@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core.errors import InputError
 from pipeline.data import Dataset, describe, load_dataset, make_windows, split_subjects
 from pipeline.data.importers import IMPORTERS, open_tree
 from pipeline.data.importers.convert import renamed
@@ -19,7 +20,6 @@ from pipeline.data.plausibility import (
 )
 from pipeline.data.recording import Recording
 from pipeline.data.vocabulary import TRANSITIONS, canonical
-from pipeline.errors import InputError
 from tests.support.foreign_data import write_hapt, write_ucihar
 
 PARTS = ("train", "test")

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from pipeline.core.errors import InputError
 from pipeline.data import Recording, Segment, Windows, make_windows
-from pipeline.errors import InputError
 from tests.unit.data.fakes import recording
 
 

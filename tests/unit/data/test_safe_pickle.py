@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.errors import InputError
 from pipeline.data.safe_pickle import MAX_OPCODES, NUMPY_GLOBALS, InertArray, load_pickle
-from pipeline.errors import InputError
 
 
 class Evil:

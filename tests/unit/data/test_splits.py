@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from pipeline.core.errors import InputError
 from pipeline.data import (
     SCHEMES,
     UNITS,
@@ -15,7 +16,6 @@ from pipeline.data import (
     split_subjects,
 )
 from pipeline.data.source import UCI_PEOPLE
-from pipeline.errors import InputError
 from tests.unit.data.fakes import recording
 
 OFFICIAL = tuple(f"subject{n:02d}" for n in (2, 4, 9, 10, 12, 13, 18, 20, 24))

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.errors import InputError
 from pipeline.data import Recording, make_windows
-from pipeline.errors import InputError
 from tests.unit.data.fakes import recording
 
 NAMES = ["walking", "sitting", "lying"]

@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pipeline.errors import InputError
-from pipeline.export.convert import parameter_count, to_float
+from pipeline.bundle.convert import parameter_count, to_float
+from pipeline.core.errors import InputError
 from pipeline.models import backbone, backbone_names, image_backbone_names, initial_arrays
 from pipeline.models.applications import CONSTRUCTORS
 from pipeline.models.weights import model_arrays

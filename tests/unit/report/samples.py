@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report import DemoDetails, SubjectScore, per_activity
+from pipeline.demo.details import DemoDetails, per_activity
+from pipeline.report.fields import SubjectScore
 
 ACTIVITIES = ("walking", "upstairs", "downstairs", "sitting", "standing", "lying")
 CONFUSION = np.array(

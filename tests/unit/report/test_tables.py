@@ -7,8 +7,10 @@ import io
 import pytest
 from rich.console import Console, RenderableType
 
-from pipeline.report import confusion_table, demo_table, per_activity, subject_table
-from pipeline.report.words import kilobytes, percent, points
+from pipeline.core.format import kilobytes, percent, points
+from pipeline.demo.details import per_activity
+from pipeline.demo.report import demo_table
+from pipeline.report.tables import confusion_table, subject_table
 from tests.unit.report.samples import (
     ACTIVITIES,
     CONFUSION,

@@ -1,6 +1,6 @@
 import numpy as np
 
-from pipeline.training.head import fit_head
+from pipeline.training.classifier import fit_head
 
 
 def test_separable_features_are_learned_exactly() -> None:

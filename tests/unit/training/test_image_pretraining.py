@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 from pipeline.models import backbone
 from pipeline.models.weights import model_arrays
 from pipeline.training import load_pretrained, load_trained, train

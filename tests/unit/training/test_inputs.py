@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import InputError
-from pipeline.learn import SpectrogramQuantization, quantize_spectrogram
+from pipeline.core.errors import InputError
+from pipeline.head import SpectrogramQuantization, quantize_spectrogram
 from pipeline.models import ImageSize
 from pipeline.training.inputs import (
     SpectrogramInput,

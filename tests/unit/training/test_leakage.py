@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.bundle import quantize as quantization
+from pipeline.core.errors import InputError
 from pipeline.data import SCHEMES, Dataset, Windows, folds, split_subjects
 from pipeline.data.source import UCI_PEOPLE
 from pipeline.data.splits import OFFICIAL_TEST
-from pipeline.errors import InputError
-from pipeline.export import quantize as quantization
 from pipeline.training import Pretrained, TrainedModel, load_pretrained, train
 from pipeline.training.pretrain import PretrainSettings
 from pipeline.training.pretrained import PretrainedCard, pretrain_extractor

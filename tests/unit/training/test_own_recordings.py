@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from pipeline.bundle import load_bundle
 from pipeline.cli.main import app
+from pipeline.core.errors import InputError
 from pipeline.data.mixed import OWN_PEOPLE
-from pipeline.errors import InputError
-from pipeline.export import load_bundle
 from pipeline.models import load_weights
 from pipeline.training import Pretrained, load_trained
 from pipeline.training import task as tasks

@@ -17,7 +17,7 @@ from pipeline.training.selfsupervised import (
     distill,
     leading_components,
 )
-from pipeline.training.varied import rotations, swing, varied_windows
+from pipeline.training.synthetic_windows import rotations, swing, varied_windows
 from tests.support.synthetic import synthetic_task
 
 QUICK = DistillSettings(

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.errors import InputError
 from pipeline.data import SubjectSplit
-from pipeline.errors import InputError
 from pipeline.models.weights import model_arrays
 from pipeline.training import Pretrained, TrainedModel, load_pretrained, load_trained, train
 from pipeline.training.pretrain import PretrainSettings

@@ -1,0 +1,350 @@
+"""The host's end of docs/PROTOCOL.md: what can be asked of a board, and what it says unasked."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.board.errors import BoardRefused
+from pipeline.board.link import Answer, Link
+from pipeline.board.ports import find_board
+from pipeline.board.transport import Transport, open_port
+from pipeline.core.errors import HarError, HonestNo, InputError
+from pipeline.head import check_name
+from pipeline.protocol import messages
+from pipeline.protocol.frames import DELIMITER
+from pipeline.protocol.messages import (
+    PROTOCOL_VERSION,
+    HeadState,
+    Hello,
+    Learned,
+    Message,
+    MessageType,
+    Prediction,
+    Sensed,
+    SensorState,
+    Status,
+)
+from pipeline.protocol.payload import DecodeError
+
+if TYPE_CHECKING:
+    from pipeline.board.stream import StreamResult
+
+TIMEOUT_S = 2.0
+ATTEMPTS = 5
+GOODBYE_ATTEMPTS = 2
+U32 = 0xFFFFFFFF
+
+
+class Client:
+    """One board behind one `Transport`; use it as a context manager, so that it says BYE.
+
+    `model_id` (8 bytes or 16 hex digits): refuse a board that runs another model. Each request
+    waits `timeout_s` seconds for its answer and is sent up to `attempts` times.
+
+    Methods raise `PortLost` or `NoAnswer` (both `WorldError`) when the board is gone or silent,
+    and `BoardRefused` (an `HonestNo`) when it answers ERROR.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        model_id: bytes | str | None = None,
+        timeout_s: float = TIMEOUT_S,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        self.timeout_s = timeout_s
+        self.attempts = attempts
+        self.next_index = 0  # number of the sample that continues the last stream
+        self.origin: int | None = None  # where the last restart emptied the board's window
+        self._link = Link(transport)
+        self._model_id = _model_id(model_id)
+        self._hello: Hello | None = None
+        self._sensing = False  # the board was told to send what its sensor measures
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls, port: str | None, *, model_id: bytes | str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> Self:
+        """Opens a port (see `open_port`), by default that of the one board on USB (see
+        `find_board`). Nothing is said on it before the first request."""
+        name = find_board(None) if port is None else port
+        return cls(open_port(name), model_id=model_id, timeout_s=timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def port(self) -> str:
+        """The port as a person would type it."""
+        return self._link.transport.name
+
+    @property
+    def board(self) -> Hello:
+        """Who is there, with the activities taught since; says HELLO if that has not happened
+        yet."""
+        return self._hello or self.hello()
+
+    @property
+    def frames_bad(self) -> int:
+        """Frames from the board that came damaged and were dropped."""
+        return self._link.frames_bad
+
+    # ---- the session ---------------------------------------------------------------------------
+
+    def hello(self, *, time_s: int | None = None, attempts: int | None = None) -> Hello:
+        """Begins a session: frames, an empty window, samples numbered from 0. Tells who is there,
+        and the board the Unix time: `time_s`, by default now; 0 keeps it to itself.
+
+        Raises `HonestNo` when the board speaks another protocol version or runs another model than
+        the one expected.
+        """
+        self._forget()
+        self._link.transport.write(DELIMITER)  # ends whatever an earlier program left half-sent
+        now_s = int(time.time()) if time_s is None else time_s
+        request = messages.HelloRequest(time_s=now_s & U32)
+        try:
+            hello = self.request(request, Hello, attempts=attempts)
+        except BoardRefused as error:
+            # Version 2 had a HELLO of another length.
+            if error.status not in (messages.ErrorCode.VERSION, messages.ErrorCode.LENGTH):
+                raise
+            raise self._other_version(error.text) from None
+        if hello.version != PROTOCOL_VERSION:
+            raise self._other_version(f"it speaks {hello.version}")
+        if self._model_id is not None and hello.model_id != self._model_id:
+            raise HonestNo(
+                f"{self.port} runs model {hello.model_id.hex()}, not {self._model_id.hex()}: "
+                "flash this model, or use the bundle that the board was built from"
+            )
+        self._hello = hello
+        self._link.greeted = True
+        self.next_index = 0
+        self.origin = None
+        return hello
+
+    def status(self) -> Status:
+        """The board's counters, after it has processed all that was sent before."""
+        return self.request(messages.StatusRequest(), Status)
+
+    def bye(self) -> None:
+        """Ends the session: text again."""
+        self._link.transport.write(DELIMITER)  # a Ctrl-C may have cut a frame in two
+        self.request(messages.ByeRequest(), messages.ByeReply, attempts=GOODBYE_ATTEMPTS)
+        self._forget()
+
+    def close(self) -> None:
+        """Says BYE if the board is still there, and gives the port back."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._hello is not None:
+                self.bye()
+        except HarError:
+            pass  # whatever broke was reported where it broke
+        finally:
+            self._link.transport.close()
+
+    # ---- samples and predictions ---------------------------------------------------------------
+
+    def stream(
+        self,
+        samples: npt.NDArray[np.float32],
+        *,
+        restart: bool = True,
+        start_index: int | None = None,
+        on_prediction: Callable[[Prediction], None] | None = None,
+    ) -> StreamResult:
+        """Streams samples (n, 6) float32 [g, rad/s]; see `pipeline.board.stream.stream`."""
+        from pipeline.board.stream import stream
+
+        return stream(
+            self, samples, restart=restart, start_index=start_index, on_prediction=on_prediction
+        )
+
+    def send_samples(self, index: int, wire: npt.NDArray[np.int16], *, restart: bool) -> None:
+        """Sends one SAMPLES frame, 1 to 32 samples (n, 6) in wire units, and waits for nothing."""
+        time_ms = round(index * 1000 / self.board.rate_hz)
+        self._link.send(messages.SamplesMessage(index & U32, time_ms & U32, wire, restart))
+
+    def prediction(self, timeout_s: float = 0.0) -> Prediction | None:
+        """The oldest prediction not taken yet; waits at most `timeout_s` seconds for one."""
+        prediction = self._link.oldest(self._link.predictions, timeout_s)
+        if prediction is not None and self._hello is not None:
+            self._check_activities(len(prediction.probabilities), self._hello)
+        return prediction
+
+    # ---- the board's own sensor ----------------------------------------------------------------
+
+    def sensor(self, send: bool | None = None) -> SensorState:
+        """What the board's own motion sensor says of itself. `send`: from now on its samples shall
+        come (see `sensed`), or come no more; None keeps what is. A new session begins without."""
+        wanted = self._sensing and self._hello is not None if send is None else send
+        state = self.request(messages.SensorRequest(wanted), SensorState)
+        self._sensing = wanted
+        return state
+
+    def sensed(self, timeout_s: float = 0.0) -> Sensed | None:
+        """The oldest samples of the board's own sensor not taken yet; waits at most `timeout_s`
+        seconds for some. The samples of a window come before its prediction."""
+        return self._link.oldest(self._link.sensed, timeout_s)
+
+    # ---- learning and heads --------------------------------------------------------------------
+
+    def label(self, end_index: int, activity: str | int) -> Learned:
+        """Teaches the board its last window, named by `end_index`."""
+        number = self.activity_index(activity)
+        return self.request(messages.LabelRequest(end_index & U32, number), Learned)
+
+    def undo(self) -> HeadState:
+        """Takes the last label back, whole; once."""
+        return self._head_state(messages.UndoRequest())
+
+    def name(self, activity: str) -> int:
+        """Adds an activity that the model never had, to be labelled from now on; its number.
+
+        Raises `InputError` for a name that can be none or that the board knows already, `HonestNo`
+        when every row is taken.
+        """
+        board = self.board
+        check_name(activity, board.activities)
+        if len(board.activities) >= board.rows:
+            taught = ", ".join(board.taught) or "none, this model has no spare rows"
+            raise HonestNo(
+                f"{self.port} has no room for {activity!r}; it was taught: {taught}; "
+                "`har head reset` forgets these, `har quantize --spare` makes more room"
+            )
+        number = self.request(messages.NameRequest(activity), messages.Named).activity
+        if number != len(board.activities):
+            raise DecodeError(
+                f"{self.port} gave {activity!r} the number {number}, not {len(board.activities)}: "
+                "flash the firmware that belongs to this har"
+            )
+        self._taught((*board.taught, activity))
+        return number
+
+    def activity_index(self, activity: str | int) -> int:
+        """The board's number of an activity; `InputError` names those that it knows."""
+        names = self.board.activities
+        if isinstance(activity, str) and activity in names:
+            return names.index(activity)
+        if isinstance(activity, int) and 0 <= activity < len(names):
+            return activity
+        raise InputError(f"the board knows no activity {activity!r}; it knows {', '.join(names)}")
+
+    def save(self) -> HeadState:
+        """Writes the current head to flash, to survive power loss."""
+        return self._head_state(messages.SaveRequest())
+
+    def head(self) -> HeadState:
+        """What the current head is and how it came to be."""
+        return self._head_state(messages.HeadShowRequest())
+
+    def head_reset(self) -> HeadState:
+        """Back to the shipped head, for good."""
+        return self._head_state(messages.HeadResetRequest())
+
+    def head_rollback(self) -> HeadState:
+        """Back to the newest record if something is unsaved, else to the one before."""
+        return self._head_state(messages.HeadRollbackRequest())
+
+    def pull(self) -> bytes:
+        """The current head; see `pipeline.board.heads.pull`."""
+        from pipeline.board.heads import pull
+
+        return pull(self)
+
+    def push(self, payload: bytes) -> HeadState:
+        """Makes `payload` (docs/STORAGE.md) the current head and stores it.
+
+        Raises `InputError`, before anything of it is sent, for what is no head, or none of this
+        board's shape; the board checks all of it again, and the CRC, before it changes.
+        """
+        from pipeline.board.heads import stage
+
+        stage(self, payload)
+        model_id = self.board.model_id
+        commit = messages.HeadCommitRequest(model_id, len(payload), zlib.crc32(payload))
+        return self._head_state(commit)
+
+    def _head_state(self, request: Message) -> HeadState:
+        """Raises `DecodeError` for the state of another head than HELLO told of."""
+        state = self.request(request, HeadState)
+        board = self.board
+        told = (board.features, board.rows, board.shipped)
+        found = (state.features, state.rows, len(state.labels) - len(state.taught))
+        if found != told:
+            raise DecodeError(
+                f"{self.port}: a head over {found[0]} features with {found[2]} of {found[1]} rows "
+                f"shipped from a board that told of {told[0]}, {told[2]} and {told[1]}: "
+                "flash the firmware that belongs to this har"
+            )
+        self._taught(state.taught)
+        return state
+
+    def _taught(self, names: tuple[str, ...]) -> None:
+        """The board now knows these activities beside the model's."""
+        board = self.board
+        activities = (*board.activities[: board.shipped], *names)
+        if activities == board.activities:
+            return
+        if len(set(activities)) != len(activities):
+            raise DecodeError(
+                f"{self.port} names an activity twice: flash the firmware that belongs to this har"
+            )
+        self._hello = replace(board, activities=activities)
+        self._link.predictions.clear()  # of other activities
+
+    def _check_activities(self, found: int, board: Hello) -> None:
+        if found != len(board.activities):
+            raise DecodeError(
+                f"{self.port}: a prediction over {found} activities from a board that named "
+                f"{len(board.activities)}: flash the firmware that belongs to this har"
+            )
+
+    # ---- below the messages --------------------------------------------------------------------
+
+    def request(
+        self, message: Message, answer: type[Answer], *, attempts: int | None = None
+    ) -> Answer:
+        """Sends `message` until its `answer` comes, and returns that; says HELLO first if nobody
+        did."""
+        if self._hello is None and message.TYPE != MessageType.HELLO:
+            self.hello()
+        return self._link.request(
+            message, answer, timeout_s=self.timeout_s, attempts=attempts or self.attempts
+        )
+
+    def _forget(self) -> None:
+        """No session: what is said before the next HELLO_REPLY belongs to none."""
+        self._hello = None
+        self._link.greeted = False
+        self._sensing = False
+
+    def _other_version(self, how: str) -> HonestNo:
+        return HonestNo(
+            f"{self.port} does not speak protocol version {PROTOCOL_VERSION} ({how}): "
+            "flash the firmware that belongs to this har"
+        )
+
+
+def _model_id(model_id: bytes | str | None) -> bytes | None:
+    try:
+        given = bytes.fromhex(model_id) if isinstance(model_id, str) else model_id
+    except ValueError:
+        given = b""
+    if given is not None and len(given) != messages.MODEL_ID_BYTES:
+        raise InputError(f"{model_id!r} is no model id: give 16 hexadecimal digits")
+    return given

@@ -1,0 +1,246 @@
+"""Recorded people in front of a board: does it recognise them, and teach it what they do.
+
+`stretches` cuts recordings into what a board can follow, `replay` sets its predictions beside the
+truth, `lessons_of` and `teach` label windows for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.board.errors import NoAnswer
+from pipeline.core.errors import InputError
+
+if TYPE_CHECKING:
+    from pipeline.board.client import Client
+    from pipeline.data import Recording
+    from pipeline.protocol.messages import Learned, Prediction
+
+RATE_TOLERANCE = 0.01
+TRIES_PER_WINDOW = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """A piece of a recording, at least one window long, to stream in one go: samples (n, 6) float32
+    [g, rad/s] of one person doing one activity (None: not known which)."""
+
+    subject: str
+    activity: str | None
+    samples: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One prediction beside the truth."""
+
+    subject: str
+    activity: str | None
+    predicted: str
+    prediction: Prediction
+
+
+@dataclass
+class Replay:
+    """What a replay gave; grows while it runs."""
+
+    activities: tuple[str, ...]
+    outcomes: list[Outcome] = field(default_factory=list)
+    segments: int = 0
+    samples_sent: int = 0
+    samples_lost: int = 0
+    saturated: int = 0
+    predictions_missing: int = 0
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of labelled windows that were recognised; None without any."""
+        labelled = [o for o in self.outcomes if o.activity is not None]
+        return _share(labelled) if labelled else None
+
+    @property
+    def subject_accuracy(self) -> dict[str, float]:
+        """The same for each person, by name."""
+        people: dict[str, list[Outcome]] = {}
+        for outcome in self.outcomes:
+            if outcome.activity is not None:
+                people.setdefault(outcome.subject, []).append(outcome)
+        return {name: _share(people[name]) for name in sorted(people)}
+
+    @property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """Counts (K, K): row the truth, column the prediction, in the board's order."""
+        counts = Counter((o.activity, o.predicted) for o in self.outcomes)
+        names = self.activities
+        return np.array([[counts[(row, column)] for column in names] for row in names], np.int64)
+
+    def document(self) -> dict[str, Any]:
+        """For JSON."""
+        people = self.subject_accuracy
+        worst = min(people, key=lambda name: people[name], default=None)
+        return {
+            "segments": self.segments,
+            "predictions_received": len(self.outcomes),
+            "predictions_missing": self.predictions_missing,
+            "samples_sent": self.samples_sent,
+            "samples_lost": self.samples_lost,
+            "values_saturated": self.saturated,
+            "accuracy": self.accuracy,
+            "subject_accuracy": people,
+            "worst_subject": None if worst is None else {"id": worst, "accuracy": people[worst]},
+            "activities": list(self.activities),
+            "confusion": self.confusion.tolist(),
+        }
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One window that `teach` labelled, and what the board says it learned from it."""
+
+    activity: str
+    learned: Learned
+
+
+def stretches(
+    recordings: Iterable[Recording],
+    client: Client,
+    *,
+    windows: int | None = None,
+    new: str | None = None,
+) -> list[Stretch]:
+    """Cuts recordings into stretches of one activity that the board knows, or of the activity `new`
+    that it is about to be taught.
+
+    Stretches too short for a window are left out, and so is what comes after `windows` windows. A
+    recording without any segment is one stretch of unknown activity.
+
+    Raises `InputError`: recorded at another rate than the board's; nothing left.
+    """
+    board = client.board
+    known = list(dict.fromkeys((*board.activities, *([] if new is None else [new]))))
+    found: list[Stretch] = []
+    left = windows
+    for recording in recordings:
+        check_rate(recording, board.rate_hz)
+        parts: list[tuple[int, int, str | None]] = [
+            (s.start, s.stop, s.activity) for s in recording.segments if s.activity in known
+        ]
+        if not recording.segments:
+            parts = [(0, len(recording.samples), None)]
+        for start, stop, activity in parts:
+            count = max(0, 1 + (stop - start - board.window) // board.hop)
+            if left is not None:
+                count = min(count, left)
+                left -= count
+                stop = min(stop, start + board.window + (count - 1) * board.hop)
+            if count:
+                samples = recording.samples[start:stop]
+                found.append(Stretch(recording.subject, activity, samples))
+    if not found:
+        raise InputError(
+            f"nothing to stream: no {board.window} samples in a row show one of the board's "
+            f"activities ({', '.join(known)})"
+        )
+    return found
+
+
+def replay(
+    client: Client,
+    what: Iterable[Stretch],
+    *,
+    into: Replay | None = None,
+    on_stretch: Callable[[Replay], None] | None = None,
+) -> Replay:
+    """Streams each stretch from an empty window and sets the predictions beside the truth.
+
+    `into` is filled as it goes, so that an interrupted replay still tells what it saw.
+    """
+    names = client.board.activities
+    result = into if into is not None else Replay(names)
+    for stretch in what:
+        streamed = client.stream(stretch.samples)
+        result.segments += 1
+        result.samples_sent += streamed.samples_sent
+        result.samples_lost += streamed.samples_lost
+        result.saturated += streamed.saturated
+        result.predictions_missing += streamed.predictions_missing
+        result.outcomes += [
+            Outcome(stretch.subject, stretch.activity, names[p.activity], p)
+            for p in streamed.predictions
+        ]
+        if on_stretch is not None:
+            on_stretch(result)
+    return result
+
+
+def lessons_of(
+    what: Sequence[Stretch], client: Client, *, per_activity: int
+) -> list[tuple[npt.NDArray[np.float32], str]]:
+    """The first `per_activity` windows (T, 6) of each activity, one of each in turn.
+
+    Raises `InputError` where there are fewer.
+    """
+    board = client.board
+    found: dict[str, list[npt.NDArray[np.float32]]] = {}
+    for stretch in what:
+        if stretch.activity is None:
+            raise InputError("a recording without labels teaches nothing: name its --activity")
+        mine = found.setdefault(stretch.activity, [])
+        last = len(stretch.samples) - board.window
+        mine += [stretch.samples[at : at + board.window] for at in range(0, last + 1, board.hop)]
+    for activity, windows in found.items():
+        if len(windows) < per_activity:
+            raise InputError(
+                f"{activity} has {len(windows)} windows, not {per_activity}: ask for fewer"
+            )
+    return [(found[name][turn], name) for turn in range(per_activity) for name in found]
+
+
+def teach(
+    client: Client,
+    lessons: Iterable[tuple[npt.NDArray[np.float32], str]],
+    *,
+    on_lesson: Callable[[Lesson], None] | None = None,
+) -> list[Lesson]:
+    """Shows each window (T, 6) to the board and labels it, in this order.
+
+    A window that gets lost on the way is shown again; a label is never applied twice. Raises
+    `NoAnswer` for a board that gives no prediction.
+    """
+    done: list[Lesson] = []
+    for samples, activity in lessons:
+        client.activity_index(activity)
+        for _ in range(TRIES_PER_WINDOW):
+            streamed = client.stream(samples)
+            if streamed.predictions:
+                break
+        else:
+            raise NoAnswer(
+                f"{client.port} gave no prediction for a whole window, {TRIES_PER_WINDOW} times: "
+                "check the cable, then `har stream`"
+            )
+        learned = client.label(streamed.predictions[-1].end_index, activity)
+        lesson = Lesson(activity, learned)
+        done.append(lesson)
+        if on_lesson is not None:
+            on_lesson(lesson)
+    return done
+
+
+def _share(outcomes: Sequence[Outcome]) -> float:
+    return sum(o.activity == o.predicted for o in outcomes) / len(outcomes)
+
+
+def check_rate(recording: Recording, rate_hz: float) -> None:
+    """Raises `InputError` for a recording at another rate than the board's."""
+    if abs(recording.rate_hz - rate_hz) > RATE_TOLERANCE * rate_hz:
+        raise InputError(
+            f"{recording.source} has {recording.rate_hz:g} Hz, the board's model expects "
+            f"{rate_hz:g} Hz: resample it first"
+        )

@@ -1,0 +1,265 @@
+"""C for the firmware from a bundle: model header, tail, TFLite array, compiled engine.
+
+The result depends on the bundle alone; writing is aside-then-rename per file, and files that are
+already right are left untouched, so that a build after an equal `emit` compiles nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.bundle.bundle import EXTRACTOR, Bundle, load_bundle
+from pipeline.bundle.fit import learning_memory_of
+from pipeline.bundle.interface import output_of
+from pipeline.compiler import c_float, compile_model
+from pipeline.core.errors import InputError
+from pipeline.head.records import PAGE_BYTES
+
+Array = np.ndarray[Any, Any]
+
+_ARENA_MARGIN_BYTES = 1024  # the figure comes from a 64-bit host, whose structures differ a little
+
+
+def emit(directory: Path, output: Path) -> list[Path]:
+    """Writes every generated file for the bundle in ``directory`` into ``output``.
+
+    Returns the paths. Raises InputError for a damaged bundle, HonestNo when the extractor uses
+    what the engine cannot compile.
+    """
+    bundle = load_bundle(directory)
+    model = (directory / EXTRACTOR).read_bytes()
+    compiled = compile_model(model)
+    outputs = [output_of(info) for info in compiled.outputs]
+    if outputs != bundle.outputs:
+        raise InputError(f"{directory / EXTRACTOR}: its outputs are not those of bundle.json")
+    if [info.size_bytes for info in compiled.inputs] != [bundle.engine_input_bytes]:
+        raise InputError(f"{directory / EXTRACTOR}: its input is not that of bundle.json")
+    files = {
+        "har_model.h": _model_header(bundle, compiled.operators),
+        "har_model.c": _model_source(bundle, directory),
+        "har_extractor_tflite.h": _TFLITE_HEADER,
+        "har_extractor_tflite.c": _tflite_source(model),
+        **compiled.sources,
+    }
+    output.mkdir(parents=True, exist_ok=True)
+    return [_write_if_changed(output / name, text) for name, text in sorted(files.items())]
+
+
+def _write_if_changed(path: Path, text: str) -> Path:
+    if path.exists() and path.read_text() == text:
+        return path
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(text)
+    aside.replace(path)
+    return path
+
+
+def _c_string(text: str) -> str:
+    """A C string literal; bytes outside printable ASCII as octal, which cannot swallow the
+    character behind them as \\x does."""
+    return (
+        '"'
+        + "".join(
+            chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}"
+            for byte in text.encode()
+        )
+        + '"'
+    )
+
+
+def _rows(values: list[str], per_line: int) -> str:
+    lines = (values[i : i + per_line] for i in range(0, len(values), per_line))
+    return "\n".join("    " + ", ".join(line) + "," for line in lines)
+
+
+def _array(declaration: str, values: list[int]) -> str:
+    return f"{declaration} = {{\n{_rows([str(v) for v in values], 16)}\n}};\n"
+
+
+def _float_array(declaration: str, values: Array) -> str:
+    return f"{declaration} = {{\n{_rows([c_float(v) for v in values.ravel()], 6)}\n}};\n"
+
+
+# TFLM's MicroMutableOpResolver has one Add method per operator, named in its own way.
+_TFLM_NAMES = {
+    "ADD": "Add",
+    "AVERAGE_POOL_2D": "AveragePool2D",
+    "CONCATENATION": "Concatenation",
+    "CONV_2D": "Conv2D",
+    "DEPTHWISE_CONV_2D": "DepthwiseConv2D",
+    "FULLY_CONNECTED": "FullyConnected",
+    "MAX_POOL_2D": "MaxPool2D",
+    "MEAN": "Mean",
+    "PAD": "Pad",
+    "PADV2": "PadV2",
+    "QUANTIZE": "Quantize",
+    "RELU": "Relu",
+    "RELU6": "Relu6",
+    "RESHAPE": "Reshape",
+    "SOFTMAX": "Softmax",
+}
+
+
+def _model_header(bundle: Bundle, operators: tuple[str, ...]) -> str:
+    model_id = ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(bundle.model_id))
+    names = [_TFLM_NAMES[name] for name in sorted(set(operators))]
+    arena = (bundle.tflm_arena_bytes + _ARENA_MARGIN_BYTES + 15) // 16 * 16
+    tail, learning = bundle.tail, bundle.learning
+    map_scale, map_zero_point = bundle.map_scale, bundle.map_zero_point
+    spectrogram = bundle.spectrogram
+    pixels, planes = (spectrogram.pixels, spectrogram.planes) if spectrogram else (0, 0)
+    parameters, pages = bundle.shape.parameters, learning_memory_of(bundle).store_pages
+    return f"""\
+/* Written by `har emit` from bundle {bundle.model_id}. Do not edit. */
+#ifndef HAR_MODEL_H
+#define HAR_MODEL_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+#define HAR_MODEL_ID_INIT \\
+    {{ {model_id} }}
+#define HAR_RATE_HZ {c_float(bundle.rate_hz)}
+#define HAR_WINDOW_LENGTH {bundle.window_samples} /* T, samples */
+#define HAR_WINDOW_HOP {bundle.hop_samples} /* samples between predictions */
+#define HAR_CHANNELS {len(bundle.channels)} /* C: {" ".join(bundle.channels)} */
+#define HAR_SAMPLE_ZERO_POINT ({bundle.samples.zero_point}) /* of the window's int8 samples */
+#define HAR_SPECTROGRAM_PIXELS {pixels} /* S; 0: the engine reads the window itself */
+#define HAR_SPECTROGRAM_PLANES {planes}
+#define HAR_ENGINE_INPUT_BYTES {bundle.engine_input_bytes}
+#define HAR_OUTPUTS {len(bundle.outputs)} /* of the extractor, int8 */
+#define HAR_CUT_BYTES {bundle.cut_bytes} /* B, of all outputs: a window at the cut {bundle.cut} */
+#define HAR_ACTIVITIES {len(bundle.activities)} /* K, shipped */
+#define HAR_ROWS {bundle.rows} /* R, activities that there is room for */
+#define HAR_FEATURES {bundle.features} /* F, what the dense layer sees */
+
+/* The engine's input: real = (q - zero point) * scale */
+#define HAR_INPUT_SCALE {c_float(bundle.input.scale)}
+#define HAR_INPUT_ZERO_POINT ({bundle.input.zero_point})
+
+/* The tail (har_tail.h); 0, and stride 1, where the cut has none. */
+#define HAR_TAIL_FROZEN {tail.frozen} /* F0 */
+#define HAR_TAIL_MAP_LENGTH {tail.map_length} /* T */
+#define HAR_TAIL_CHANNELS {tail.channels} /* C, of the map */
+#define HAR_TAIL_FILTERS {tail.filters} /* M */
+#define HAR_TAIL_KERNEL {tail.kernel} /* J */
+#define HAR_TAIL_STRIDE {tail.stride}
+#define HAR_TAIL_MAP_SCALE {c_float(map_scale)}
+#define HAR_TAIL_MAP_ZERO_POINT ({map_zero_point})
+
+#define HAR_LEARNING_RATE {c_float(learning.rate)}
+#define HAR_LEARNING_RATE_CONVOLUTION {c_float(learning.rate_convolution)}
+#define HAR_LEARNING_KEEP {c_float(learning.keep)}
+#define HAR_LEARNING_STEPS {learning.steps}
+#define HAR_LEARNING_REPLAY_EVERY {learning.replay_every}
+#define HAR_LEARNING_HOLD_EVERY {learning.hold_every}
+#define HAR_LEARNING_EVIDENCE {learning.evidence}
+
+#define HAR_REPLAY_CAPACITY {bundle.replay.capacity} /* N, labelled windows that are kept */
+#define HAR_REPLAY_EXEMPLARS {bundle.replay.exemplars} /* E, that ship */
+#define HAR_STORE_PAGES {pages} /* of {PAGE_BYTES} bytes, for learned heads */
+
+#define HAR_NOVELTY_FEATURES {bundle.outputs[0].size} /* N, of the first output */
+#define HAR_NOVELTY_LIMIT {c_float(bundle.unknown.limit)} /* farther is unknown */
+#define HAR_NOVELTY_WIDEN {c_float(bundle.unknown.widen)} /* reach of a label */
+#define HAR_SMOOTHER_CHANGE {c_float(bundle.smoother.change)}
+#define HAR_SMOOTHER_CHANGE_MOVING {c_float(bundle.smoother.change_moving)}
+
+/* For the tflm engine: its arena, and the operators to register. */
+#define HAR_TFLM_ARENA_BYTES {arena}
+#define HAR_TFLM_OPERATOR_COUNT {len(names)}
+#define HAR_TFLM_OPERATORS(X) {" ".join(f"X({name})" for name in names)}
+
+extern const uint16_t har_output_sizes[HAR_OUTPUTS]; /* their sum is B */
+
+extern const char *const har_activity_names[HAR_ACTIVITIES];
+extern const float har_norm_knee[HAR_CHANNELS]; /* (C,) g, rad/s; 0: linear */
+extern const float har_norm_mean[HAR_CHANNELS]; /* (C,) companded */
+extern const float har_norm_gain[HAR_CHANNELS]; /* (C,) steps per companded */
+extern const float har_level_mean[]; /* (planes, 32) of the spectrogram */
+extern const float har_level_gain[]; /* (planes, 32) steps per level */
+extern const float har_factory_parameters[{parameters}]; /* (P,), as har_tail.h has them */
+extern const float har_feature_scale[HAR_FEATURES];
+extern const float har_feature_offset[HAR_FEATURES];
+extern const int8_t har_exemplars[]; /* (E, B) */
+extern const uint8_t har_exemplar_activities[]; /* (E,) */
+extern const float har_novelty_center[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES];      /* (K, N) */
+extern const float har_novelty_inverse_std[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES]; /* (K, N) */
+
+#ifdef __cplusplus
+}}
+#endif
+#endif
+"""
+
+
+def _model_source(bundle: Bundle, directory: Path) -> str:
+    near = "HAR_ACTIVITIES * HAR_NOVELTY_FEATURES"
+    names = _rows([_c_string(name) for name in bundle.activities], 4)
+    sizes = [output.size for output in bundle.outputs]
+    parameters = bundle.new_tail(directory).anchor
+    scales, novelty = bundle.scales(directory), bundle.novelty(directory)
+    # C has no empty arrays.
+    level_mean, level_gain = (
+        values if len(values) else np.zeros(1, np.float32)
+        for values in (bundle.level_mean, bundle.level_gain)
+    )
+    exemplars, of = (values.ravel().tolist() or [0] for values in bundle.exemplars(directory))
+    return f"""\
+/* Written by `har emit` from bundle {bundle.model_id}. Do not edit. */
+#include "har_model.h"
+
+{_array("const uint16_t har_output_sizes[HAR_OUTPUTS]", sizes)}
+const char *const har_activity_names[HAR_ACTIVITIES] = {{
+{names}
+}};
+
+{_float_array("const float har_norm_knee[HAR_CHANNELS]", bundle.norm_knee)}
+{_float_array("const float har_norm_mean[HAR_CHANNELS]", bundle.norm_mean)}
+{_float_array("const float har_norm_gain[HAR_CHANNELS]", bundle.norm_gain)}
+{_float_array("const float har_level_mean[]", level_mean)}
+{_float_array("const float har_level_gain[]", level_gain)}
+{_float_array(f"const float har_factory_parameters[{parameters.size}]", parameters)}
+{_float_array("const float har_feature_scale[HAR_FEATURES]", scales.scale)}
+{_float_array("const float har_feature_offset[HAR_FEATURES]", scales.offset)}
+{_array("const int8_t har_exemplars[]", exemplars)}
+{_array("const uint8_t har_exemplar_activities[]", of)}
+{_float_array(f"const float har_novelty_center[{near}]", novelty.center)}
+{_float_array(f"const float har_novelty_inverse_std[{near}]", novelty.inverse_std)}"""
+
+
+_TFLITE_HEADER = """\
+/* The extractor as TFLite-Micro wants it. Written by `har emit`. Do not edit. */
+#ifndef HAR_EXTRACTOR_TFLITE_H
+#define HAR_EXTRACTOR_TFLITE_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+extern const unsigned char har_extractor_tflite[]; /* 16-byte aligned */
+extern const unsigned int har_extractor_tflite_len; /* bytes */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
+"""
+
+
+def _tflite_source(model: bytes) -> str:
+    return f"""\
+/* The extractor as TFLite-Micro wants it. Written by `har emit`. Do not edit. */
+#include "har_extractor_tflite.h"
+
+_Alignas(16) const unsigned char har_extractor_tflite[] = {{
+{_rows([f"0x{byte:02x}" for byte in model], 16)}
+}};
+const unsigned int har_extractor_tflite_len = {len(model)};
+"""

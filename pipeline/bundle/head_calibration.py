@@ -1,0 +1,106 @@
+"""Everything behind the extractor: the tail as it ships, and what the bundle says of it.
+
+The tail's features are standardized by the training people's windows; temperature, unknown and
+smoother are chosen on the validation people alone, with the int8 extractor as it is deployed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.bundle.bundle import (
+    LIMIT_MIN,
+    Calibration,
+    LearningConstants,
+    SmootherConstants,
+    Unknown,
+)
+from pipeline.bundle.factory_head import shipped_tail, standardization_of
+from pipeline.bundle.interface import Interface
+from pipeline.bundle.learning import learning_constants
+from pipeline.bundle.tflm_eval import run_extractor
+from pipeline.data import Windows
+from pipeline.head import LIMIT, Novelty, Tail
+from pipeline.training import TrainedModel
+from pipeline.training.calibration import (
+    FALSE_REJECT,
+    SMOOTHER_CHANGE,
+    SMOOTHER_CHANGE_MOVING,
+    WIDEN,
+    calibrate,
+    fit_novelty,
+    known_limit,
+)
+
+
+@dataclass(frozen=True)
+class BehindCut:
+    """The tail with its temperature folded in, where known windows lie, and what bundle.json says
+    of it all."""
+
+    tail: Tail
+    novelty: Novelty
+    learning: LearningConstants
+    calibration: Calibration
+    unknown: Unknown
+    smoother: SmootherConstants
+
+
+def choose_behind_cut(
+    trained: TrainedModel,
+    cut: str,
+    rows: int,
+    extractor: bytes,
+    interface: Interface,
+    training: Windows,
+    validation: Windows,
+    *,
+    smoothing: bool = True,
+    rejecting: bool = True,
+) -> BehindCut:
+    """What stands behind ``cut``, with room for ``rows`` activities: fitted on training people's
+    windows, chosen on the validation people's.
+
+    Without ``rejecting`` no window is ever unknown; without ``smoothing`` each stands for itself.
+    """
+    tail, outputs = trained.tail(cut), interface.outputs
+    features = trained.features(training.x)
+    standardization = standardization_of(features)
+    features = standardization(features)
+    vectors = trained.pointwise_inputs(training.x) if tail.filters else None
+
+    windows = run_extractor(extractor, interface, validation.x)
+    x = shipped_tail(tail, outputs, standardization, 1.0, rows).features(windows)
+    plain = x * standardization.std + standardization.mean
+    found = calibrate(plain @ tail.weights.T + tail.bias, validation.y)
+    shipped = shipped_tail(tail, outputs, standardization, found.temperature, rows)
+
+    first = outputs[0]
+    steps = first.scale / standardization.std[: first.size]
+    activities = len(trained.card.activities)
+    novelty = fit_novelty(
+        features[:, : first.size], training.y, training.subjects, activities, steps
+    )
+    distances = novelty.distance(x, shipped.predict(windows).argmax(axis=1))
+    limit = max(known_limit(distances), LIMIT_MIN) if rejecting else float(LIMIT)
+    return BehindCut(
+        tail=shipped,
+        novelty=novelty,
+        learning=learning_constants(features, vectors),
+        calibration=Calibration(
+            temperature=found.temperature,
+            expected_calibration_error=round(found.error, 6),
+            expected_calibration_error_before=round(found.error_before, 6),
+            validation_windows=found.windows,
+        ),
+        unknown=Unknown(
+            limit=limit,
+            widen=WIDEN,
+            false_reject_target=FALSE_REJECT if rejecting else 0.0,
+            false_reject=round(float((distances > limit).mean()), 6),
+        ),
+        smoother=SmootherConstants(
+            change=SMOOTHER_CHANGE if smoothing else 1.0,
+            change_moving=SMOOTHER_CHANGE_MOVING if smoothing else 1.0,
+        ),
+    )

@@ -1,0 +1,219 @@
+"""`har quantize`: from a trained model to a sealed bundle."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.bundle.bundle import EXTRACTOR, FULL_FLOAT, FULL_INT8, TAIL, Bundle, write_bundle
+from pipeline.bundle.convert import parameter_count, to_float, to_int8
+from pipeline.bundle.exemplars import choose_exemplars
+from pipeline.bundle.head_calibration import choose_behind_cut
+from pipeline.bundle.interface import (
+    OUTPUT_BYTES_MAX,
+    Interface,
+    Normalization,
+    Quantization,
+    SpectrogramSection,
+    output_of,
+)
+from pipeline.bundle.limits import check_room
+from pipeline.bundle.tflm_eval import deployed_scores, run_extractor
+from pipeline.compiler import compile_model, run_tflm
+from pipeline.core.errors import InputError
+from pipeline.data import SubjectSplit, Windows
+from pipeline.models import save_weights
+from pipeline.training import Scores, TrainedModel, score
+from pipeline.training.train import TrainCard
+
+Array = np.ndarray[Any, Any]
+
+CHANNELS = ["ax", "ay", "az", "gx", "gy", "gz"]
+UNITS = ["g", "g", "g", "rad/s", "rad/s", "rad/s"]
+_REPRESENTATIVE_WINDOWS = 500
+
+
+def quantize(
+    trained: TrainedModel,
+    windows: Windows,
+    split: SubjectSplit,
+    output: Path,
+    *,
+    cut: str = "fc",
+    spare: int = 2,
+    replay: int = 36,
+    exemplars: int = 4,
+    smoothing: bool = True,
+    rejecting: bool = True,
+    full: dict[str, bytes] | None = None,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Bundle:
+    """Converts, calibrates on the split's validation people, measures on its test people, and
+    writes the bundle to ``output``.
+
+    ``cut``: where the frozen extractor ends. ``spare``: rows for activities that are taught.
+    ``replay``: labelled windows that the device keeps. ``exemplars``: training people's windows
+    that ship of each activity. ``smoothing`` and ``rejecting``: as `choose_behind_cut`.
+    ``full``: the whole network converted, by file name, filled if it is empty: to be handed on when
+    the same network is quantized at another cut.
+
+    An older bundle in ``output`` is replaced only when the new one is complete. Raises InputError
+    if the windows are not those the model was trained for, the backbone has no such cut, or a board
+    has no room for so much or could not say the activities' names.
+    """
+    import tensorflow as tf
+
+    card, activities = trained.card, trained.card.activities
+    if list(windows.activities) != activities or windows.x.shape[1] != card.window_samples:
+        raise InputError("these windows are not of the kind that the model was trained on")
+    check_room(activities, spare, replay, exemplars)
+    if output.exists() and any(output.iterdir()) and not (output / "bundle.json").exists():
+        raise InputError(f"{output}: holds other files and no bundle; name an empty folder")
+    tail = trained.tail(cut)
+    if tail.map_length * tail.channels > OUTPUT_BYTES_MAX:
+        raise InputError(
+            f"cut {cut}: a map of {tail.map_length} x {tail.channels} is too large to be kept on a "
+            "board; choose another cut or backbone"
+        )
+    aside = output.with_name(output.name + ".part")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        training = windows.for_subjects(split.train)
+        test = windows.for_subjects(split.test)
+        shuffled = np.random.default_rng(card.seed).permutation(len(training.y))
+        representative = training.x[shuffled[:_REPRESENTATIVE_WINDOWS]]
+        inputs = trained.network_input(representative)
+
+        on_step("converting")
+        full = {} if full is None else full
+        if not full:
+            full[FULL_FLOAT] = to_float(trained.model)
+            full[FULL_INT8] = to_int8(trained.model, inputs)
+        extractor = to_int8(trained.extractor(cut), inputs)
+        for name, converted in full.items():
+            (aside / name).write_bytes(converted)
+        (aside / EXTRACTOR).write_bytes(extractor)
+
+        on_step("compiling")
+        compiled = compile_model(extractor)
+        source = compiled.inputs[0]
+        interface = Interface(
+            normalization=Normalization(knee=card.knee, mean=card.mean, std=card.std),
+            spectrogram=_spectrogram(card),
+            input=Quantization(scale=source.scale, zero_point=source.zero_point),
+            outputs=[output_of(info) for info in compiled.outputs],
+        )
+
+        validation = windows.for_subjects(split.validation)
+        on_step(f"calibrating on {len(validation.y)} validation windows")
+        behind = choose_behind_cut(
+            trained,
+            cut,
+            len(activities) + spare,
+            extractor,
+            interface,
+            training,
+            validation,
+            smoothing=smoothing,
+            rejecting=rejecting,
+        )
+        chosen = choose_exemplars(training, exemplars, card.seed)
+        save_weights(
+            aside / TAIL,
+            {
+                "parameters": behind.tail.anchor,
+                "feature_scale": behind.tail.scales.scale,
+                "feature_offset": behind.tail.scales.offset,
+                "novelty_center": behind.novelty.center,
+                "novelty_inverse_std": behind.novelty.inverse_std,
+                "exemplars": run_extractor(extractor, interface, training.x[chosen]),
+                "exemplar_activities": training.y[chosen].astype(np.uint8),
+            },
+        )
+
+        on_step(f"measuring on {len(test.y)} test windows")
+        logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
+        float_scores = score(test.y, logits.argmax(1), test.subjects, len(activities))
+        int8_scores = deployed_scores(extractor, interface, behind.tail, test)
+        one = np.zeros((1, *source.shape[1:]), np.int8)
+        arena = run_tflm(extractor, one).arena_bytes
+
+        content = {
+            "activities": activities,
+            "rate_hz": card.rate_hz,
+            "window_samples": card.window_samples,
+            "hop_samples": card.hop_samples,
+            "channels": CHANNELS,
+            "units": UNITS,
+            **interface.model_dump(mode="json"),
+            "cut": cut,
+            "rows": len(activities) + spare,
+            "features": tail.weights.shape[1],
+            "tail": {
+                "frozen": tail.frozen,
+                "map_length": tail.map_length,
+                "channels": tail.channels,
+                "filters": tail.filters,
+                "kernel": tail.kernel,
+                "stride": tail.stride,
+            },
+            "learning": behind.learning.model_dump(mode="json"),
+            "replay": {"capacity": replay, "exemplars": len(chosen)},
+            "calibration": behind.calibration.model_dump(mode="json"),
+            "unknown": behind.unknown.model_dump(mode="json"),
+            "smoother": behind.smoother.model_dump(mode="json"),
+            "tflm_arena_bytes": arena,
+            "macs": compiled.macs,
+            "parameters": parameter_count(full[FULL_FLOAT]),
+            "metrics": _metrics(float_scores, int8_scores),
+            "provenance": {**_provenance(card), "tensorflow": tf.__version__},
+        }
+        bundle = write_bundle(aside, content)
+        old = output.with_name(output.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        if output.exists():
+            output.rename(old)
+        aside.rename(output)
+        shutil.rmtree(old, ignore_errors=True)
+        return bundle
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _spectrogram(card: TrainCard) -> SpectrogramSection | None:
+    made = card.spectrogram
+    return SpectrogramSection.model_validate(made.model_dump()) if made else None
+
+
+def _metrics(float_scores: Scores, int8_scores: Scores) -> dict[str, object]:
+    worst = int8_scores.worst_subject
+    return {
+        "test_windows": int8_scores.n,
+        "float_accuracy": round(float_scores.accuracy, 6),
+        "int8_accuracy": round(int8_scores.accuracy, 6),
+        "int8_macro_f1": round(int8_scores.macro_f1, 6),
+        "worst_subject": worst,
+        "worst_subject_accuracy": round(int8_scores.subject_accuracy[worst], 6),
+        "subject_accuracy": {
+            name: round(value, 6) for name, value in int8_scores.subject_accuracy.items()
+        },
+    }
+
+
+def _provenance(card: TrainCard) -> dict[str, object]:
+    return {
+        "dataset": card.dataset,
+        "split": card.split,
+        "seed": card.seed,
+        "train_subjects": card.train_subjects,
+        "validation_subjects": card.validation_subjects,
+        "test_subjects": card.test_subjects,
+        "train_windows": card.train_windows,
+        "backbone": card.backbone,
+        "pretrained_sha256": card.pretrained_sha256,
+    }

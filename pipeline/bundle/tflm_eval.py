@@ -1,0 +1,37 @@
+"""The network as it is deployed: the int8 extractor in TFLite-Micro, the float32 tail in NumPy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.bundle.bundle import EXTRACTOR, Bundle
+from pipeline.bundle.interface import Interface
+from pipeline.compiler import run_tflm
+from pipeline.data import Windows
+from pipeline.head import Tail
+from pipeline.training import Scores, score
+
+Array = np.ndarray[Any, Any]
+
+
+def run_extractor(extractor: bytes, interface: Interface, x: Array) -> Array:
+    """Raw windows (N, T, 6) -> windows at the cut, int8 (N, B)."""
+    if len(x) == 0:
+        return np.zeros((0, interface.cut_bytes), np.int8)
+    outputs = run_tflm(extractor, interface.engine_input(x)).outputs
+    return np.concatenate([output.reshape(len(x), -1) for output in outputs], axis=1)
+
+
+def deployed_scores(extractor: bytes, interface: Interface, tail: Tail, windows: Windows) -> Scores:
+    """Scores of extractor and tail on windows."""
+    predicted = tail.predict(run_extractor(extractor, interface, windows.x)).argmax(axis=1)
+    return score(windows.y, predicted, windows.subjects, len(windows.activities))
+
+
+def bundle_scores(bundle: Bundle, directory: Path, windows: Windows) -> Scores:
+    """Scores of the bundle in ``directory`` with its shipped tail, as `Metrics` has them."""
+    extractor = (directory / EXTRACTOR).read_bytes()
+    return deployed_scores(extractor, bundle, bundle.new_tail(directory), windows)

@@ -1,0 +1,144 @@
+"""The shape of report.json. Field order is the order in the file; nothing else may stand in it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.report.fields import Count, Share
+
+TARGET_NOTES = {
+    "host": "host process: no emulator was used",
+    "mps2": "emulated Cortex-M4F: QEMU mps2-an386",
+    "nano33ble": "Arduino Nano 33 BLE Sense",
+}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class WorstSubject(_Part):
+    """The held-out person on whom the int8 model is right least often."""
+
+    id: int | str
+    accuracy: Share
+
+
+class Parity(_Part):
+    """Windows computed on the device and again on the host, and how many differ in any bit."""
+
+    compared: Count
+    mismatches: Count
+
+
+class Outcomes(_Part):
+    """What became of the labels: learned from, held back to judge by, or undone again because the
+    windows held back got worse."""
+
+    learned: Count
+    held_back: Count
+    undone: Count
+
+
+class PersonTaught(_Part):
+    """What learning from their own labels did for one held-out person. ``serves``: in the end the
+    learned tail answers, not the shipped one."""
+
+    id: int | str
+    labelled_windows: Count
+    test_windows: Count
+    accuracy_before: Share
+    accuracy_after: Share
+    serves: bool | None = None
+
+
+class Learning(_Part):
+    """One held-out person before and after labelled windows were learned on the device.
+
+    Accuracies are of that person's other windows, ``test_windows`` of them. ``serves`` as in
+    PersonTaught.
+    """
+
+    subject: int | str
+    labelled_windows: Count
+    test_windows: Count | None = None
+    accuracy_before: Share
+    accuracy_after: Share
+    parity_compared: Count | None = None
+    parity_mismatches: Count
+    survived_power_cycle: bool
+    outcomes: Outcomes | None = None
+    serves: bool | None = None
+    everyone: list[PersonTaught] = []
+
+    @property
+    def mean_before(self) -> float:
+        """Mean over `everyone`, each person counted once."""
+        return sum(each.accuracy_before for each in self.everyone) / len(self.everyone)
+
+    @property
+    def mean_after(self) -> float:
+        """Mean over `everyone`, each person counted once."""
+        return sum(each.accuracy_after for each in self.everyone) / len(self.everyone)
+
+
+class Size(_Part):
+    """Bytes of the linked image; null where the target has no such limit (a host process)."""
+
+    flash_bytes: Count | None
+    ram_bytes: Count | None
+    runtime_flash_bytes: Count | None
+    weights_bytes: Count | None
+
+
+class Instructions(_Part):
+    """Executed instructions (not cycles) of one inference and of one update; null: not counted."""
+
+    inference: Count | None
+    update: Count | None
+
+
+class DemoReport(_Part):
+    """What `har demo` measured in one run. Accuracies are shares of windows, 0 to 1."""
+
+    dataset: str
+    split: str
+    seed: int
+    train_windows: Count
+    test_windows: Count
+    float_accuracy: Share
+    int8_accuracy: Share
+    int8_macro_f1: Share
+    worst_subject: WorstSubject
+    model_id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    engine: Literal["compiled", "tflm"]
+    target: Literal["mps2", "host", "nano33ble"]
+    windows_streamed: Count
+    predictions_received: Count
+    samples_lost: Count
+    device_accuracy: Share
+    parity: Parity
+    learning: Learning
+    size: Size
+    instructions: Instructions | None
+    commands: list[str] | None = None
+    seconds: float | dict[str, float] | None = None
+
+    @property
+    def target_note(self) -> str:
+        """One line on what ran the firmware; says so where no emulator was used."""
+        return TARGET_NOTES[self.target]
+
+    @property
+    def counted(self) -> tuple[int, int] | None:
+        """Instructions of (inference, update) where they could be counted."""
+        counts = self.instructions
+        if counts is None or counts.inference is None or counts.update is None:
+            return None
+        return counts.inference, counts.update
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document: every required key, and of the optional ones those that were given."""
+        return self.model_dump(mode="json", exclude_unset=True)

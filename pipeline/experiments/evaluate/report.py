@@ -1,0 +1,257 @@
+"""What `har evaluate` says: the shape of evaluate.json, its page and its pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.core.files import write_whole
+from pipeline.report.fields import Count, Share, SubjectScore
+
+ENGINES = ("float", "int8", "compiled")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True
+    )
+
+
+class Figures(_Part):
+    """Accuracies, 0 to 1. ``worst_subject``: of the worst person; ``worst_quarter``: the mean of
+    the worst quarter of the people, their number rounded up. Over several seeds, means of these,
+    and ``worst_subject_name`` is who is worst in the mean."""
+
+    accuracy: Share
+    macro_f1: Share
+    worst_subject: Share
+    worst_subject_name: str
+    worst_quarter: Share
+
+
+class Engines(_Part):
+    """The same windows three times: the float network (full.float.tflite), the int8 extractor in
+    TFLite-Micro with the float32 tail in NumPy, and the C engine built on this host with the same
+    tail."""
+
+    float_: Figures = Field(alias="float")
+    int8: Figures
+    compiled: Figures
+
+    def by_name(self) -> list[tuple[str, Figures]]:
+        """In the order of `ENGINES`."""
+        return list(zip(ENGINES, (self.float_, self.int8, self.compiled), strict=True))
+
+
+class SeedReport(Engines):
+    """The figures of one seed. ``n_test`` windows."""
+
+    seed: Count
+    n_test: Count
+    calibration_error: Share
+
+
+class RunReport(_Part):
+    """One network that was measured: who made it and who tested it.
+
+    ``weights``: "bundle" (measured as it was handed in), "shipped" or "trained here".
+    """
+
+    split: str
+    seed: Count
+    model_id: str
+    weights: str
+    pretrain_subjects: list[str]
+    train_subjects: list[str]
+    validation_subjects: list[str]
+    test_subjects: list[str]
+
+
+class GroupReport(_Part):
+    """One person or one session, int8: the mean over seeds, and the windows of one seed."""
+
+    accuracy: Share
+    windows: Count
+
+
+class ReliabilityReport(_Part):
+    """Per bin of the largest probability, equal in width over 0..1: windows of all seeds, their
+    mean confidence and their accuracy; int8."""
+
+    windows: list[Count]
+    confidence: list[Share]
+    accuracy: list[Share]
+
+
+class Shown(_Part):
+    """Activities shown over whole recordings, judged on the windows that show one activity.
+
+    delay_windows_...: of the ``changes`` of activity, how many windows of the new one passed before
+    it was first shown.
+    """
+
+    accuracy: Share
+    worst_session: Share
+    worst_session_name: str
+    changes: Count
+    delay_windows_median: Annotated[float, Field(ge=0)]
+    delay_windows_p95: Annotated[float, Field(ge=0)]
+
+    @property
+    def delay(self) -> str:
+        """Median and 95th percentile, e.g. "1, 3.5"; "no change" where no activity changes."""
+        if self.changes == 0:
+            return "no change"
+        return f"{self.delay_windows_median:g}, {self.delay_windows_p95:g}"
+
+
+class Detection(_Part):
+    """The share of ``windows`` that came out as unknown."""
+
+    unknown: Share
+    windows: Count
+
+
+class RecordingsReport(_Part):
+    """Whole recordings of the test people, a window every ``hop_s`` seconds, int8: what the tail
+    says (``plain``) and what the smoother makes of it.
+
+    false_reject: share of the ``known_windows`` that came out as unknown; detection: the same of
+    transitions, of stretches without a label, of windows that straddle, and of another data set's
+    activities.
+    """
+
+    hop_s: Annotated[float, Field(gt=0)]
+    known_windows: Count
+    plain: Shown
+    smoothed: Shown
+    false_reject: Share
+    detection: dict[str, Detection]
+
+
+class SplitReport(Engines):
+    """One scheme, all its folds together: each person of a fold is tested by the network that
+    never saw them. Figures are means over ``seeds``; ``n_test`` windows are those of one seed.
+
+    calibration_error: expected calibration error of int8 (Guo et al. 2017, 15 bins).
+    majority_of_errors: the pair of activities most often taken for each other, int8, and its
+    share of the errors; None where nothing is wrong. compiled_mismatches: windows whose int8
+    activations or probabilities differ in any bit between TFLite-Micro and the C engine.
+    recordings: the same networks over whole recordings, all seeds.
+    confusion: windows of all seeds, rows what it was, columns what was said; int8.
+    """
+
+    name: str
+    seeds: list[Count]
+    n_test: Count
+    calibration_error: Share
+    majority_of_errors: str | None
+    majority_of_errors_share: Share
+    compiled_mismatches: Count
+    per_seed: list[SeedReport]
+    per_subject: dict[str, GroupReport]
+    per_session: dict[str, GroupReport]
+    confusion: list[list[Count]]
+    reliability: ReliabilityReport
+    recordings: RecordingsReport
+    runs: list[RunReport]
+
+    @property
+    def label(self) -> str:
+        """E.g. "official, 3 seeds"."""
+        return f"{self.name}, {len(self.seeds)} seed{'s' * (len(self.seeds) != 1)}"
+
+
+class EvaluationReport(_Part):
+    """evaluate.json. ``parameters`` and ``macs`` are of the network that ``bundle`` holds:
+    weights and biases of all of it, multiply-accumulates of one inference of the extractor.
+    ``notes``: what every report about the data set must say."""
+
+    bundle: str
+    model_id: str
+    parameters: Count
+    macs: Count
+    dataset: str
+    backbone: str
+    activities: list[str]
+    rate_hz: Annotated[float, Field(gt=0)]
+    window_samples: Count
+    hop_samples: Count
+    splits: Annotated[list[SplitReport], Field(min_length=1)]
+    notes: list[str] = []
+    command: str
+    versions: dict[str, str]
+    seconds: Annotated[float, Field(ge=0)]
+
+    @property
+    def mismatches(self) -> int:
+        """Windows on which the C engine and TFLite-Micro differ, over all splits."""
+        return sum(split.compiled_mismatches for split in self.splits)
+
+    def document(self) -> dict[str, Any]:
+        """For --json and evaluate.json."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def evaluation_pictures(report: EvaluationReport, split: SplitReport) -> dict[str, str]:
+    """Inline SVGs of one split by name."""
+    from pipeline.report import plots
+
+    prefix = split.name.replace("-", "")
+    people: dict[int | str, SubjectScore] = {
+        name: SubjectScore(group.accuracy, group.windows)
+        for name, group in split.per_subject.items()
+    }
+    reliability = split.reliability
+    return {
+        "confusion": plots.confusion_picture(
+            report.activities, np.array(split.confusion), name=f"confusion-{prefix}"
+        ),
+        "subjects": plots.subject_picture(people, split.int8.accuracy, name=f"subjects-{prefix}"),
+        "reliability": plots.reliability_picture(
+            reliability.windows,
+            reliability.confidence,
+            reliability.accuracy,
+            split.calibration_error,
+            name=f"reliability-{prefix}",
+        ),
+    }
+
+
+def write_evaluation(report: EvaluationReport, output: Path) -> Path:
+    """Writes evaluate.json, report.html, and the pictures of each split as NAME.svg into
+    ``output``, each whole or not at all. Returns the path of the page."""
+    from markupsafe import Markup
+
+    from pipeline.report.html import environment
+    from pipeline.report.picture import side_by_side
+
+    drawn = {split.name: evaluation_pictures(report, split) for split in report.splits}
+    page = (
+        environment(Path(__file__).parent)
+        .get_template("evaluate.html.j2")
+        .render(
+            report=report,
+            engines=ENGINES,
+            # Drawn by plots.py, which escapes what it is given.
+            pictures={
+                name: {kind: Markup(svg) for kind, svg in pictures.items()}
+                for name, pictures in drawn.items()
+            },
+        )
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    write_whole(output / "report.html", page)
+    for name, pictures in drawn.items():
+        titles = {
+            "What it was, and what it said": pictures["confusion"],
+            "Each person": pictures["subjects"],
+            "How right when how sure": pictures["reliability"],
+        }
+        write_whole(output / f"{name}.svg", side_by_side(titles))
+    write_whole(output / "evaluate.json", json.dumps(report.document(), indent=2) + "\n")
+    return output / "report.html"

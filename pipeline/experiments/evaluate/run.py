@@ -1,0 +1,224 @@
+"""The whole evaluation: which runs, in which order, and the report of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.bundle import Bundle, load_bundle
+from pipeline.core.errors import InputError
+from pipeline.core.versions import versions
+from pipeline.data import (
+    SCHEMES,
+    Dataset,
+    Windows,
+    find_split,
+    folds,
+    load_dataset,
+    make_windows,
+    split_subjects,
+)
+from pipeline.experiments.evaluate.measure import Measurement, measure
+from pipeline.experiments.evaluate.report import EvaluationReport
+from pipeline.experiments.evaluate.summary import split_report
+from pipeline.experiments.networks import (
+    Folders,
+    Prepared,
+    Show,
+    describes,
+    needs_pretraining,
+    prepare,
+)
+from pipeline.models import backbone as find_backbone
+from pipeline.sim.build import require_tools
+from pipeline.training.shipped import ExtractorName
+from pipeline.training.task import HOP_SAMPLES, WINDOW_SAMPLES, make_task
+
+ALL = "all"
+DATASET = "hapt"
+BACKBONE = "dscnn"
+# Seeds where none are asked for: the official split is small, so its figure is a mean.
+_SEEDS = {"official": 3, "5-fold": 1, "leave-one-out": 1}
+# What a run takes, roughly and in the same unit: only the time left is guessed from it.
+_PRETRAINING, _REST = 10.0, 1.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate. ``bundle`` None: whatever is made. ``dataset`` and ``backbone`` None: those
+    of the bundle, else hapt and dscnn. ``schemes`` empty: official where the data set has it, and
+    5-fold, and the bundle's own; ("all",): leave-one-out too. ``seeds`` None: 3 of official, 1 of
+    the others. ``unseen``: a data set with none of these activities, which should come out as
+    unknown."""
+
+    folders: Folders
+    bundle: Path | None = None
+    dataset: str | None = None
+    backbone: str | None = None
+    schemes: tuple[str, ...] = ()
+    seeds: int | None = None
+    unseen: str | None = None
+    command: str = "har evaluate"
+
+
+def default_bundle(path: Path, dataset: str | None, backbone: str | None) -> Path | None:
+    """``path`` if a bundle lies there that was made with this data set and backbone (None: any).
+
+    Raises InputError for a bundle that is damaged or of another version.
+    """
+    if not (path / "bundle.json").exists():
+        return None
+    made = load_bundle(path).provenance
+    fits = dataset in (None, made.dataset) and backbone in (None, made.backbone)
+    return path if fits else None
+
+
+def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport:
+    """Makes what is missing, measures every run on its test people, and sums up.
+
+    ``show(what is being done, share of everything done)``. Raises InputError for a bundle, data
+    set, backbone or scheme that is none or does not fit the others, WorldError for missing tools.
+    """
+    began = time.monotonic()
+    given = load_bundle(request.bundle) if request.bundle else None
+    name, network = _names(request, given)
+    find_backbone(network)
+    dataset = load_dataset(name)
+    require_tools("host")  # for the C engine, which is measured when everything else is done
+    own = _run_of(given, dataset) if given else None
+    if own and given:
+        _check_people(request.bundle, own, given, dataset)
+    unseen = _unseen(request.unseen, dataset) if request.unseen else None
+    runs = [
+        ExtractorName(name, network, scheme, fold, seed)
+        for scheme in _schemes(request, dataset, own)
+        for seed in _seeds(request, scheme, own)
+        for fold in range(folds(dataset, scheme))
+    ]
+    costs = [
+        _REST + _PRETRAINING * (run != own and needs_pretraining(run, request.folders))
+        for run in runs
+    ]
+    measured: list[tuple[ExtractorName, Path, Measurement]] = []
+    for number, run in enumerate(runs):
+        before, share = sum(costs[:number]) / sum(costs), costs[number] / sum(costs)
+        title = f"run {number + 1} of {len(runs)}, {run.scheme}"
+
+        def tell(
+            text: str, done: float, title: str = title, before: float = before, share: float = share
+        ) -> None:
+            show(f"{title}: {text}", before + share * done)
+
+        tell("cutting windows", 0.0)
+        task = make_task(dataset, split_subjects(dataset, run.scheme, fold=run.fold, seed=run.seed))
+        if run == own and request.bundle:
+            prepared = Prepared(request.bundle, "bundle")
+        else:
+            prepared = prepare(run, task, request.folders, tell)
+        tell("measuring", 0.97)
+        found = measure(prepared.directory, task, prepared.weights, unseen)
+        measured.append((run, prepared.directory, found))
+    show("done", 1.0)
+    shown = request.bundle or measured[0][1]
+    bundle = given or load_bundle(shown)
+    schemes = list(dict.fromkeys(run.scheme for run in runs))
+    return EvaluationReport(
+        bundle=str(shown),
+        model_id=bundle.model_id,
+        parameters=bundle.parameters,
+        macs=bundle.macs,
+        dataset=name,
+        backbone=network,
+        activities=bundle.activities,
+        rate_hz=bundle.rate_hz,
+        window_samples=bundle.window_samples,
+        hop_samples=bundle.hop_samples,
+        splits=[
+            split_report(
+                scheme,
+                bundle.activities,
+                [found for run, _, found in measured if run.scheme == scheme],
+                hop_s=bundle.hop_samples / bundle.rate_hz,
+                unseen=request.unseen,
+            )
+            for scheme in schemes
+        ],
+        notes=list(dataset.notes),
+        command=request.command,
+        versions=versions(),
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+def _unseen(name: str, dataset: Dataset) -> Windows:
+    other = load_dataset(name)
+    shared = sorted(set(other.activities) & set(dataset.activities))
+    if shared:
+        raise InputError(f"{name} is not unseen: it has {', '.join(shared)}, as {dataset.name} has")
+    if other.rate_hz != dataset.rate_hz:
+        raise InputError(
+            f"{name} is at {other.rate_hz:g} Hz, {dataset.name} at {dataset.rate_hz:g}"
+        )
+    return make_windows(other.recordings, other.activities, length=WINDOW_SAMPLES, hop=HOP_SAMPLES)
+
+
+def _names(request: Request, given: Bundle | None) -> tuple[str, str]:
+    """Data set and backbone."""
+    if given is None:
+        return request.dataset or DATASET, request.backbone or BACKBONE
+    made = given.provenance
+    for kind, asked, has in (
+        ("dataset", request.dataset, made.dataset),
+        ("backbone", request.backbone, made.backbone),
+    ):
+        if asked not in (None, has):
+            raise InputError(
+                f"{request.bundle}: made with {kind} {has}, not {asked}; leave --{kind} or "
+                "--bundle out"
+            )
+    return made.dataset, made.backbone
+
+
+def _run_of(bundle: Bundle, dataset: Dataset) -> ExtractorName:
+    made = bundle.provenance
+    scheme, fold = find_split(dataset, made.split)
+    return ExtractorName(made.dataset, made.backbone, scheme, fold, made.seed)
+
+
+def _check_people(
+    directory: Path | None, own: ExtractorName, given: Bundle, dataset: Dataset
+) -> None:
+    split = split_subjects(dataset, own.scheme, fold=own.fold, seed=own.seed)
+    if not describes(own, given, make_task(dataset, split)):
+        raise InputError(
+            f"{directory}: its people are not those of split {split.name}, seed {own.seed}; train "
+            "and quantize again"
+        )
+
+
+def _schemes(request: Request, dataset: Dataset, own: ExtractorName | None) -> list[str]:
+    asked = request.schemes
+    if not asked or asked == (ALL,):
+        usual = {"official", "5-fold", *((own.scheme,) if own else ())}
+        wanted = SCHEMES if asked else [scheme for scheme in SCHEMES if scheme in usual]
+        return [scheme for scheme in wanted if scheme != "official" or _has_official(dataset)]
+    for scheme in asked:
+        folds(dataset, scheme)  # refuses what there is not
+    return list(dict.fromkeys(asked))
+
+
+def _has_official(dataset: Dataset) -> bool:
+    try:
+        return folds(dataset, "official") > 0
+    except InputError:
+        return False
+
+
+def _seeds(request: Request, scheme: str, own: ExtractorName | None) -> list[int]:
+    """0, 1, ...; the given bundle's own seed is always among those of its scheme."""
+    count = request.seeds or _SEEDS[scheme]
+    seeds = list(range(count))
+    if own and own.scheme == scheme and own.seed not in seeds:
+        seeds[-1] = own.seed
+    return seeds

@@ -1,0 +1,283 @@
+"""What a network learns on: sensor windows or small images, divided into training and test.
+
+Sensor data are divided by person. Images have no known authors: they are divided as published, or,
+where nobody published a division, by their place in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.core.errors import InputError, WorldError
+from pipeline.data import (
+    Windows,
+    dataset_names,
+    default_scheme,
+    identities,
+    is_dataset_name,
+)
+from pipeline.models import Backbone
+from pipeline.training.task import Task, load_task
+
+Array = np.ndarray[Any, Any]
+Kind = Literal["sensor", "image"]
+
+DIGITS = {"digits_low": range(5), "digits_high": range(5, 10)}
+"""scikit-learn's 8 x 8 digits, 0 to 4 and 5 to 9."""
+KERAS_IMAGES = ("cifar10", "cifar100", "mnist", "fashion_mnist")
+"""Images that Keras downloads, and checks by SHA-256."""
+NOBODY = "unknown"
+"""Whoever drew or photographed an image."""
+
+_DIGITS_TRAIN = 2 / 3
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """N windows (N, T, 6) in g and rad/s, or images (N, H, W, planes) 0 to 1, float32; activities
+    int64 (N,), and whose they are, str (N,)."""
+
+    x: Array
+    y: Array
+    subjects: Array
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Sorted; none where they are not known."""
+        return tuple(sorted(set(self.subjects.tolist()) - {NOBODY}))
+
+    def take(self, places: Array) -> Examples:
+        """Those at ``places``, in that order."""
+        return Examples(self.x[places], self.y[places], self.subjects[places])
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """``split``: who or what tests. ``rate_hz``: 0 for images. ``sha256``: of what was read, ""
+    where the reader checks by itself. ``task``: of sensor data, whole."""
+
+    name: str
+    kind: Kind
+    activities: tuple[str, ...]
+    rate_hz: float
+    split: str
+    train: Examples
+    test: Examples
+    sha256: str = ""
+    task: Task | None = None
+
+    @property
+    def version(self) -> str:
+        """Tells its content from that of another data set of this name: 16 hex digits."""
+        return self.sha256[:16]
+
+
+def require_version(domain: Domain, version: str) -> None:
+    """InputError where the domain's content is not the one that was asked for."""
+    if domain.version != version:
+        raise InputError(
+            f"{domain.name}: this machine has version {domain.version} of it, the study {version}; "
+            "import the same file, or name another --study"
+        )
+
+
+def domain_kind(name: str) -> Kind:
+    """What ``name`` holds. InputError where there is no such domain."""
+    if name in DIGITS or name in KERAS_IMAGES:
+        return "image"
+    if is_dataset_name(name):
+        return "sensor"
+    images = ", ".join((*DIGITS, *KERAS_IMAGES))
+    raise InputError(
+        f"no data set {name!r}; there are: {', '.join(dataset_names())} and the images {images} "
+        "(har data import brings others)"
+    )
+
+
+def load_domain(
+    name: str,
+    *,
+    seed: int = 0,
+    train_windows: int | None = None,
+    test_windows: int | None = None,
+    progress: bool = True,
+) -> Domain:
+    """Loads a domain, each side thinned to at most so many examples (None: all).
+
+    Sensor data are split as published where that is so, else 5-fold/0. Their training people are
+    the split's, without the validation people that ``seed`` draws; the test people are the same for
+    every seed. Thinning takes as many examples of each person and activity as there are, or as of
+    the others, evenly over time.
+
+    Raises:
+        InputError: no such domain, or as `load_task`.
+        WorldError: it cannot be fetched.
+    """
+    if domain_kind(name) == "sensor":
+        domain = _sensor(name, seed, progress)
+    elif name in DIGITS:
+        domain = _digits(name, progress)
+    else:
+        domain = _keras(name)
+    train, test = thin(domain.train, train_windows), thin(domain.test, test_windows)
+    return replace(domain, train=train, test=test)
+
+
+def check_pair(source: Domain, target: Domain, backbone: Backbone) -> None:
+    """Raises InputError where nothing can be carried over from one to the other with this
+    network, or where somebody would train and test at once."""
+    pair = f"{source.name} -> {target.name}"
+    if source.name == target.name:
+        raise InputError(f"pair {pair}: source and target are the same; name two data sets")
+    if source.kind != target.kind:
+        raise InputError(
+            f"pair {pair}: a network of {source.kind} data takes no {target.kind} data; pair "
+            "sensors with sensors and images with images"
+        )
+    if source.kind == "image" and backbone.image is None:
+        raise InputError(
+            f"backbone {backbone.name} takes sensor windows and {pair} are images; choose smallcnn "
+            "or another image network"
+        )
+    if source.rate_hz != target.rate_hz:
+        raise InputError(
+            f"pair {pair}: {source.rate_hz:g} Hz and {target.rate_hz:g} Hz; import one of them "
+            "again at the rate of the other"
+        )
+    taught = identities(source.name, source.train.people)
+    both = taught & identities(target.name, target.test.people)
+    if both:
+        raise InputError(
+            f"pair {pair}: the source network learned {', '.join(sorted(both)[:3])}, who test in "
+            f"{target.name}; choose data sets of different people"
+        )
+
+
+def thin(examples: Examples, count: int | None) -> Examples:
+    """At most ``count`` examples in their order: of each person and activity as many as there are,
+    or equally many, evenly spread over those there are."""
+    if count is None or count >= len(examples):
+        return examples
+    if count < 1:
+        raise InputError(f"{count} examples: give at least 1")
+    _, cell = np.unique(
+        np.stack([np.unique(examples.subjects, return_inverse=True)[1], examples.y]),
+        axis=1,
+        return_inverse=True,
+    )
+    cell = cell.ravel()
+    sizes = np.bincount(cell)
+    taken = []
+    for number, quota in enumerate(_quotas(sizes, count)):
+        mine = np.flatnonzero(cell == number)
+        taken.append(mine[(np.arange(quota) * 2 + 1) * len(mine) // max(2 * quota, 1)])
+    return examples.take(np.sort(np.concatenate(taken)))
+
+
+def _quotas(sizes: Array, count: int) -> Array:
+    """How many of each cell, ``count`` together and as equal as the sizes allow; what is left over
+    goes to cells spread over all of them."""
+    level = int(np.searchsorted(_filled(sizes), count, side="right")) - 1
+    quotas = np.minimum(sizes, level)
+    deeper = np.flatnonzero(sizes > level)
+    left = count - int(quotas.sum())
+    quotas[deeper[np.arange(left) * len(deeper) // max(left, 1)]] += 1
+    return np.asarray(quotas)
+
+
+def _filled(sizes: Array) -> Array:
+    """How many examples there are with at most 0, 1, 2, ... of each cell."""
+    return np.asarray([np.minimum(sizes, level).sum() for level in range(int(sizes.max()) + 1)])
+
+
+def _sensor(name: str, seed: int, progress: bool) -> Domain:
+    from pipeline.data import load_dataset
+
+    scheme = default_scheme(load_dataset(name, progress=progress))
+    task = load_task(name, scheme=scheme, seed=seed, progress=progress)
+    return Domain(
+        name,
+        "sensor",
+        task.windows.activities,
+        task.dataset.rate_hz,
+        task.split.name,
+        _examples(task.windows.for_subjects(task.split.train)),
+        _examples(task.windows.for_subjects(task.split.test)),
+        task.dataset.sha256,
+        task,
+    )
+
+
+def _examples(windows: Windows) -> Examples:
+    return Examples(windows.x, windows.y, windows.subjects)
+
+
+def _digits(name: str, progress: bool) -> Domain:
+    from pipeline.data.digits import PINNED, load_digits
+
+    images, digits = load_digits(progress=progress)
+    wanted = DIGITS[name]
+    mine = np.flatnonzero(np.isin(digits, list(wanted)))
+    border = round(len(mine) * _DIGITS_TRAIN)
+    train, test = (
+        _drawn(images[places], digits[places] - wanted.start)
+        for places in (mine[:border], mine[border:])
+    )
+    names = tuple(str(digit) for digit in wanted)
+    split = "the first two thirds of the file train"
+    return Domain(name, "image", names, 0.0, split, train, test, PINNED.sha256)
+
+
+def _drawn(images: Array, y: Array) -> Examples:
+    return Examples(images, y.astype(np.int64), np.full(len(y), NOBODY))
+
+
+def _keras(name: str) -> Domain:
+    """Keras keeps what it has downloaded."""
+    with _quiet_download():
+        from tf_keras import datasets
+
+        try:
+            sides = getattr(datasets, name).load_data()
+        except Exception as error:  # Keras raises the bare class where a download fails
+            reason = " ".join(str(error).split())[:200]
+            raise WorldError(
+                f"{name}: Keras could not load it ({reason}); run it where the network allows, or "
+                "use digits_low and digits_high"
+            ) from None
+    train, test = (_photographed(x, y) for x, y in sides)
+    names = tuple(str(number) for number in range(int(train.y.max()) + 1))
+    return Domain(name, "image", names, 0.0, "as published", train, test)
+
+
+def _photographed(images: Array, y: Array) -> Examples:
+    """uint8 (N, H, W) or (N, H, W, 3), and numbers (N,) or (N, 1)."""
+    planes = images if images.ndim == 4 else images[..., None]
+    return _drawn((planes / np.float32(255)).astype(np.float32), y.ravel())
+
+
+@contextmanager
+def _quiet_download() -> Iterator[None]:
+    """One process at a time, no word on stdout, and no waiting without end."""
+    import contextlib
+    import socket
+    import sys
+
+    from pipeline.data.cache import cache_directory, locked
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_PATIENCE_S)
+    try:
+        with locked(cache_directory()), contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        socket.setdefaulttimeout(before)

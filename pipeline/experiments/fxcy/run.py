@@ -1,0 +1,265 @@
+"""`har fxcy`: from what was asked for to the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from pipeline.core.errors import InputError
+from pipeline.core.versions import versions
+from pipeline.experiments.fxcy import settings
+from pipeline.experiments.fxcy.device_learner import CUTS
+from pipeline.experiments.fxcy.domains import Domain, check_pair, domain_kind, load_domain
+from pipeline.experiments.fxcy.jobs import CASE, DEVICE, SOURCE, Options, run_job, seconds_of
+from pipeline.experiments.fxcy.networks import cases_of, check_case
+from pipeline.experiments.fxcy.rows import device_rows, fxcy_rows
+from pipeline.experiments.fxcy.schema import FxcyReport, PairInfo
+from pipeline.experiments.jobs import Finished, Progress, Sweep, check_workers, run_sweep
+from pipeline.models import backbone as find_backbone
+from pipeline.training.shipped import recipes_digest
+
+Job = dict[str, Any]
+
+_NO_AUGMENTATION = (
+    "all cases of a network learn with Adam at one rate for the same epochs, without augmentation; "
+    "nothing was chosen by the test people"
+)
+_NOBODY = "{}: whose images these are is unknown, so one hand may be on both sides"
+_FEWER = "{} learns from at most {} windows and is tested on at most {}"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compare. ``pairs``, ``backbones``, ``cases`` empty and ``seeds`` None: the defaults,
+    or those of ``options.quick``. ``storage``: URL of the study's database."""
+
+    options: Options
+    storage: str
+    pairs: tuple[tuple[str, str], ...] = ()
+    backbones: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    seeds: int | None = None
+    study: str | None = None
+    workers: int = 1
+    command: str = "har fxcy"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A request that was found to be possible. ``domains`` by name, whole; ``cases`` by backbone;
+    ``jobs`` in the order in which they are best done."""
+
+    request: Request
+    pairs: tuple[tuple[str, str], ...]
+    cases: dict[str, tuple[str, ...]]
+    seeds: int
+    domains: dict[str, Domain]
+    jobs: tuple[Job, ...] = field(default=())
+
+    @property
+    def seconds(self) -> float:
+        """About what all jobs take together, with as many workers as asked for."""
+        costs = [seconds_of(self.request.options, job) for job in self.jobs]
+        return max([sum(costs) / self.request.workers, *costs])
+
+
+def make_plan(request: Request) -> Plan:
+    """Checks everything that can be checked before hours are spent.
+
+    Raises InputError for unknown names, cases that a network does not have, pairs that have
+    nothing to give to each other; WorldError where data cannot be fetched.
+    """
+    check_workers(request.workers)
+    quick = request.options.quick
+    pairs = request.pairs or (settings.QUICK_PAIRS if quick else settings.DEFAULT_PAIRS)
+    named = request.backbones or (settings.QUICK_BACKBONES if quick else settings.DEFAULT_BACKBONES)
+    backbones = [find_backbone(name) for name in named]
+    seeds = request.seeds or (settings.QUICK_SEEDS if quick else settings.DEFAULT_SEEDS)
+    _refuse_twice("pair", [":".join(pair) for pair in pairs])
+    _refuse_twice("backbone", [network.name for network in backbones])
+    _refuse_twice("case", request.cases)
+    names = list(dict.fromkeys(name for pair in pairs for name in pair))
+    for name in names:
+        domain_kind(name)  # refuses unknown names before anything is fetched
+    domains = {name: load_domain(name) for name in names}
+    for source, target in pairs:
+        for network in backbones:
+            check_pair(domains[source], domains[target], network)
+    cases = {}
+    for network in backbones:
+        asked = request.cases or (settings.QUICK_CASES if quick else ())
+        for case in request.cases:
+            check_case(network.name, case)
+        cases[network.name] = asked or cases_of(network.name)
+    bare = Plan(request, pairs, cases, seeds, domains)
+    return Plan(request, pairs, cases, seeds, domains, tuple(_jobs(bare)))
+
+
+def _refuse_twice(what: str, names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{what} {name} is named twice; name it once")
+
+
+def fxcy(plan: Plan, on_progress: Callable[[Progress], None] = lambda _: None) -> FxcyReport:
+    """Does all jobs that the study has no results of, and reports on all.
+
+    Raises InputError where the study was made with other settings, and as `run_sweep`.
+    """
+    request, options = plan.request, plan.request.options
+    sweep = Sweep(
+        storage=request.storage,
+        study=request.study or ("fxcy-quick" if options.quick else "fxcy"),
+        definition=definition(options),
+        jobs=plan.jobs,
+        run=partial(run_job, options),
+        cost=partial(seconds_of, options),
+        command="har fxcy",
+    )
+    return report(plan, run_sweep(sweep, workers=request.workers, on_progress=on_progress))
+
+
+def definition(options: Options) -> dict[str, Any]:
+    """What must be equal for two results to stand in one report."""
+    return {
+        "preset": "quick" if options.quick else "full",
+        "epochs": options.epochs,
+        "windows": options.windows,
+        "settings": {
+            name: _without_guesses(asdict(options.preset(name)))
+            for name in (*settings.DEFAULT_BACKBONES, "others")
+        },
+        "recipes": recipes_digest(),
+    }
+
+
+def report(plan: Plan, finished: Sequence[Finished]) -> FxcyReport:
+    """Of the jobs of ``plan``."""
+    found = sorted(finished, key=lambda each: _place(plan, each.job))
+    refused = [each for each in found if "refused" in each.result]
+    whole = {_case_of(each.job) for each in found} - {_case_of(each.job) for each in refused}
+    by_kind = {
+        kind: [
+            (each.job, each.result)
+            for each in found
+            if each.job["kind"] == kind and _case_of(each.job) in whole
+        ]
+        for kind in (SOURCE, CASE, DEVICE)
+    }
+    return FxcyReport(
+        command=plan.request.command,
+        date=datetime.now(UTC).date().isoformat(),
+        versions=versions("tf-keras"),
+        epochs={name: plan.request.options.preset(name).learning.epochs for name in plan.cases},
+        seconds=round(sum(each.seconds for each in finished), 1),
+        pairs=[_pair_info(plan, pair, by_kind) for pair in plan.pairs],
+        rows=fxcy_rows(by_kind[CASE]),
+        device_rows=device_rows(by_kind[DEVICE]),
+        notes=[*_notes(plan), *map(_refusal, refused)],
+    )
+
+
+def _case_of(job: Job) -> tuple[str | None, ...]:
+    """What the seeds of a case have in common."""
+    names = ("kind", "source", "target", "backbone", "case")
+    return tuple(job.get(name) for name in names)
+
+
+def _refusal(each: Finished) -> str:
+    job = each.job
+    return (
+        f"{job['source']} -> {job['target']}, {job['backbone']}, {job['case']} has no row: seed "
+        f"{job['seed']}: {each.result['refused']}"
+    )
+
+
+def _jobs(plan: Plan) -> Iterator[Job]:
+    """Source networks first, as everything waits for them; then what takes longest, so that no
+    worker is left alone with it at the end."""
+    options = plan.request.options
+    sources = [
+        {"kind": SOURCE, "source": source, "backbone": name, "data": _data(plan, source)}
+        for source in dict.fromkeys(source for source, _ in plan.pairs)
+        for name in plan.cases
+    ]
+    yield from sorted(sources, key=lambda job: -seconds_of(options, job))
+    groups = [list(_group(plan, pair, name)) for pair in plan.pairs for name in plan.cases]
+    for group in sorted(groups, key=lambda jobs: -sum(seconds_of(options, job) for job in jobs)):
+        yield from group
+
+
+def _group(plan: Plan, pair: tuple[str, str], backbone: str) -> Iterator[Job]:
+    kinds = [CASE]
+    if find_backbone(backbone).image is None:
+        kinds.append(DEVICE)
+    for kind in kinds:
+        for case in plan.cases[backbone]:
+            if kind == DEVICE and case not in CUTS:
+                continue
+            for seed in range(plan.seeds):
+                yield {
+                    "kind": kind,
+                    "source": pair[0],
+                    "target": pair[1],
+                    "backbone": backbone,
+                    "case": case,
+                    "seed": seed,
+                    "data": _data(plan, *pair),
+                }
+
+
+def _data(plan: Plan, *names: str) -> list[str]:
+    """Of each data set what tells its content from that of another of its name."""
+    return [plan.domains[name].version for name in names]
+
+
+def _place(plan: Plan, job: Job) -> tuple[int, ...]:
+    """Where the job's figures stand in a report: as they were asked for."""
+    backbones = list(plan.cases)
+    if job["kind"] == SOURCE:
+        return (0, backbones.index(job["backbone"]))
+    cases = plan.cases[job["backbone"]]
+    pair = (job["source"], job["target"])
+    return (
+        1 + plan.pairs.index(pair),
+        backbones.index(job["backbone"]),
+        cases.index(job["case"]),
+        job["seed"],
+    )
+
+
+def _pair_info(plan: Plan, pair: tuple[str, str], results: dict[str, list[Any]]) -> PairInfo:
+    source, target = pair
+    domain = plan.domains[target]
+    made = {job["backbone"]: done for job, done in results[SOURCE] if job["source"] == source}
+    return PairInfo(
+        source=source,
+        target=target,
+        target_split=domain.split,
+        test_people=len(domain.test.people),
+        activities=list(domain.activities),
+        source_accuracy={name: done["accuracy"] for name, done in made.items()},
+        weights={name: done["weights"] for name, done in made.items()},
+    )
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    yield _NO_AUGMENTATION
+    learning = {name: plan.request.options.preset(name).learning for name in plan.cases}
+    most = max(each.train_windows for each in learning.values())
+    for name, each in learning.items():
+        if each.train_windows < most:
+            yield _FEWER.format(name, each.train_windows, each.test_windows)
+    for name, domain in plan.domains.items():
+        if domain.kind == "image":
+            yield _NOBODY.format(name)
+        if domain.task is not None:
+            yield from (f"{name}: {note}" for note in domain.task.dataset.notes)
+
+
+def _without_guesses(told: dict[str, Any]) -> dict[str, Any]:
+    del told["seconds"]  # changes no result
+    return told

@@ -1,0 +1,1 @@
+"""`har personalize`: what learning on the device does for one person."""

@@ -1,0 +1,181 @@
+"""One user after the other labels windows for the firmware's own learner, and tests it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.data import Windows
+from pipeline.experiments.personalize.users import (
+    FEWEST_TEST_WINDOWS,
+    User,
+    choose,
+    elsewhere,
+    others,
+    wrong_labels,
+)
+from pipeline.sim.learner_program import LearnerProgram, LearnerState
+
+Array = np.ndarray[Any, Any]
+
+SAME, ACROSS, TEACH = "same", "across", "teach"
+WRONG_DRAWS = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One user after ``k`` labels of each activity. Accuracies, 0 to 1, by the parameters that
+    serve, on the user's ``windows`` test windows.
+
+    ``forgotten``: accuracy on the other test people's windows, before minus after; None where there
+    are none. ``after_wrong_labels``: mean over draws; None where it was not asked. ``undone``:
+    updates that the guard took back. ``serves``: whether the learned parameters do in the end.
+    ``left_out``: there are too few test windows for any figure.
+    """
+
+    scene: str
+    k: int
+    user: str
+    windows: int
+    before: float = 0.0
+    after: float = 0.0
+    after_wrong_labels: float | None = None
+    forgotten: float | None = None
+    undone: int = 0
+    serves: bool = False
+    left_out: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The test people's windows (N, T, 6), the same int8 at the cut (N, B), and whose they are.
+
+    ``run`` names data set, fold and seed: wrong labels are drawn for it.
+    """
+
+    windows: Windows
+    cut: Array
+    users: Sequence[User]
+    run: str
+
+
+def same_activities(
+    program: LearnerProgram, material: Material, ks: Sequence[int], *, across: bool = False
+) -> list[Outcome]:
+    """Each user labels k windows of each activity, for k in ``ks``, and is tested on the rest of
+    the session; with ``across``, also on the person's other sessions."""
+    truth = material.windows.y
+    program.reset()
+    shipped = program.predict(material.cut, "shipped")
+    found = []
+    for user in material.users:
+        away = others(material.users, user)
+        for k in ks:
+            chosen, rest = choose(material.windows, user, k)
+            tested = {SAME: rest}
+            if across:
+                tested[ACROSS] = elsewhere(material.users, user)
+            own = np.concatenate(list(tested.values()))
+
+            labels = truth[chosen]
+            said, state = _after(
+                program, material, shipped, chosen, labels, np.concatenate([own, away])
+            )
+            hits = said == truth
+            wrong_hits = []
+            for draw in range(WRONG_DRAWS):
+                given = wrong_labels(
+                    labels, len(material.windows.activities), material.run, user.name, k, draw
+                )
+                # With no label wrong, the outcome is known.
+                if (given != labels).any():
+                    wrong, _ = _after(program, material, shipped, chosen, given, own)
+                    wrong_hits.append(wrong == truth)
+                else:
+                    wrong_hits.append(hits)
+            forgotten = None
+            if len(away):
+                forgotten = float((shipped == truth)[away].mean() - hits[away].mean())
+            found += [
+                Outcome(
+                    scene=scene,
+                    k=k,
+                    user=user.name,
+                    windows=len(places),
+                    before=float((shipped == truth)[places].mean()),
+                    after=float(hits[places].mean()),
+                    after_wrong_labels=float(np.mean([each[places] for each in wrong_hits])),
+                    forgotten=forgotten,
+                    undone=state.undone,
+                    serves=state.serves,
+                )
+                if len(places) >= FEWEST_TEST_WINDOWS
+                else Outcome(scene, k, user.name, len(places), left_out=True)
+                for scene, places in tested.items()
+            ]
+    return found
+
+
+def new_activities(
+    program: LearnerProgram, material: Material, ks: Sequence[int], *, blind: int = 0
+) -> list[Outcome]:
+    """Each user teaches all activities of the data set to a model that knows none of them, k
+    windows each. Right is a window that is taken for what was taught, among all activities that the
+    tail then has. ``blind``: as `LearnerProgram.blind`."""
+    truth = material.windows.y + program.shipped
+    program.blind(blind)
+    shipped = program.predict(material.cut, "shipped")
+    found = []
+    for user in material.users:
+        for k in ks:
+            chosen, rest = choose(material.windows, user, k)
+            if len(rest) < FEWEST_TEST_WINDOWS:
+                found.append(Outcome(TEACH, k, user.name, len(rest), left_out=True))
+                continue
+            said, state = _after(
+                program,
+                material,
+                shipped,
+                chosen,
+                truth[chosen],
+                rest,
+                added=len(material.windows.activities),
+            )
+            found.append(
+                Outcome(
+                    scene=TEACH,
+                    k=k,
+                    user=user.name,
+                    windows=len(rest),
+                    before=float((shipped == truth)[rest].mean()),
+                    after=float((said == truth)[rest].mean()),
+                    undone=state.undone,
+                    serves=state.serves,
+                )
+            )
+    return found
+
+
+def _after(
+    program: LearnerProgram,
+    material: Material,
+    shipped: Array,
+    chosen: Array,
+    labels: Array,
+    places: Array,
+    added: int = 0,
+) -> tuple[Array, LearnerState]:
+    """What the parameters that serve say of the windows at ``places``, after the labels; elsewhere
+    it is what the ``shipped`` ones say."""
+    program.reset()
+    for _ in range(added):
+        program.add()
+    program.label(material.cut[chosen], labels)
+    state = program.state()
+    said = shipped.copy()
+    if state.serves:
+        said[places] = program.predict(material.cut[places])
+    return said, state

@@ -1,0 +1,197 @@
+"""The runs of `har personalize`: networks, their bundles by cut, and what their users reach.
+
+All of it is kept, so that a command that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from pipeline.bundle import Bundle, emit, load_bundle
+from pipeline.bundle.bundle import EXTRACTOR
+from pipeline.core.errors import InputError
+from pipeline.data import Dataset, Windows, load_dataset, split_subjects
+from pipeline.experiments.networks import Folders, prepare_all
+from pipeline.experiments.personalize.measure import (
+    Material,
+    Outcome,
+    new_activities,
+    same_activities,
+)
+from pipeline.experiments.personalize.users import users_of
+from pipeline.sim.learner_program import LearnerProgram, build_learner, sources_digest
+from pipeline.training.shipped import ExtractorName
+from pipeline.training.task import make_task
+
+Array = np.ndarray[Any, Any]
+Show = Callable[[str, float], None]
+
+CUTS = ("fc", "fxc1", "fxc2")
+LAST_STAGE = "fc_last"
+"""Cut fc, but the tail sees the last stage only."""
+SEVERAL_SESSIONS = ("hapt",)
+"""Data sets in which a person does the same again; in watch, sessions are arms."""
+# Sources that decide an outcome, beside bundle, data and learner.
+_PROTOCOL = ("personalize_measure.py", "personalize_users.py")
+_PREPARING = 0.8  # of the time of a run
+
+
+@dataclass(frozen=True)
+class Job:
+    """One network and all cuts of it.
+
+    ``taught`` None: the test people of the run personalize. Otherwise everybody in that data set
+    teaches its activities. ``users``: only so many, None for all.
+    """
+
+    run: ExtractorName
+    cuts: tuple[str, ...]
+    ks: tuple[int, ...]
+    folders: Folders
+    taught: str | None = None
+    users: int | None = None
+
+    @property
+    def title(self) -> str:
+        run = f"{self.run.dataset} {self.run.scheme} {self.run.fold + 1}, seed {self.run.seed}"
+        return f"{self.taught} taught to {run}" if self.taught else run
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the users of a job reach with one tail."""
+
+    dataset: str
+    tail: str
+    seed: int
+    outcomes: list[Outcome]
+
+
+def measure_job(job: Job, workplace: Path, show: Show = lambda *_: None) -> list[Measured]:
+    """Makes what is missing and measures every tail. ``workplace``: a folder of this process, to
+    build in. ``show(what is being done, share of this job done)``. Raises as `prepare`."""
+    dataset = load_dataset(job.run.dataset)
+    split = split_subjects(dataset, job.run.scheme, fold=job.run.fold, seed=job.run.seed)
+    task = make_task(dataset, split)
+    if job.taught:
+        target = load_dataset(job.taught)
+        windows = make_task(target, split_subjects(target, "5-fold")).windows
+        people: Sequence[str] = target.subjects
+        spare = len(target.activities)
+    else:
+        target, windows, people, spare = dataset, task.windows, split.test, None
+    kinds = {
+        cut if spare is None else f"{cut}-spare{spare}": {
+            "cut": cut,
+            **({} if spare is None else {"spare": spare}),
+        }
+        for cut in job.cuts
+    }
+    prepared = prepare_all(
+        job.run, task, job.folders, kinds, lambda text, done: show(text, _PREPARING * done)
+    )
+    own = windows.for_subjects(people)
+    found = []
+    for number, name in enumerate(kinds):
+        show("learning", _PREPARING + (1 - _PREPARING) * number / len(kinds))
+        directory = prepared[name].directory
+        found += _measure_cut(job, directory, target, own, workplace)
+    show("done", 1.0)
+    return found
+
+
+def _measure_cut(
+    job: Job, directory: Path, target: Dataset, own: Windows, workplace: Path
+) -> list[Measured]:
+    """One bundle: its tail, and for a taught data set the ablation of it."""
+    bundle = load_bundle(directory)
+    generated = workplace / "generated"
+    emit(directory, generated)
+    key = _key(job, bundle, target, sources_digest(generated))
+    kept = directory.with_name(f"{directory.name}.outcomes-{key[:16]}.json")
+    if (outcomes := _read(kept)) is None:
+        program = directory.with_name(directory.name + ".learner")
+        build_learner(generated, program, workplace / "build")
+        users = users_of(own, sorted(set(own.subjects.tolist())))[: job.users]
+        material = Material(own, _at_cut(directory, bundle, target, own), users, _drawn_for(job))
+        with LearnerProgram(program) as learner:
+            if learner.model_id != bundle.model_id:
+                raise InputError(f"{program}: not of {directory}; remove it")
+            outcomes = _learn(job, bundle, material, learner)
+        _write(kept, outcomes)
+    return [
+        Measured(target.name, tail, job.run.seed, [Outcome(**each) for each in found])
+        for tail, found in outcomes.items()
+    ]
+
+
+def _learn(
+    job: Job, bundle: Bundle, material: Material, learner: LearnerProgram
+) -> dict[str, list[dict[str, Any]]]:
+    """Outcomes by tail."""
+    found: dict[str, list[Outcome]] = {}
+    if not job.taught:
+        across = job.run.dataset in SEVERAL_SESSIONS
+        found[bundle.cut] = same_activities(learner, material, job.ks, across=across)
+    else:
+        found[bundle.cut] = new_activities(learner, material, job.ks)
+        if bundle.cut == "fc":
+            others = bundle.features - bundle.outputs[-1].size
+            found[LAST_STAGE] = new_activities(learner, material, job.ks, blind=others)
+    return {tail: [asdict(each) for each in outcomes] for tail, outcomes in found.items()}
+
+
+def _drawn_for(job: Job) -> str:
+    return f"{job.run.dataset}/{job.run.fold}/{job.run.seed}"
+
+
+def _key(job: Job, bundle: Bundle, target: Dataset, program: str) -> str:
+    """SHA-256 over everything that an outcome depends on."""
+    here = Path(__file__).resolve().parent
+    sources = [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in _PROTOCOL]
+    what = (bundle.model_id, target.name, target.sha256, job.ks, job.users, program, *sources)
+    return hashlib.sha256(repr(what).encode()).hexdigest()
+
+
+def _at_cut(directory: Path, bundle: Bundle, target: Dataset, own: Windows) -> Array:
+    """The windows as they leave the extractor: int8 (N, B)."""
+    from pipeline.bundle.tflm_eval import run_extractor
+
+    key = f"{bundle.model_id} {target.sha256} {len(own)}"
+    path = directory.with_name(f"{directory.name}.{target.name}.npz")
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            if str(kept["key"]) == key:
+                return np.asarray(kept["windows"])
+    except (OSError, ValueError, KeyError, BadZipFile):
+        pass  # absent or damaged
+    windows = run_extractor((directory / EXTRACTOR).read_bytes(), bundle, own.x)
+    aside = path.with_suffix(".part.npz")
+    np.savez(aside, windows=windows, key=np.array(key))
+    aside.replace(path)
+    return windows
+
+
+def _read(path: Path) -> dict[str, list[dict[str, Any]]] | None:
+    try:
+        found: dict[str, list[dict[str, Any]]] = json.loads(path.read_bytes())
+        for outcomes in found.values():
+            for each in outcomes:
+                Outcome(**each)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+    return found
+
+
+def _write(path: Path, outcomes: dict[str, list[dict[str, Any]]]) -> None:
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(json.dumps(outcomes))
+    aside.replace(path)

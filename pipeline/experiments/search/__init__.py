@@ -1,0 +1,23 @@
+"""Search over the shapes of the network, under a board's limits, on validation people."""
+
+from pipeline.experiments.search.cost import Cost, Limits, count_cost
+from pipeline.experiments.search.result import search_report
+from pipeline.experiments.search.run import SearchJob, search, trained
+from pipeline.experiments.search.space import WINDOWS, Candidate, Space
+from pipeline.experiments.search.task import Draw, Material, gather
+
+__all__ = [
+    "WINDOWS",
+    "Candidate",
+    "Cost",
+    "Draw",
+    "Limits",
+    "Material",
+    "SearchJob",
+    "Space",
+    "count_cost",
+    "gather",
+    "search",
+    "search_report",
+    "trained",
+]

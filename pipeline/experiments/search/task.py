@@ -1,0 +1,108 @@
+"""What a search learns from and is judged by. The split's test people are left out before
+anything is cut into windows: no worker ever holds a sample of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from pipeline.core.errors import InputError
+from pipeline.data import Dataset, Recording, Windows, make_windows, split_subjects
+from pipeline.experiments.search.space import Candidate
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One way to divide the people outside the test; names, sorted."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """``recordings``: of the people in ``draws``. ``held_out``: the names, and only the names, of
+    the test people. ``notes``: what every report about the data set must say."""
+
+    dataset: str
+    sha256: str
+    split: str
+    activities: tuple[str, ...]
+    recordings: tuple[Recording, ...]
+    draws: tuple[Draw, ...]
+    held_out: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def windows(self, people: Iterable[str], length: int, hop: int) -> Windows:
+        """These people's windows. InputError when they have none of this length."""
+        wanted = frozenset(people)
+        chosen = [recording for recording in self.recordings if recording.subject in wanted]
+        windows = make_windows(chosen, self.activities, length=length, hop=hop)
+        if not len(windows):
+            raise InputError(
+                f"data set {self.dataset}: no window of {length} samples of "
+                f"{', '.join(sorted(wanted))}; choose a shorter --window"
+            )
+        return windows
+
+
+def gather(
+    dataset: Dataset,
+    scheme: str = "official",
+    *,
+    fold: int = 0,
+    draws: int = 1,
+    seed: int = 0,
+) -> Material:
+    """Draws the validation people ``draws`` times (with the seeds ``seed``, ``seed`` + 1, ...)
+    from the people outside the test.
+
+    Raises InputError for less than one draw, and as `split_subjects`.
+    """
+    if draws < 1:
+        raise InputError(f"{draws} draws of validation people: at least 1 is needed")
+    splits = [split_subjects(dataset, scheme, fold=fold, seed=seed + n) for n in range(draws)]
+    held_out = splits[0].test
+    return Material(
+        dataset=dataset.name,
+        sha256=dataset.sha256,
+        split=splits[0].name,
+        activities=dataset.activities,
+        recordings=tuple(r for r in dataset.recordings if r.subject not in held_out),
+        draws=tuple(Draw(each.train, each.validation) for each in splits),
+        held_out=held_out,
+        notes=dataset.notes,
+    )
+
+
+def train_and_score(
+    material: Material, candidate: Candidate, draw: int, epochs: int, seed: int
+) -> float:
+    """Accuracy on the validation people of ``draw`` after ``epochs`` of the recipe that the shipped
+    weights are pretrained with, on its training people. The same arguments give the same value."""
+    import tf_keras
+
+    from pipeline.training.normalize import fit_normalization
+    from pipeline.training.pretrain import pretrain
+    from pipeline.training.shipped import recipe
+
+    tf_keras.backend.clear_session()
+    people, length = material.draws[draw], candidate.window
+    settings = replace(recipe(material.dataset, candidate.shape.name), epochs=epochs)
+    training = material.windows(people.train, length, length // 2)
+    accuracy = 0.0
+
+    def on_epoch(_: int, value: float) -> None:
+        nonlocal accuracy
+        accuracy = value
+
+    pretrain(
+        material.windows(people.train, length, length // 8),
+        len(training),
+        material.windows(people.validation, length, length // 2),
+        fit_normalization(training.x, settings.knee),
+        settings,
+        seed,
+        on_epoch,
+    )
+    return accuracy

@@ -1,0 +1,1 @@
+"""`har transfer`: what pretraining is worth on another data set."""

@@ -1,0 +1,202 @@
+"""The networks that variants are made from, each trained once on a machine and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.errors import HonestNo, WorldError
+from pipeline.experiments.jobs import made_once
+from pipeline.experiments.variants.app_footprint import Around, measure_around, read_around
+from pipeline.experiments.variants.optimize import prune
+from pipeline.experiments.variants.settings import Effort
+from pipeline.experiments.variants.task import Material, source_task, thin_task
+from pipeline.models import initial_arrays
+from pipeline.training import Pretrained, load_pretrained
+from pipeline.training.pretrained import pretrain_extractor, save_pretrained
+from pipeline.training.shipped import recipe, recipes_digest
+from pipeline.training.statistics import set_batch_statistics
+
+Array = np.ndarray[Any, Any]
+
+_RATE_ON = 0.5  # of the recipe's peak rate, where the weights are no random ones
+_SETTLED_BY = 0.3  # share of the steps in which the weights hardly change any more
+_REMEMBERED_MOST = 0.2
+_STATISTICS = 1024  # windows
+_VERSION = 1  # of what is kept
+_WEIGHTS, _AROUND = "weights.npz", "around.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a network comes from. ``weights``: source, imagenet or none. ``sha256``: of the data
+    set, ``source_sha256``: of the source, "" where there is none."""
+
+    dataset: str
+    split: str
+    backbone: str
+    seed: int
+    weights: str
+    source: str
+    effort: Effort
+    sha256: str
+    source_sha256: str
+
+    def folder(self, keep: Path, **more: Any) -> Path:
+        """Below ``keep``, by all that it depends on."""
+        depends = {**asdict(self), **more, "recipes": recipes_digest(), "version": _VERSION}
+        content = json.dumps(depends, sort_keys=True)
+        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        kind = "".join(c if c.isalnum() else "_" for c in self.backbone)
+        return keep / f"{kind}-{self.seed}-{digest}"
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A trained network and where it really comes from."""
+
+    network: Pretrained
+    origin: Origin
+
+    @property
+    def began(self) -> str:
+        """With what: imagenet, the source's name, or none."""
+        weights = self.origin.weights
+        return self.origin.source if weights == "source" else weights
+
+
+def base_network(asked: Origin, material: Material, keep: Path) -> Base:
+    """The float32 network itself; the source's where ImageNet's weights cannot be had, which is
+    another network. Raises as `pretrain_extractor`."""
+    origin = _to_be_had(asked, keep)
+
+    def make(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        initial = _initial(origin)
+        settings = recipe(origin.dataset, origin.backbone)
+        if origin.effort.epochs is not None:
+            settings = replace(settings, epochs=origin.effort.epochs)
+        if initial is not None:
+            settings = replace(settings, peak_rate=_RATE_ON * settings.peak_rate)
+        path = folder / _WEIGHTS
+        pretrain_extractor(material.task, settings, origin.seed, path, initial=initial)
+        steps = settings.epochs * steps_of(material, origin.effort, settings.batch)
+        trained = load_pretrained(path)
+        _keep(path, trained, trained.model(), material, steps, trained.card.epochs)
+
+    folder = made_once(_base_folder(origin, keep), make)
+    return Base(load_pretrained(folder / _WEIGHTS), origin)
+
+
+def pruned_network(base: Base, material: Material, keep: Path, sparsity: float) -> Pretrained:
+    """The same, pruned and fine-tuned."""
+    origin = base.origin
+    plan, card = origin.effort.pruning, base.network.card
+
+    def make(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        steps = steps_of(material, origin.effort, plan.batch)
+        draw = material.drawing(card.normalize, steps * plan.batch)
+        model = prune(base.network.model(), sparsity, draw, steps, plan, origin.seed)
+        steps *= plan.epochs
+        epochs = card.epochs + plan.epochs
+        _keep(folder / _WEIGHTS, base.network, model, material, steps, epochs)
+
+    folder = made_once(origin.folder(keep, kind="pruned", sparsity=sparsity), make)
+    return load_pretrained(folder / _WEIGHTS)
+
+
+def surroundings(base: Base, material: Material, keep: Path) -> tuple[Around | None, str]:
+    """What the application takes around this network on a board, and, where it cannot be measured,
+    why not. Only a reason that holds on any machine is kept: a tool that is missing may be there
+    next time."""
+
+    def make(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        try:
+            measure_around(base.network, material, folder / _AROUND)
+        except HonestNo as error:
+            (folder / _AROUND).write_text(json.dumps({"reason": _line(error)}))
+
+    # Neither weights nor seed change what is linked around them.
+    plain = replace(base.origin, seed=0, weights="none", source="", source_sha256="")
+    try:
+        path = made_once(plain.folder(keep, kind="around"), make) / _AROUND
+    except WorldError as error:
+        return None, _line(error)
+    content = json.loads(path.read_text())
+    return (None, content["reason"]) if "reason" in content else (read_around(path), "")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def steps_of(material: Material, effort: Effort, batch: int) -> int:
+    """Of one epoch."""
+    return max(1, min(effort.windows, len(material.training), len(material.dense)) // batch)
+
+
+def _keep(
+    path: Path, network: Pretrained, model: Any, material: Material, steps: int, epochs: int
+) -> None:
+    """Writes ``model``, which came out of ``steps`` of training, with the card of ``network``.
+
+    Where the running statistics of batch norms still remember what the weights were long ago, they
+    are taken anew, from training windows.
+    """
+    import tf_keras
+
+    normalize, validation = network.card.normalize, material.validation
+    remembered = [
+        layer.momentum ** (_SETTLED_BY * steps)
+        for layer in model.layers
+        if isinstance(layer, tf_keras.layers.BatchNormalization)
+    ]
+    if max(remembered, default=0.0) > _REMEMBERED_MOST:
+        set_batch_statistics(model, normalize(material.representative(_STATISTICS, 0)))
+    answers = model.predict(normalize(validation.x), batch_size=512, verbose=0).argmax(axis=1)
+    content = network.card.model_dump(exclude={"weights_sha256"}) | {
+        "epochs": epochs,
+        "validation_accuracy": round(float((answers == validation.y).mean()), 6),
+    }
+    save_pretrained(path, model, content)
+
+
+def _base_folder(origin: Origin, keep: Path) -> Path:
+    return origin.folder(keep, kind="base")
+
+
+def _to_be_had(asked: Origin, keep: Path) -> Origin:
+    """The source's weights in place of ImageNet's where there are none, or no way to them."""
+    if asked.weights != "imagenet" or _base_folder(asked, keep).exists():
+        return asked
+    try:
+        there = initial_arrays(asked.backbone, "imagenet") is not None
+    except WorldError:
+        there = False
+    return asked if there else replace(asked, weights="source")
+
+
+def _initial(origin: Origin) -> dict[str, Array] | None:
+    """What the network begins with, by variable name; None for random weights."""
+    if origin.weights == "none":
+        return None
+    if origin.weights == "imagenet":
+        return initial_arrays(origin.backbone, "imagenet")
+    task = source_task(origin.source, origin.seed)
+    settings = recipe(origin.source, origin.backbone)
+    if origin.effort.source_epochs is not None:
+        settings = replace(settings, epochs=origin.effort.source_epochs)
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="har-source-") as scratch:
+        path = Path(scratch, _WEIGHTS)
+        thin = thin_task(task, origin.effort.windows, None)
+        pretrain_extractor(thin, settings, origin.seed, path)
+        return load_pretrained(path).arrays

@@ -1,0 +1,84 @@
+"""`har variants`: every variant of every network, made, measured, and put into one table."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.core.versions import versions
+from pipeline.experiments.jobs import Progress, run_sweep
+from pipeline.experiments.variants.names import parse_variant
+from pipeline.experiments.variants.request import VariantsRequest
+from pipeline.experiments.variants.rows import row_of
+from pipeline.experiments.variants.schema import VariantsReport
+
+_TRAINED_BY = ("tf-keras", "tensorflow-model-optimization")
+
+
+def run_variants(
+    request: VariantsRequest,
+    command: str,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> VariantsReport:
+    """Runs what has no result yet and reports all of it. ``command``: as the report tells it.
+
+    Raises as `VariantsRequest.check` and `run_sweep`.
+    """
+    request.check()
+    finished = run_sweep(request.sweep(), workers=request.workers, on_progress=on_progress)
+    by_row: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for each in finished:
+        by_row.setdefault((each.job["backbone"], each.job["variant"]), []).append(each.result)
+    rows, notes = [], _notes(request)
+    for name in request.networks:
+        base = by_row[name, "float32"]
+        for variant in request.all_variants:
+            mine = by_row[name, variant]
+            refused = [result["refused"] for result in mine if "refused" in result]
+            if refused:
+                notes.append(f"{name}, {variant}: not made: {refused[0]}")
+                continue
+            rows.append(row_of(name, variant, list(request.all_seeds), mine, base))
+    weights = {name: by_row[name, "float32"][0]["weights"] for name in request.networks}
+    if request.weights == "imagenet":
+        notes += [
+            f"{name}: ImageNet weights could not be had; it began with those of {began}."
+            for name, began in weights.items()
+            if began != "imagenet"
+        ]
+    first = by_row[request.networks[0], "float32"][0]
+    return VariantsReport(
+        command=command,
+        date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        versions=versions(*_TRAINED_BY),
+        dataset=request.dataset,
+        split=request.split,
+        test_windows=first["test_windows"],
+        test_people=first["test_people"],
+        train_windows=max(by_row[name, "float32"][0]["train_windows"] for name in request.networks),
+        weights=weights,
+        seconds=round(sum(each.seconds for each in finished), 1),
+        rows=rows,
+        notes=notes,
+    )
+
+
+def _notes(request: VariantsRequest) -> list[str]:
+    asked = [parse_variant(name) for name in request.all_variants]
+    steps = {
+        "source": request.weights == "source",
+        "pruning": any(each.pruned for each in asked),
+        "aware": any(each.aware for each in asked),
+    }
+    notes = [
+        f"{name}: {request.effort(name).text(**steps)}; seed{'s' * (len(request.all_seeds) > 1)} "
+        f"{', '.join(str(seed) for seed in request.all_seeds)}."
+        for name in request.networks
+    ]
+    if steps["pruning"]:
+        notes.append(
+            "Pruning sets weights of convolutions and dense layers to 0; depthwise kernels, biases "
+            "and batch norms stay dense."
+        )
+    return notes

@@ -1,6 +1,0 @@
-"""From a trained model to what the board needs: int8 conversion, bundle, C emission, fit."""
-
-from pipeline.export.bundle import Bundle, load_bundle
-from pipeline.export.emit import emit
-
-__all__ = ["Bundle", "emit", "load_bundle"]

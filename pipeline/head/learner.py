@@ -1,0 +1,266 @@
+"""The learner, what a label does: the NumPy twin of firmware/lib/learn/har_learner.c, bit for bit.
+
+docs/LEARNING.md tells the whole; the guard's four parts stand in har_learner.h.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.errors import InputError
+from pipeline.head.head import Tail
+from pipeline.head.replay import Replay
+
+Array = np.ndarray[Any, Any]
+
+TRUSTED = 255
+_TRUST_LEAST = 5
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What a label is worth. The floats count as their float32 values.
+
+    ``rate`` of the dense layer, > 0; ``rate_convolution``, >= 0; ``keep`` of the distance to the
+    shipped parameters, per label, 0..1; ``steps`` per label, >= 1; of the steps, one in
+    ``replay_every`` is on a shipped exemplar (0: none); of an activity's labels, one in
+    ``hold_every`` is held back (0: none); ``evidence``: mistakes of the shipped parameters before
+    the learned ones serve. Raises InputError where the board answers HAR_ERR_ARGUMENT.
+    """
+
+    rate: float
+    rate_convolution: float
+    keep: float
+    steps: int
+    replay_every: int
+    hold_every: int
+    evidence: int
+
+    def __post_init__(self) -> None:
+        rate, convolution = np.float32(self.rate), np.float32(self.rate_convolution)
+        counts = self.steps, self.replay_every, self.hold_every, self.evidence
+        if not (rate > 0 and convolution >= 0 and 0 <= np.float32(self.keep) <= 1):
+            raise InputError(f"learning: {self} is out of range")
+        if not (self.steps >= 1 and all(0 <= count <= 0xFFFF for count in counts)):
+            raise InputError(f"learning: {self} is out of range")
+
+
+@dataclass
+class Guard:
+    """What the guard has seen since the shipped tail."""
+
+    judged: int = 0
+    """labels that were possible, each judged before it was learned"""
+    shipped_right: int = 0
+    """of them"""
+    learned_right: int = 0
+    undone: int = 0
+    """updates that the held-back windows refused"""
+
+
+class Outcome(IntEnum):
+    """What a label did."""
+
+    LEARNED = 0
+    HELD_BACK = 1
+    """kept to judge by; the tail is unchanged"""
+    UNDONE = 2
+    """made the held-back windows worse; the tail is unchanged"""
+
+
+@dataclass(frozen=True, eq=False)
+class _Before:
+    """All that the last label changed, as it was."""
+
+    parameters: Array
+    updates: int
+    exemplars: int
+    random: int
+    guard: Guard
+    activity: int
+    seen: int
+    entry: int | None = None
+    """of the store that the window took"""
+    window: Array | None = None
+    label: int = 0
+    trust: int = 0
+
+
+class Learner:
+    """Tail, replay and guard, joined. ``updates``: labels learned from; ``labels`` (R,): given, by
+    activity; ``exemplars``: shipped exemplars drawn; ``guard``."""
+
+    def __init__(self, tail: Tail, replay: Replay, learning: Learning) -> None:
+        """Raises InputError when tail and replay are of different sizes."""
+        shape = tail.shape
+        if (replay.window_bytes, replay.rows) != (shape.window_bytes, shape.rows):
+            raise InputError(
+                f"learner: windows of {shape.window_bytes} bytes and {shape.rows} rows, the replay "
+                f"has {replay.window_bytes} and {replay.rows}"
+            )
+        self.tail, self.replay, self.learning = tail, replay, learning
+        self.reset()
+
+    def reset(self) -> None:
+        """To the shipped tail, with nothing labelled."""
+        self.tail.reset()
+        self.replay.reset()
+        self.updates = 0
+        self.exemplars = 0
+        self.guard = Guard()
+        self.labels = [0] * self.tail.shape.rows
+        self._before: _Before | None = None
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether the last label can be taken back."""
+        return self._before is not None
+
+    @property
+    def serves(self) -> bool:
+        """Whether the learned parameters serve, or the shipped ones do."""
+        guard = self.guard
+        wrong = guard.judged - guard.shipped_right
+        enough = wrong >= self.learning.evidence and guard.learned_right >= guard.shipped_right
+        return self.updates > 0 and enough
+
+    def predict(self, windows: Array) -> Array:
+        """int8 windows (..., B) -> probabilities (..., A) of the parameters that serve."""
+        return self.tail.predict(windows, shipped=not self.serves)
+
+    def add(self) -> None:
+        """One more activity, in a spare row. Raises InputError when no row is left."""
+        if self.tail.activities >= self.tail.shape.rows:
+            raise InputError(
+                f"all {self.tail.shape.rows} rows are taken: no activity can be added; reset the "
+                "head, or quantize with more --spare rows"
+            )
+        self.tail.activities += 1
+        self._before = None
+
+    def taken(self) -> None:
+        """After tail, replay and counts have been filled from outside: forgets what undo needs."""
+        self._before = None
+
+    def label(self, window: Array, activity: int) -> Outcome:
+        """Learns that ``window``, int8 (B,), was ``activity``.
+
+        Raises InputError, with nothing changed, for an activity that is not in use and for steps
+        that led beyond LIMIT; after the latter the label before can no longer be taken back.
+        """
+        tail, replay, guard = self.tail, self.replay, self.guard
+        if not 0 <= activity < tail.activities:
+            raise InputError(f"label: activity {activity} of {tail.activities}")
+        shipped, learned = tail.predict(window, shipped=True), tail.predict(window)
+        self._before = _Before(
+            tail.parameters.copy(),
+            self.updates,
+            self.exemplars,
+            replay.random,
+            replace(guard),
+            activity,
+            replay.seen[activity],
+        )
+        right = int(shipped.argmax() == activity), int(learned.argmax() == activity)
+        trust = self._trust(activity, max(shipped[activity], learned[activity]))
+        guard.judged += int(any(right) or trust > _TRUST_LEAST)
+        guard.shipped_right += right[0]
+        guard.learned_right += right[1]
+        self.labels[activity] += 1
+        hold_every = self.learning.hold_every
+        held = hold_every > 0 and self.labels[activity] % hold_every == 0
+        entry = replay.place(activity, held)
+        if entry < replay.capacity:
+            self._before = replace(
+                self._before,
+                entry=entry,
+                window=replay.windows[entry].copy(),
+                label=int(replay.labels[entry]),
+                trust=int(replay.trust[entry]),
+            )
+        replay.put(entry, window, activity, trust, held)
+        if held:
+            return Outcome.HELD_BACK
+        before = self._held_right(shipped=False)
+        try:
+            self._learn(window, activity, trust)
+        except InputError:
+            self.undo()
+            raise
+        if self._held_right(shipped=False) >= before:
+            self.updates += 1
+            return Outcome.LEARNED
+        tail.parameters = self._before.parameters.copy()
+        self._take_window_back(self._before)
+        guard.undone += 1
+        return Outcome.UNDONE
+
+    def undo(self) -> None:
+        """Takes the last label back, whole. Raises InputError when there is none, or it was taken
+        back already."""
+        before = self._before
+        if before is None:
+            raise InputError("undo: there is no label to take back")
+        self._take_window_back(before)
+        self.tail.parameters = before.parameters
+        self.updates, self.exemplars, self.guard = before.updates, before.exemplars, before.guard
+        self.replay.random = before.random
+        self.labels[before.activity] -= 1
+        self._before = None
+
+    def held(self) -> tuple[int, int]:
+        """Held-back windows, and how many of them the parameters that serve get right."""
+        return len(self.replay.held), self._held_right(shipped=not self.serves)
+
+    def _held_right(self, shipped: bool) -> int:
+        entries = self.replay.held
+        if not len(entries):
+            return 0
+        found = self.tail.predict(self.replay.windows[entries], shipped).argmax(axis=-1)
+        return int(np.count_nonzero(found == self.replay.labels[entries] & 0x7F))
+
+    def _trust(self, activity: int, probability: np.float32) -> int:
+        """p^(3/4) in 255ths; what ships nothing of is trusted."""
+        if activity >= self.tail.shipped:
+            return TRUSTED
+        root = np.sqrt(probability)
+        weight = root * np.sqrt(root)
+        return max(int(weight * np.float32(255.0) + np.float32(0.5)), _TRUST_LEAST)
+
+    def _learn(self, window: Array, activity: int, trust: int) -> None:
+        """The new window first, then what was labelled and what ships."""
+        learning = self.learning
+        self.tail.pull(learning.keep)
+        for step in range(learning.steps):
+            chosen: tuple[Array, int, int] | None = (window, activity, trust)
+            if step:
+                chosen = self._choose(step)
+            if chosen is None:
+                continue
+            drawn, label, weight = chosen
+            share = np.float32(weight) * (np.float32(1.0) / np.float32(255.0))
+            self.tail.step(drawn, label, learning.rate, learning.rate_convolution, float(share))
+        self.tail.settle()
+
+    def _choose(self, step: int) -> tuple[Array, int, int] | None:
+        """The window of one step behind the first, its activity and its trust."""
+        every = self.learning.replay_every
+        if every and step % every == 0:
+            turn, self.exemplars = self.exemplars, (self.exemplars + 1) & 0xFFFFFFFF
+            shipped = self.replay.exemplar(turn)
+            if shipped is not None:
+                return (*shipped, TRUSTED)
+        return self.replay.draw()
+
+    def _take_window_back(self, before: _Before) -> None:
+        """The store as it was before the last label."""
+        replay = self.replay
+        replay.seen[before.activity] = before.seen
+        if before.entry is not None:
+            replay.windows[before.entry] = before.window
+            replay.labels[before.entry] = before.label
+            replay.trust[before.entry] = before.trust

@@ -1,0 +1,245 @@
+"""The payload of a learned head, as docs/STORAGE.md lays it out: what a .head file holds and what
+HEAD_READ and HEAD_WRITE carry. A record in flash has the windows kept for replay behind it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.core.errors import InputError
+from pipeline.head.head import LIMIT
+
+if TYPE_CHECKING:
+    from pipeline.head.head import TailShape
+
+Array = np.ndarray[Any, Any]
+
+NAME_BYTES_MAX = 31
+UNKNOWN = "unknown"
+"""What a board calls a window like nothing it knows: no activity has this name."""
+
+# features, rows, activities, parameters; the learner's state (7); since_s, saved_s;
+# window_bytes, capacity
+_HEADER = struct.Struct("<HBBI7I2I2H")
+HEAD_START_BYTES = _HEADER.size
+_NAME = struct.Struct(f"<B{NAME_BYTES_MAX}s")
+_LIMIT_BITS = int(LIMIT.view(np.uint32))
+_NORMAL_BITS = int(np.finfo(np.float32).tiny.view(np.uint32))
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedHead:
+    """A learned state and its history. K activities are shipped, A in use, R have room."""
+
+    features: int
+    """F, of the dense layer"""
+    shipped: int
+    """K"""
+    names: tuple[str, ...]
+    """of the activities that were taught, (A - K,)"""
+    labels: tuple[int, ...]
+    """given by activity since the shipped tail, (R,)"""
+    limits: Array
+    """(R,) float32: up to which distance a window is known (`Limits`)"""
+    parameters: Array
+    """(P,) float32, of the whole tail (`Tail`)"""
+    updates: int
+    """labels that the tail has learned from"""
+    exemplars: int
+    """shipped exemplars drawn"""
+    random: int
+    """state of the generator of the draws"""
+    judged: int
+    """labels judged before they were learned"""
+    shipped_right: int
+    """of them, by the shipped parameters"""
+    learned_right: int
+    """of them, by the learned parameters"""
+    undone: int
+    """updates that the held-back windows refused"""
+    since_s: int
+    """Unix time of the first label since the shipped tail, 0: unknown"""
+    saved_s: int
+    """Unix time of the save, 0: unknown"""
+    window_bytes: int
+    """B, of one window at the cut"""
+    capacity: int
+    """N, windows that the board keeps for replay"""
+
+    @property
+    def rows(self) -> int:
+        """R."""
+        return len(self.labels)
+
+    @property
+    def activities(self) -> int:
+        """A."""
+        return self.shipped + len(self.names)
+
+
+def values_offset(rows: int, shipped: int) -> int:
+    """Where the parameters begin, bytes: what stands before them is no part of the tail's CRC."""
+    return _HEADER.size + 8 * rows + _NAME.size * (rows - shipped)
+
+
+def head_bytes(shape: TailShape, shipped: int) -> int:
+    """Size of the payload of a head, bytes."""
+    return values_offset(shape.rows, shipped) + 4 * shape.parameters
+
+
+def head_size(start: bytes, shipped: int) -> int:
+    """Size in bytes of the payload that begins with ``start``, at least HEAD_START_BYTES of it."""
+    _, rows, _, parameters = _HEADER.unpack_from(start)[:4]
+    return values_offset(rows, shipped) + 4 * int(parameters)
+
+
+def record_bytes(shape: TailShape, shipped: int, capacity: int) -> int:
+    """Size of a stored record's payload, bytes: the head and the windows kept for replay."""
+    replay = 4 * shape.rows + capacity * (2 + shape.window_bytes)
+    return (head_bytes(shape, shipped) + replay + 3) // 4 * 4
+
+
+def check_name(name: str, taken: Collection[str] = ()) -> None:
+    """Raises InputError for what can be no activity's name: empty, longer than 31 bytes of UTF-8,
+    with unprintable characters, "unknown", or one of `taken`."""
+    if not 1 <= len(name.encode(errors="replace")) <= NAME_BYTES_MAX or not name.isprintable():
+        raise InputError(
+            f"{name!r} can be no activity's name: give 1 to {NAME_BYTES_MAX} bytes of printable "
+            "UTF-8"
+        )
+    if name == UNKNOWN:
+        raise InputError(f"no activity can be called {UNKNOWN!r}: choose another name")
+    if name in taken:
+        raise InputError(f"there is an activity {name!r} already: choose another name")
+
+
+def pack(head: LearnedHead) -> bytes:
+    """Head -> payload.
+
+    Raises InputError for sizes that do not belong together and for values that `unpack` refuses.
+    """
+    rows = head.rows
+    limits, parameters = np.asarray(head.limits), np.asarray(head.parameters)
+    if limits.shape != (rows,) or parameters.ndim != 1:
+        raise InputError(
+            f"a head of {rows} label counts, limits {limits.shape} and parameters "
+            f"{parameters.shape}: they do not belong together; give R, (R,) and (P,)"
+        )
+    if not 1 <= head.shipped <= head.activities <= rows or min(head.features, len(parameters)) < 1:
+        raise _no_head(head.features, rows, head.activities, len(parameters))
+    _check_counts(head.judged, head.shipped_right, head.learned_right)
+    _check_names(head.names)
+    values = np.concatenate((limits, parameters), dtype="<f4", casting="same_kind")
+    _check_values(values, rows)
+    names = [_NAME.pack(len(name.encode()), name.encode()) for name in head.names]
+    return b"".join(
+        (
+            _HEADER.pack(
+                *(head.features, rows, head.activities, len(parameters)),
+                *(head.updates, head.exemplars, head.random),
+                *(head.judged, head.shipped_right, head.learned_right, head.undone),
+                *(head.since_s, head.saved_s, head.window_bytes, head.capacity),
+            ),
+            struct.pack(f"<{rows}I", *head.labels),
+            values[:rows].tobytes(),
+            b"".join(names).ljust(_NAME.size * (rows - head.shipped), b"\0"),
+            values[rows:].tobytes(),
+        )
+    )
+
+
+def unpack(payload: bytes, shipped: int | None = None) -> LearnedHead:
+    """Payload -> head; of a model with `shipped` activities, if given, else its length tells how
+    many there are.
+
+    Raises InputError for what no board takes: sizes that disagree, values that are not finite,
+    denormal or beyond LIMIT, limits that are not above 0, counts that cannot be, names that are
+    none.
+    """
+    if len(payload) < _HEADER.size:
+        raise InputError(f"a head of {len(payload)} bytes is cut off: pull it again")
+    features, rows, activities, parameters, *rest = _HEADER.unpack_from(payload)
+    updates, exemplars, random, judged, shipped_right, learned_right, undone, *rest = rest
+    since_s, saved_s, window_bytes, capacity = rest
+    spare, odd = divmod(len(payload) - values_offset(rows, rows) - 4 * parameters, _NAME.size)
+    if shipped is None:
+        shipped = rows - spare
+    if odd or spare != rows - shipped or not 0 <= spare <= rows:
+        raise InputError(
+            f"a head of {rows} rows and {parameters} parameters has not {len(payload)} bytes: "
+            "it is cut off, or of another model; pull it again"
+        )
+    if not 1 <= shipped <= activities <= rows or min(features, parameters) < 1:
+        raise _no_head(features, rows, activities, parameters)
+    _check_counts(judged, shipped_right, learned_right)
+    labels = struct.unpack_from(f"<{rows}I", payload, _HEADER.size)
+    limits = np.frombuffer(payload, "<f4", rows, _HEADER.size + 4 * rows)
+    names = _names(payload, _HEADER.size + 8 * rows, activities - shipped)
+    values = np.frombuffer(payload, "<f4", parameters, values_offset(rows, shipped))
+    _check_values(np.concatenate((limits, values)), rows)
+    return LearnedHead(
+        features=features,
+        shipped=shipped,
+        names=names,
+        labels=labels,
+        limits=limits.astype(np.float32),
+        parameters=values.astype(np.float32),
+        updates=updates,
+        exemplars=exemplars,
+        random=random,
+        judged=judged,
+        shipped_right=shipped_right,
+        learned_right=learned_right,
+        undone=undone,
+        since_s=since_s,
+        saved_s=saved_s,
+        window_bytes=window_bytes,
+        capacity=capacity,
+    )
+
+
+def _no_head(features: int, rows: int, activities: int, parameters: int) -> InputError:
+    return InputError(
+        f"a head of {features} features, {parameters} parameters and {activities} activities in "
+        f"{rows} rows is none: pull another one"
+    )
+
+
+def _check_counts(judged: int, shipped_right: int, learned_right: int) -> None:
+    if (right := max(shipped_right, learned_right)) > judged:
+        raise InputError(f"a head that was right {right} times of {judged}: pull another one")
+
+
+def _names(payload: bytes, offset: int, count: int) -> tuple[str, ...]:
+    names = []
+    for i in range(count):
+        size, text = _NAME.unpack_from(payload, offset + i * _NAME.size)
+        try:
+            names.append(text[:size].decode() if size <= NAME_BYTES_MAX else "")
+        except UnicodeDecodeError:
+            raise InputError("a head with a name that is no UTF-8: pull another one") from None
+    _check_names(tuple(names))
+    return tuple(names)
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    for i, name in enumerate(names):
+        check_name(name, names[:i])
+
+
+def _check_values(values: Array, rows: int) -> None:
+    """The first R are limits."""
+    bits = values.astype(np.float32).view(np.uint32) & np.uint32(0x7FFFFFFF)
+    if np.any((bits > _LIMIT_BITS) | ((bits != 0) & (bits < _NORMAL_BITS))):
+        raise InputError(
+            f"a head with a value that is not finite, denormal or larger than {LIMIT:.0f}, which "
+            "no board takes: pull another one"
+        )
+    if not np.all(values[:rows] > 0):
+        raise InputError(
+            "a head with a limit that is not above 0, which no board takes: pull another one"
+        )

@@ -1,0 +1,19 @@
+"""Fields that the JSON documents of several reports share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class SubjectScore:
+    """One held-out subject: share of windows named right, and how many windows that is."""
+
+    accuracy: float
+    windows: int

@@ -1,0 +1,1 @@
+"""Firmware and where it runs: build, emulate, flash, parity, bench."""

@@ -1,0 +1,80 @@
+"""What a prediction and a label cost on a board, counted by the board itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.board.client import Client
+from pipeline.core.errors import WorldError
+from pipeline.sim.emulator import Target, launch
+from pipeline.sim.head_bench import LearningCost
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Counts in ``unit`` (instructions on the emulator), the largest of ``repeats``.
+
+    inference: engine and tail of one prediction; update: one labelled window, with an empty store
+    at first. Stack in bytes. learning: of each tail there could be, with a full store; None where
+    no instructions are counted.
+    """
+
+    target: str
+    unit: str
+    model_id: str
+    repeats: int
+    engine: int
+    tail: int
+    inference: int
+    update: int
+    stack_used_bytes: int
+    stack_size_bytes: int
+    learning: LearningCost | None = None
+
+    def document(self) -> dict[str, object]:
+        """For --json: the fields of ``learning`` beside the others, null where it is None."""
+        document = asdict(self)
+        learning = document.pop("learning")
+        empty = dict.fromkeys(field.name for field in fields(LearningCost))
+        return {**document, **(learning or empty)}
+
+
+def bench(target: Target, image: Path, flash: Path, *, repeats: int = 10, seed: int = 0) -> Bench:
+    """Boots ``image``, streams a seeded signal that moves as a person does, labels each window.
+
+    Nothing is saved. Raises WorldError when the board answers no prediction.
+    """
+    rng = np.random.default_rng(seed)
+    engine, tail, total, update = [], [], [], []
+    with launch(target, image, flash) as emulator, Client.open(emulator.port) as client:
+        hello = client.hello()
+        gravity = np.array([1.0, 0, 0, 0, 0, 0])
+        time_s = np.arange(hello.window)[:, None] / hello.rate_hz
+        for i in range(repeats):
+            swing = np.sin(2 * np.pi * rng.uniform(0.5, 3.0, 6) * time_s) * rng.uniform(0, 1, 6)
+            samples = (swing + gravity).astype(np.float32)
+            answer = client.stream(samples, restart=True)
+            for prediction in answer.predictions:
+                engine.append(prediction.engine_count)
+                tail.append(prediction.tail_count)
+                total.append(prediction.engine_count + prediction.tail_count)
+                label = i % len(hello.activities)
+                update.append(client.label(prediction.end_index, label).update_count)
+        status = client.status()
+    if not total:
+        raise WorldError(f"the {target} board answered no prediction; try `har emulate`")
+    return Bench(
+        target=target,
+        unit=hello.counter.name.lower(),
+        model_id=hello.model_id.hex(),
+        repeats=len(total),
+        engine=max(engine),
+        tail=max(tail),
+        inference=max(total),
+        update=max(update),
+        stack_used_bytes=status.stack_used,
+        stack_size_bytes=status.stack_size,
+    )

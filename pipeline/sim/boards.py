@@ -1,0 +1,58 @@
+"""What a board offers, each number with where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.head.records import PAGE_BYTES
+
+STORE_PAGES_LEAST = 16
+"""Pages at the end of the flash that keep learned heads, if these need no more."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a board offers; bytes. ``flash_bytes``: for the program and, behind it, learned heads;
+    ``core_*``: the share of the board's own software."""
+
+    name: str
+    flash_bytes: int
+    ram_limit_bytes: int
+    core_flash_bytes: int
+    core_ram_bytes: int
+    clock_hz: float
+    cycles_per_instruction: float
+    active_watts: float
+
+    def flash_limit_bytes(self, store_pages: int = STORE_PAGES_LEAST) -> int:
+        """Left for the program."""
+        return self.flash_bytes - store_pages * PAGE_BYTES
+
+    @property
+    def flash_share_bytes(self) -> int:
+        """Left for our code; what the emulated board's linker script gives."""
+        return self.flash_limit_bytes() - self.core_flash_bytes
+
+    @property
+    def ram_share_bytes(self) -> int:
+        """Left for our data and stack; what the emulated board's linker script gives."""
+        return self.ram_limit_bytes - self.core_ram_bytes
+
+
+# Arduino Nano 33 BLE Sense (nRF52840: 1 MB flash, 256 KB RAM, 64 MHz; Nordic's product
+# specification). Flash: from the end of the bootloader, 0x10000, to 0x100000; the last pages hold
+# learned heads. Core, estimated: an image of the Arduino core, USB, Wire, both IMU libraries
+# and FlashIAP, linked from the sources (144 KB text, 3.6 KB data, 42 KB bss). Cycles per
+# instruction, estimated: flash wait states and multi-cycle loads of a Cortex-M4 at 64 MHz. Power:
+# Nordic's figure for the CPU running from flash with the DC/DC converter, 3.3 mA at 3 V; the
+# board's other parts are not in it.
+NANO33BLE = Board(
+    name="nano33ble",
+    flash_bytes=0x100000 - 0x10000,
+    ram_limit_bytes=256 * 1024,
+    core_flash_bytes=147_456,
+    core_ram_bytes=47_104,
+    clock_hz=64e6,
+    cycles_per_instruction=1.25,
+    active_watts=3.3e-3 * 3.0,
+)

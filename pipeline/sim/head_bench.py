@@ -1,0 +1,291 @@
+"""What learning costs with a tail of a given shape: instructions counted on the emulated Cortex-M4F
+(firmware/tools/learner_bench.c), bytes, energy.
+
+Parameters and windows are seeded random numbers: what is counted hardly depends on them, and a
+tail that no bundle has can be counted beside the others.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.errors import WorldError
+from pipeline.head import CutScales, Learning, Tail, TailShape, head_bytes, record_bytes
+from pipeline.models.macs import nanojoules
+from pipeline.sim.boards import NANO33BLE, Board
+from pipeline.sim.build import FirmwareImage
+from pipeline.sim.emulator import (
+    FLASH_REGION_BYTES,
+    check_runnable,
+    open_flash,
+    qemu_command,
+    run_to_end,
+)
+
+Array = np.ndarray[Any, Any]
+
+LABELS = 3  # the one that takes the most instructions counts
+
+_REQUEST = struct.Struct("<4s16I4fi6I")
+_SCALE = 1 / 74  # int8 numbers drawn evenly, times this, have unit variance
+_ZERO_POINT = -128  # of a map behind a ReLU
+_RATE, _RATE_CONVOLUTION = 0.5, 0.1
+_TIMEOUT_S = 120.0
+_TIMEOUT_S_PER_MAC = 4e-7  # the emulated core does some 50 M instructions a second
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a tail is counted with: a shipped tail and windows int8 (N + L + E, B), those of the
+    full store, those to label, and the shipped exemplars. Window i of each is of activity i % A.
+
+    ``learning``: with rates that suit the tail; ``capacity`` N, ``exemplars`` E.
+    """
+
+    tail: Tail
+    learning: Learning
+    windows: Array
+    capacity: int
+    exemplars: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Instructions of one prediction by the tail, one gradient step, and one label; what stood in
+    the store and in the tail (CRC-32 of its parameters, after all labels)."""
+
+    predict: int
+    step: int
+    update: int
+    held: int
+    crc: int
+
+
+@dataclass(frozen=True)
+class RamParts:
+    """Bytes of RAM that learning takes. record: parameters, guard, names and replay, as they are
+    stored (docs/STORAGE.md); undo: the parameters before the last label, or a head that comes in,
+    and the window that made room; scratch: of the tail's arithmetic; window: at the cut, the last
+    one, which a label is for."""
+
+    record: int
+    undo: int
+    scratch: int
+    window: int
+
+    @property
+    def total(self) -> int:
+        return self.record + self.undo + self.scratch + self.window
+
+
+@dataclass(frozen=True)
+class TailCost:
+    """What one tail costs.
+
+    Instructions: update, one labelled window with all its steps, judging included; step, one
+    gradient step; predict, the tail's part of one prediction. ``training_macs`` are those of the
+    same update, see `training_macs`. ``flash_bytes``: shipped parameters, scales and exemplars, and
+    the learner's code. ``energy_uj``, of an update: instructions x cycles per instruction / clock
+    x power of the board; ``energy_mac_nj``: its MACs x 3.2 pJ. ``estimates`` names what is not
+    counted.
+    """
+
+    update_instructions: int
+    step_instructions: int
+    predict_instructions: int
+    ram_bytes: int
+    ram_parts: RamParts
+    flash_bytes: int
+    training_macs: int
+    energy_uj: float
+    energy_mac_nj: float
+    estimates: tuple[str, ...] = ("energy_uj", "energy_mac_nj")
+
+
+@dataclass(frozen=True)
+class LearningCost:
+    """``tails``: by cut. ``learning_ram_bytes``: of the bundle's own tail, replay included.
+    ``fc_64x6_step_instructions``: one step of a dense layer of 64 features and 6 activities."""
+
+    tails: Mapping[str, TailCost]
+    learning_ram_bytes: int
+    fc_64x6_step_instructions: int
+
+    def document(self) -> dict[str, object]:
+        """For --json."""
+        return asdict(self)
+
+
+def bench_tails(
+    image: FirmwareImage,
+    shapes: Mapping[str, TailShape],
+    own: str,
+    shipped: int,
+    learning: Learning,
+    capacity: int,
+    exemplars: int,
+    *,
+    board: Board = NANO33BLE,
+) -> LearningCost:
+    """Counts learning with each of ``shapes``, of which ``own`` is the bundle's, for ``shipped``
+    (K) activities, by ``image``, a `har_learner_bench`.
+
+    Raises WorldError when the emulator is missing or the learner stops.
+    """
+    code_bytes = image.map.flash_bytes_from(r"lib/learn/har_\w+\.c\.o")
+    tails = {}
+    for cut, shape in shapes.items():
+        material = material_for(shape, shipped, learning, capacity, exemplars)
+        counts = count_learning(image, material)
+        macs = training_macs(shape, shipped, learning.steps)
+        ram = ram_parts(shape, shipped, capacity)
+        seconds = counts.update * board.cycles_per_instruction / board.clock_hz
+        tails[cut] = TailCost(
+            update_instructions=counts.update,
+            step_instructions=counts.step,
+            predict_instructions=counts.predict,
+            ram_bytes=ram.total,
+            ram_parts=ram,
+            flash_bytes=shipped_bytes(shape, exemplars) + code_bytes,
+            training_macs=macs,
+            energy_uj=round(seconds * board.active_watts * 1e6, 3),
+            energy_mac_nj=round(nanojoules(macs), 3),
+        )
+    small = material_for(TailShape(64, 6, 64), 6, learning, 6, 6)
+    return LearningCost(tails, tails[own].ram_bytes, count_learning(image, small).step)
+
+
+def training_macs(shape: TailShape, activities: int, steps: int) -> int:
+    """Multiply-accumulates of ``steps`` gradient steps with ``activities`` (A) in use.
+
+    Of one step, for a dense layer A x F, a pointwise convolution T' x M x C and a depthwise one
+    T' x C x J: each forward, each for the gradient of its weights, and, back to the layer below,
+    A x M for the learned features where there is a convolution and T' x M x C where there are two.
+    Biases, ReLU, pooling and softmax are not counted, nor are the predictions that the guard
+    judges by.
+    """
+    dense = activities * shape.features
+    pointwise = shape.positions * shape.filters * shape.channels
+    depthwise = shape.positions * shape.channels * shape.kernel
+    back = activities * shape.filters + (pointwise if shape.kernel else 0)
+    return steps * (2 * (dense + pointwise + depthwise) + back)
+
+
+def ram_parts(shape: TailShape, shipped: int, capacity: int) -> RamParts:
+    """RAM of learning with ``shipped`` (K) activities and a replay of ``capacity`` windows."""
+    return RamParts(
+        record=record_bytes(shape, shipped, capacity),
+        undo=head_bytes(shape, shipped) + shape.window_bytes,
+        scratch=_FLOAT_BYTES * scratch_floats(shape),
+        window=shape.window_bytes,
+    )
+
+
+def scratch_floats(shape: TailShape) -> int:
+    """HAR_TAIL_SCRATCH of har_tail.h."""
+    maps = shape.map_length * shape.channels + shape.positions * shape.filters
+    depthwise = 2 * shape.positions * shape.channels if shape.kernel else 0
+    return shape.features + shape.rows + maps + depthwise
+
+
+def shipped_bytes(shape: TailShape, exemplars: int) -> int:
+    """Flash of the tail as it ships: parameters, scale and offset of each feature, and the
+    exemplars with their activities."""
+    floats = shape.parameters + 2 * shape.features
+    return _FLOAT_BYTES * floats + exemplars * (shape.window_bytes + 1)
+
+
+def material_for(
+    shape: TailShape,
+    shipped: int,
+    learning: Learning,
+    capacity: int,
+    exemplars: int,
+    *,
+    seed: int = 0,
+) -> Material:
+    """Seeded random parameters and windows, with the constants of ``learning`` but rates that keep
+    such a tail finite."""
+    rng = np.random.default_rng(seed)
+    taps, channels, features = max(shape.kernel, 1), max(shape.channels, 1), shape.features
+    spread = (1 / taps, 0.0, (2 / channels) ** 0.5, 0.0, (1 / features) ** 0.5, 0.0)
+    parameters = np.concatenate(
+        [
+            np.float32(size) * rng.standard_normal(layer, np.float32).ravel()
+            for size, layer in zip(spread, shape.layers, strict=True)
+        ]
+    )
+    scale = np.repeat(np.array([_SCALE, 1.0], np.float32), [shape.frozen, shape.filters])
+    scales = CutScales(
+        scale, np.zeros(features, np.float32), float(np.float32(_SCALE)), _ZERO_POINT
+    )
+    windows = rng.integers(
+        -128, 128, (capacity + LABELS + exemplars, shape.window_bytes), dtype=np.int8
+    )
+    constants = Learning(
+        rate=float(np.float32(_RATE / features)),
+        rate_convolution=float(np.float32(_RATE_CONVOLUTION / channels)),
+        keep=learning.keep,
+        steps=learning.steps,
+        replay_every=learning.replay_every,
+        hold_every=learning.hold_every,
+        evidence=learning.evidence,
+    )
+    tail = Tail(shape, scales, parameters, shipped)
+    return Material(tail, constants, windows, capacity, exemplars)
+
+
+def count_learning(image: FirmwareImage, material: Material) -> Counts:
+    """Runs `har_learner_bench` on ``material``. Raises WorldError when it stops."""
+    shape, scales, learning = material.tail.shape, material.tail.scales, material.learning
+    sizes = (shape.features, shape.rows, shape.frozen, shape.map_length, shape.channels)
+    request = _REQUEST.pack(
+        b"HARL",
+        *(*sizes, shape.filters, shape.kernel, shape.stride, material.tail.shipped),
+        *(material.capacity, material.exemplars, LABELS),
+        *(learning.steps, learning.replay_every, learning.hold_every, learning.evidence),
+        *(learning.rate, learning.rate_convolution, learning.keep),
+        *(scales.map_scale, scales.map_zero_point),
+        *(0, 0, 0, 0, 0, 0),
+    )
+    arrays = material.tail.anchor, scales.scale, scales.offset
+    parts = np.split(material.windows, [material.capacity, material.capacity + LABELS])
+    blocks = [array.astype("<f4").tobytes() for array in arrays]
+    blocks += [_padded(part.tobytes()) for part in parts]
+    macs = LABELS * training_macs(shape, material.tail.shipped, learning.steps)
+    answer = _run(image, request + b"".join(blocks), _TIMEOUT_S + _TIMEOUT_S_PER_MAC * macs)
+    predict, step, update, learned, held, crc = _REQUEST.unpack(answer)[-6:]
+    if not learned:
+        raise WorldError("no label was learned on the emulated board: is every one held back?")
+    return Counts(predict=predict, step=step, update=update, held=held, crc=crc)
+
+
+def _padded(content: bytes) -> bytes:
+    return content + bytes(-len(content) % 4)
+
+
+def _run(image: FirmwareImage, request: bytes, timeout_s: float) -> bytes:
+    """The header of ``request`` as the program leaves it."""
+    check_runnable(image.target, image.path)
+    with tempfile.TemporaryDirectory(prefix="har-learner-") as scratch:
+        exchange = Path(scratch) / "exchange"
+        with open_flash(exchange) as file:
+            file.seek(FLASH_REGION_BYTES)
+            file.write(request)
+        run_to_end(
+            qemu_command(image.path, exchange),
+            timeout_s,
+            "the learner",
+            "is this machine overloaded? Retry",
+        )
+        with exchange.open("rb") as file:
+            file.seek(FLASH_REGION_BYTES)
+            return file.read(_REQUEST.size)

@@ -1,0 +1,172 @@
+"""Our int8 engine against TFLite-Micro, byte by byte, for any model the compiler takes.
+
+Inputs and outputs travel through the exchange memory that firmware/tools/parity.h describes: a
+file that the emulated core sees as RAM and the host program maps.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.core.errors import InputError, WorldError
+from pipeline.sim.build import FirmwareImage, build_image
+from pipeline.sim.emulator import (
+    FLASH_FILE_BYTES,
+    FLASH_REGION_BYTES,
+    Target,
+    check_runnable,
+    open_flash,
+    qemu_command,
+    run_to_end,
+)
+from pipeline.sim.signals import parity_inputs
+
+if TYPE_CHECKING:
+    from pipeline.compiler import CompiledModel
+
+Array = np.ndarray[Any, Any]
+
+_HEADER = struct.Struct("<4s10I")
+_INSTRUCTIONS = 1  # enum har_counter
+_TIMEOUT_S = 60.0
+_TIMEOUT_S_PER_MAC = 2e-7  # the emulated core does some 50 M instructions a second
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """``compared`` inputs, of which ``mismatches`` gave other bytes than TFLite-Micro.
+
+    ``distinct_outputs`` tells how much that proves: a net with three answers agrees easily.
+    flash_bytes: the net's constants and code with the kernels it calls; arena_bytes: its
+    activations; instructions: of one inference, the largest, None where they are not counted.
+    """
+
+    model: str
+    target: str
+    compared: int
+    distinct_outputs: int
+    mismatches: int
+    macs: int
+    flash_bytes: int
+    arena_bytes: int
+    instructions: int | None
+
+    def document(self) -> dict[str, object]:
+        """For --json."""
+        return asdict(self)
+
+
+def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityReport:
+    """Compiles, builds and runs ``model`` on ``inputs`` seeded inputs, and TFLite-Micro on the
+    same.
+
+    Raises InputError for a file that is no .tflite or inputs beyond the exchange memory, HonestNo
+    naming the operators that are not supported, WorldError for a missing tool.
+    """
+    from pipeline.compiler import compile_model
+    from pipeline.compiler.oracle import run_tflm
+
+    try:
+        content = model.read_bytes()
+    except OSError as error:
+        raise InputError(f"{model}: {error.strerror}") from None
+    compiled = compile_model(content)
+    source = compiled.inputs[0]
+    x = parity_inputs(inputs, tuple(source.shape[1:]), source.zero_point, seed)
+    with tempfile.TemporaryDirectory(prefix="har-parity-") as scratch:
+        folder = Path(scratch)
+        image = _build(compiled, target, folder)
+        ours, counts = _run(compiled, image, x, folder / "exchange")
+        flash_bytes = image.map.flash_bytes_from(r"har_net\.c\.o|har_kernels")
+    oracle = run_tflm(content, x)
+    theirs = np.concatenate([np.reshape(out, (inputs, -1)) for out in oracle.outputs], axis=1)
+    return ParityReport(
+        model=str(model),
+        target=target,
+        compared=inputs,
+        distinct_outputs=len(np.unique(ours, axis=0)),
+        mismatches=int((ours != theirs).any(axis=1).sum()),
+        macs=compiled.macs,
+        flash_bytes=flash_bytes,
+        arena_bytes=compiled.arena_bytes,
+        instructions=int(counts.max()) if counts is not None else None,
+    )
+
+
+def run_compiled(compiled: CompiledModel, x: Array, target: Target = "host") -> Array:
+    """Builds a compiled net for ``target`` and runs it on int8 inputs (N, ...).
+
+    Returns int8 (N, bytes of all outputs, one after another). Any number of inputs; raises
+    WorldError for a missing tool or a net that stops.
+    """
+    most = _most_inputs(x[0].size, _output_bytes(compiled))
+    with tempfile.TemporaryDirectory(prefix="har-engine-") as scratch:
+        folder = Path(scratch)
+        image = _build(compiled, target, folder)
+        parts = [
+            _run(compiled, image, x[start : start + most], folder / "exchange")[0]
+            for start in range(0, len(x), most)
+        ]
+    return np.concatenate(parts)
+
+
+def _build(compiled: CompiledModel, target: Target, folder: Path) -> FirmwareImage:
+    generated = folder / "generated"
+    generated.mkdir()
+    for name, text in compiled.sources.items():
+        (generated / name).write_text(text)
+    return build_image("har_parity", target, folder / "build", generated)
+
+
+def _output_bytes(compiled: CompiledModel) -> int:
+    return sum(int(np.prod(tensor.shape)) for tensor in compiled.outputs)
+
+
+def _most_inputs(input_bytes: int, output_bytes: int) -> int:
+    """How many inputs fit the exchange memory with their counts and outputs."""
+    room = FLASH_FILE_BYTES - FLASH_REGION_BYTES - (_HEADER.size + 3) // 4 * 4
+    return room // (4 + input_bytes + output_bytes)
+
+
+def _run(
+    compiled: CompiledModel, image: FirmwareImage, x: Array, exchange: Path
+) -> tuple[Array, Array | None]:
+    """Outputs int8 (N, bytes of all outputs) and instruction counts (N,) if they are such."""
+    target, output_bytes = image.target, _output_bytes(compiled)
+    inputs, input_bytes = len(x), x[0].size
+    timeout_s = _TIMEOUT_S + _TIMEOUT_S_PER_MAC * compiled.macs * inputs
+    counts_at = (_HEADER.size + 3) // 4 * 4
+    inputs_at = counts_at + 4 * inputs
+    outputs_at = inputs_at + inputs * input_bytes
+    if inputs > (most := _most_inputs(input_bytes, output_bytes)):
+        raise InputError(f"{inputs} inputs do not fit the exchange memory; give at most {most}")
+    header = _HEADER.pack(
+        *(b"HARP", inputs, input_bytes, output_bytes, counts_at, inputs_at, outputs_at),
+        *(0, 0, 0, 0),
+    )
+    check_runnable(target, image.path)
+    with open_flash(exchange) as file:
+        file.seek(FLASH_REGION_BYTES)
+        file.write(header)
+        file.seek(FLASH_REGION_BYTES + inputs_at)
+        file.write(x.tobytes())
+    if target == "mps2":
+        command = qemu_command(image.path, exchange)
+    else:
+        command = [str(image.path), str(exchange)]
+    run_to_end(command, timeout_s, "the net", "give fewer inputs")
+    with exchange.open("rb") as file:
+        file.seek(FLASH_REGION_BYTES)
+        memory = file.read(outputs_at + inputs * output_bytes)
+    done, unit = _HEADER.unpack_from(memory)[7:9]
+    if done != inputs:
+        raise WorldError(f"only {done} of {inputs} inputs ran; run it again")
+    outputs = np.frombuffer(memory, np.int8, inputs * output_bytes, outputs_at)
+    counts = np.frombuffer(memory, "<u4", inputs, counts_at) if unit == _INSTRUCTIONS else None
+    return outputs.reshape(inputs, output_bytes), counts

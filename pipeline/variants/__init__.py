@@ -1,6 +1,0 @@
-"""Base, quantized and pruned variants of a network, side by side: made, run, counted."""
-
-from pipeline.variants.request import VariantsRequest
-from pipeline.variants.run import run_variants
-
-__all__ = ["VariantsRequest", "run_variants"]

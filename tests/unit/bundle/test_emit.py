@@ -1,0 +1,114 @@
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.bundle import emit, load_bundle
+from pipeline.bundle.emit import _c_string, c_float
+
+FIRMWARE = Path(__file__).parents[3] / "firmware"
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_c_float_reads_back_as_the_same_float32(value: float) -> None:
+    literal = c_float(value)
+    assert re.fullmatch(r"-?\d+(\.\d+)?(e[+-]\d+)?f", literal), literal
+    assert np.float32(literal[:-1]).tobytes() == np.float32(value).tobytes()
+
+
+def test_c_float_literals_always_read_as_floating_point() -> None:
+    assert c_float(1.0) == "1.0f"
+    assert c_float(2.0**100) == "1.2676506e+30f"
+
+
+@given(st.text(min_size=1, max_size=20))
+def test_c_strings_keep_every_byte(text: str) -> None:
+    literal = _c_string(text)
+    assert literal.isascii()
+    decoded = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), literal[1:-1].encode())
+    assert decoded == text.encode()
+
+
+def test_generated_c_compiles_as_c11_and_names_the_model(
+    cut_directory: Path, tmp_path: Path
+) -> None:
+    emit(cut_directory, tmp_path)
+    bundle = load_bundle(cut_directory)
+    header = (tmp_path / "har_model.h").read_text()
+    assert f"0x{bundle.model_id[:2]}" in header
+    for source in tmp_path.glob("*.c"):
+        subprocess.run(
+            ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-c", str(source)]
+            + [f"-I{FIRMWARE / 'lib' / lib}" for lib in ("nn", "base", "engine")]
+            + [f"-I{tmp_path}", "-o", str(tmp_path / "out.o")],
+            check=True,
+        )
+
+
+def test_emitting_again_touches_nothing(bundle_directory: Path, tmp_path: Path) -> None:
+    first = {path: path.stat().st_mtime_ns for path in emit(bundle_directory, tmp_path)}
+    second = {path: path.stat().st_mtime_ns for path in emit(bundle_directory, tmp_path)}
+    assert first == second and len(first) >= 6
+
+
+def test_the_c_array_is_the_extractor(bundle_directory: Path, tmp_path: Path) -> None:
+    emit(bundle_directory, tmp_path)
+    text = (tmp_path / "har_extractor_tflite.c").read_text()
+    emitted = bytes(int(byte, 16) for byte in re.findall(r"0x([0-9a-f]{2})", text))
+    assert emitted == (bundle_directory / "extractor.int8.tflite").read_bytes()
+    assert f"har_extractor_tflite_len = {len(emitted)};" in text
+
+
+def test_the_header_s_sizes_are_those_of_the_firmware(cut_directory: Path, tmp_path: Path) -> None:
+    """Every array is as large as what har_tail.h and har_replay.h read of it."""
+    emit(cut_directory, tmp_path)
+    (tmp_path / "sizes.c").write_text(
+        """\
+#include "har_model.c"
+#include "har_tail.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define POSITIONS HAR_TAIL_POSITIONS(HAR_TAIL_MAP_LENGTH, HAR_TAIL_KERNEL, HAR_TAIL_STRIDE)
+_Static_assert(COUNT(har_factory_parameters) ==
+                   HAR_TAIL_PARAMETERS(HAR_ROWS, HAR_FEATURES, HAR_TAIL_CHANNELS, HAR_TAIL_FILTERS,
+                                       HAR_TAIL_KERNEL), "parameters");
+_Static_assert(HAR_TAIL_FROZEN + HAR_TAIL_FILTERS == HAR_FEATURES, "features");
+_Static_assert(HAR_TAIL_FROZEN + HAR_TAIL_MAP_LENGTH * HAR_TAIL_CHANNELS == HAR_CUT_BYTES, "cut");
+_Static_assert(COUNT(har_exemplars) == HAR_REPLAY_EXEMPLARS * HAR_CUT_BYTES, "exemplars");
+_Static_assert(COUNT(har_exemplar_activities) == HAR_REPLAY_EXEMPLARS, "activities");
+_Static_assert(HAR_ACTIVITIES < HAR_ROWS && HAR_STORE_PAGES >= 16, "room");
+int positions[POSITIONS + 1];
+const struct har_step step = {HAR_LEARNING_RATE, HAR_LEARNING_RATE_CONVOLUTION};
+const float floats[] = {HAR_LEARNING_KEEP, HAR_TAIL_MAP_SCALE};
+const int numbers[] = {HAR_LEARNING_STEPS, HAR_LEARNING_REPLAY_EVERY, HAR_LEARNING_HOLD_EVERY,
+                       HAR_LEARNING_EVIDENCE, HAR_REPLAY_CAPACITY, HAR_TAIL_MAP_ZERO_POINT};
+"""
+    )
+    folders = [f"-I{FIRMWARE / 'lib' / part}" for part in ("learn", "base")]
+    build = ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-c", "sizes.c", *folders]
+    subprocess.run(build, cwd=tmp_path, check=True)
+
+
+def test_the_c_arrays_are_the_tail_s(cut_directory: Path, tmp_path: Path) -> None:
+    emit(cut_directory, tmp_path)
+    text = (tmp_path / "har_model.c").read_text()
+
+    def array(name: str) -> list[str]:
+        return re.search(rf" har_{name}\[.*?\] = {{(.*?)}};", text, re.DOTALL)[1].split(",")[:-1]
+
+    bundle = load_bundle(cut_directory)
+    tail, (exemplars, of) = bundle.new_tail(cut_directory), bundle.exemplars(cut_directory)
+    for name, expected in (
+        ("factory_parameters", tail.anchor),
+        ("feature_scale", tail.scales.scale),
+        ("feature_offset", tail.scales.offset),
+    ):
+        emitted = np.float32([literal.strip()[:-1] for literal in array(name)])
+        assert emitted.tobytes() == expected.tobytes(), name
+    assert [int(number) for number in array("exemplars")] == exemplars.ravel().tolist()
+    assert [int(number) for number in array("exemplar_activities")] == of.tolist()
+    sizes = [output.size for output in bundle.outputs]
+    assert [int(number) for number in array("output_sizes")] == sizes
