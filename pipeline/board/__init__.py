@@ -1,4 +1,4 @@
-"""A session with a board: ports, client, recording, labels, doctor."""
+"""A session with a board: ports, client, recording, labels."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def pull(client: Client) -> bytes:
         )
     while len(payload) < size:
         payload += _read(client, len(payload), min(HEAD_PIECE_BYTES_MAX, size - len(payload)))
-    if zlib.crc32(payload[values_offset(state.rows, shipped) :]) != state.tail_crc:
+    if zlib.crc32(payload[values_offset(state.rows, shipped) :]) != state.head_crc:
         raise NoAnswer(f"the head on {client.port} changed while it was read: pull again")
     return payload
 

@@ -23,14 +23,14 @@ from pipeline.core.errors import InputError
 from pipeline.head import (
     LIMIT,
     CutScales,
+    Head,
+    HeadShape,
     Learner,
     Learning,
     Limits,
     Novelty,
     Replay,
     Smoother,
-    Tail,
-    TailShape,
     check_parameters,
 )
 from pipeline.head.spectrogram import FRAME
@@ -39,17 +39,17 @@ from pipeline.models.weights import load_weights
 
 Array = np.ndarray[Any, Any]
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST = "bundle.json"
 EXTRACTOR = "extractor.int8.tflite"
 FULL_INT8 = "full.int8.tflite"
 FULL_FLOAT = "full.float.tflite"
-TAIL = "tail.npz"
-FILES = (EXTRACTOR, FULL_INT8, FULL_FLOAT, TAIL)
+HEAD = "head.npz"
+FILES = (EXTRACTOR, FULL_INT8, FULL_FLOAT, HEAD)
 LIMIT_MIN = 1e-6  # of a distance: a smaller one would be 0 in float32
 
 
-class TailSizes(Strict):
+class HeadSizes(Strict):
     """What lies between the extractor and the dense layer: ``frozen`` features, and a map
     (``map_length``, ``channels``) that a depthwise convolution (``kernel``, ``stride``) and a
     pointwise one (``filters``) turn into as many more. 0, and stride 1, where the cut has none."""
@@ -88,7 +88,7 @@ class ReplaySizes(Strict):
 
 
 class Calibration(Strict):
-    """Temperature scaling on the validation people (docs/SMOOTHING.md). The shipped tail is divided
+    """Temperature scaling on the validation people (docs/SMOOTHING.md). The shipped head is divided
     by ``temperature`` already; the errors are those of the deployed network with and without."""
 
     temperature: float = Field(gt=0)
@@ -147,7 +147,7 @@ class Bundle(Interface):
     """The content of bundle.json.
 
     ``rows`` (R): activities that there is room for, the shipped ones (K) first. ``features`` (F):
-    what the dense layer sees. ``parameters``: weights and biases of the whole network, tail
+    what the dense layer sees. ``parameters``: weights and biases of the whole network, head
     included, batch norm folded.
     ``macs``: multiply-accumulates of one inference of the extractor.
     """
@@ -163,7 +163,7 @@ class Bundle(Interface):
     cut: Literal["fc", "fxc1", "fxc2"]
     rows: int = Field(ge=2, le=ROWS_MAX)
     features: int = Field(ge=1, le=4096)
-    tail: TailSizes
+    head: HeadSizes
     learning: LearningConstants
     replay: ReplaySizes
     calibration: Calibration
@@ -191,18 +191,18 @@ class Bundle(Interface):
         if self.spectrogram and self.window_samples < FRAME:
             raise ValueError(f"a spectrogram needs windows of {FRAME} samples")
         check_rows(self.activities, self.rows)
-        tail, sizes = self.tail, [output.size for output in self.outputs]
-        convolutions = (tail.map_length, tail.channels, tail.filters)
+        head, sizes = self.head, [output.size for output in self.outputs]
+        convolutions = (head.map_length, head.channels, head.filters)
         if self.cut == "fc":
-            fits = not any(convolutions) and tail.kernel == 0
+            fits = not any(convolutions) and head.kernel == 0
         else:
-            fits = all(convolutions) and len(sizes) > 1 and sizes[-1] == tail.map_bytes
-            fits = fits and (1 <= tail.kernel <= tail.map_length) == (self.cut == "fxc2")
-        if not fits or (tail.kernel == 0 and tail.stride != 1):
-            raise ValueError(f"the tail's sizes are not those of cut {self.cut}")
-        if self.features != tail.frozen + tail.filters:
+            fits = all(convolutions) and len(sizes) > 1 and sizes[-1] == head.map_bytes
+            fits = fits and (1 <= head.kernel <= head.map_length) == (self.cut == "fxc2")
+        if not fits or (head.kernel == 0 and head.stride != 1):
+            raise ValueError(f"the head's sizes are not those of cut {self.cut}")
+        if self.features != head.frozen + head.filters:
             raise ValueError("features must be the frozen and the learned ones together")
-        if sum(sizes) != tail.frozen + tail.map_bytes:
+        if sum(sizes) != head.frozen + head.map_bytes:
             raise ValueError("the outputs' sizes must be the frozen features and the map")
         return self
 
@@ -214,23 +214,23 @@ class Bundle(Interface):
         return self.window_samples * len(self.channels)
 
     @property
-    def shape(self) -> TailShape:
-        """Sizes of the tail."""
-        tail = self.tail
-        return TailShape(
+    def shape(self) -> HeadShape:
+        """Sizes of the head."""
+        head = self.head
+        return HeadShape(
             self.features,
             self.rows,
-            tail.frozen,
-            tail.map_length,
-            tail.channels,
-            tail.filters,
-            tail.kernel,
-            tail.stride,
+            head.frozen,
+            head.map_length,
+            head.channels,
+            head.filters,
+            head.kernel,
+            head.stride,
         )
 
     def scales(self, directory: Path) -> CutScales:
-        """From int8 activations at the cut to what the tail computes with. Raises InputError as
-        `new_tail`."""
+        """From int8 activations at the cut to what the head computes with. Raises InputError as
+        `new_head`."""
         scale, offset = (
             self._array(directory, name, (self.features,))
             for name in ("feature_scale", "feature_offset")
@@ -240,27 +240,27 @@ class Bundle(Interface):
     @property
     def map_scale(self) -> float:
         """Of the map at the cut: value = (q - map_zero_point) * map_scale; 1 and 0 without one."""
-        return self.outputs[-1].scale if self.tail.map_length else 1.0
+        return self.outputs[-1].scale if self.head.map_length else 1.0
 
     @property
     def map_zero_point(self) -> int:
         """Beside `map_scale`."""
-        return self.outputs[-1].zero_point if self.tail.map_length else 0
+        return self.outputs[-1].zero_point if self.head.map_length else 0
 
-    def new_tail(self, directory: Path) -> Tail:
-        """The shipped tail, about to learn. Raises InputError for arrays of another shape and
+    def new_head(self, directory: Path) -> Head:
+        """The shipped head, about to learn. Raises InputError for arrays of another shape and
         values that the board could not take."""
         shape = self.shape
         parameters = self._array(directory, "parameters", (shape.parameters,))
-        return Tail(shape, self.scales(directory), parameters, shipped=len(self.activities))
+        return Head(shape, self.scales(directory), parameters, shipped=len(self.activities))
 
     def new_learner(self, directory: Path) -> Learner:
-        """The shipped tail with all that learns it, nothing labelled. Raises InputError as
-        `new_tail`."""
+        """The shipped head with all that learns it, nothing labelled. Raises InputError as
+        `new_head`."""
         constants = self.learning
         exemplars, of = self.exemplars(directory)
         return Learner(
-            self.new_tail(directory),
+            self.new_head(directory),
             Replay(self.shape.window_bytes, self.replay.capacity, self.rows, exemplars, of),
             Learning(
                 rate=constants.rate,
@@ -275,22 +275,22 @@ class Bundle(Interface):
 
     def exemplars(self, directory: Path) -> tuple[Array, Array]:
         """The shipped windows at the cut, int8 (E, B), and their activities, uint8 (E,). Raises
-        InputError as `new_tail`."""
+        InputError as `new_head`."""
         count = self.replay.exemplars
         windows = self._array(directory, "exemplars", (count, self.cut_bytes), np.int8)
         of = self._array(directory, "exemplar_activities", (count,), np.uint8)
         if not (of < len(self.activities)).all():
-            raise InputError(f"{directory / TAIL}: an exemplar is of no activity of the model's")
+            raise InputError(f"{directory / HEAD}: an exemplar is of no activity of the model's")
         return windows, of
 
     def novelty(self, directory: Path) -> Novelty:
         """Where the training people's windows lie, by activity, in the extractor's first output,
-        standardized. Raises InputError as `new_tail`."""
+        standardized. Raises InputError as `new_head`."""
         shape = (len(self.activities), self.outputs[0].size)
         center = self._array(directory, "novelty_center", shape)
         inverse_std = self._array(directory, "novelty_inverse_std", shape)
         if not (inverse_std > 0).all():
-            raise InputError(f"{directory / TAIL}: deviations are out of range")
+            raise InputError(f"{directory / HEAD}: deviations are out of range")
         return Novelty(center, inverse_std)
 
     def limits(self) -> Limits:
@@ -304,14 +304,14 @@ class Bundle(Interface):
     def _array(
         self, directory: Path, name: str, shape: tuple[int, ...], kind: Any = np.float32
     ) -> Array:
-        arrays = load_weights(directory / TAIL)
+        arrays = load_weights(directory / HEAD)
         if name not in arrays:
-            raise InputError(f"{directory / TAIL}: no array {name!r}")
+            raise InputError(f"{directory / HEAD}: no array {name!r}")
         values = arrays[name]
         if values.shape != shape or values.dtype != kind:
-            raise InputError(f"{directory / TAIL}: {name}: shape or kind is not that of {MANIFEST}")
+            raise InputError(f"{directory / HEAD}: {name}: shape or kind is not that of {MANIFEST}")
         if kind is np.float32:
-            check_parameters(values, f"{directory / TAIL}: {name}")
+            check_parameters(values, f"{directory / HEAD}: {name}")
         return values
 
 

@@ -1,4 +1,4 @@
-"""C for the firmware from a bundle: model header, tail, TFLite array, compiled engine.
+"""C for the firmware from a bundle: model header, head, TFLite array, compiled engine.
 
 The result depends on the bundle alone; writing is aside-then-rename per file, and files that are
 already right are left untouched, so that a build after an equal `emit` compiles nothing.
@@ -107,7 +107,7 @@ def _model_header(bundle: Bundle, operators: tuple[str, ...]) -> str:
     model_id = ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(bundle.model_id))
     names = [_TFLM_NAMES[name] for name in sorted(set(operators))]
     arena = (bundle.tflm_arena_bytes + _ARENA_MARGIN_BYTES + 15) // 16 * 16
-    tail, learning = bundle.tail, bundle.learning
+    head, learning = bundle.head, bundle.learning
     map_scale, map_zero_point = bundle.map_scale, bundle.map_zero_point
     spectrogram = bundle.spectrogram
     pixels, planes = (spectrogram.pixels, spectrogram.planes) if spectrogram else (0, 0)
@@ -143,15 +143,15 @@ extern "C" {{
 #define HAR_INPUT_SCALE {c_float(bundle.input.scale)}
 #define HAR_INPUT_ZERO_POINT ({bundle.input.zero_point})
 
-/* The tail (har_tail.h); 0, and stride 1, where the cut has none. */
-#define HAR_TAIL_FROZEN {tail.frozen} /* F0 */
-#define HAR_TAIL_MAP_LENGTH {tail.map_length} /* T */
-#define HAR_TAIL_CHANNELS {tail.channels} /* C, of the map */
-#define HAR_TAIL_FILTERS {tail.filters} /* M */
-#define HAR_TAIL_KERNEL {tail.kernel} /* J */
-#define HAR_TAIL_STRIDE {tail.stride}
-#define HAR_TAIL_MAP_SCALE {c_float(map_scale)}
-#define HAR_TAIL_MAP_ZERO_POINT ({map_zero_point})
+/* The head (har_tail.h); 0, and stride 1, where the cut has none. */
+#define HAR_HEAD_FROZEN {head.frozen} /* F0 */
+#define HAR_HEAD_MAP_LENGTH {head.map_length} /* T */
+#define HAR_HEAD_CHANNELS {head.channels} /* C, of the map */
+#define HAR_HEAD_FILTERS {head.filters} /* M */
+#define HAR_HEAD_KERNEL {head.kernel} /* J */
+#define HAR_TAIL_STRIDE {head.stride}
+#define HAR_HEAD_MAP_SCALE {c_float(map_scale)}
+#define HAR_HEAD_MAP_ZERO_POINT ({map_zero_point})
 
 #define HAR_LEARNING_RATE {c_float(learning.rate)}
 #define HAR_LEARNING_RATE_CONVOLUTION {c_float(learning.rate_convolution)}
@@ -203,7 +203,7 @@ def _model_source(bundle: Bundle, directory: Path) -> str:
     near = "HAR_ACTIVITIES * HAR_NOVELTY_FEATURES"
     names = _rows([_c_string(name) for name in bundle.activities], 4)
     sizes = [output.size for output in bundle.outputs]
-    parameters = bundle.new_tail(directory).anchor
+    parameters = bundle.new_head(directory).anchor
     scales, novelty = bundle.scales(directory), bundle.novelty(directory)
     # C has no empty arrays.
     level_mean, level_gain = (

@@ -1,4 +1,4 @@
-"""The tail as it ships: standardized features, temperature folded in, room for more activities."""
+"""The head as it ships: standardized features, temperature folded in, room for more activities."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle.interface import Output
-from pipeline.head import CutScales, Tail, TailShape, without_denormals
-from pipeline.models import FloatTail
+from pipeline.head import CutScales, Head, HeadShape, without_denormals
+from pipeline.models import FloatHead
 
 Array = np.ndarray[Any, Any]
 
@@ -38,52 +38,52 @@ def standardization_of(features: Array) -> Standardization:
     return Standardization(features.mean(axis=0), features.std(axis=0) + _STD_LEAST)
 
 
-def shipped_tail(
-    tail: FloatTail,
+def shipped_head(
+    head: FloatHead,
     outputs: Sequence[Output],
     standardization: Standardization,
     temperature: float,
     rows: int,
-) -> Tail:
-    """The tail behind an extractor with these outputs, for ``rows`` activities, of which the K of
+) -> Head:
+    """The head behind an extractor with these outputs, for ``rows`` activities, of which the K of
     the dense layer ship.
 
     Its logits are those of the dense layer on the features as they are, over ``temperature``: what
     standardizing does to the features, weights and bias take back.
     """
-    activities, features = tail.weights.shape
-    shape = TailShape(
+    activities, features = head.weights.shape
+    shape = HeadShape(
         features,
         rows,
-        tail.frozen,
-        tail.map_length,
-        tail.channels,
-        tail.filters,
-        tail.kernel,
-        tail.stride,
+        head.frozen,
+        head.map_length,
+        head.channels,
+        head.filters,
+        head.kernel,
+        head.stride,
     )
     mean, std = standardization.mean, standardization.std
     weights = np.zeros((rows, features))
     bias = np.zeros(rows)
-    weights[:activities] = tail.weights * (std / temperature)
-    bias[:activities] = (tail.bias + tail.weights @ mean) / temperature
-    parts = [*tail.convolutions, weights, bias]
+    weights[:activities] = head.weights * (std / temperature)
+    bias[:activities] = (head.bias + head.weights @ mean) / temperature
+    parts = [*head.convolutions, weights, bias]
     parameters = np.concatenate([without_denormals(part).ravel() for part in parts])
-    return Tail(shape, _scales(tail, outputs, standardization), parameters, shipped=activities)
+    return Head(shape, _scales(head, outputs, standardization), parameters, shipped=activities)
 
 
 def _scales(
-    tail: FloatTail, outputs: Sequence[Output], standardization: Standardization
+    head: FloatHead, outputs: Sequence[Output], standardization: Standardization
 ) -> CutScales:
     """Learned features leave the pointwise convolution in real units; frozen ones are int8."""
-    frozen = outputs[:-1] if tail.map_length else outputs
+    frozen = outputs[:-1] if head.map_length else outputs
     sizes = [output.size for output in frozen]
-    learned = tail.filters
+    learned = head.filters
     step = np.append(np.repeat([o.scale for o in frozen], sizes), np.ones(learned))
     zero = np.append(np.repeat([o.zero_point for o in frozen], sizes), np.zeros(learned))
     scale = step / standardization.std
     offset = -(zero * step + standardization.mean) / standardization.std
-    last = outputs[-1] if tail.map_length else None
+    last = outputs[-1] if head.map_length else None
     return CutScales(
         without_denormals(scale),
         without_denormals(offset),

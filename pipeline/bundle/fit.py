@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
 from pipeline.bundle.bundle import Bundle
-from pipeline.head import TailShape, record_bytes
+from pipeline.head import HeadShape, record_bytes
 from pipeline.head.records import PAGE_BYTES, RECORD_OVERHEAD_BYTES
 from pipeline.sim.boards import NANO33BLE, STORE_PAGES_LEAST, Board
 from pipeline.sim.head_bench import ram_parts
 
 LEARNING_RAM_LIMIT_BYTES = 48 * 1024
-"""What learning may take of a board's RAM by default. A larger tail is no less correct: it is
+"""What learning may take of a board's RAM by default. A larger head is no less correct: it is
 printed, and the board's own limits judge."""
 
 # TFLite-Micro's interpreter with the kernels of a dscnn, measured on a Cortex-M4F (reference
@@ -54,7 +54,7 @@ class LearningMemory:
 
 
 def learning_memory(
-    shape: TailShape, shipped: int, capacity: int, exemplars: int
+    shape: HeadShape, shipped: int, capacity: int, exemplars: int
 ) -> LearningMemory:
     """For ``shipped`` activities, ``capacity`` windows to keep and ``exemplars`` that ship."""
     payload = record_bytes(shape, shipped, capacity)
@@ -110,7 +110,7 @@ def check_fit(
     image_ram_bytes: int,
     stack_bytes: int,
     instructions: int,
-    tail_instructions: int,
+    head_instructions: int,
     macs: int,
     tflite_bytes: int,
     net_flash_bytes: int,
@@ -121,7 +121,7 @@ def check_fit(
 ) -> Fit:
     """Judges an image that was built with the compiled engine.
 
-    ``instructions``: of one prediction, ``tail_instructions`` of which behind the cut. For the
+    ``instructions``: of one prediction, ``head_instructions`` of which behind the cut. For the
     engine ``tflm`` the compiled network's weights and arena are exchanged for the .tflite file,
     TFLM's runtime and its arena, and its instructions are reckoned from ``macs``.
     """
@@ -132,7 +132,7 @@ def check_fit(
         estimates.append("stack_bytes")
         flash += tflite_bytes + TFLM_RUNTIME_FLASH_BYTES - net_flash_bytes
         ram += tflm_arena_bytes - net_arena_bytes
-        instructions = round(macs * _TFLM_INSTRUCTIONS_PER_MAC) + tail_instructions
+        instructions = round(macs * _TFLM_INSTRUCTIONS_PER_MAC) + head_instructions
     flash_limit = board.flash_limit_bytes(memory.store_pages)
     seconds = instructions * board.cycles_per_instruction / board.clock_hz
     return Fit(
@@ -173,8 +173,8 @@ class Room:
 _FEWER_WINDOWS = (24, 12, 6, 3)
 
 
-def rooms(shape: TailShape, shipped: int, capacity: int, each: int) -> Iterator[Room]:
-    """Less and less room than ``capacity`` windows to keep, the tail's spare rows and ``each``
+def rooms(shape: HeadShape, shipped: int, capacity: int, each: int) -> Iterator[Room]:
+    """Less and less room than ``capacity`` windows to keep, the head's spare rows and ``each``
     exemplars of an activity: fewer windows, then no spare rows, then no exemplars."""
     spare = shape.rows - shipped
     for exemplars in dict.fromkeys((each, 0)):

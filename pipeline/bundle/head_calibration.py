@@ -1,6 +1,6 @@
-"""Everything behind the extractor: the tail as it ships, and what the bundle says of it.
+"""Everything behind the extractor: the head as it ships, and what the bundle says of it.
 
-The tail's features are standardized by the training people's windows; temperature, unknown and
+The head's features are standardized by the training people's windows; temperature, unknown and
 smoother are chosen on the validation people alone, with the int8 extractor as it is deployed.
 """
 
@@ -15,12 +15,12 @@ from pipeline.bundle.bundle import (
     SmootherConstants,
     Unknown,
 )
-from pipeline.bundle.factory_head import shipped_tail, standardization_of
+from pipeline.bundle.factory_head import shipped_head, standardization_of
 from pipeline.bundle.interface import Interface
 from pipeline.bundle.learning import learning_constants
 from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.data import Windows
-from pipeline.head import LIMIT, Novelty, Tail
+from pipeline.head import LIMIT, Head, Novelty
 from pipeline.training import TrainedModel
 from pipeline.training.calibration import (
     FALSE_REJECT,
@@ -35,10 +35,10 @@ from pipeline.training.calibration import (
 
 @dataclass(frozen=True)
 class BehindCut:
-    """The tail with its temperature folded in, where known windows lie, and what bundle.json says
+    """The head with its temperature folded in, where known windows lie, and what bundle.json says
     of it all."""
 
-    tail: Tail
+    head: Head
     novelty: Novelty
     learning: LearningConstants
     calibration: Calibration
@@ -63,17 +63,17 @@ def choose_behind_cut(
 
     Without ``rejecting`` no window is ever unknown; without ``smoothing`` each stands for itself.
     """
-    tail, outputs = trained.tail(cut), interface.outputs
+    head, outputs = trained.head(cut), interface.outputs
     features = trained.features(training.x)
     standardization = standardization_of(features)
     features = standardization(features)
-    vectors = trained.pointwise_inputs(training.x) if tail.filters else None
+    vectors = trained.pointwise_inputs(training.x) if head.filters else None
 
     windows = run_extractor(extractor, interface, validation.x)
-    x = shipped_tail(tail, outputs, standardization, 1.0, rows).features(windows)
+    x = shipped_head(head, outputs, standardization, 1.0, rows).features(windows)
     plain = x * standardization.std + standardization.mean
-    found = calibrate(plain @ tail.weights.T + tail.bias, validation.y)
-    shipped = shipped_tail(tail, outputs, standardization, found.temperature, rows)
+    found = calibrate(plain @ head.weights.T + head.bias, validation.y)
+    shipped = shipped_head(head, outputs, standardization, found.temperature, rows)
 
     first = outputs[0]
     steps = first.scale / standardization.std[: first.size]
@@ -84,7 +84,7 @@ def choose_behind_cut(
     distances = novelty.distance(x, shipped.predict(windows).argmax(axis=1))
     limit = max(known_limit(distances), LIMIT_MIN) if rejecting else float(LIMIT)
     return BehindCut(
-        tail=shipped,
+        head=shipped,
         novelty=novelty,
         learning=learning_constants(features, vectors),
         calibration=Calibration(

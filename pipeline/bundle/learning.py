@@ -21,13 +21,13 @@ _STEPS = 64
 _REPLAY_EVERY = 4
 # One in so many labels of an activity is kept to judge by.
 _HOLD_EVERY = 6
-# Mistakes of the shipped tail before the learned one serves.
+# Mistakes of the shipped head before the learned one serves.
 _EVIDENCE = 2
 
 
 def learning_constants(features: Array, vectors: Array | None) -> LearningConstants:
     """Standardized features (N, F) of training windows, and what the pointwise convolution reads
-    of them, (..., C), where the tail has one."""
+    of them, (..., C), where the head has one."""
     return LearningConstants(
         rate=_per_size(_RATE, features),
         rate_convolution=0.0 if vectors is None else _per_size(_RATE_CONVOLUTION, vectors),

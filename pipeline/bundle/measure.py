@@ -11,20 +11,20 @@ from pipeline.bundle.bundle import EXTRACTOR, Bundle, load_bundle
 from pipeline.bundle.emit import emit
 from pipeline.bundle.fit import Fit, LearningMemory, check_fit, learning_memory_of, remedy, rooms
 from pipeline.core.errors import InputError
-from pipeline.head import TailShape
+from pipeline.head import HeadShape
 from pipeline.models import shape_of
 from pipeline.sim.bench import Bench, bench
 from pipeline.sim.boards import NANO33BLE, Board
 from pipeline.sim.build import UNBOUNDED, FirmwareImage, build_firmware, build_image
 from pipeline.sim.emulator import Target
-from pipeline.sim.head_bench import bench_tails
+from pipeline.sim.head_bench import bench_heads
 
 ENGINES = ("compiled", "tflm")
 
 
 def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Bench:
     """Counts one prediction and one update of the bundle in ``directory`` on ``target``; where that
-    counts instructions, also learning with the tail of each cut of the bundle's backbone.
+    counts instructions, also learning with the head of each cut of the bundle's backbone.
 
     Raises InputError for a damaged bundle, WorldError for a missing tool.
     """
@@ -34,9 +34,9 @@ def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Benc
     if target != "mps2":
         return counts
     bundle = load_bundle(directory)
-    cost = bench_tails(
+    cost = bench_heads(
         build_image("har_learner_bench", target, build, generated),
-        tail_shapes(bundle),
+        head_shapes(bundle),
         bundle.cut,
         len(bundle.activities),
         bundle.new_learner(directory).learning,
@@ -46,8 +46,8 @@ def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Benc
     return replace(counts, learning=cost)
 
 
-def tail_shapes(bundle: Bundle) -> dict[str, TailShape]:
-    """The tail of each cut of the bundle's backbone: the bundle's own, and what the others would
+def head_shapes(bundle: Bundle) -> dict[str, HeadShape]:
+    """The head of each cut of the bundle's backbone: the bundle's own, and what the others would
     be. Image networks have cut fc only."""
     if bundle.spectrogram:
         return {bundle.cut: bundle.shape}
@@ -60,9 +60,9 @@ def tail_shapes(bundle: Bundle) -> dict[str, TailShape]:
     kept, stride = sum(frozen) + channels, backbone.stages[-1][1]
     features = kept + filters
     shapes = {
-        "fc": TailShape(features, rows, features),
-        "fxc1": TailShape(features, rows, kept, lengths[-1], channels, filters),
-        "fxc2": TailShape(
+        "fc": HeadShape(features, rows, features),
+        "fxc1": HeadShape(features, rows, kept, lengths[-1], channels, filters),
+        "fxc2": HeadShape(
             features, rows, kept, lengths[-2], channels, filters, backbone.kernel, stride
         ),
     }
@@ -92,7 +92,7 @@ def fit_bundle(
         engine=engine,
         stack_bytes=counts.stack_used_bytes,
         instructions=counts.inference,
-        tail_instructions=counts.tail,
+        head_instructions=counts.head,
         macs=bundle.macs,
         tflite_bytes=len(model),
         net_flash_bytes=image.sizes.weights_bytes,

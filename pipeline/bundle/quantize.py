@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.bundle.bundle import EXTRACTOR, FULL_FLOAT, FULL_INT8, TAIL, Bundle, write_bundle
+from pipeline.bundle.bundle import EXTRACTOR, FULL_FLOAT, FULL_INT8, HEAD, Bundle, write_bundle
 from pipeline.bundle.convert import parameter_count, to_float, to_int8
 from pipeline.bundle.exemplars import choose_exemplars
 from pipeline.bundle.head_calibration import choose_behind_cut
@@ -73,10 +73,10 @@ def quantize(
     check_room(activities, spare, replay, exemplars)
     if output.exists() and any(output.iterdir()) and not (output / "bundle.json").exists():
         raise InputError(f"{output}: holds other files and no bundle; name an empty folder")
-    tail = trained.tail(cut)
-    if tail.map_length * tail.channels > OUTPUT_BYTES_MAX:
+    head = trained.head(cut)
+    if head.map_length * head.channels > OUTPUT_BYTES_MAX:
         raise InputError(
-            f"cut {cut}: a map of {tail.map_length} x {tail.channels} is too large to be kept on a "
+            f"cut {cut}: a map of {head.map_length} x {head.channels} is too large to be kept on a "
             "board; choose another cut or backbone"
         )
     aside = output.with_name(output.name + ".part")
@@ -124,11 +124,11 @@ def quantize(
         )
         chosen = choose_exemplars(training, exemplars, card.seed)
         save_weights(
-            aside / TAIL,
+            aside / HEAD,
             {
-                "parameters": behind.tail.anchor,
-                "feature_scale": behind.tail.scales.scale,
-                "feature_offset": behind.tail.scales.offset,
+                "parameters": behind.head.anchor,
+                "feature_scale": behind.head.scales.scale,
+                "feature_offset": behind.head.scales.offset,
                 "novelty_center": behind.novelty.center,
                 "novelty_inverse_std": behind.novelty.inverse_std,
                 "exemplars": run_extractor(extractor, interface, training.x[chosen]),
@@ -139,7 +139,7 @@ def quantize(
         on_step(f"measuring on {len(test.y)} test windows")
         logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
         float_scores = score(test.y, logits.argmax(1), test.subjects, len(activities))
-        int8_scores = deployed_scores(extractor, interface, behind.tail, test)
+        int8_scores = deployed_scores(extractor, interface, behind.head, test)
         one = np.zeros((1, *source.shape[1:]), np.int8)
         arena = run_tflm(extractor, one).arena_bytes
 
@@ -153,14 +153,14 @@ def quantize(
             **interface.model_dump(mode="json"),
             "cut": cut,
             "rows": len(activities) + spare,
-            "features": tail.weights.shape[1],
-            "tail": {
-                "frozen": tail.frozen,
-                "map_length": tail.map_length,
-                "channels": tail.channels,
-                "filters": tail.filters,
-                "kernel": tail.kernel,
-                "stride": tail.stride,
+            "features": head.weights.shape[1],
+            "head": {
+                "frozen": head.frozen,
+                "map_length": head.map_length,
+                "channels": head.channels,
+                "filters": head.filters,
+                "kernel": head.kernel,
+                "stride": head.stride,
             },
             "learning": behind.learning.model_dump(mode="json"),
             "replay": {"capacity": replay, "exemplars": len(chosen)},

@@ -1,4 +1,4 @@
-"""The network as it is deployed: the int8 extractor in TFLite-Micro, the float32 tail in NumPy."""
+"""The network as it is deployed: the int8 extractor in TFLite-Micro, the float32 head in NumPy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.bundle.bundle import EXTRACTOR, Bundle
 from pipeline.bundle.interface import Interface
 from pipeline.compiler import run_tflm
 from pipeline.data import Windows
-from pipeline.head import Tail
+from pipeline.head import Head
 from pipeline.training import Scores, score
 
 Array = np.ndarray[Any, Any]
@@ -25,13 +25,13 @@ def run_extractor(extractor: bytes, interface: Interface, x: Array) -> Array:
     return np.concatenate([output.reshape(len(x), -1) for output in outputs], axis=1)
 
 
-def deployed_scores(extractor: bytes, interface: Interface, tail: Tail, windows: Windows) -> Scores:
-    """Scores of extractor and tail on windows."""
-    predicted = tail.predict(run_extractor(extractor, interface, windows.x)).argmax(axis=1)
+def deployed_scores(extractor: bytes, interface: Interface, head: Head, windows: Windows) -> Scores:
+    """Scores of extractor and head on windows."""
+    predicted = head.predict(run_extractor(extractor, interface, windows.x)).argmax(axis=1)
     return score(windows.y, predicted, windows.subjects, len(windows.activities))
 
 
 def bundle_scores(bundle: Bundle, directory: Path, windows: Windows) -> Scores:
-    """Scores of the bundle in ``directory`` with its shipped tail, as `Metrics` has them."""
+    """Scores of the bundle in ``directory`` with its shipped head, as `Metrics` has them."""
     extractor = (directory / EXTRACTOR).read_bytes()
-    return deployed_scores(extractor, bundle, bundle.new_tail(directory), windows)
+    return deployed_scores(extractor, bundle, bundle.new_head(directory), windows)

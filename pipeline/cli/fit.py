@@ -59,7 +59,7 @@ def bench(
     build_directory: BuildOption = Path("build/bench"),
     as_json: JsonOption = False,
 ) -> None:
-    """Count what one prediction costs, and one update with the tail of each cut."""
+    """Count what one prediction costs, and one update with the head of each cut."""
     from pipeline.bundle.measure import bench_bundle
 
     with working(f"building and counting on {target}"):
@@ -70,7 +70,7 @@ def bench(
     note(f"model {result.model_id} on {result.target}, largest of {result.repeats}")
     for name, count in (
         ("engine", result.engine),
-        ("tail", result.tail),
+        ("head", result.head),
         ("prediction", result.inference),
         ("update", result.update),
     ):
@@ -78,7 +78,7 @@ def bench(
     if result.learning is None:
         return
     print("\nlearning      update instr.  per MAC   predict instr.    RAM bytes  flash bytes")
-    for cut, cost in result.learning.tails.items():
+    for cut, cost in result.learning.heads.items():
         per_mac = cost.update_instructions / cost.training_macs
         print(
             f"{cut:<11} {cost.update_instructions:>15,} {per_mac:>8.2f} "

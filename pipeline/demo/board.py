@@ -30,7 +30,7 @@ class Answers:
     activities: list[int] = field(default_factory=list)
     compared: int = 0
     mismatches: int = 0
-    inference_count: int = 0  # engine and tail, in the unit of the board's counter
+    inference_count: int = 0  # engine and head, in the unit of the board's counter
 
     def only(self, chosen: Array) -> Answers:
         """The answers for these windows; comparisons are not split up."""
@@ -80,7 +80,7 @@ class BoardSession:
         return self._client.head()
 
     def reset(self) -> HeadState:
-        """Both back to the shipped tail."""
+        """Both back to the shipped head."""
         self._witness.reset()
         return self._client.head_reset()
 
@@ -105,7 +105,7 @@ class BoardSession:
                 answers.compared += 1
                 answers.mismatches += not _agrees(prediction, expected[window])
                 answers.inference_count = max(
-                    answers.inference_count, prediction.engine_count + prediction.tail_count
+                    answers.inference_count, prediction.engine_count + prediction.head_count
                 )
             self._on_progress(len(answers.windows), len(chosen))
         return answers

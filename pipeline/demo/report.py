@@ -117,7 +117,7 @@ def _summary(report: DemoReport) -> Table:
         became = learning.outcomes
         row(
             "who answers in the end",
-            "learned tail" if learning.serves else "shipped tail",
+            "learned head" if learning.serves else "shipped head",
             f"{became.learned} labels learned, {became.held_back} held back, "
             f"{became.undone} undone",
         )

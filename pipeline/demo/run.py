@@ -169,7 +169,7 @@ def run_demo(
 def _teach(
     board: BoardSession, task: Task, person: str, answers: Answers, per_activity: int
 ) -> Teaching:
-    """From the shipped tail, one person's labels, then that person's other windows again."""
+    """From the shipped head, one person's labels, then that person's other windows again."""
     board.reset()
     labelled, rest = calibration(task.windows, person, per_activity)
     taught = board.teach(labelled)

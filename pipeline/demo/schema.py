@@ -44,7 +44,7 @@ class Outcomes(_Part):
 
 class PersonTaught(_Part):
     """What learning from their own labels did for one held-out person. ``serves``: in the end the
-    learned tail answers, not the shipped one."""
+    learned head answers, not the shipped one."""
 
     id: int | str
     labelled_windows: Count

@@ -27,7 +27,7 @@ class Expected:
 
     features_crc: int
     probabilities: Array
-    """(K,) float32, of the tail that serves"""
+    """(K,) float32, of the head that serves"""
     activity: int
     smoothed: int
     smoothed_probability: float
@@ -35,7 +35,7 @@ class Expected:
 
 
 class Witness:
-    """A twin of one board: the bundle's extractor, and behind it a tail and limits that learn as
+    """A twin of one board: the bundle's extractor, and behind it a head and limits that learn as
     the board's do."""
 
     def __init__(self, bundle: Bundle, directory: Path) -> None:
@@ -78,7 +78,7 @@ class Witness:
         label says so, bit for bit."""
         learner, label = self._learner, learned.activity
         distance = self._novelty.distance(self._features(window), label)
-        before = learner.tail.predict(window)[label]
+        before = learner.head.predict(window)[label]
         outcome = learner.label(window, label)
         if outcome != Outcome.UNDONE:
             self._limits.learn(label, distance)
@@ -89,8 +89,8 @@ class Witness:
             serves=learner.serves,
             updates=learner.updates,
             probability_before=float(before),
-            probability_after=float(learner.tail.predict(window)[label]),
-            tail_crc=learner.tail.crc(),
+            probability_after=float(learner.head.predict(window)[label]),
+            head_crc=learner.head.crc(),
             update_count=learned.update_count,
         )
 
@@ -105,7 +105,7 @@ class Witness:
             names=(),
             labels=tuple(learner.labels),
             limits=self._limits.values,
-            parameters=learner.tail.parameters,
+            parameters=learner.head.parameters,
             updates=learner.updates,
             exemplars=learner.exemplars,
             random=learner.replay.random,
@@ -121,7 +121,7 @@ class Witness:
         counts = {
             "serves": learner.serves,
             "updates": learner.updates,
-            "tail_crc": learner.tail.crc(),
+            "head_crc": learner.head.crc(),
             "judged": guard.judged,
             "shipped_right": guard.shipped_right,
             "learned_right": guard.learned_right,
@@ -130,7 +130,7 @@ class Witness:
             "held_right": learner.held()[1],
             "stored": learner.replay.count,
             "evidence": learner.learning.evidence,
-            "labels": tuple(learner.labels[: learner.tail.activities]),
+            "labels": tuple(learner.labels[: learner.head.activities]),
         }
         told = {name: getattr(state, name) for name in counts}
         return pack(ours) == payload and told == counts
@@ -142,4 +142,4 @@ class Witness:
 
     def _features(self, windows: Array) -> Array:
         """Windows at the cut, int8 (..., B) -> what the dense layer that serves sees, (..., F)."""
-        return self._learner.tail.features(windows, shipped=not self._learner.serves)
+        return self._learner.head.features(windows, shipped=not self._learner.serves)

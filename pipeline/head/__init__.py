@@ -1,4 +1,4 @@
-"""What the board computes on its own, computed a second time: window, spectrogram, tail, replay,
+"""What the board computes on its own, computed a second time: window, spectrogram, head, replay,
 learner, known or unknown, smoother, stored payload.
 
 Every function here gives the very bits of its C twin in firmware/lib (docs/LEARNING.md).
@@ -9,8 +9,8 @@ from __future__ import annotations
 from pipeline.head.head import (
     LIMIT,
     CutScales,
-    Tail,
-    TailShape,
+    Head,
+    HeadShape,
     check_parameters,
     without_denormals,
 )
@@ -44,6 +44,8 @@ __all__ = [
     "LIMIT",
     "CutScales",
     "Guard",
+    "Head",
+    "HeadShape",
     "LearnedHead",
     "Learner",
     "Learning",
@@ -55,8 +57,6 @@ __all__ = [
     "Smoother",
     "SpectrogramQuantization",
     "SpectrogramShape",
-    "Tail",
-    "TailShape",
     "WindowReference",
     "check_name",
     "check_parameters",

@@ -1,4 +1,4 @@
-"""The tail, what is behind the cut: the NumPy twin of firmware/lib/learn/har_tail.c, bit for bit.
+"""The head, what is behind the cut: the NumPy twin of firmware/lib/learn/har_tail.c, bit for bit.
 
 Every formula stands in docs/LEARNING.md. Sums run from the first index upwards; what NumPy may
 reorder (sum, dot, matmul) is not used.
@@ -19,7 +19,7 @@ from pipeline.head.mathematics import softmax
 Array = np.ndarray[Any, Any]
 
 LIMIT = np.float32(2.0**20)
-"""No parameter may be larger in size (HAR_TAIL_LIMIT)."""
+"""No parameter may be larger in size (HAR_HEAD_LIMIT)."""
 
 _SMALLEST = np.finfo(np.float32).tiny
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -27,8 +27,8 @@ _MANY = 512
 
 
 @dataclass(frozen=True)
-class TailShape:
-    """Sizes of a tail (struct har_tail_shape): ``features`` F = frozen + filters, ``rows`` R.
+class HeadShape:
+    """Sizes of a head (struct har_tail_shape): ``features`` F = frozen + filters, ``rows`` R.
 
     The window at the cut is int8: ``frozen`` activations, then, unless ``map_length`` is 0 (cut
     fc), a map (map_length, channels). ``kernel`` 0: no depthwise convolution (cut fxc1). Raises
@@ -49,9 +49,9 @@ class TailShape:
         whole = (all(map_sizes) or not any(map_sizes)) and min(*map_sizes, self.frozen) >= 0
         kernel_fits = 0 <= self.kernel <= self.map_length and self.stride >= 1
         if not (whole and kernel_fits and self.features == self.frozen + self.filters > 0):
-            raise InputError(f"tail: {self} is no shape of a tail")
+            raise InputError(f"head: {self} is no shape of a head")
         if not 1 <= self.rows <= 127:
-            raise InputError(f"tail: {self.rows} rows where 1 to 127 fit")
+            raise InputError(f"head: {self.rows} rows where 1 to 127 fit")
 
     @property
     def positions(self) -> int:
@@ -81,7 +81,7 @@ class TailShape:
 
 @dataclass(frozen=True, eq=False)
 class CutScales:
-    """How int8 at the cut becomes what the tail computes with.
+    """How int8 at the cut becomes what the head computes with.
 
     x = v * ``scale`` + ``offset``, float32 (F,), v an int8 activation or a learned mean; a value
     of the map is (q - ``map_zero_point``) * ``map_scale``.
@@ -95,7 +95,7 @@ class CutScales:
 
 @dataclass(frozen=True, eq=False)
 class _Layers:
-    """Views into one array of parameters (P,), as `TailShape.layers` has them."""
+    """Views into one array of parameters (P,), as `HeadShape.layers` has them."""
 
     depthwise: Array
     depthwise_bias: Array
@@ -115,7 +115,7 @@ class _Pass:
     hidden: Array  # (..., T', M) behind the pointwise convolution and ReLU
 
 
-def _split(shape: TailShape, parameters: Array) -> _Layers:
+def _split(shape: HeadShape, parameters: Array) -> _Layers:
     """Parameters (P,) -> their layers, as views."""
     ends = np.cumsum([math.prod(layer) for layer in shape.layers])[:-1]
     parts = zip(np.split(parameters, ends), shape.layers, strict=True)
@@ -123,7 +123,7 @@ def _split(shape: TailShape, parameters: Array) -> _Layers:
 
 
 def without_denormals(values: Array) -> Array:
-    """float32 of any shape with denormals, and -0, as 0: what a tail may be made of."""
+    """float32 of any shape with denormals, and -0, as 0: what a head may be made of."""
     values = np.asarray(values, np.float32)
     return np.where(np.abs(values) < _SMALLEST, _ZERO, values)
 
@@ -138,15 +138,15 @@ def check_parameters(values: Array, what: str) -> None:
         raise InputError(f"{what}: a value is denormal, smaller than {_SMALLEST:.3g} but not 0")
 
 
-class Tail:
+class Head:
     """Dense layer with softmax, behind up to two convolutions, that learns in place.
 
-    It starts as a copy of the shipped tail, ``anchor`` (P,) float32, whose first ``shipped`` (K)
+    It starts as a copy of the shipped head, ``anchor`` (P,) float32, whose first ``shipped`` (K)
     rows of the dense layer are activities. ``parameters`` (P,) and ``activities`` (A) are its
     state.
     """
 
-    def __init__(self, shape: TailShape, scales: CutScales, anchor: Array, shipped: int) -> None:
+    def __init__(self, shape: HeadShape, scales: CutScales, anchor: Array, shipped: int) -> None:
         """Raises InputError for sizes that do not match and for values that the board refuses."""
         self.shape, self.shipped = shape, shipped
         self.scales = CutScales(
@@ -158,17 +158,17 @@ class Tail:
         self.anchor = np.array(anchor, np.float32)
         if self.anchor.shape != (shape.parameters,):
             raise InputError(
-                f"tail: parameters {self.anchor.shape} where ({shape.parameters},) belong"
+                f"head: parameters {self.anchor.shape} where ({shape.parameters},) belong"
             )
         if not self.scales.scale.shape == self.scales.offset.shape == (shape.features,):
-            raise InputError(f"tail: scales and offsets must both be ({shape.features},)")
+            raise InputError(f"head: scales and offsets must both be ({shape.features},)")
         if not 1 <= shipped <= shape.rows:
-            raise InputError(f"tail: {shipped} shipped activities of {shape.rows} rows")
-        check_parameters(self.anchor, "tail")
+            raise InputError(f"head: {shipped} shipped activities of {shape.rows} rows")
+        check_parameters(self.anchor, "head")
         self.reset()
 
     def reset(self) -> None:
-        """Back to the shipped tail."""
+        """Back to the shipped head."""
         self.parameters = self.anchor.copy()
         self.activities = self.shipped
 
@@ -178,14 +178,14 @@ class Tail:
         taken = np.array(parameters, np.float32)
         if taken.shape != self.parameters.shape:
             raise InputError(
-                f"learned tail: {taken.shape} parameters where {self.parameters.shape} belong"
+                f"learned head: {taken.shape} parameters where {self.parameters.shape} belong"
             )
         if not self.shipped <= activities <= self.shape.rows:
             raise InputError(
-                f"learned tail: {activities} activities where {self.shipped} to {self.shape.rows} "
+                f"learned head: {activities} activities where {self.shipped} to {self.shape.rows} "
                 "belong"
             )
-        check_parameters(taken, "learned tail")
+        check_parameters(taken, "learned head")
         self.parameters, self.activities = taken, activities
 
     def features(self, windows: Array, shipped: bool = False) -> Array:
@@ -238,7 +238,7 @@ class Tail:
         shape, scales = self.shape, self.scales
         if windows.dtype != np.int8 or windows.shape[-1:] != (shape.window_bytes,):
             raise InputError(
-                f"tail: windows {windows.dtype} {windows.shape} where int8 (..., "
+                f"head: windows {windows.dtype} {windows.shape} where int8 (..., "
                 f"{shape.window_bytes}) belong"
             )
         seen = windows[..., : shape.frozen].astype(np.float32)

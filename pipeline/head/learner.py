@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.head.head import Tail
+from pipeline.head.head import Head
 from pipeline.head.replay import Replay
 
 Array = np.ndarray[Any, Any]
@@ -51,7 +51,7 @@ class Learning:
 
 @dataclass
 class Guard:
-    """What the guard has seen since the shipped tail."""
+    """What the guard has seen since the shipped head."""
 
     judged: int = 0
     """labels that were possible, each judged before it was learned"""
@@ -67,9 +67,9 @@ class Outcome(IntEnum):
 
     LEARNED = 0
     HELD_BACK = 1
-    """kept to judge by; the tail is unchanged"""
+    """kept to judge by; the head is unchanged"""
     UNDONE = 2
-    """made the held-back windows worse; the tail is unchanged"""
+    """made the held-back windows worse; the head is unchanged"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,28 +91,28 @@ class _Before:
 
 
 class Learner:
-    """Tail, replay and guard, joined. ``updates``: labels learned from; ``labels`` (R,): given, by
+    """Head, replay and guard, joined. ``updates``: labels learned from; ``labels`` (R,): given, by
     activity; ``exemplars``: shipped exemplars drawn; ``guard``."""
 
-    def __init__(self, tail: Tail, replay: Replay, learning: Learning) -> None:
-        """Raises InputError when tail and replay are of different sizes."""
-        shape = tail.shape
+    def __init__(self, head: Head, replay: Replay, learning: Learning) -> None:
+        """Raises InputError when head and replay are of different sizes."""
+        shape = head.shape
         if (replay.window_bytes, replay.rows) != (shape.window_bytes, shape.rows):
             raise InputError(
                 f"learner: windows of {shape.window_bytes} bytes and {shape.rows} rows, the replay "
                 f"has {replay.window_bytes} and {replay.rows}"
             )
-        self.tail, self.replay, self.learning = tail, replay, learning
+        self.head, self.replay, self.learning = head, replay, learning
         self.reset()
 
     def reset(self) -> None:
-        """To the shipped tail, with nothing labelled."""
-        self.tail.reset()
+        """To the shipped head, with nothing labelled."""
+        self.head.reset()
         self.replay.reset()
         self.updates = 0
         self.exemplars = 0
         self.guard = Guard()
-        self.labels = [0] * self.tail.shape.rows
+        self.labels = [0] * self.head.shape.rows
         self._before: _Before | None = None
 
     @property
@@ -130,20 +130,20 @@ class Learner:
 
     def predict(self, windows: Array) -> Array:
         """int8 windows (..., B) -> probabilities (..., A) of the parameters that serve."""
-        return self.tail.predict(windows, shipped=not self.serves)
+        return self.head.predict(windows, shipped=not self.serves)
 
     def add(self) -> None:
         """One more activity, in a spare row. Raises InputError when no row is left."""
-        if self.tail.activities >= self.tail.shape.rows:
+        if self.head.activities >= self.head.shape.rows:
             raise InputError(
-                f"all {self.tail.shape.rows} rows are taken: no activity can be added; reset the "
+                f"all {self.head.shape.rows} rows are taken: no activity can be added; reset the "
                 "head, or quantize with more --spare rows"
             )
-        self.tail.activities += 1
+        self.head.activities += 1
         self._before = None
 
     def taken(self) -> None:
-        """After tail, replay and counts have been filled from outside: forgets what undo needs."""
+        """After head, replay and counts have been filled from outside: forgets what undo needs."""
         self._before = None
 
     def label(self, window: Array, activity: int) -> Outcome:
@@ -152,12 +152,12 @@ class Learner:
         Raises InputError, with nothing changed, for an activity that is not in use and for steps
         that led beyond LIMIT; after the latter the label before can no longer be taken back.
         """
-        tail, replay, guard = self.tail, self.replay, self.guard
-        if not 0 <= activity < tail.activities:
-            raise InputError(f"label: activity {activity} of {tail.activities}")
-        shipped, learned = tail.predict(window, shipped=True), tail.predict(window)
+        head, replay, guard = self.head, self.replay, self.guard
+        if not 0 <= activity < head.activities:
+            raise InputError(f"label: activity {activity} of {head.activities}")
+        shipped, learned = head.predict(window, shipped=True), head.predict(window)
         self._before = _Before(
-            tail.parameters.copy(),
+            head.parameters.copy(),
             self.updates,
             self.exemplars,
             replay.random,
@@ -194,7 +194,7 @@ class Learner:
         if self._held_right(shipped=False) >= before:
             self.updates += 1
             return Outcome.LEARNED
-        tail.parameters = self._before.parameters.copy()
+        head.parameters = self._before.parameters.copy()
         self._take_window_back(self._before)
         guard.undone += 1
         return Outcome.UNDONE
@@ -206,7 +206,7 @@ class Learner:
         if before is None:
             raise InputError("undo: there is no label to take back")
         self._take_window_back(before)
-        self.tail.parameters = before.parameters
+        self.head.parameters = before.parameters
         self.updates, self.exemplars, self.guard = before.updates, before.exemplars, before.guard
         self.replay.random = before.random
         self.labels[before.activity] -= 1
@@ -220,12 +220,12 @@ class Learner:
         entries = self.replay.held
         if not len(entries):
             return 0
-        found = self.tail.predict(self.replay.windows[entries], shipped).argmax(axis=-1)
+        found = self.head.predict(self.replay.windows[entries], shipped).argmax(axis=-1)
         return int(np.count_nonzero(found == self.replay.labels[entries] & 0x7F))
 
     def _trust(self, activity: int, probability: np.float32) -> int:
         """p^(3/4) in 255ths; what ships nothing of is trusted."""
-        if activity >= self.tail.shipped:
+        if activity >= self.head.shipped:
             return TRUSTED
         root = np.sqrt(probability)
         weight = root * np.sqrt(root)
@@ -234,7 +234,7 @@ class Learner:
     def _learn(self, window: Array, activity: int, trust: int) -> None:
         """The new window first, then what was labelled and what ships."""
         learning = self.learning
-        self.tail.pull(learning.keep)
+        self.head.pull(learning.keep)
         for step in range(learning.steps):
             chosen: tuple[Array, int, int] | None = (window, activity, trust)
             if step:
@@ -243,8 +243,8 @@ class Learner:
                 continue
             drawn, label, weight = chosen
             share = np.float32(weight) * (np.float32(1.0) / np.float32(255.0))
-            self.tail.step(drawn, label, learning.rate, learning.rate_convolution, float(share))
-        self.tail.settle()
+            self.head.step(drawn, label, learning.rate, learning.rate_convolution, float(share))
+        self.head.settle()
 
     def _choose(self, step: int) -> tuple[Array, int, int] | None:
         """The window of one step behind the first, its activity and its trust."""

@@ -14,7 +14,7 @@ from pipeline.core.errors import InputError
 from pipeline.head.head import LIMIT
 
 if TYPE_CHECKING:
-    from pipeline.head.head import TailShape
+    from pipeline.head.head import HeadShape
 
 Array = np.ndarray[Any, Any]
 
@@ -42,13 +42,13 @@ class LearnedHead:
     names: tuple[str, ...]
     """of the activities that were taught, (A - K,)"""
     labels: tuple[int, ...]
-    """given by activity since the shipped tail, (R,)"""
+    """given by activity since the shipped head, (R,)"""
     limits: Array
     """(R,) float32: up to which distance a window is known (`Limits`)"""
     parameters: Array
-    """(P,) float32, of the whole tail (`Tail`)"""
+    """(P,) float32, of the whole head (`Head`)"""
     updates: int
-    """labels that the tail has learned from"""
+    """labels that the head has learned from"""
     exemplars: int
     """shipped exemplars drawn"""
     random: int
@@ -62,7 +62,7 @@ class LearnedHead:
     undone: int
     """updates that the held-back windows refused"""
     since_s: int
-    """Unix time of the first label since the shipped tail, 0: unknown"""
+    """Unix time of the first label since the shipped head, 0: unknown"""
     saved_s: int
     """Unix time of the save, 0: unknown"""
     window_bytes: int
@@ -82,11 +82,11 @@ class LearnedHead:
 
 
 def values_offset(rows: int, shipped: int) -> int:
-    """Where the parameters begin, bytes: what stands before them is no part of the tail's CRC."""
+    """Where the parameters begin, bytes: what stands before them is no part of the head's CRC."""
     return _HEADER.size + 8 * rows + _NAME.size * (rows - shipped)
 
 
-def head_bytes(shape: TailShape, shipped: int) -> int:
+def head_bytes(shape: HeadShape, shipped: int) -> int:
     """Size of the payload of a head, bytes."""
     return values_offset(shape.rows, shipped) + 4 * shape.parameters
 
@@ -97,7 +97,7 @@ def head_size(start: bytes, shipped: int) -> int:
     return values_offset(rows, shipped) + 4 * int(parameters)
 
 
-def record_bytes(shape: TailShape, shipped: int, capacity: int) -> int:
+def record_bytes(shape: HeadShape, shipped: int, capacity: int) -> int:
     """Size of a stored record's payload, bytes: the head and the windows kept for replay."""
     replay = 4 * shape.rows + capacity * (2 + shape.window_bytes)
     return (head_bytes(shape, shipped) + replay + 3) // 4 * 4

@@ -37,7 +37,7 @@ class Smoother:
         self._moving = False
 
     def push(self, probabilities: Array, unknown: bool) -> Array:
-        """The next window: the tail's probabilities (K,) and whether it is unknown.
+        """The next window: the head's probabilities (K,) and whether it is unknown.
 
         Returns the belief, float32 (K,): the probability of each activity, given all windows so
         far.

@@ -1,4 +1,4 @@
-"""Backbones by name, and the cuts at which each can be divided into extractor and tail."""
+"""Backbones by name, and the cuts at which each can be divided into extractor and head."""
 
 from pipeline.models.backbones import (
     Backbone,
@@ -16,7 +16,7 @@ from pipeline.models.cases import (
     first_trained,
     trained_layers,
 )
-from pipeline.models.float_head import FloatTail
+from pipeline.models.float_head import FloatHead
 from pipeline.models.images import ImageSize
 from pipeline.models.macs import layer_macs, model_macs, output_floats
 from pipeline.models.parts import split_model
@@ -24,7 +24,7 @@ from pipeline.models.weights import load_weights, save_weights
 
 __all__ = [
     "Backbone",
-    "FloatTail",
+    "FloatHead",
     "ImageSize",
     "backbone",
     "backbone_names",

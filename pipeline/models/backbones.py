@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.core.errors import InputError
 from pipeline.models import applications, dscnn, images, smallcnn, squeezenet
-from pipeline.models.float_head import FloatTail
+from pipeline.models.float_head import FloatHead
 from pipeline.models.graph import output_of
 from pipeline.models.images import ImageSize
 from pipeline.models.weights import model_arrays, set_model_arrays
@@ -35,7 +35,7 @@ class Backbone:
     name: str
     build: Callable[[int, int, int, float], Any]
     cuts: Mapping[str, tuple[str, ...]]
-    behind: Callable[[Any, str, Array, Array], FloatTail]
+    behind: Callable[[Any, str, Array, Array], FloatHead]
     heads: tuple[str, ...]
     image: ImageSize | None = None
 
@@ -50,7 +50,7 @@ class Backbone:
         outputs = [output_of(model, layer) for layer in self._layers(cut)]
         return tf_keras.Model(model.input, outputs, name=f"extractor_{cut}")
 
-    def tail(self, model: Any, cut: str) -> FloatTail:
+    def float_head(self, model: Any, cut: str) -> FloatHead:
         """The part of ``model`` behind ``cut``. Raises InputError as `extractor`."""
         self._layers(cut)
         return self.behind(model, cut, *self.head(model))
@@ -153,8 +153,8 @@ def backbone(name: str) -> Backbone:
     def build(length: int, channels: int, activities: int, dropout: float = 0.0) -> Any:
         return dscnn.build(shape, length, channels, activities, dropout)
 
-    def behind(model: Any, cut: str, weights: Array, bias: Array) -> FloatTail:
-        return dscnn.tail(shape, model, cut, weights, bias)
+    def behind(model: Any, cut: str, weights: Array, bias: Array) -> FloatHead:
+        return dscnn.float_head(shape, model, cut, weights, bias)
 
     heads = tuple(f"{stage}_logits" for stage in dscnn.stage_names(shape))
     return Backbone(name, build, dscnn.cuts(shape), behind, heads)
@@ -194,8 +194,8 @@ def _image_backbone(name: images.ImageName) -> Backbone:
     def build(_length: int, _channels: int, activities: int, dropout: float = 0.0) -> Any:
         return make(size, activities, dropout)
 
-    def behind(_model: Any, _cut: str, weights: Array, bias: Array) -> FloatTail:
-        return FloatTail(0, 0, 0, 0, 1, (), weights, bias)
+    def behind(_model: Any, _cut: str, weights: Array, bias: Array) -> FloatHead:
+        return FloatHead(0, 0, 0, 0, 1, (), weights, bias)
 
     cuts = {"fc": (images.FEATURES,)}
     return Backbone(name.text, build, cuts, behind, (images.LOGITS,), size)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.models.float_head import FloatTail
+from pipeline.models.float_head import FloatHead
 
 Array = np.ndarray[Any, Any]
 
@@ -71,11 +71,11 @@ def cuts(shape: Shape) -> dict[str, tuple[str, ...]]:
     }
 
 
-def tail(shape: Shape, model: Any, cut: str, weights: Array, bias: Array) -> FloatTail:
+def float_head(shape: Shape, model: Any, cut: str, weights: Array, bias: Array) -> FloatHead:
     """What is behind ``cut`` of a tf_keras model: its last convolutions, and the dense layer of
     all stages, weights (K, F) and bias (K,)."""
     if cut == "fc":
-        return FloatTail(0, 0, 0, 0, 1, (), weights, bias)
+        return FloatHead(0, 0, 0, 0, 1, (), weights, bias)
     last = stage_names(shape)[-1]
     _, map_length, _, channels = model.get_layer(cuts(shape)[cut][-1]).output_shape
     kernel, scale, shift = _folded(model, f"{last}_pointwise")  # kernel (1, 1, C, M)
@@ -83,7 +83,7 @@ def tail(shape: Shape, model: Any, cut: str, weights: Array, bias: Array) -> Flo
     if cut == "fxc2":
         kernel, scale, shift = _folded(model, f"{last}_depthwise")  # kernel (J, 1, C, 1)
         convolutions = [kernel[:, 0, :, 0] * scale, shift, *convolutions]
-    return FloatTail(
+    return FloatHead(
         map_length=int(map_length),
         channels=int(channels),
         filters=shape.stages[-1][0],

@@ -11,7 +11,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class FloatTail:
+class FloatHead:
     """What is behind a cut, float32, batch norm folded into the convolutions.
 
     A map (``map_length``, ``channels``) enters a depthwise convolution of ``kernel`` taps and

@@ -103,7 +103,7 @@ class Hello:
 class Prediction:
     """PREDICTION: one window, named by its last sample. Counts in the unit of `Hello.counter`.
 
-    ``activity`` and ``probabilities`` are the tail's, of this window alone; ``smoothed`` and its
+    ``activity`` and ``probabilities`` are the head's, of this window alone; ``smoothed`` and its
     probability take the windows before it into account. ``novelty`` is the window's distance from
     what is known of ``activity``, as a share of the limit.
 
@@ -116,7 +116,7 @@ class Prediction:
     activity: int
     features_crc: int
     engine_count: int
-    tail_count: int
+    head_count: int
     smoothed: int
     smoothed_probability: float
     novelty: float
@@ -142,7 +142,7 @@ class Prediction:
             self.activity,
             self.features_crc,
             self.engine_count,
-            self.tail_count,
+            self.head_count,
             self.smoothed,
             self.smoothed_probability,
             self.novelty,

@@ -12,8 +12,8 @@ from pipeline.protocol.payload import Reader, pack, pack_string
 
 @dataclass(frozen=True)
 class Learned:
-    """LEARNED: what one labelled window did to the learned tail, whose probabilities of the label
-    these are. ``serves``: this tail now answers, not the shipped one."""
+    """LEARNED: what one labelled window did to the learned head, whose probabilities of the label
+    these are. ``serves``: this head now answers, not the shipped one."""
 
     TYPE: ClassVar = MessageType.LEARNED
     end_index: int
@@ -23,7 +23,7 @@ class Learned:
     updates: int
     probability_before: float
     probability_after: float
-    tail_crc: int
+    head_crc: int
     update_count: int
 
     def encode(self) -> bytes:
@@ -36,7 +36,7 @@ class Learned:
             self.updates,
             self.probability_before,
             self.probability_after,
-            self.tail_crc,
+            self.head_crc,
             self.update_count,
         )
 
@@ -51,7 +51,7 @@ class Learned:
             updates=reader.u32(),
             probability_before=reader.probability(),
             probability_after=reader.probability(),
-            tail_crc=reader.u32(),
+            head_crc=reader.u32(),
             update_count=reader.u32(),
         )
         reader.done()
@@ -62,11 +62,11 @@ class Learned:
 class HeadState:
     """HEAD_STATE: where the head in use comes from and what it has learned.
 
-    ``serves``: the learned tail answers, not the shipped one. ``sequence``: of the newest record
-    in flash, 0 when there is none. ``judged``: labels that both tails were tried on before they
-    were learned. ``held``: windows held back, never learned, of which the tail that serves gets
+    ``serves``: the learned head answers, not the shipped one. ``sequence``: of the newest record
+    in flash, 0 when there is none. ``judged``: labels that both heads were tried on before they
+    were learned. ``held``: windows held back, never learned, of which the head that serves gets
     ``held_right`` right; ``stored``, of ``capacity``: windows kept, held back or to be learned
-    again. ``evidence``: mistakes of the shipped tail before the learned one may serve. Times are
+    again. ``evidence``: mistakes of the shipped head before the learned one may serve. Times are
     Unix times, 0 where unknown. ``labels`` by activity; ``taught`` names those behind the model's.
     """
 
@@ -77,7 +77,7 @@ class HeadState:
     can_undo: bool
     sequence: int
     updates: int
-    tail_crc: int
+    head_crc: int
     records: int
     features: int
     rows: int
@@ -97,13 +97,13 @@ class HeadState:
 
     @property
     def evidence_missing(self) -> int:
-        """Mistakes of the shipped tail that are missing before the learned one may serve."""
+        """Mistakes of the shipped head that are missing before the learned one may serve."""
         return max(0, self.evidence - max(0, self.judged - self.shipped_right))
 
     def encode(self) -> bytes:
         head = pack(
             "BBBBIIIBHB", self.source, self.serves, self.unsaved, self.can_undo, self.sequence,
-            self.updates, self.tail_crc, self.records, self.features, self.rows,
+            self.updates, self.head_crc, self.records, self.features, self.rows,
         )  # fmt: skip
         guard = pack(
             "IIIIHHHHH", self.judged, self.shipped_right, self.learned_right, self.undone,
@@ -123,7 +123,7 @@ class HeadState:
             can_undo=reader.flag("can_undo"),
             sequence=reader.u32(),
             updates=reader.u32(),
-            tail_crc=reader.u32(),
+            head_crc=reader.u32(),
             records=reader.u8(),
             features=reader.u16(),
             rows=reader.u8(),
@@ -175,7 +175,7 @@ class Named:
 
 @dataclass(frozen=True)
 class HeadData:
-    """HEAD_DATA: a piece of the tail in use, as docs/STORAGE.md lays out its payload."""
+    """HEAD_DATA: a piece of the head in use, as docs/STORAGE.md lays out its payload."""
 
     TYPE: ClassVar = MessageType.HEAD_DATA
     offset: int

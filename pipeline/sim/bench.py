@@ -17,8 +17,8 @@ from pipeline.sim.head_bench import LearningCost
 class Bench:
     """Counts in ``unit`` (instructions on the emulator), the largest of ``repeats``.
 
-    inference: engine and tail of one prediction; update: one labelled window, with an empty store
-    at first. Stack in bytes. learning: of each tail there could be, with a full store; None where
+    inference: engine and head of one prediction; update: one labelled window, with an empty store
+    at first. Stack in bytes. learning: of each head there could be, with a full store; None where
     no instructions are counted.
     """
 
@@ -27,7 +27,7 @@ class Bench:
     model_id: str
     repeats: int
     engine: int
-    tail: int
+    head: int
     inference: int
     update: int
     stack_used_bytes: int
@@ -48,7 +48,7 @@ def bench(target: Target, image: Path, flash: Path, *, repeats: int = 10, seed: 
     Nothing is saved. Raises WorldError when the board answers no prediction.
     """
     rng = np.random.default_rng(seed)
-    engine, tail, total, update = [], [], [], []
+    engine, head, total, update = [], [], [], []
     with launch(target, image, flash) as emulator, Client.open(emulator.port) as client:
         hello = client.hello()
         gravity = np.array([1.0, 0, 0, 0, 0, 0])
@@ -59,8 +59,8 @@ def bench(target: Target, image: Path, flash: Path, *, repeats: int = 10, seed: 
             answer = client.stream(samples, restart=True)
             for prediction in answer.predictions:
                 engine.append(prediction.engine_count)
-                tail.append(prediction.tail_count)
-                total.append(prediction.engine_count + prediction.tail_count)
+                head.append(prediction.head_count)
+                total.append(prediction.engine_count + prediction.head_count)
                 label = i % len(hello.activities)
                 update.append(client.label(prediction.end_index, label).update_count)
         status = client.status()
@@ -72,7 +72,7 @@ def bench(target: Target, image: Path, flash: Path, *, repeats: int = 10, seed: 
         model_id=hello.model_id.hex(),
         repeats=len(total),
         engine=max(engine),
-        tail=max(tail),
+        head=max(head),
         inference=max(total),
         update=max(update),
         stack_used_bytes=status.stack_used,

@@ -1,6 +1,6 @@
 """Starts the firmware without a board: on an emulated Cortex-M4F (QEMU) or as a host process.
 
-Both speak over a TCP port of this machine and keep their learned tails in the first 64 KB of a
+Both speak over a TCP port of this machine and keep their learned heads in the first 64 KB of a
 flash file, which has the same format for both. Killing them is a true power cut: what the
 firmware had written is in the file, and nothing else.
 """
@@ -29,7 +29,7 @@ from pipeline.sim.sensor_replay import HEADER_BYTES, read_played
 Target = Literal["host", "mps2"]
 TARGETS: tuple[Target, ...] = ("host", "mps2")
 
-FLASH_REGION_BYTES = 64 * 1024  # kept for learned tails
+FLASH_REGION_BYTES = 64 * 1024  # kept for learned heads
 FLASH_FILE_BYTES = 16 * 1024 * 1024  # the machine's external RAM; sparse behind the region
 SENSOR_OFFSET = 0x200000  # in it: the recording that the emulated core plays
 SENSOR_BYTES_MAX = FLASH_FILE_BYTES - SENSOR_OFFSET

@@ -1,8 +1,8 @@
-"""What learning costs with a tail of a given shape: instructions counted on the emulated Cortex-M4F
+"""What learning costs with a head of a given shape: instructions counted on the emulated Cortex-M4F
 (firmware/tools/learner_bench.c), bytes, energy.
 
 Parameters and windows are seeded random numbers: what is counted hardly depends on them, and a
-tail that no bundle has can be counted beside the others.
+head that no bundle has can be counted beside the others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import WorldError
-from pipeline.head import CutScales, Learning, Tail, TailShape, head_bytes, record_bytes
+from pipeline.head import CutScales, Head, HeadShape, Learning, head_bytes, record_bytes
 from pipeline.models.macs import nanojoules
 from pipeline.sim.boards import NANO33BLE, Board
 from pipeline.sim.build import FirmwareImage
@@ -44,13 +44,13 @@ _FLOAT_BYTES = 4
 
 @dataclass(frozen=True)
 class Material:
-    """What a tail is counted with: a shipped tail and windows int8 (N + L + E, B), those of the
+    """What a head is counted with: a shipped head and windows int8 (N + L + E, B), those of the
     full store, those to label, and the shipped exemplars. Window i of each is of activity i % A.
 
-    ``learning``: with rates that suit the tail; ``capacity`` N, ``exemplars`` E.
+    ``learning``: with rates that suit the head; ``capacity`` N, ``exemplars`` E.
     """
 
-    tail: Tail
+    head: Head
     learning: Learning
     windows: Array
     capacity: int
@@ -59,8 +59,8 @@ class Material:
 
 @dataclass(frozen=True)
 class Counts:
-    """Instructions of one prediction by the tail, one gradient step, and one label; what stood in
-    the store and in the tail (CRC-32 of its parameters, after all labels)."""
+    """Instructions of one prediction by the head, one gradient step, and one label; what stood in
+    the store and in the head (CRC-32 of its parameters, after all labels)."""
 
     predict: int
     step: int
@@ -73,7 +73,7 @@ class Counts:
 class RamParts:
     """Bytes of RAM that learning takes. record: parameters, guard, names and replay, as they are
     stored (docs/STORAGE.md); undo: the parameters before the last label, or a head that comes in,
-    and the window that made room; scratch: of the tail's arithmetic; window: at the cut, the last
+    and the window that made room; scratch: of the head's arithmetic; window: at the cut, the last
     one, which a label is for."""
 
     record: int
@@ -87,11 +87,11 @@ class RamParts:
 
 
 @dataclass(frozen=True)
-class TailCost:
-    """What one tail costs.
+class HeadCost:
+    """What one head costs.
 
     Instructions: update, one labelled window with all its steps, judging included; step, one
-    gradient step; predict, the tail's part of one prediction. ``training_macs`` are those of the
+    gradient step; predict, the head's part of one prediction. ``training_macs`` are those of the
     same update, see `training_macs`. ``flash_bytes``: shipped parameters, scales and exemplars, and
     the learner's code. ``energy_uj``, of an update: instructions x cycles per instruction / clock
     x power of the board; ``energy_mac_nj``: its MACs x 3.2 pJ. ``estimates`` names what is not
@@ -112,10 +112,10 @@ class TailCost:
 
 @dataclass(frozen=True)
 class LearningCost:
-    """``tails``: by cut. ``learning_ram_bytes``: of the bundle's own tail, replay included.
+    """``heads``: by cut. ``learning_ram_bytes``: of the bundle's own head, replay included.
     ``fc_64x6_step_instructions``: one step of a dense layer of 64 features and 6 activities."""
 
-    tails: Mapping[str, TailCost]
+    heads: Mapping[str, HeadCost]
     learning_ram_bytes: int
     fc_64x6_step_instructions: int
 
@@ -124,9 +124,9 @@ class LearningCost:
         return asdict(self)
 
 
-def bench_tails(
+def bench_heads(
     image: FirmwareImage,
-    shapes: Mapping[str, TailShape],
+    shapes: Mapping[str, HeadShape],
     own: str,
     shipped: int,
     learning: Learning,
@@ -141,14 +141,14 @@ def bench_tails(
     Raises WorldError when the emulator is missing or the learner stops.
     """
     code_bytes = image.map.flash_bytes_from(r"lib/learn/har_\w+\.c\.o")
-    tails = {}
+    heads = {}
     for cut, shape in shapes.items():
         material = material_for(shape, shipped, learning, capacity, exemplars)
         counts = count_learning(image, material)
         macs = training_macs(shape, shipped, learning.steps)
         ram = ram_parts(shape, shipped, capacity)
         seconds = counts.update * board.cycles_per_instruction / board.clock_hz
-        tails[cut] = TailCost(
+        heads[cut] = HeadCost(
             update_instructions=counts.update,
             step_instructions=counts.step,
             predict_instructions=counts.predict,
@@ -159,11 +159,11 @@ def bench_tails(
             energy_uj=round(seconds * board.active_watts * 1e6, 3),
             energy_mac_nj=round(nanojoules(macs), 3),
         )
-    small = material_for(TailShape(64, 6, 64), 6, learning, 6, 6)
-    return LearningCost(tails, tails[own].ram_bytes, count_learning(image, small).step)
+    small = material_for(HeadShape(64, 6, 64), 6, learning, 6, 6)
+    return LearningCost(heads, heads[own].ram_bytes, count_learning(image, small).step)
 
 
-def training_macs(shape: TailShape, activities: int, steps: int) -> int:
+def training_macs(shape: HeadShape, activities: int, steps: int) -> int:
     """Multiply-accumulates of ``steps`` gradient steps with ``activities`` (A) in use.
 
     Of one step, for a dense layer A x F, a pointwise convolution T' x M x C and a depthwise one
@@ -179,7 +179,7 @@ def training_macs(shape: TailShape, activities: int, steps: int) -> int:
     return steps * (2 * (dense + pointwise + depthwise) + back)
 
 
-def ram_parts(shape: TailShape, shipped: int, capacity: int) -> RamParts:
+def ram_parts(shape: HeadShape, shipped: int, capacity: int) -> RamParts:
     """RAM of learning with ``shipped`` (K) activities and a replay of ``capacity`` windows."""
     return RamParts(
         record=record_bytes(shape, shipped, capacity),
@@ -189,22 +189,22 @@ def ram_parts(shape: TailShape, shipped: int, capacity: int) -> RamParts:
     )
 
 
-def scratch_floats(shape: TailShape) -> int:
+def scratch_floats(shape: HeadShape) -> int:
     """HAR_TAIL_SCRATCH of har_tail.h."""
     maps = shape.map_length * shape.channels + shape.positions * shape.filters
     depthwise = 2 * shape.positions * shape.channels if shape.kernel else 0
     return shape.features + shape.rows + maps + depthwise
 
 
-def shipped_bytes(shape: TailShape, exemplars: int) -> int:
-    """Flash of the tail as it ships: parameters, scale and offset of each feature, and the
+def shipped_bytes(shape: HeadShape, exemplars: int) -> int:
+    """Flash of the head as it ships: parameters, scale and offset of each feature, and the
     exemplars with their activities."""
     floats = shape.parameters + 2 * shape.features
     return _FLOAT_BYTES * floats + exemplars * (shape.window_bytes + 1)
 
 
 def material_for(
-    shape: TailShape,
+    shape: HeadShape,
     shipped: int,
     learning: Learning,
     capacity: int,
@@ -213,7 +213,7 @@ def material_for(
     seed: int = 0,
 ) -> Material:
     """Seeded random parameters and windows, with the constants of ``learning`` but rates that keep
-    such a tail finite."""
+    such a head finite."""
     rng = np.random.default_rng(seed)
     taps, channels, features = max(shape.kernel, 1), max(shape.channels, 1), shape.features
     spread = (1 / taps, 0.0, (2 / channels) ** 0.5, 0.0, (1 / features) ** 0.5, 0.0)
@@ -239,28 +239,28 @@ def material_for(
         hold_every=learning.hold_every,
         evidence=learning.evidence,
     )
-    tail = Tail(shape, scales, parameters, shipped)
-    return Material(tail, constants, windows, capacity, exemplars)
+    head = Head(shape, scales, parameters, shipped)
+    return Material(head, constants, windows, capacity, exemplars)
 
 
 def count_learning(image: FirmwareImage, material: Material) -> Counts:
     """Runs `har_learner_bench` on ``material``. Raises WorldError when it stops."""
-    shape, scales, learning = material.tail.shape, material.tail.scales, material.learning
+    shape, scales, learning = material.head.shape, material.head.scales, material.learning
     sizes = (shape.features, shape.rows, shape.frozen, shape.map_length, shape.channels)
     request = _REQUEST.pack(
         b"HARL",
-        *(*sizes, shape.filters, shape.kernel, shape.stride, material.tail.shipped),
+        *(*sizes, shape.filters, shape.kernel, shape.stride, material.head.shipped),
         *(material.capacity, material.exemplars, LABELS),
         *(learning.steps, learning.replay_every, learning.hold_every, learning.evidence),
         *(learning.rate, learning.rate_convolution, learning.keep),
         *(scales.map_scale, scales.map_zero_point),
         *(0, 0, 0, 0, 0, 0),
     )
-    arrays = material.tail.anchor, scales.scale, scales.offset
+    arrays = material.head.anchor, scales.scale, scales.offset
     parts = np.split(material.windows, [material.capacity, material.capacity + LABELS])
     blocks = [array.astype("<f4").tobytes() for array in arrays]
     blocks += [_padded(part.tobytes()) for part in parts]
-    macs = LABELS * training_macs(shape, material.tail.shipped, learning.steps)
+    macs = LABELS * training_macs(shape, material.head.shipped, learning.steps)
     answer = _run(image, request + b"".join(blocks), _TIMEOUT_S + _TIMEOUT_S_PER_MAC * macs)
     predict, step, update, learned, held, crc = _REQUEST.unpack(answer)[-6:]
     if not learned:

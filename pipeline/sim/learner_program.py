@@ -134,7 +134,7 @@ class LearnerProgram:
             self._process.wait()
 
     def reset(self) -> None:
-        """To the shipped tail."""
+        """To the shipped head."""
         self.activities = self._ask("R", answer_bytes=1)[0]
 
     def blind(self, features: int) -> None:

@@ -1,4 +1,4 @@
-"""What stands behind the tail, chosen on validation people: its temperature, and how far from
+"""What stands behind the head, chosen on validation people: its temperature, and how far from
 everything known a window is unknown."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PEOPLE_ENOUGH = 3
 """Fewer say too little on how differently an activity is done."""
 _TEMPERATURES = (0.05, 20.0)
 _SUREST = 0.25
-"""Validation windows without an error would have it ever smaller; then no label moved the tail."""
+"""Validation windows without an error would have it ever smaller; then no label moved the head."""
 
 
 @dataclass(frozen=True)

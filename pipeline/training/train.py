@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.core.errors import InputError
 from pipeline.data import SubjectSplit, Windows, identities
-from pipeline.models import FloatTail, backbone, load_weights, save_weights
+from pipeline.models import FloatHead, backbone, load_weights, save_weights
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.augment import augment
@@ -75,9 +75,9 @@ class TrainedModel:
         have."""
         return backbone(self.card.backbone).extractor(self.model, cut)
 
-    def tail(self, cut: str) -> FloatTail:
+    def head(self, cut: str) -> FloatHead:
         """The part behind ``cut``. Raises InputError as `extractor`."""
-        return backbone(self.card.backbone).tail(self.model, cut)
+        return backbone(self.card.backbone).float_head(self.model, cut)
 
     def features(self, x: Array) -> Array:
         """Raw windows (N, T, 6) -> float32 activations at cut `fc` (N, F), stage by stage."""

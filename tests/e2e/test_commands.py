@@ -75,7 +75,7 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
     content = load_bundle(bundle_directory).model_dump(mode="json")
     near = np.ones((3, features), np.float32)
     save_weights(
-        directory / "tail.npz",
+        directory / "head.npz",
         {
             "parameters": np.zeros(content["rows"] * (features + 1), np.float32),
             "feature_scale": near[0],
@@ -91,7 +91,7 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
     source = compiled.inputs[0]
     content |= {
         "features": features,
-        "tail": content["tail"] | {"frozen": features},
+        "head": content["head"] | {"frozen": features},
         "replay": {"capacity": 9, "exemplars": 0},
         "input": {"scale": source.scale, "zero_point": source.zero_point},
         "outputs": [output_of(info).model_dump() for info in compiled.outputs],
@@ -121,8 +121,8 @@ def test_bench_counts_the_same_instructions_twice(bundle_directory: Path, tmp_pa
     assert first == second
     assert first["unit"] == "instructions"
     assert first["inference"] > first["engine"] > 285_000
-    assert first["update"] > first["tail"] > 1000
-    assert set(first["tails"]) == {"fc", "fxc1", "fxc2"}
+    assert first["update"] > first["head"] > 1000
+    assert set(first["heads"]) == {"fc", "fxc1", "fxc2"}
     assert first["learning_ram_bytes"] < 48 * 1024
 
 
@@ -196,7 +196,7 @@ def test_a_recording_teaches_a_board_whose_head_moves_to_a_file(board: str, tmp_
     factory = _json("head", "show", *port, cwd=tmp_path)
     _json("head", "push", "mine.head", *port, cwd=tmp_path)
     pushed = _json("head", "show", *port, cwd=tmp_path)
-    assert factory["tail_crc"] != learned["tail_crc"] == pushed["tail_crc"]
+    assert factory["head_crc"] != learned["head_crc"] == pushed["head_crc"]
 
 
 def test_a_board_learns_an_activity_that_the_model_never_had(board: str, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_board_learns_an_activity_that_the_model_never_had(board: str, tmp_pat
     _json("head", "pull", "new.head", *port, cwd=tmp_path)
     assert _json("head", "reset", *port, cwd=tmp_path)["taught"] == []
     pushed = _json("head", "push", "new.head", *port, cwd=tmp_path)
-    assert (pushed["taught"], pushed["tail_crc"]) == (["hand stand"], undone["tail_crc"])
+    assert (pushed["taught"], pushed["head_crc"]) == (["hand stand"], undone["head_crc"])
     assert (pushed["replay_windows"], pushed["can_undo"]) == (0, False)
     spare = pushed["rows"] - len(pushed["labels"])
     for i in range(spare):

@@ -65,7 +65,7 @@ def test_people_it_never_saw_are_recognised_and_teach_c_and_numpy_the_same(
             (outcome,) = learner.label(window[None], [int(label)])
             assert outcome == twin.label(window, int(label)).value, number
             state = learner.state()
-            assert state.crc == twin.tail.crc(), number
+            assert state.crc == twin.head.crc(), number
             assert (state.judged, state.shipped_right, state.learned_right, state.undone) == (
                 twin.guard.judged,
                 twin.guard.shipped_right,

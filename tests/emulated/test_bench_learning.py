@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import WorldError
-from pipeline.head import Learner, Learning, Replay, TailShape
+from pipeline.head import HeadShape, Learner, Learning, Replay
 from pipeline.sim.build import FirmwareImage, build_image
 from pipeline.sim.head_bench import (
     LABELS,
     Material,
-    bench_tails,
+    bench_heads,
     count_learning,
     material_for,
     training_macs,
@@ -33,24 +33,24 @@ LEARNING = Learning(
 )
 # Every block of the kernels and every remainder: positions 1 to 7, outputs 1 to 6 of a block.
 SHAPES = {
-    "one feature": TailShape(1, 2, 1),
-    "dense 64 x 6": TailShape(64, 6, 64),
-    "dense 67 x 3": TailShape(67, 4, 67),
+    "one feature": HeadShape(1, 2, 1),
+    "dense 64 x 6": HeadShape(64, 6, 64),
+    "dense 67 x 3": HeadShape(67, 4, 67),
     **{
-        f"{positions} positions": TailShape(5 + 3 + positions, 8, 5, positions, 5, 3 + positions)
+        f"{positions} positions": HeadShape(5 + 3 + positions, 8, 5, positions, 5, 3 + positions)
         for positions in range(1, 9)
     },
     **{
-        f"{channels} channels behind a depthwise convolution": TailShape(
+        f"{channels} channels behind a depthwise convolution": HeadShape(
             9 + channels, 7, 2, 9, channels, 7 + channels, 3, stride
         )
         for channels, stride in zip(range(1, 8), (1, 2, 3, 4, 6, 1, 2), strict=True)
     },
 }
 DEFAULT = {
-    "fc": TailShape(416, 8, 416),
-    "fxc1": TailShape(416, 8, 304, 7, 96, 112),
-    "fxc2": TailShape(416, 8, 304, 11, 96, 112, 5, 1),
+    "fc": HeadShape(416, 8, 416),
+    "fxc1": HeadShape(416, 8, 304, 7, 96, 112),
+    "fxc2": HeadShape(416, 8, 304, 11, 96, 112, 5, 1),
 }
 
 
@@ -61,19 +61,19 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> FirmwareImage:
 
 def twin_of(material: Material) -> Learner:
     """The NumPy learner as the program begins with: a full store, a share of it held back."""
-    tail, hold_every = material.tail, material.learning.hold_every
+    head, hold_every = material.head, material.learning.hold_every
     replay = Replay(
-        tail.shape.window_bytes,
+        head.shape.window_bytes,
         material.capacity,
-        tail.shape.rows,
+        head.shape.rows,
         material.windows[material.capacity + LABELS :],
-        np.arange(material.exemplars) % tail.shipped,
+        np.arange(material.exemplars) % head.shipped,
     )
-    learner = Learner(tail, replay, material.learning)
+    learner = Learner(head, replay, material.learning)
     for i in range(material.capacity):
         held = hold_every > 0 and i % hold_every == hold_every - 1
-        replay.put(i, material.windows[i], i % tail.shipped, 255, held)
-        replay.seen[i % tail.shipped] += not held
+        replay.put(i, material.windows[i], i % head.shipped, 255, held)
+        replay.seen[i % head.shipped] += not held
     return learner
 
 
@@ -85,13 +85,13 @@ def test_what_is_counted_is_what_numpy_computes(
     shape = SHAPES[name]
     learning = replace(LEARNING, steps=12, hold_every=hold_every)
     material = material_for(shape, min(shape.rows, 6), learning, 11, 5, seed=3)
-    shipped = material.tail.crc()
+    shipped = material.head.crc()
     counts = count_learning(image, material)
     learner = twin_of(material)
     assert counts.held == len(learner.replay.held) == (2 if hold_every else 0)
     for i in range(LABELS):
-        learner.label(material.windows[material.capacity + i], i % material.tail.shipped)
-    assert counts.crc == learner.tail.crc()
+        learner.label(material.windows[material.capacity + i], i % material.head.shipped)
+    assert counts.crc == learner.head.crc()
     assert counts.crc != shipped or learner.guard.undone == LABELS
 
 
@@ -111,9 +111,9 @@ def test_no_window_learned_is_an_error(image: FirmwareImage) -> None:
 
 
 def test_learning_costs_no_more_than_promised(image: FirmwareImage) -> None:
-    cost = bench_tails(image, DEFAULT, "fc", 6, LEARNING, 36, 24)
+    cost = bench_heads(image, DEFAULT, "fc", 6, LEARNING, 36, 24)
     assert cost.fc_64x6_step_instructions <= 5_500
-    fxc1 = cost.tails["fxc1"]
+    fxc1 = cost.heads["fxc1"]
     assert fxc1.training_macs == training_macs(DEFAULT["fxc1"], 6, 64)
     assert fxc1.update_instructions <= 3.5 * fxc1.training_macs
-    assert cost.learning_ram_bytes == cost.tails["fc"].ram_bytes < 48 * 1024
+    assert cost.learning_ram_bytes == cost.heads["fc"].ram_bytes < 48 * 1024

@@ -164,7 +164,7 @@ def test_every_prediction_is_what_the_samples_give_bit_for_bit(
         extractor = (bundle_directory / "extractor.int8.tflite").read_bytes()
         at_cut = run_extractor(extractor, bundle, x)
         assert prediction.features_crc == zlib.crc32(at_cut.tobytes())
-        probabilities = bundle.new_tail(bundle_directory).predict(at_cut)[0]
+        probabilities = bundle.new_head(bundle_directory).predict(at_cut)[0]
         assert np.float32(prediction.probabilities).tobytes() == probabilities.tobytes()
         compared += 1
     assert compared >= WINDOWS - 1

@@ -198,10 +198,10 @@ def test_a_sensor_that_answers_nonsense_is_a_gap(program: Path, flash: Path) -> 
 def test_some_windows_are_unknown_and_some_are_smoothed_away() -> None:
     """So that the comparisons above mean something."""
     twin = Twin()
-    tails = [int(p.argmax()) for _, _, p in twin.expect(raw_samples(300, 2))]
+    heads = [int(p.argmax()) for _, _, p in twin.expect(raw_samples(300, 2))]
     unknown = sum(novelty > 1 for _, _, novelty in twin.behind)
     assert 10 < unknown < 64
-    assert sum(s != a for a, (s, _, _) in zip(tails, twin.behind, strict=True)) >= 3
+    assert sum(s != a for a, (s, _, _) in zip(heads, twin.behind, strict=True)) >= 3
 
 
 @pytest.mark.parametrize("how", ["restart", "gap"])
@@ -216,7 +216,7 @@ def test_the_smoother_forgets_at_a_restart_and_at_a_gap(board: Board, how: str) 
 
 
 def test_what_was_labelled_is_known_from_then_on(board: Board) -> None:
-    """A label lifts the unknown of its own window once the tail agrees; reset takes that back."""
+    """A label lifts the unknown of its own window once the head agrees; reset takes that back."""
     twin = Twin()
     far = next(raw for seed in range(99) if _novelty(raw := raw_samples(T, seed)) > 2)
     for _ in range(40):

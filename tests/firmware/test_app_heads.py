@@ -63,7 +63,7 @@ def test_what_was_saved_is_known_after_a_power_cut(program: Path, flash: Path) -
         assert board.said == ""
         board.hello()
         state = head_state(board.ask(wire.SHOW))
-        assert state == saved | {"can_undo": 0} and state["tail_crc"] == twin.tail.crc()
+        assert state == saved | {"can_undo": 0} and state["head_crc"] == twin.head.crc()
         with_labels(board, [2, 1, 0, 0], twin)
         assert pull(board) == twin.head()
 
@@ -76,7 +76,7 @@ def test_what_was_not_saved_is_gone_after_a_power_cut(program: Path, flash: Path
         board.hello()
         state = head_state(board.ask(wire.SHOW))
         assert (state["source"], state["updates"]) == (0, 0)
-        assert state["tail_crc"] == SMALL.tail().crc()
+        assert state["head_crc"] == SMALL.head().crc()
 
 
 def test_a_head_of_another_model_is_left_alone(
@@ -229,11 +229,11 @@ def test_rollback_and_rollback_again_is_a_redo(program: Path, flash: Path) -> No
         learn(board, twin, 1)
         second = head_state(board.ask(wire.SAVE))
         back = head_state(board.ask(wire.ROLLBACK))
-        assert back["tail_crc"] == first["tail_crc"] and back["labels"] == (1, 0, 0)
+        assert back["head_crc"] == first["head_crc"] and back["labels"] == (1, 0, 0)
         assert stored(flash) == record
         assert (back["sequence"], back["unsaved"]) == (3, 0)
         redo = head_state(board.ask(wire.ROLLBACK))
-        assert redo["tail_crc"] == second["tail_crc"] and redo["sequence"] == 4
+        assert redo["head_crc"] == second["head_crc"] and redo["sequence"] == 4
     with Board(program, flash) as board:
         board.hello()
         assert head_state(board.ask(wire.SHOW)) == redo
@@ -248,12 +248,12 @@ def test_reset_goes_to_the_shipped_head_for_good_and_can_be_rolled_back(
         saved = head_state(board.ask(wire.SAVE))
         state = head_state(board.ask(wire.RESET))
         assert (state["source"], state["unsaved"], state["updates"]) == (0, 0, 0)
-        assert state["tail_crc"] == SMALL.tail().crc() and state["sequence"] == 2
+        assert state["head_crc"] == SMALL.head().crc() and state["sequence"] == 2
     with Board(program, flash) as board:
         assert board.said == ""
         board.hello()
         assert head_state(board.ask(wire.SHOW)) == state
-        assert head_state(board.ask(wire.ROLLBACK))["tail_crc"] == saved["tail_crc"]
+        assert head_state(board.ask(wire.ROLLBACK))["head_crc"] == saved["head_crc"]
         assert head_state(board.ask(wire.ROLLBACK))["source"] == 0
 
 
@@ -278,7 +278,7 @@ def test_a_head_from_the_host_is_taken_whole_and_kept(program: Path, flash: Path
         state = head_state(push(board, payload))
         assert (state["source"], state["updates"]) == (1, twin.learner.updates)
         assert (state["labels"], state["names"]) == ((1, 2, 1, 2), ("mine",))
-        assert state["tail_crc"] == twin.tail.crc()
+        assert state["head_crc"] == twin.head.crc()
         assert (state["unsaved"], state["can_undo"], state["stored"]) == (0, 0, 0)
         assert pull(board) == payload == stored(flash)
     with Board(program, flash) as board:

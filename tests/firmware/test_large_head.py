@@ -86,7 +86,7 @@ def test_predictions_lessons_and_what_is_stored_equal_numpy_bit_for_bit(
             assert prediction(frame)[4].tobytes() == probabilities.tobytes()
             reply = board.ask(wire.LABEL, struct.pack("<IB", end_index, n % K))
             twin.label(n % K)
-            assert struct.unpack_from("<I", reply.payload, 19) == (twin.tail.crc(),)
+            assert struct.unpack_from("<I", reply.payload, 19) == (twin.head.crc(),)
         assert pull(board) == twin.head()
         saved = state(board.ask(wire.SAVE))
     assert (saved["stored"], saved["capacity"]) == (36, 36)
@@ -111,10 +111,10 @@ def test_heads_go_back_and_forth_roll_back_and_outlive_the_power(
         assert pull(board) == first
         state(board.ask(wire.ROLLBACK))
         assert pull(board) == second
-        assert state(board.ask(wire.RESET))["tail_crc"] == LARGE.tail().crc()
+        assert state(board.ask(wire.RESET))["head_crc"] == LARGE.head().crc()
     with Board(program, flash) as board:
         board.hello()
-        assert state(board.ask(wire.SHOW))["tail_crc"] == LARGE.tail().crc()
+        assert state(board.ask(wire.SHOW))["head_crc"] == LARGE.head().crc()
         state(board.ask(wire.ROLLBACK))
         assert pull(board) == second
 

@@ -89,10 +89,10 @@ def test_the_scripts_are_worth_the_name(name: str) -> None:
     assert {0, 1} <= set(rows[:, SERVES].tolist())
     assert rows[:, HELD].max() >= 3
     assert whole[reset, UPDATES] == 0 and whole[reset, ACTIVITIES] == script.shipped
-    assert whole[reset, CRC] == script.learner().tail.crc()
+    assert whole[reset, CRC] == script.learner().head.crc()
 
 
-def test_all_tails_meet_an_update_that_the_held_back_windows_refuse() -> None:
+def test_all_heads_meet_an_update_that_the_held_back_windows_refuse() -> None:
     for name in ("fc, nobody", "fxc1, nobody", "fxc2, nobody"):
         rows = rows_of(SCRIPTS[name], expected_trace(name))
         refused = np.flatnonzero(rows[:, OUTCOME] == TAKEN_BACK)

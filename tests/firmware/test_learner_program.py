@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import InputError, WorldError
-from pipeline.head import CutScales, Learner, Learning, Replay, Tail, TailShape
+from pipeline.head import CutScales, Head, HeadShape, Learner, Learning, Replay
 from pipeline.sim.learner_program import LearnerProgram, LearnerState, build_learner, sources_digest
-from tests.support.learner_model import MadeUpTail
+from tests.support.learner_model import MadeUpHead
 
-TAILS = {
-    "fc": MadeUpTail(),
-    "fxc1": MadeUpTail(frozen=8, length=5, channels=6, filters=7, exemplars=0, hold_every=3),
-    "fxc2": MadeUpTail(frozen=8, length=9, channels=6, filters=7, kernel=3, hold_every=2),
+HEADS = {
+    "fc": MadeUpHead(),
+    "fxc1": MadeUpHead(frozen=8, length=5, channels=6, filters=7, exemplars=0, hold_every=3),
+    "fxc2": MadeUpHead(frozen=8, length=9, channels=6, filters=7, kernel=3, hold_every=2),
 }
 
 
@@ -25,13 +25,13 @@ TAILS = {
 def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """All of them built one after the other in one place, as for many models."""
     folder = tmp_path_factory.mktemp("learner")
-    for name, tail in TAILS.items():
-        build_learner(tail.write(folder / "generated"), folder / name, folder / "build")
-    return {name: folder / name for name in TAILS}
+    for name, head in HEADS.items():
+        build_learner(head.write(folder / "generated"), folder / name, folder / "build")
+    return {name: folder / name for name in HEADS}
 
 
-def _twin(made: MadeUpTail) -> Learner:
-    shape = TailShape(
+def _twin(made: MadeUpHead) -> Learner:
+    shape = HeadShape(
         made.features,
         made.rows,
         made.frozen,
@@ -52,13 +52,13 @@ def _twin(made: MadeUpTail) -> Learner:
         made.hold_every,
         made.evidence,
     )
-    return Learner(Tail(shape, scales, made.parameters, made.shipped), replay, learning)
+    return Learner(Head(shape, scales, made.parameters, made.shipped), replay, learning)
 
 
 def _state(twin: Learner) -> LearnerState:
     held, right = twin.held()
     return LearnerState(
-        activities=twin.tail.activities,
+        activities=twin.head.activities,
         serves=twin.serves,
         updates=twin.updates,
         judged=twin.guard.judged,
@@ -67,13 +67,13 @@ def _state(twin: Learner) -> LearnerState:
         undone=twin.guard.undone,
         held=held,
         held_right=right,
-        crc=twin.tail.crc(),
+        crc=twin.head.crc(),
     )
 
 
-@pytest.mark.parametrize("name", TAILS)
+@pytest.mark.parametrize("name", HEADS)
 def test_the_program_learns_and_says_what_numpy_does(name: str, programs: dict[str, Path]) -> None:
-    made, twin = TAILS[name], _twin(TAILS[name])
+    made, twin = HEADS[name], _twin(HEADS[name])
     rng = np.random.default_rng(5)
     labels = np.concatenate([rng.integers(0, 3, 30), rng.integers(0, 4, 30)])
     windows = made.windows(labels, seed=6, noise=40.0)
@@ -93,8 +93,8 @@ def test_the_program_learns_and_says_what_numpy_does(name: str, programs: dict[s
             assert learner.state() == _state(twin)
             said = {
                 "serving": twin.predict(windows),
-                "learned": twin.tail.predict(windows),
-                "shipped": twin.tail.predict(windows, shipped=True),
+                "learned": twin.head.predict(windows),
+                "shipped": twin.head.predict(windows, shipped=True),
             }
             for by, probabilities in said.items():
                 found = learner.predict(windows, by)  # type: ignore[arg-type]
@@ -105,8 +105,8 @@ def test_the_program_learns_and_says_what_numpy_does(name: str, programs: dict[s
         assert learner.state() == _state(twin)
 
 
-def test_a_full_tail_and_an_unknown_label_are_refused(programs: dict[str, Path]) -> None:
-    window = TAILS["fc"].windows(np.array([0]), seed=1)
+def test_a_full_head_and_an_unknown_label_are_refused(programs: dict[str, Path]) -> None:
+    window = HEADS["fc"].windows(np.array([0]), seed=1)
     with LearnerProgram(programs["fc"]) as learner:
         with pytest.raises(InputError, match="refused 1 labels, status"):
             learner.label(window, [3])
@@ -131,7 +131,7 @@ def test_windows_of_another_size_never_reach_the_program(programs: dict[str, Pat
 
 def test_many_windows_go_in_several_requests(programs: dict[str, Path]) -> None:
     labels = np.arange(9000) % 3
-    windows = TAILS["fc"].windows(labels, seed=3, noise=4.0)
+    windows = HEADS["fc"].windows(labels, seed=3, noise=4.0)
     with LearnerProgram(programs["fc"]) as learner:
         np.testing.assert_array_equal(learner.predict(windows), labels)
         assert learner.predict(windows[:0]).shape == (0,)
@@ -140,7 +140,7 @@ def test_many_windows_go_in_several_requests(programs: dict[str, Path]) -> None:
 def test_blind_hides_features_until_it_is_taken_back(programs: dict[str, Path]) -> None:
     """What only the hidden features tell apart looks the same, and the rest learns faster."""
     labels = np.arange(30) % 3
-    windows = TAILS["fc"].windows(labels, seed=4, noise=4.0)
+    windows = HEADS["fc"].windows(labels, seed=4, noise=4.0)
     with LearnerProgram(programs["fc"]) as learner:
         learner.label(windows, labels)
         seeing = learner.state().crc
@@ -208,13 +208,13 @@ def test_it_is_built_again_only_when_its_sources_differ(
     monkeypatch.setattr(
         "pipeline.sim.learner_program.build_image", lambda *_: built.append(1) or Image
     )
-    generated = TAILS["fc"].write(tmp_path / "generated")
+    generated = HEADS["fc"].write(tmp_path / "generated")
     for _ in range(2):
         build_learner(generated, tmp_path / "learner", tmp_path / "build")
     assert built == [1]
     assert (tmp_path / "learner").read_bytes() == b"program"
     before = sources_digest(generated)
-    MadeUpTail(steps=9).write(generated)
+    MadeUpHead(steps=9).write(generated)
     assert sources_digest(generated) != before
     build_learner(generated, tmp_path / "learner", tmp_path / "build")
     assert built == [1, 1]

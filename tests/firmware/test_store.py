@@ -122,7 +122,7 @@ def store(program: Path) -> Iterator[Store]:
 
 
 def content(rng: random.Random, geometry: Geometry) -> Content:
-    """Mostly learned tails of the full size, as an app saves them."""
+    """Mostly learned heads of the full size, as an app saves them."""
     if rng.random() < 0.15:
         return RecordKind.FACTORY, b""
     size = geometry.payload_bytes if rng.random() < 0.7 else rng.randrange(4, 36, 4)

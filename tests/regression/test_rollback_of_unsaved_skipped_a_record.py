@@ -39,8 +39,8 @@ def test_the_next_rollback_goes_to_the_record_before_and_then_redoes(board: Boar
     teach(board, 1)
     second = head_state(board.ask(wire.SAVE))
     teach(board, 2)
-    crcs = [head_state(board.ask(wire.ROLLBACK))["tail_crc"] for _ in range(3)]
-    assert crcs == [second["tail_crc"], first["tail_crc"], second["tail_crc"]]
+    crcs = [head_state(board.ask(wire.ROLLBACK))["head_crc"] for _ in range(3)]
+    assert crcs == [second["head_crc"], first["head_crc"], second["head_crc"]]
 
 
 def test_unsaved_learning_after_a_reset_goes_back_to_the_shipped_head(board: Board) -> None:

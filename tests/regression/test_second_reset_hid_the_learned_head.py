@@ -33,7 +33,7 @@ def test_after_any_number_of_resets_rollback_brings_the_learned_head(
             teach(board)
         assert head_state(board.ask(wire.RESET)) == reset
     back = head_state(board.ask(wire.ROLLBACK))
-    assert (back["tail_crc"], back["sequence"]) == (saved["tail_crc"], 3)
+    assert (back["head_crc"], back["sequence"]) == (saved["head_crc"], 3)
 
 
 def test_a_reset_of_a_board_that_never_stored_writes_nothing(board: Board, flash: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_reset_that_changes_nothing_needs_no_flash_that_writes(board: Board) -
 
 
 def test_a_reset_drops_what_was_never_saved(board: Board) -> None:
-    shipped = head_state(board.ask(wire.SHOW))["tail_crc"]
+    shipped = head_state(board.ask(wire.SHOW))["head_crc"]
     teach(board)
     state = head_state(board.ask(wire.RESET))
-    assert (state["source"], state["unsaved"], state["tail_crc"]) == (0, 0, shipped)
+    assert (state["source"], state["unsaved"], state["head_crc"]) == (0, 0, shipped)

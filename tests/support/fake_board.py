@@ -2,7 +2,7 @@
 
 The board is written from the document, not from the client: it keeps the memory of the last
 request, drops repeated samples, counts gaps. Its model is plain: the probability of an activity
-grows with what its labels taught, the shipped tail is right when the label is what it sees, and the
+grows with what its labels taught, the shipped head is right when the label is what it sees, and the
 learned one always. Every fourth label of an activity is held back.
 """
 
@@ -330,7 +330,7 @@ class FakeBoard:
             can_undo=self.before is not None,
             sequence=len(self.saved) - 1,
             updates=self.updates,
-            tail_crc=self._crc(),
+            head_crc=self._crc(),
             records=len(self.saved) - 1,
             features=self.hello.features,
             rows=self.hello.rows,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.bundle.bundle import EXTRACTOR, FILES, TAIL, Bundle, write_bundle
+from pipeline.bundle.bundle import EXTRACTOR, FILES, HEAD, Bundle, write_bundle
 from pipeline.bundle.interface import (
     Interface,
     Normalization,
@@ -72,7 +72,7 @@ def write_image_bundle(
         "novelty_inverse_std": np.ones(known),
     }
     save_weights(
-        directory / TAIL,
+        directory / HEAD,
         {name: values.astype(np.float32) for name, values in arrays.items()}
         | {
             "exemplars": windows[: len(ACTIVITIES)],
@@ -91,7 +91,7 @@ def write_image_bundle(
         "cut": "fc",
         "rows": ROWS,
         "features": features,
-        "tail": {
+        "head": {
             "frozen": features,
             "map_length": 0,
             "channels": 0,

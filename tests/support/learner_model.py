@@ -1,4 +1,4 @@
-"""har_model.[ch] of a made-up tail, as far as the learner reads them: for programs of the learner
+"""har_model.[ch] of a made-up head, as far as the learner reads them: for programs of the learner
 without a network in front."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class MadeUpTail:
+class MadeUpHead:
     """K activities in R rows; F0 frozen features and, unless ``length`` is 0, a map (length,
     channels) under ``filters``. ``kernel`` 0: no depthwise convolution."""
 
@@ -94,14 +94,14 @@ class MadeUpTail:
             "HAR_FEATURES": self.features,
             "HAR_RATE_HZ": "50.0f",
             "HAR_CUT_BYTES": self.window_bytes,
-            "HAR_TAIL_FROZEN": self.frozen,
-            "HAR_TAIL_MAP_LENGTH": self.length,
-            "HAR_TAIL_CHANNELS": self.channels,
-            "HAR_TAIL_FILTERS": self.filters,
-            "HAR_TAIL_KERNEL": self.kernel,
+            "HAR_HEAD_FROZEN": self.frozen,
+            "HAR_HEAD_MAP_LENGTH": self.length,
+            "HAR_HEAD_CHANNELS": self.channels,
+            "HAR_HEAD_FILTERS": self.filters,
+            "HAR_HEAD_KERNEL": self.kernel,
             "HAR_TAIL_STRIDE": 1,
-            "HAR_TAIL_MAP_SCALE": c_float(self.map_scale),
-            "HAR_TAIL_MAP_ZERO_POINT": -128,
+            "HAR_HEAD_MAP_SCALE": c_float(self.map_scale),
+            "HAR_HEAD_MAP_ZERO_POINT": -128,
             "HAR_LEARNING_RATE": c_float(self.rate),
             "HAR_LEARNING_RATE_CONVOLUTION": c_float(self.rate_convolution),
             "HAR_LEARNING_KEEP": c_float(self.keep),

@@ -31,7 +31,7 @@ class Figures:
     """What is known beside a prediction; None where something cannot be known.
 
     `predictions_hz` is measured as they arrive, `sensor_hz` by the board, of the sensor itself.
-    `samples_lost` counts from the beginning of the session. `count` is what extractor and tail took
+    `samples_lost` counts from the beginning of the session. `count` is what extractor and head took
     for this window in the unit of `counter`; `latency_ms` is the same as time, for cycles at
     64 MHz. `delay_ms` is from the window's last sample to the prediction's arrival here, to within
     a round trip. `celsius` is the processor's.
@@ -125,7 +125,7 @@ class Gauge:
         """The figures beside a prediction that has just arrived."""
         now = time.monotonic()
         self._arrivals.append(now)
-        count = (prediction.engine_count + prediction.tail_count) & U32
+        count = (prediction.engine_count + prediction.head_count) & U32
         counter = self._client.board.counter
         state = self.sensor
         if state is None:

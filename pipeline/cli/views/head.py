@@ -52,24 +52,24 @@ def head_document(client: Client, state: HeadState) -> dict[str, Any]:
         "undone": state.undone,
         "replay_windows": state.stored,
         "replay_capacity": state.capacity,
-        "tail_crc": f"{state.tail_crc:08x}",
+        "head_crc": f"{state.head_crc:08x}",
     }
 
 
 def serving(state: HeadState) -> str:
-    """Whether the learned tail answers, not the shipped one, and why not yet."""
+    """Whether the learned head answers, not the shipped one, and why not yet."""
     if state.serves:
         return "yes"
     if state.source == HeadSource.SHIPPED:
         return "no: nothing was learned"
     if state.updates == 0:
-        return "not yet: no label has changed the tail"
+        return "not yet: no label has changed the head"
     if state.evidence_missing:
         mistakes = f"{state.evidence_missing} more mistake{_s(state.evidence_missing)}"
-        return f"not yet: {mistakes} of the shipped tail needed (of {state.evidence})"
+        return f"not yet: {mistakes} of the shipped head needed (of {state.evidence})"
     return (
         f"not yet: of {state.judged} labels it got {state.learned_right} right, "
-        f"the shipped tail {state.shipped_right}"
+        f"the shipped head {state.shipped_right}"
     )
 
 
@@ -99,7 +99,7 @@ def head_table(document: dict[str, Any]) -> Table:
         "since": _local(document["since_s"]) if learned else "-",
         "saved": _local(document["saved_s"]) if learned and document["records"] else "-",
         "held back": _share(document["held_right"], document["held_windows"], "windows right"),
-        "judged": f"of {document['judged']} labels the shipped tail got "
+        "judged": f"of {document['judged']} labels the shipped head got "
         f"{document['shipped_right']} right, the learned one {document['learned_right']}",
         "replay": f"{document['replay_windows']} of {document['replay_capacity']} windows kept",
         "room": f"for {free} more activit{'y' if free == 1 else 'ies'}",
@@ -107,7 +107,7 @@ def head_table(document: dict[str, Any]) -> Table:
         "stored": f"{document['records']} record{_s(document['records'])}, "
         f"sequence {document['sequence']}",
         "model": document["model_id"],
-        "checksum": document["tail_crc"],
+        "checksum": document["head_crc"],
     }
     if "file" in document:
         rows["file"] = escape(document["file"])

@@ -40,7 +40,7 @@ class Sighting:
     """One prediction, `time_s` seconds after the monitor began.
 
     `activity` is what the board shows: smoothed, or "unknown", and then `probability` tells how
-    near to known, 1 at the limit. `probabilities` by activity are the tail's, of this window alone;
+    near to known, 1 at the limit. `probabilities` by activity are the head's, of this window alone;
     in text the board tells only what it shows. `end_index` is the number of the window's last
     sample; text does not tell it.
     """

@@ -60,11 +60,11 @@ def measure(
         [output.reshape(len(test), -1) for output in run_tflm(extractor, inputs).outputs], axis=1
     )
     ours = run_compiled(compile_model(extractor), inputs)
-    tail = bundle.new_tail(directory)
+    head = bundle.new_head(directory)
     probabilities = {
         "float": _float_probabilities(directory, bundle, test.x),
-        "int8": tail.predict(theirs),
-        "compiled": tail.predict(ours),
+        "int8": head.predict(theirs),
+        "compiled": head.predict(ours),
     }
     bits = [probabilities[engine].view(np.uint32) for engine in ("int8", "compiled")]
     differs = (theirs != ours).any(axis=1) | (bits[0] != bits[1]).any(axis=1)

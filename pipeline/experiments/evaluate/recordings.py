@@ -31,7 +31,7 @@ _NAMES = {TRANSITION: "transition", UNLABELLED: "unlabelled", MIXED: "mixed"}
 @dataclass(frozen=True, eq=False)
 class Followed:
     """N windows in their order, arrays (N,). ``truth`` is -1 where the kind is not known; ``said``
-    is the tail's activity and ``smoothed`` the smoother's; ``unknown`` is bool. ``place`` numbers
+    is the head's activity and ``smoothed`` the smoother's; ``unknown`` is bool. ``place`` numbers
     the recording."""
 
     kind: Array
@@ -47,7 +47,7 @@ def follow(directory: Path, bundle: Bundle, task: Task, unseen: Windows | None) 
     """The test people's recordings from start to end, as the shipped bundle shows them in int8,
     and then the isolated windows of another data set."""
     extractor = (directory / EXTRACTOR).read_bytes()
-    tail, novelty = bundle.new_tail(directory), bundle.novelty(directory)
+    head, novelty = bundle.new_head(directory), bundle.novelty(directory)
     limits, smoother = bundle.limits(), bundle.new_smoother()
     people = set(task.split.test)
     length = bundle.window_samples
@@ -72,9 +72,9 @@ def follow(directory: Path, bundle: Bundle, task: Task, unseen: Windows | None) 
         session, place = np.append(session, np.full(n, "")), np.append(place, np.full(n, -1))
 
     at_cut = run_extractor(extractor, bundle, x)
-    probabilities = tail.predict(at_cut)
+    probabilities = head.predict(at_cut)
     said = probabilities.argmax(axis=1)
-    unknown = limits.novelty(novelty.distance(tail.features(at_cut), said), said) > 1.0
+    unknown = limits.novelty(novelty.distance(head.features(at_cut), said), said) > 1.0
     smoothed = said.copy()
     for number in range(len(recordings)):
         here = place == number

@@ -35,8 +35,8 @@ class Figures(_Part):
 
 class Engines(_Part):
     """The same windows three times: the float network (full.float.tflite), the int8 extractor in
-    TFLite-Micro with the float32 tail in NumPy, and the C engine built on this host with the same
-    tail."""
+    TFLite-Micro with the float32 head in NumPy, and the C engine built on this host with the same
+    head."""
 
     float_: Figures = Field(alias="float")
     int8: Figures
@@ -117,7 +117,7 @@ class Detection(_Part):
 
 
 class RecordingsReport(_Part):
-    """Whole recordings of the test people, a window every ``hop_s`` seconds, int8: what the tail
+    """Whole recordings of the test people, a window every ``hop_s`` seconds, int8: what the head
     says (``plain``) and what the smoother makes of it.
 
     false_reject: share of the ``known_windows`` that came out as unknown; detection: the same of

@@ -83,7 +83,7 @@ def recordings_table(recordings: RecordingsReport) -> Table:
     table.add_column("shown")
     for name in ("accuracy", "worst session", "windows until a change is shown, p50, p95"):
         table.add_column(name, justify="right")
-    for name, shown in (("tail", recordings.plain), ("smoothed", recordings.smoothed)):
+    for name, shown in (("head", recordings.plain), ("smoothed", recordings.smoothed)):
         table.add_row(
             plain(name),
             plain(percent(shown.accuracy)),

@@ -135,14 +135,14 @@ def _scratch(every: Sequence[Comparison]) -> str:
         if (row := each.case(knee(each.rows) or "")) is not None
     ]
     beaten = sum(verdict < 0 for verdict in knees)
-    tail = (
+    head = (
         f"; scratch is more accurate than even the case at the knee in {_of(beaten, len(knees))}"
         if beaten
         else "; nowhere is scratch more accurate than the case at the knee"
     )
     return (
         f"Retraining the whole network is {_verdicts(verdicts, 'training from scratch')}: "
-        f"{span(gains, signed)} points{_mean(gains, signed)}{tail}."
+        f"{span(gains, signed)} points{_mean(gains, signed)}{head}."
     )
 
 

@@ -1,7 +1,7 @@
 """A case learned by the firmware's own learner, compiled for this machine, from the same labelled
 windows that TensorFlow trains on; and by the same rule in TensorFlow.
 
-The source network up to the cut is quantized and runs in TFLite-Micro; behind it stands the tail in
+The source network up to the cut is quantized and runs in TFLite-Micro; behind it stands the head in
 float32: the last convolutions as the source network has them, and a dense layer of zeros for the
 target's activities. The windows are labelled one by one.
 """
@@ -72,7 +72,7 @@ def learn_on_device(
     ``folder`` keeps what all seeds share: the learner, and the windows as they leave the quantized
     extractor. ``show(what is being done, share done)``. Returns accuracy, macro_f1 and
     subject_accuracy by person; the same of the rule in TensorFlow, as ``tensorflow``; labels given,
-    updates of the tail, ``kept_windows`` and the learner's RAM with them, ``kept_bytes``.
+    updates of the head, ``kept_windows`` and the learner's RAM with them, ``kept_bytes``.
 
     Raises:
         InputError: a cut that this network or a board does not have, no sensor data, or more
@@ -129,15 +129,15 @@ def _in_tensorflow(
 ) -> Array:
     """What the same rule, with the bundle's constants and in float32, says of the test windows."""
     network, source = backbone(pretrained.card.backbone), pretrained.model()
-    extractor, tail = network.extractor(source, cut), network.tail(source, cut)
+    extractor, head = network.extractor(source, cut), network.float_head(source, cut)
 
     def at_the_cut(windows: Array) -> CutWindows:
         inputs = pretrained.card.normalize(windows)
         outputs = extractor.predict(inputs, batch_size=512, verbose=0)
-        return CutWindows.of(outputs if isinstance(outputs, list) else [outputs], tail)
+        return CutWindows.of(outputs if isinstance(outputs, list) else [outputs], head)
 
     activities = len(target.activities)
-    rule = RuleInTensorFlow(tail, at_the_cut(target.train.x), activities, bundle.learning)
+    rule = RuleInTensorFlow(head, at_the_cut(target.train.x), activities, bundle.learning)
     rule.learn(target.train.y, order, bundle.replay.capacity)
     return rule.predict(at_the_cut(target.test.x))
 

@@ -16,7 +16,7 @@ from pipeline.bundle.bundle import LearningConstants
 from pipeline.bundle.factory_head import standardization_of
 from pipeline.core.errors import InputError
 from pipeline.head import Replay
-from pipeline.models import FloatTail
+from pipeline.models import FloatHead
 
 Array = np.ndarray[Any, Any]
 
@@ -32,39 +32,39 @@ class CutWindows:
     map: Array
 
     @classmethod
-    def of(cls, outputs: list[Array], tail: FloatTail) -> CutWindows:
+    def of(cls, outputs: list[Array], head: FloatHead) -> CutWindows:
         """From the outputs of `Backbone.extractor`, the map last."""
         count = len(outputs[0])
-        *pooled, last = outputs if tail.map_length else [*outputs, np.zeros((count, 0))]
+        *pooled, last = outputs if head.map_length else [*outputs, np.zeros((count, 0))]
         features = [each.reshape(count, -1) for each in pooled]
         frozen = np.concatenate([np.zeros((count, 0)), *features], axis=1)
-        shape = (count, tail.map_length, tail.channels)
+        shape = (count, head.map_length, head.channels)
         return cls(frozen.astype(np.float32), last.reshape(shape).astype(np.float32))
 
 
 class RuleInTensorFlow:
-    """A tail that learns from ``labelled`` as the device's does: its dense layer begins with zeros
-    for ``activities`` of them, its convolutions as ``tail`` has them, and its features are
+    """A head that learns from ``labelled`` as the device's does: its dense layer begins with zeros
+    for ``activities`` of them, its convolutions as ``head`` has them, and its features are
     standardized by those of ``labelled``.
 
     Raises InputError for constants of a rule that keeps or ships exemplars to judge by.
     """
 
     def __init__(
-        self, tail: FloatTail, labelled: CutWindows, activities: int, constants: LearningConstants
+        self, head: FloatHead, labelled: CutWindows, activities: int, constants: LearningConstants
     ) -> None:
         import tensorflow as tf
 
         if constants.replay_every or constants.hold_every:
             raise InputError("this rule neither ships exemplars nor holds windows back")
-        self._tail, self._labelled, self._constants = tail, labelled, constants
+        self._head, self._labelled, self._constants = head, labelled, constants
         self._activities = activities
         plain = standardization_of(self._learned_features(labelled))
         self._mean = tf.constant(plain.mean, tf.float32)
         self._std = tf.constant(plain.std, tf.float32)
         self._start = [
-            *(tf.constant(part, tf.float32) for part in tail.convolutions),
-            tf.zeros((activities, tail.weights.shape[1])),
+            *(tf.constant(part, tf.float32) for part in head.convolutions),
+            tf.zeros((activities, head.weights.shape[1])),
             tf.zeros(activities),
         ]
         self._learn = tf.function(self._labels, jit_compile=True, autograph=False)
@@ -95,7 +95,7 @@ class RuleInTensorFlow:
     def _learned_features(self, windows: CutWindows) -> Array:
         import tensorflow as tf
 
-        convolutions = [tf.constant(part, tf.float32) for part in self._tail.convolutions]
+        convolutions = [tf.constant(part, tf.float32) for part in self._head.convolutions]
         frozen, mapped = tf.constant(windows.frozen), tf.constant(windows.map)
         return np.asarray(self._features(convolutions, frozen, mapped))
 
@@ -103,14 +103,14 @@ class RuleInTensorFlow:
         """Features (B, F) of the dense layer, before they are standardized."""
         import tensorflow as tf
 
-        tail = self._tail
-        if not tail.map_length:
+        head = self._head
+        if not head.map_length:
             return frozen
         *depthwise, pointwise, bias = convolutions
-        if tail.kernel:
+        if head.kernel:
             kernel, kernel_bias = depthwise
-            ends = tail.map_length - tail.kernel + 1
-            taps = [mapped[:, at : at + ends : tail.stride] for at in range(tail.kernel)]
+            ends = head.map_length - head.kernel + 1
+            taps = [mapped[:, at : at + ends : head.stride] for at in range(head.kernel)]
             mapped = tf.nn.relu(
                 tf.add_n([tap * kernel[at] for at, tap in enumerate(taps)]) + kernel_bias
             )
@@ -134,7 +134,7 @@ class RuleInTensorFlow:
         def label(at: Any, trust: Any, *parameters: Any) -> tuple[Any, ...]:
             new = places[at, 0]
             said = tf.nn.softmax(self._logits(list(parameters), *one(new)))[0, y[new]]
-            # The shipped tail knows nothing: it gives each activity the same probability.
+            # The shipped head knows nothing: it gives each activity the same probability.
             share = tf.maximum(said, 1.0 / self._activities)
             weight = tf.maximum(tf.floor(share**0.75 * 255.0 + 0.5), _TRUST_LEAST) / 255.0
             trust = tf.tensor_scatter_nd_update(trust, [[new]], [weight])

@@ -129,20 +129,20 @@ def board_bytes(network: Backbone, model: Any, case: str, activities: int) -> in
     """RAM that the firmware's learner takes for this case, with as many labelled windows as it
     keeps by default; None where it does not have the case."""
     from pipeline.bundle.fit import learning_memory
-    from pipeline.head import TailShape
+    from pipeline.head import HeadShape
 
     if network.image is not None or case not in CUTS:
         return None
-    tail = network.tail(model, case)
-    shape = TailShape(
-        features=tail.weights.shape[1],
+    head = network.float_head(model, case)
+    shape = HeadShape(
+        features=head.weights.shape[1],
         rows=activities,
-        frozen=tail.frozen,
-        map_length=tail.map_length,
-        channels=tail.channels,
-        filters=tail.filters,
-        kernel=tail.kernel,
-        stride=tail.stride,
+        frozen=head.frozen,
+        map_length=head.map_length,
+        channels=head.channels,
+        filters=head.filters,
+        kernel=head.kernel,
+        stride=head.stride,
     )
     return learning_memory(shape, activities, _BOARD_REPLAY, 0).ram_bytes
 

@@ -124,7 +124,7 @@ def new_activities(
 ) -> list[Outcome]:
     """Each user teaches all activities of the data set to a model that knows none of them, k
     windows each. Right is a window that is taken for what was taught, among all activities that the
-    tail then has. ``blind``: as `LearnerProgram.blind`."""
+    cut then has. ``blind``: as `LearnerProgram.blind`."""
     truth = material.windows.y + program.shipped
     program.blind(blind)
     shipped = program.predict(material.cut, "shipped")

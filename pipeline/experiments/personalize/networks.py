@@ -36,7 +36,7 @@ Show = Callable[[str, float], None]
 
 CUTS = ("fc", "fxc1", "fxc2")
 LAST_STAGE = "fc_last"
-"""Cut fc, but the tail sees the last stage only."""
+"""Cut fc, but the cut sees the last stage only."""
 SEVERAL_SESSIONS = ("hapt",)
 """Data sets in which a person does the same again; in watch, sessions are arms."""
 # Sources that decide an outcome, beside bundle, data and learner.
@@ -67,16 +67,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the users of a job reach with one tail."""
+    """What the users of a job reach with one cut."""
 
     dataset: str
-    tail: str
+    cut: str
     seed: int
     outcomes: list[Outcome]
 
 
 def measure_job(job: Job, workplace: Path, show: Show = lambda *_: None) -> list[Measured]:
-    """Makes what is missing and measures every tail. ``workplace``: a folder of this process, to
+    """Makes what is missing and measures every cut. ``workplace``: a folder of this process, to
     build in. ``show(what is being done, share of this job done)``. Raises as `prepare`."""
     dataset = load_dataset(job.run.dataset)
     split = split_subjects(dataset, job.run.scheme, fold=job.run.fold, seed=job.run.seed)
@@ -111,7 +111,7 @@ def measure_job(job: Job, workplace: Path, show: Show = lambda *_: None) -> list
 def _measure_cut(
     job: Job, directory: Path, target: Dataset, own: Windows, workplace: Path
 ) -> list[Measured]:
-    """One bundle: its tail, and for a taught data set the ablation of it."""
+    """One bundle: its cut, and for a taught data set the ablation of it."""
     bundle = load_bundle(directory)
     generated = workplace / "generated"
     emit(directory, generated)
@@ -128,15 +128,15 @@ def _measure_cut(
             outcomes = _learn(job, bundle, material, learner)
         _write(kept, outcomes)
     return [
-        Measured(target.name, tail, job.run.seed, [Outcome(**each) for each in found])
-        for tail, found in outcomes.items()
+        Measured(target.name, cut, job.run.seed, [Outcome(**each) for each in found])
+        for cut, found in outcomes.items()
     ]
 
 
 def _learn(
     job: Job, bundle: Bundle, material: Material, learner: LearnerProgram
 ) -> dict[str, list[dict[str, Any]]]:
-    """Outcomes by tail."""
+    """Outcomes by cut."""
     found: dict[str, list[Outcome]] = {}
     if not job.taught:
         across = job.run.dataset in SEVERAL_SESSIONS
@@ -146,7 +146,7 @@ def _learn(
         if bundle.cut == "fc":
             others = bundle.features - bundle.outputs[-1].size
             found[LAST_STAGE] = new_activities(learner, material, job.ks, blind=others)
-    return {tail: [asdict(each) for each in outcomes] for tail, outcomes in found.items()}
+    return {cut: [asdict(each) for each in outcomes] for cut, outcomes in found.items()}
 
 
 def _drawn_for(job: Job) -> str:

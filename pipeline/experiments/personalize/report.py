@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.report.fields import Count, Share
 
 Scene = Literal["same", "across", "teach"]
-Tail = Literal["none", "fc_last", "fc", "fxc1", "fxc2"]
+Cut = Literal["none", "fc_last", "fc", "fxc1", "fxc2"]
 Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
 
 SCENES: dict[str, str] = {
@@ -26,7 +26,7 @@ class _Part(BaseModel):
 
 
 class PersonalizeRow(_Part):
-    """One tail after k labelled windows of each activity.
+    """One cut after k labelled windows of each activity.
 
     Accuracies are of the parameters that serve, with the guard on; means over users, then over
     seeds; ``worst_quarter_...``: of the quarter of the users (their number rounded up) that are
@@ -41,7 +41,7 @@ class PersonalizeRow(_Part):
     scene: Scene
     dataset: str
     k: Count
-    tail: Tail
+    cut: Cut
     users: Count
     users_left_out: Count
     seeds: Count
@@ -64,7 +64,7 @@ class UsersDetail(_Part):
     scene: Scene
     dataset: str
     k: Count
-    tail: Tail
+    cut: Cut
     users: dict[str, list[tuple[Share, Share, Share | None]]]
 
 

@@ -15,7 +15,7 @@ from pipeline.experiments.personalize.report import SCENES, PersonalizeRow, User
 Array = np.ndarray[Any, Any]
 
 NONE = "none"
-_TAILS = (NONE, "fc_last", "fc", "fxc1", "fxc2")
+_CUTS = (NONE, "fc_last", "fc", "fxc1", "fxc2")
 _HALF_A_POINT, _ONE_POINT = 0.005, 0.01
 _ROUNDING = 1e-9  # of differences of shares
 
@@ -27,19 +27,19 @@ def worst_quarter(accuracies: Sequence[float] | Array) -> float:
 
 
 def rows_of(measured: Iterable[Measured]) -> tuple[list[PersonalizeRow], list[UsersDetail]]:
-    """All rows by scene, data set, k and tail, and the figures behind them. A row of tail ``none``
+    """All rows by scene, data set, k and cut, and the figures behind them. A row of cut ``none``
     stands beside cut fc wherever learning is compared with not learning."""
     found: dict[tuple[str, str, int, str], dict[int, list[Outcome]]] = {}
     for each in measured:
         for outcome in each.outcomes:
-            key = (outcome.scene, each.dataset, outcome.k, each.tail)
+            key = (outcome.scene, each.dataset, outcome.k, each.cut)
             found.setdefault(key, {}).setdefault(each.seed, []).append(outcome)
-            if each.tail == "fc" and outcome.scene != TEACH:
+            if each.cut == "fc" and outcome.scene != TEACH:
                 none = (outcome.scene, each.dataset, outcome.k, NONE)
                 found.setdefault(none, {}).setdefault(each.seed, []).append(_unlearned(outcome))
     scenes = list(SCENES)
     keys = sorted(
-        found, key=lambda key: (scenes.index(key[0]), key[1], key[2], _TAILS.index(key[3]))
+        found, key=lambda key: (scenes.index(key[0]), key[1], key[2], _CUTS.index(key[3]))
     )
     rows, details = [], []
     for key in keys:
@@ -72,7 +72,7 @@ def _unlearned(outcome: Outcome) -> Outcome:
 def _row(
     key: tuple[str, str, int, str], by_seed: dict[int, list[Outcome]], asked: int
 ) -> PersonalizeRow:
-    scene, dataset, k, tail = key
+    scene, dataset, k, cut = key
     everything = [outcome for outcomes in by_seed.values() for outcome in outcomes]
     changes = np.array([outcome.after - outcome.before for outcome in everything])
     users = {len(outcomes) for outcomes in by_seed.values()}
@@ -95,7 +95,7 @@ def _row(
             "scene": scene,
             "dataset": dataset,
             "k": k,
-            "tail": tail,
+            "cut": cut,
             "users": max(users),
             "users_left_out": asked - max(users),
             "seeds": len(by_seed),
@@ -115,7 +115,7 @@ def _row(
 
 
 def _detail(key: tuple[str, str, int, str], by_seed: dict[int, list[Outcome]]) -> UsersDetail:
-    scene, dataset, k, tail = key
+    scene, dataset, k, cut = key
     users: dict[str, list[tuple[float, float, float | None]]] = {}
     for outcomes in by_seed.values():
         for each in outcomes:
@@ -131,7 +131,7 @@ def _detail(key: tuple[str, str, int, str], by_seed: dict[int, list[Outcome]]) -
             "scene": scene,
             "dataset": dataset,
             "k": k,
-            "tail": tail,
+            "cut": cut,
             "users": dict(sorted(users.items())),
         }
     )

@@ -49,9 +49,9 @@ NOTES = (
 )
 TEACH_NOTES = (
     f"teach: the extractor was pretrained on {TEACHER} (official split); a window of {TAUGHT} is "
-    "right when it is taken for the exercise that was taught, among all activities of the tail; "
-    "before is 0 by construction, for the shipped tail has no such activity",
-    "fc_last is an ablation: the tail of cut fc sees the last stage's features only, with the rate "
+    "right when it is taken for the exercise that was taught, among all activities of the cut; "
+    "before is 0 by construction, for the shipped cut has no such activity",
+    "fc_last is an ablation: the cut of cut fc sees the last stage's features only, with the rate "
     "that as many features ask for",
 )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "k",
-    "tail",
+    "cut",
     "before",
     "after",
     "quarter",
@@ -37,7 +37,7 @@ _LEGEND = (
     "hurt: % of users and seeds that lose over half a point; lose: how many, over one; least: the "
     "smallest change",
     "forgot: points lost on other people; wrong: after, with a tenth of the labels wrong; serve: % "
-    "of the users whose learned tail serves",
+    "of the users whose learned cut serves",
 )
 
 
@@ -50,7 +50,7 @@ def _cells(row: PersonalizeRow) -> tuple[str, ...]:
 
     return (
         str(row.k),
-        row.tail,
+        row.cut,
         share(row.before),
         share(row.after),
         f"{share(row.worst_quarter_before)}\u2192{share(row.worst_quarter_after)}",
@@ -90,7 +90,7 @@ def personalize_tables(report: PersonalizeReport) -> list[Table]:
             padding=(0, 1, 0, 0),
         )
         for name in _COLUMNS:
-            table.add_column(name, justify="left" if name == "tail" else "right", no_wrap=True)
+            table.add_column(name, justify="left" if name == "cut" else "right", no_wrap=True)
         for place, row in enumerate(rows):
             last = place + 1 == len(rows) or rows[place + 1].k != row.k
             table.add_row(*(Text(cell) for cell in _cells(row)), end_section=last)

@@ -25,7 +25,7 @@ class Limits:
 
     parameters: int = 36_000
     macs: int = 550_000
-    ram_bytes: int = 65_536  # a quarter of the board's: windows, tail, link and stack want theirs
+    ram_bytes: int = 65_536  # a quarter of the board's: windows, head, link and stack want theirs
 
     def excess(self, cost: Cost | None) -> dict[str, float]:
         """Share by which each limit is passed; nothing above 0 fits. ``None``, a network that its

@@ -138,7 +138,7 @@ def sensor_state(
 
 _STATE = struct.Struct("<4B3IBHB4I5H2IB")
 _STATE_NAMES = (
-    *("source", "serves", "unsaved", "can_undo", "sequence", "updates", "tail_crc", "records"),
+    *("source", "serves", "unsaved", "can_undo", "sequence", "updates", "head_crc", "records"),
     *("features", "rows", "judged", "shipped_right", "learned_right", "undone"),
     *("held", "held_right", "stored", "capacity", "evidence"),
     *("since", "saved", "activities"),

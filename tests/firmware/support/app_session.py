@@ -76,7 +76,7 @@ def learn(board: Board, twin: Twin, label: int) -> Frame:
     assert reply.payload[:23] == struct.pack(
         "<IBBBIffI",
         *(end, label, outcome, learner.serves, learner.updates),
-        *(before, after, twin.tail.crc()),
+        *(before, after, twin.head.crc()),
     )
     assert struct.unpack("<I", reply.payload[23:])[0] > 0  # what it cost
     return reply

@@ -10,6 +10,8 @@ import numpy as np
 
 from pipeline.head import (
     CutScales,
+    Head,
+    HeadShape,
     LearnedHead,
     Learner,
     Learning,
@@ -19,8 +21,6 @@ from pipeline.head import (
     Replay,
     SampleQuantization,
     Smoother,
-    Tail,
-    TailShape,
     WindowReference,
     pack,
 )
@@ -41,7 +41,7 @@ class Model:
 
     names: tuple[str, ...]
     outputs: tuple[int, ...]
-    shape: TailShape
+    shape: HeadShape
     scales: CutScales
     anchor: np.ndarray
     exemplars: np.ndarray
@@ -54,11 +54,11 @@ class Model:
     def shipped(self) -> int:
         return len(self.names)
 
-    def tail(self) -> Tail:
-        return Tail(self.shape, self.scales, self.anchor, self.shipped)
+    def head(self) -> Head:
+        return Head(self.shape, self.scales, self.anchor, self.shipped)
 
     def learner(self) -> Learner:
-        tail = self.tail()
+        head = self.head()
         replay = Replay(
             self.shape.window_bytes,
             self.capacity,
@@ -66,7 +66,7 @@ class Model:
             self.exemplars,
             np.array(self.exemplar_of, np.uint8),
         )
-        return Learner(tail, replay, LEARNING)
+        return Learner(head, replay, LEARNING)
 
     def engine(self, window: np.ndarray) -> np.ndarray:
         """The engine of app_model.c: int8 (T, 6) -> int8 (B,), output after output."""
@@ -80,7 +80,7 @@ class Model:
 
 
 def _anchor(
-    shape: TailShape, rows: np.ndarray, bias: list[float], front: list[float]
+    shape: HeadShape, rows: np.ndarray, bias: list[float], front: list[float]
 ) -> np.ndarray:
     """`front`: the parameters before the dense layer, whose first rows and biases follow."""
     dense = np.zeros((shape.rows, shape.features), np.float32)
@@ -116,9 +116,9 @@ _NOVELTY = Novelty(
         [[0.5, 0.4, 0.6, 0.5, 0.3], [0.45, 0.5, 0.55, 0.5, 0.6], [0.7, 0.5, 0.4, 0.5, 0.35]],
     ),
 )
-_FC = TailShape(features=12, rows=5, frozen=12)
-_MAP = TailShape(features=10, rows=5, frozen=7, map_length=2, channels=2, filters=3)
-_LARGE = TailShape(features=416, rows=8, frozen=416)
+_FC = HeadShape(features=12, rows=5, frozen=12)
+_MAP = HeadShape(features=10, rows=5, frozen=7, map_length=2, channels=2, filters=3)
+_LARGE = HeadShape(features=416, rows=8, frozen=416)
 
 
 def _scales(*values: float) -> np.ndarray:
@@ -180,7 +180,7 @@ class Twin:
     def __post_init__(self) -> None:
         rows = self.model.shape.rows
         self.learner = self.model.learner()
-        self.tail = self.learner.tail
+        self.head = self.learner.head
         self.limits = Limits(self.model.shipped, LIMIT, WIDEN, rows)
         self.smoother = Smoother(self.model.shipped, 0.01, 0.5)
         self.window = WindowReference(T, HOP, SampleQuantization(KNEE, MEAN, GAIN, -3))
@@ -211,7 +211,7 @@ class Twin:
         return int(belief.argmax()), float(belief.max()), float(novelty)
 
     def _distance(self, activity: int) -> np.ndarray:
-        x = self.tail.features(self.last, shipped=not self.learner.serves)
+        x = self.head.features(self.last, shipped=not self.learner.serves)
         return self.model.novelty.distance(x, activity)
 
     def restart(self) -> None:
@@ -221,13 +221,13 @@ class Twin:
 
     def label(self, activity: int) -> tuple[Outcome, np.float32, np.float32]:
         """The outcome, and the label's probability before and after."""
-        before = self.tail.predict(self.last)[activity]
+        before = self.head.predict(self.last)[activity]
         distance = self._distance(activity)
         outcome = self.learner.label(self.last, activity)
         self._before = self.limits.values.copy()
         if outcome != Outcome.UNDONE:
             self.limits.learn(activity, distance)
-        return outcome, before, self.tail.predict(self.last)[activity]
+        return outcome, before, self.head.predict(self.last)[activity]
 
     def undo(self) -> None:
         self.learner.undo()
@@ -247,7 +247,7 @@ class Twin:
                 names=tuple(self.taught),
                 labels=tuple(learner.labels),
                 limits=self.limits.values,
-                parameters=self.tail.parameters,
+                parameters=self.head.parameters,
                 updates=learner.updates,
                 exemplars=learner.exemplars,
                 random=learner.replay.random,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.head import CutScales, Learner, Learning, Replay, Tail, TailShape, exp32
+from pipeline.head import CutScales, Head, HeadShape, Learner, Learning, Replay, exp32
 
 ROOT = Path(__file__).resolve().parents[3]
 SUPPORT = Path(__file__).resolve().parent
@@ -58,7 +58,7 @@ class Line:
 class Script:
     """What ships, and what is done with it."""
 
-    shape: TailShape
+    shape: HeadShape
     scales: CutScales
     anchor: np.ndarray
     shipped: int
@@ -71,9 +71,9 @@ class Script:
     """inputs of the exponential"""
 
     def learner(self) -> Learner:
-        tail = Tail(self.shape, self.scales, self.anchor, self.shipped)
+        head = Head(self.shape, self.scales, self.anchor, self.shipped)
         sizes = self.shape.window_bytes, self.capacity, self.shape.rows
-        return Learner(tail, Replay(*sizes, self.exemplars, self.exemplars_of), self.learning)
+        return Learner(head, Replay(*sizes, self.exemplars, self.exemplars_of), self.learning)
 
 
 NONE = np.zeros(0, np.float32)
@@ -84,7 +84,7 @@ EXPONENTS = np.concatenate(
 
 def random_script(
     seed: int,
-    shape: TailShape,
+    shape: HeadShape,
     shipped: int,
     learning: Learning,
     *,
@@ -108,7 +108,7 @@ def random_script(
         near = centers[activity] + person + rng.normal(0, 20, size)
         return np.clip(np.round(near), -128, 127).astype(np.int8)
 
-    anchor = _shipped_tail(rng, shape, shipped)
+    anchor = _shipped_head(rng, shape, shipped)
     exemplars_of = np.tile(np.arange(shipped, dtype=np.uint8), exemplars)
     shown = np.array([window(k) for k in exemplars_of], np.int8).reshape(-1, size)
     scales = CutScales(
@@ -147,7 +147,7 @@ def random_script(
     return Script(*sizes, shown, exemplars_of, learning, tuple(lines), exponents)
 
 
-def _shipped_tail(rng: np.random.Generator, shape: TailShape, shipped: int) -> np.ndarray:
+def _shipped_head(rng: np.random.Generator, shape: HeadShape, shipped: int) -> np.ndarray:
     """Small weights; the spare rows are 0."""
     anchor = rng.normal(0, 0.2, shape.parameters).astype(np.float32)
     rows, features = shape.rows, shape.features
@@ -170,10 +170,10 @@ def _from_outside(rng: np.random.Generator, anchor: np.ndarray) -> list[Line]:
 
 
 # Sizes that leave every remainder of the blocks in har_tail_kernels.c.
-FC = TailShape(features=37, rows=7, frozen=37)
-FXC1 = TailShape(features=21, rows=8, frozen=13, map_length=7, channels=9, filters=8)
-FXC2 = TailShape(21, 6, frozen=8, map_length=15, channels=8, filters=13, kernel=5, stride=2)
-FXC1_BARE = TailShape(features=6, rows=8, frozen=0, map_length=5, channels=6, filters=6)
+FC = HeadShape(features=37, rows=7, frozen=37)
+FXC1 = HeadShape(features=21, rows=8, frozen=13, map_length=7, channels=9, filters=8)
+FXC2 = HeadShape(21, 6, frozen=8, map_length=15, channels=8, filters=13, kernel=5, stride=2)
+FXC1_BARE = HeadShape(features=6, rows=8, frozen=0, map_length=5, channels=6, filters=6)
 
 ROUGH = Learning(0.1, 0.02, 0.995, steps=6, replay_every=4, hold_every=4, evidence=3)
 CAREFUL = Learning(0.01, 0.002, 0.99, steps=8, replay_every=3, hold_every=5, evidence=2)
@@ -188,11 +188,11 @@ SCRIPTS = {
 }
 EDGES = {
     "one entry": random_script(
-        7, TailShape(5, 3, 5), 2, replace(ROUGH, hold_every=2), capacity=1, labels=160
+        7, HeadShape(5, 3, 5), 2, replace(ROUGH, hold_every=2), capacity=1, labels=160
     ),
     "127 activities": random_script(
         8,
-        TailShape(3, 127, 3),
+        HeadShape(3, 127, 3),
         127,
         replace(ROUGH, hold_every=2),
         capacity=60,
@@ -208,7 +208,7 @@ EDGES = {
         labels=160,
     ),
     "all held back": random_script(
-        10, TailShape(4, 4, 4), 3, replace(ROUGH, hold_every=1, replay_every=0), labels=160
+        10, HeadShape(4, 4, 4), 3, replace(ROUGH, hold_every=1, replay_every=0), labels=160
     ),
     "far beyond": random_script(11, FC, 5, replace(ROUGH, rate=2e5), labels=160),
     "denormal steps from nothing": replace(
@@ -282,7 +282,7 @@ def _do(learner: Learner, script: Script, line: Line) -> tuple[int, int]:
         elif line.do is Do.ADD:
             learner.add()
         elif line.do is Do.TAKE:
-            learner.tail.load(line.payload, learner.tail.activities)
+            learner.head.load(line.payload, learner.head.activities)
             learner.taken()
         else:
             learner.reset()
@@ -295,22 +295,22 @@ def _do(learner: Learner, script: Script, line: Line) -> tuple[int, int]:
 
 
 def _all(learner: Learner, window: np.ndarray, status: int, outcome: int) -> list[np.ndarray]:
-    tail, replay, guard = learner.tail, learner.replay, learner.guard
+    head, replay, guard = learner.head, learner.replay, learner.guard
     held = learner.held()
     head = [
-        *(status, outcome, tail.crc(), tail.activities),
+        *(status, outcome, head.crc(), head.activities),
         *(learner.updates, learner.exemplars, replay.random),
         *(guard.judged, guard.shipped_right, guard.learned_right, guard.undone),
         *(learner.serves, learner.can_undo, *held),
         zlib.crc32(replay.windows.tobytes()),
     ]
     whole = np.uint32([*head, *learner.labels, *replay.seen, *replay.labels, *replay.trust])
-    probabilities = np.zeros((3, tail.shape.rows), np.float32)
-    used = slice(0, tail.activities)
+    probabilities = np.zeros((3, head.shape.rows), np.float32)
+    used = slice(0, head.activities)
     probabilities[0, used] = learner.predict(window)
-    probabilities[1, used] = tail.predict(window)
-    probabilities[2, used] = tail.predict(window, shipped=True)
-    return [whole, np.uint32(zlib.crc32(tail.features(window).tobytes())), probabilities]
+    probabilities[1, used] = head.predict(window)
+    probabilities[2, used] = head.predict(window, shipped=True)
+    return [whole, np.uint32(zlib.crc32(head.features(window).tobytes())), probabilities]
 
 
 def rows_of(script: Script, trace: bytes) -> np.ndarray:

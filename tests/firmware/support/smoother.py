@@ -11,7 +11,7 @@ from pipeline.head import Novelty, Smoother, softmax
 
 @dataclass(frozen=True)
 class Script:
-    """Consecutive windows: their first activations (n, N), the activity that the tail named, its
+    """Consecutive windows: their first activations (n, N), the activity that the head named, its
     probabilities (n, K); activity K means a restart instead."""
 
     novelty: Novelty

@@ -273,7 +273,7 @@ def taught(client, activity, count=1):
     return learned
 
 
-def test_a_label_tells_its_outcome_and_whether_the_learned_tail_serves():
+def test_a_label_tells_its_outcome_and_whether_the_learned_head_serves():
     client, wire = client_on()
     assert taught(client, "walking").serves is False
     assert taught(client, "lying", EVIDENCE).serves is True
@@ -556,7 +556,7 @@ def test_a_head_that_changes_while_it_is_read_is_not_taken():
     client, wire = client_on()
     client.hello()
     state = wire.board._state()
-    wire.board._state = lambda: replace(state, tail_crc=state.tail_crc ^ 1)
+    wire.board._state = lambda: replace(state, head_crc=state.head_crc ^ 1)
     with pytest.raises(NoAnswer, match="pull again"):
         client.pull()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.bundle import load_bundle
-from pipeline.bundle.bundle import FILES, MANIFEST, TAIL, model_id_of
+from pipeline.bundle.bundle import FILES, HEAD, MANIFEST, model_id_of
 from pipeline.bundle.quantize import quantize
 from pipeline.core.errors import InputError
 from pipeline.head import LIMIT
@@ -150,11 +150,11 @@ def test_norm_gain_is_the_reciprocal_step(bundle_directory: Path) -> None:
         ("fxc2", {"map_length": 10}),
     ],
 )
-def test_sizes_of_a_tail_that_do_not_belong_together_are_refused(
+def test_sizes_of_a_head_that_do_not_belong_together_are_refused(
     cut_directories: dict[str, Path], tmp_path: Path, cut: str, changes: dict[str, int]
 ) -> None:
     directory = Path(shutil.copytree(cut_directories[cut], tmp_path / "bundle"))
-    _rewrite(directory, tail=load_bundle(directory).tail.model_dump() | changes)
+    _rewrite(directory, head=load_bundle(directory).head.model_dump() | changes)
     with pytest.raises(InputError, match=MANIFEST):
         load_bundle(directory)
 
@@ -175,11 +175,11 @@ def test_values_that_no_board_takes_are_refused(
 ) -> None:
     """The board promises finite probabilities within this limit only, and hardware differs about
     denormal numbers."""
-    arrays = dict(load_weights(bundle_directory / TAIL))
+    arrays = dict(load_weights(bundle_directory / HEAD))
     arrays[name] = arrays[name].copy()
     arrays[name].flat[-1] = value
-    save_weights(tmp_path / TAIL, arrays)
-    with pytest.raises(InputError, match=rf"tail\.npz: {name}"):
+    save_weights(tmp_path / HEAD, arrays)
+    with pytest.raises(InputError, match=rf"head\.npz: {name}"):
         _read_all(bundle_directory, tmp_path)
 
 
@@ -188,23 +188,23 @@ def test_values_that_no_board_takes_are_refused(
 def test_arrays_that_are_not_the_bundle_s_are_refused(
     bundle_directory: Path, tmp_path: Path, name: str, damage: str
 ) -> None:
-    arrays = dict(load_weights(bundle_directory / TAIL))
+    arrays = dict(load_weights(bundle_directory / HEAD))
     if damage == "missing":
         del arrays[name]
     elif damage == "shape":
         arrays[name] = arrays[name][:-1]
     else:
         arrays[name] = arrays[name].astype(np.float64)
-    save_weights(tmp_path / TAIL, arrays)
-    with pytest.raises(InputError, match=rf"tail\.npz.*{name}"):
+    save_weights(tmp_path / HEAD, arrays)
+    with pytest.raises(InputError, match=rf"head\.npz.*{name}"):
         _read_all(bundle_directory, tmp_path)
 
 
 def test_an_exemplar_of_an_activity_that_does_not_ship_is_refused(
     bundle_directory: Path, tmp_path: Path
 ) -> None:
-    arrays = dict(load_weights(bundle_directory / TAIL))
+    arrays = dict(load_weights(bundle_directory / HEAD))
     arrays["exemplar_activities"] = arrays["exemplar_activities"] + np.uint8(1)
-    save_weights(tmp_path / TAIL, arrays)
+    save_weights(tmp_path / HEAD, arrays)
     with pytest.raises(InputError, match="exemplar is of no activity"):
         load_bundle(bundle_directory).new_learner(tmp_path)

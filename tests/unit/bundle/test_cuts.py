@@ -1,4 +1,4 @@
-"""Wherever the extractor ends, the tail behind it is the rest of the trained network."""
+"""Wherever the extractor ends, the head behind it is the rest of the trained network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.bundle.bundle import EXTRACTOR
 from pipeline.bundle.quantize import quantize
 from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.core.errors import InputError
-from pipeline.head import Tail
+from pipeline.head import Head
 from pipeline.models import backbone
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
@@ -22,11 +22,11 @@ from pipeline.training.task import Task
 Array = np.ndarray[Any, Any]
 
 
-def _deployed(directory: Path, x: Array) -> tuple[Bundle, Tail, Array]:
-    """The bundle, its tail, and windows at the cut (N, B) of raw windows."""
+def _deployed(directory: Path, x: Array) -> tuple[Bundle, Head, Array]:
+    """The bundle, its head, and windows at the cut (N, B) of raw windows."""
     bundle = load_bundle(directory)
     windows = run_extractor((directory / EXTRACTOR).read_bytes(), bundle, x)
-    return bundle, bundle.new_tail(directory), windows
+    return bundle, bundle.new_head(directory), windows
 
 
 def _network_behind(bundle: Bundle, trained: TrainedModel, windows: Array) -> Array:
@@ -40,7 +40,7 @@ def _network_behind(bundle: Bundle, trained: TrainedModel, windows: Array) -> Ar
     last = network.heads[-1].removesuffix("_logits")
     layers = {"fc": (), "fxc1": ("pointwise",), "fxc2": ("depthwise", "pointwise")}[bundle.cut]
     if layers:
-        x = parts[-1].reshape(len(windows), bundle.tail.map_length, 1, bundle.tail.channels)
+        x = parts[-1].reshape(len(windows), bundle.head.map_length, 1, bundle.head.channels)
         for layer in layers:
             for name in (layer, f"{layer}_norm", f"{layer}_relu"):
                 x = trained.model.get_layer(f"{last}_{name}")(x, training=False)
@@ -51,23 +51,23 @@ def _network_behind(bundle: Bundle, trained: TrainedModel, windows: Array) -> Ar
     return sum(np.asarray(trained.model.get_layer(name)(part)) for name, part in heads)
 
 
-def test_the_tail_is_the_network_behind_the_cut(
+def test_the_head_is_the_network_behind_the_cut(
     cut_directory: Path, trained: TrainedModel, task: Task
 ) -> None:
     x = task.windows.for_subjects(task.split.test).x
-    bundle, tail, windows = _deployed(cut_directory, x)
+    bundle, head, windows = _deployed(cut_directory, x)
     logits = _network_behind(bundle, trained, windows) / bundle.calibration.temperature
     expected = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected /= expected.sum(axis=1, keepdims=True)
     assert expected.std() > 0.1
-    np.testing.assert_allclose(tail.predict(windows), expected, atol=2e-5)
+    np.testing.assert_allclose(head.predict(windows), expected, atol=2e-5)
 
 
 def test_what_the_dense_layer_sees_is_standardized(cut_directory: Path, task: Task) -> None:
     x = task.windows.for_subjects(task.split.train).x
-    _, tail, windows = _deployed(cut_directory, x)
-    features = tail.features(windows)
-    assert features.shape == (len(x), tail.shape.features)
+    _, head, windows = _deployed(cut_directory, x)
+    features = head.features(windows)
+    assert features.shape == (len(x), head.shape.features)
     # Up to what int8 makes of them, and less than 1 for features that hardly move.
     assert np.abs(features.mean(axis=0)).max() < 0.3
     spread = features.std(axis=0)
@@ -75,7 +75,7 @@ def test_what_the_dense_layer_sees_is_standardized(cut_directory: Path, task: Ta
     assert np.median(spread) == pytest.approx(1.0, abs=0.05)
 
 
-def test_a_cut_moves_the_tail_s_first_layers_and_nothing_else(
+def test_a_cut_moves_the_head_s_first_layers_and_nothing_else(
     cut_directories: dict[str, Path],
 ) -> None:
     bundles = {cut: load_bundle(directory) for cut, directory in cut_directories.items()}
@@ -90,16 +90,16 @@ def test_a_cut_moves_the_tail_s_first_layers_and_nothing_else(
     accuracies = [bundle.metrics.int8_accuracy for bundle in bundles.values()]
     assert max(accuracies) - min(accuracies) < 0.01
     dense = shapes["fc"].parameters
-    tails = [bundles[cut].new_tail(cut_directories[cut]).anchor for cut in bundles]
-    for anchor in tails[1:]:  # temperature and quantization differ a little
-        np.testing.assert_allclose(anchor[-dense:], tails[0], rtol=0.1, atol=0.02)
+    heads = [bundles[cut].new_head(cut_directories[cut]).anchor for cut in bundles]
+    for anchor in heads[1:]:  # temperature and quantization differ a little
+        np.testing.assert_allclose(anchor[-dense:], heads[0], rtol=0.1, atol=0.02)
 
 
 def test_spare_rows_know_nothing(cut_directory: Path) -> None:
     bundle = load_bundle(cut_directory)
-    tail, shipped = bundle.new_tail(cut_directory), len(bundle.activities)
-    assert (bundle.rows, tail.activities) == (shipped + 2, shipped)
-    dense = tail.anchor[-bundle.rows * (bundle.features + 1) :]
+    head, shipped = bundle.new_head(cut_directory), len(bundle.activities)
+    assert (bundle.rows, head.activities) == (shipped + 2, shipped)
+    dense = head.anchor[-bundle.rows * (bundle.features + 1) :]
     weights = dense[: -bundle.rows].reshape(bundle.rows, bundle.features)
     assert not weights[shipped:].any() and not dense[-2:].any()
     assert weights[:shipped].any(axis=1).all()
@@ -107,18 +107,18 @@ def test_spare_rows_know_nothing(cut_directory: Path) -> None:
 
 def test_a_learner_of_the_bundle_learns_and_starts_anew(cut_directory: Path, task: Task) -> None:
     test = task.windows.for_subjects(task.split.test)
-    bundle, tail, windows = _deployed(cut_directory, test.x)
+    bundle, head, windows = _deployed(cut_directory, test.x)
     learner = bundle.new_learner(cut_directory)
     wrong = (int(test.y[0]) + 1) % len(bundle.activities)
     for _ in range(3):
         learner.label(windows[0], wrong)
     assert learner.updates == 3
-    changed = learner.tail.parameters != tail.parameters
-    size = len(tail.anchor) - bundle.rows * (bundle.features + 1)
+    changed = learner.head.parameters != head.parameters
+    size = len(head.anchor) - bundle.rows * (bundle.features + 1)
     assert changed[size:].any()
     assert changed[:size].any() == (bundle.cut != "fc")
     learner.reset()
-    assert learner.tail.crc() == tail.crc()
+    assert learner.head.crc() == head.crc()
 
 
 def test_a_cut_that_the_backbone_does_not_have_is_named(

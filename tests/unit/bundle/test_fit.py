@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.bundle.fit import LearningMemory, check_fit, learning_memory, remedy, rooms
 from pipeline.core.errors import InputError
-from pipeline.head import TailShape
+from pipeline.head import HeadShape
 from pipeline.head.records import PAGE_BYTES, RECORD_OVERHEAD_BYTES, SlotLayout
 from pipeline.sim.boards import NANO33BLE
 from pipeline.sim.head_bench import scratch_floats
@@ -15,14 +15,14 @@ from pipeline.sim.head_bench import scratch_floats
 ROOT = Path(__file__).parents[3]
 
 SHAPES = {
-    "fc": TailShape(416, 8, 416),
-    "fxc1": TailShape(416, 8, 304, 7, 96, 112),
-    "fxc2": TailShape(416, 8, 304, 11, 96, 112, 5, 1),
-    "strided": TailShape(11, 8, 4, 13, 6, 7, 3, 2),
+    "fc": HeadShape(416, 8, 416),
+    "fxc1": HeadShape(416, 8, 304, 7, 96, 112),
+    "fxc2": HeadShape(416, 8, 304, 11, 96, 112, 5, 1),
+    "strided": HeadShape(11, 8, 4, 13, 6, 7, 3, 2),
 }
 
 
-def memory(windows: int, shape: TailShape = SHAPES["fc"]) -> LearningMemory:
+def memory(windows: int, shape: HeadShape = SHAPES["fc"]) -> LearningMemory:
     return learning_memory(shape, 6, windows, 24)
 
 
@@ -33,7 +33,7 @@ SMALL: dict[str, Any] = {
     "image_ram_bytes": 30_000,
     "stack_bytes": 900,
     "instructions": 1_000_000,
-    "tail_instructions": 5_000,
+    "head_instructions": 5_000,
     "macs": 100_000,
     "tflite_bytes": 38_000,
     "net_flash_bytes": 24_000,
@@ -78,7 +78,7 @@ def test_parameters_and_scratch_are_those_of_the_firmware(name: str, tmp_path: P
     sizes = f"{shape.features}, {shape.map_length}, {shape.channels}, {shape.filters}"
     (tmp_path / "sizes.c").write_text(
         '#include "har_tail.h"\n'
-        f"_Static_assert(HAR_TAIL_PARAMETERS({shape.rows}, {shape.features}, {shape.channels}, "
+        f"_Static_assert(HAR_HEAD_PARAMETERS({shape.rows}, {shape.features}, {shape.channels}, "
         f'{shape.filters}, {shape.kernel}) == {shape.parameters}, "parameters");\n'
         f"_Static_assert(HAR_TAIL_SCRATCH({shape.rows}, {sizes}, {shape.positions}, "
         f'{shape.kernel}) == {scratch_floats(shape)}, "scratch");\n'
@@ -126,12 +126,12 @@ def test_tflm_takes_its_runtime_and_arena_instead_of_the_compiled_network() -> N
     compiled, tflm = check_fit(**SMALL), check_fit(**SMALL | {"engine": "tflm"})
     assert tflm.flash_bytes.used - compiled.flash_bytes.used == 38_000 + 54_152 - 24_000
     assert tflm.ram_bytes.used - compiled.ram_bytes.used == 7_000
-    # 4.96 instructions a MAC and the tail, at 1.25 cycles and 64 MHz
+    # 4.96 instructions a MAC and the head, at 1.25 cycles and 64 MHz
     assert tflm.latency_ms == pytest.approx(501_000 * 1.25 / 64e3, abs=1e-3)
 
 
 def test_less_room_to_learn_takes_less_of_everything_and_names_its_options() -> None:
-    shape = TailShape(1280, 8, 1280)
+    shape = HeadShape(1280, 8, 1280)
     found = list(rooms(shape, 6, 36, 4))
     assert found[0].options == "--replay 36 --spare 2 --exemplars 4"
     assert found[0].memory == learning_memory(shape, 6, 36, 24)
@@ -143,11 +143,11 @@ def test_less_room_to_learn_takes_less_of_everything_and_names_its_options() -> 
 
 
 def test_a_room_that_is_small_already_is_not_made_larger() -> None:
-    assert [room.replay for room in rooms(TailShape(12, 3, 12), 3, 8, 0)] == [8, 6, 3]
+    assert [room.replay for room in rooms(HeadShape(12, 3, 12), 3, 8, 0)] == [8, 6, 3]
 
 
 def test_the_remedy_is_a_command_or_another_network() -> None:
-    room = next(rooms(TailShape(12, 3, 12), 3, 8, 0))
+    room = next(rooms(HeadShape(12, 3, 12), 3, 8, 0))
     assert "har quantize --replay 8 --spare 0 --exemplars 0" in remedy(room, "tflm")
     assert remedy(None, "tflm").endswith("or the compiled engine")
     assert remedy(None, "compiled").endswith("take a smaller network")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.bundle.bundle import EXTRACTOR, TAIL, Bundle, load_bundle
+from pipeline.bundle.bundle import EXTRACTOR, HEAD, Bundle, load_bundle
 from pipeline.bundle.head_calibration import choose_behind_cut
 from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.core.errors import InputError
@@ -30,9 +30,9 @@ def test_no_more_validation_windows_than_stated_are_unknown(
     validation = task.windows.for_subjects(task.split.validation)
     extractor = (bundle_directory / EXTRACTOR).read_bytes()
     windows = run_extractor(extractor, bundle, validation.x)
-    tail = bundle.new_tail(bundle_directory)
-    activities = tail.predict(windows).argmax(axis=1)
-    distances = bundle.novelty(bundle_directory).distance(tail.features(windows), activities)
+    head = bundle.new_head(bundle_directory)
+    activities = head.predict(windows).argmax(axis=1)
+    distances = bundle.novelty(bundle_directory).distance(head.features(windows), activities)
     unknown = (bundle.limits().novelty(distances, activities) > 1).mean()
     assert unknown == pytest.approx(bundle.unknown.false_reject, abs=1e-6)
     assert unknown <= bundle.unknown.false_reject_target == 0.05
@@ -59,7 +59,7 @@ def test_test_people_choose_nothing(
     assert found.novelty.center.tobytes() == shipped.center.tobytes()
     assert found.novelty.inverse_std.tobytes() == shipped.inverse_std.tobytes()
     assert found.learning == bundle.learning
-    assert found.tail.crc() == bundle.new_tail(bundle_directory).crc()
+    assert found.head.crc() == bundle.new_head(bundle_directory).crc()
 
 
 def test_both_can_be_switched_off(
@@ -71,7 +71,7 @@ def test_both_can_be_switched_off(
     # x is at most 255 steps from a center, and a deviation at least one step: no distance is
     # beyond that limit.
     assert LIMIT > 255.0**2
-    steps = off.tail.scales.scale[: off.novelty.features]
+    steps = off.head.scales.scale[: off.novelty.features]
     assert (off.novelty.inverse_std <= 1.0001 / steps).all()
     assert off.calibration == bundle.calibration
 
@@ -80,7 +80,7 @@ def test_both_can_be_switched_off(
 def test_centers_that_no_board_could_take_are_refused(
     bundle: Bundle, bundle_directory: Path, tmp_path: Path, damage: str
 ) -> None:
-    arrays = dict(load_weights(bundle_directory / TAIL))
+    arrays = dict(load_weights(bundle_directory / HEAD))
     if damage == "missing":
         del arrays["novelty_center"]
     elif damage == "shape":
@@ -91,6 +91,6 @@ def test_centers_that_no_board_could_take_are_refused(
         arrays["novelty_center"] = np.full_like(arrays["novelty_center"], 2 * LIMIT)
     else:
         arrays["novelty_inverse_std"] = np.zeros_like(arrays["novelty_inverse_std"])
-    save_weights(tmp_path / TAIL, arrays)
-    with pytest.raises(InputError, match="tail"):
+    save_weights(tmp_path / HEAD, arrays)
+    with pytest.raises(InputError, match="head"):
         bundle.novelty(tmp_path)

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.bundle import emit, load_bundle
 from pipeline.bundle.bundle import MANIFEST, model_id_of
-from pipeline.bundle.measure import tail_shapes
+from pipeline.bundle.measure import head_shapes
 from pipeline.core.errors import InputError
 from pipeline.head import quantize_samples
 from pipeline.training.inputs import SpectrogramCard, input_of_card
@@ -129,6 +129,6 @@ def test_an_extractor_of_another_size_is_not_emitted(image_directory: Path, tmp_
         emit(copy, tmp_path / "generated")
 
 
-def test_the_only_tail_to_count_is_the_bundle_s_own(image_directory: Path) -> None:
+def test_the_only_head_to_count_is_the_bundle_s_own(image_directory: Path) -> None:
     bundle = load_bundle(image_directory)
-    assert tail_shapes(bundle) == {"fc": bundle.shape}
+    assert head_shapes(bundle) == {"fc": bundle.shape}

@@ -1,4 +1,4 @@
-"""Several outputs of the extractor: their order, and what the tail sees of them."""
+"""Several outputs of the extractor: their order, and what the head sees of them."""
 
 from __future__ import annotations
 

@@ -250,7 +250,7 @@ def test_learn_tells_what_each_label_did_and_what_is_missing(board, tmp_path):
         "learned",
         "held back",
     ]
-    assert f"serves: not yet: {EVIDENCE} more mistakes of the shipped tail needed" in result.stdout
+    assert f"serves: not yet: {EVIDENCE} more mistakes of the shipped head needed" in result.stdout
     assert "not saved: `har head save` keeps it" in result.stdout
     # What is taken for sitting is lying, says the person.
     unlabelled = write_csv(tmp_path / "lying.csv", ("", 256))
@@ -412,7 +412,7 @@ def test_a_head_goes_to_a_file_and_back(board, tmp_path):
     assert (cleared["updates"], cleared["source"]) == (0, "shipped")
     pushed = json.loads(har("head", "push", file, "--port", board.port, "--json").stdout)
     assert (pushed["updates"], pushed["unsaved"]) == (3, False)
-    assert pushed["tail_crc"] == pulled["tail_crc"]
+    assert pushed["head_crc"] == pulled["head_crc"]
     back = json.loads(har("head", "rollback", "--port", board.port, "--json").stdout)
     assert back["updates"] == 0
     assert "shipped" in har("head", "show", "--port", board.port).stdout
@@ -458,18 +458,18 @@ def test_head_show_explains_a_learned_head(board):
     board.board.head.names = ["[red]row"]
     said = shown(har("head", "show", "--port", board.port))
     assert said["head"] == "learned, not saved"
-    assert said["serves"] == "not yet: of 11 labels it got 6 right, the shipped tail 7"
+    assert said["serves"] == "not yet: of 11 labels it got 6 right, the shipped head 7"
     assert said["labels"] == "walking 6, [red]row 5 (taught)"
     assert said["updates"] == "9, 1 undone by the guard"
     assert said["since"] == time.strftime("%Y-%m-%d %H:%M", time.localtime(1_763_709_000))
     assert said["saved"] == "unknown"
     assert said["held back"] == "3 of 4 windows right (75%)"
-    assert said["judged"] == "of 11 labels the shipped tail got 7 right, the learned one 6"
+    assert said["judged"] == "of 11 labels the shipped head got 7 right, the learned one 6"
     assert said["replay"] == "8 of 8 windows kept"
     assert said["room"] == "for 1 more activity"
     assert said["undo"] == "the last label can be taken back"
     assert said["stored"] == "4 records, sequence 17"
-    assert (said["model"], said["checksum"]) == (MODEL_ID.hex(), f"{state.tail_crc:08x}")
+    assert (said["model"], said["checksum"]) == (MODEL_ID.hex(), f"{state.head_crc:08x}")
     document = json.loads(har("head", "show", "--port", board.port, "--json").stdout)
     assert (document["held_accuracy"], document["taught"]) == (0.75, ["[red]row"])
     assert (document["since_s"], document["saved_s"]) == (1_763_709_000, None)
@@ -479,12 +479,12 @@ def test_head_show_explains_a_learned_head(board):
     ("changes", "reason"),
     [
         ({"serves": True, "updates": 3}, "yes"),
-        ({"updates": 0}, "not yet: no label has changed the tail"),
-        ({"judged": 9, "shipped_right": 8}, "not yet: 1 more mistake of the shipped tail needed"),
-        ({"judged": 0}, f"not yet: {EVIDENCE} more mistakes of the shipped tail needed"),
+        ({"updates": 0}, "not yet: no label has changed the head"),
+        ({"judged": 9, "shipped_right": 8}, "not yet: 1 more mistake of the shipped head needed"),
+        ({"judged": 0}, f"not yet: {EVIDENCE} more mistakes of the shipped head needed"),
     ],
 )
-def test_head_show_says_why_the_learned_tail_does_not_serve_yet(board, changes, reason):
+def test_head_show_says_why_the_learned_head_does_not_serve_yet(board, changes, reason):
     state = replace(
         board.board._state(), **{"source": m.HeadSource.LEARNED, "updates": 2} | changes
     )

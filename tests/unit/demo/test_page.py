@@ -159,7 +159,7 @@ def test_what_became_of_the_labels_and_who_answers_is_told(serves: bool, who: st
     report["learning"] |= {"serves": serves, "outcomes": outcomes, "everyone": [person]}
     page = _Page(_render(report)).text
     assert "24, 5, 1" in page
-    assert f"the {who} tail" in page
+    assert f"the {who} head" in page
     assert page.count("learned one is better") == (not serves)
     assert re.search(rf"\+9\.4 points\s*{who}", page)
 

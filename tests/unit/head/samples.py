@@ -1,21 +1,21 @@
-"""Small tails of every cut, and learners with them."""
+"""Small heads of every cut, and learners with them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from pipeline.head import CutScales, Learner, Learning, Replay, Tail, TailShape
+from pipeline.head import CutScales, Head, HeadShape, Learner, Learning, Replay
 
 SHIPPED = 4
 SHAPES = {
-    "fc": TailShape(features=13, rows=6, frozen=13),
-    "fxc1": TailShape(features=9, rows=6, frozen=4, map_length=6, channels=3, filters=5),
-    "fxc2": TailShape(9, 6, frozen=4, map_length=9, channels=3, filters=5, kernel=3, stride=2),
+    "fc": HeadShape(features=13, rows=6, frozen=13),
+    "fxc1": HeadShape(features=9, rows=6, frozen=4, map_length=6, channels=3, filters=5),
+    "fxc2": HeadShape(9, 6, frozen=4, map_length=9, channels=3, filters=5, kernel=3, stride=2),
 }
 LEARNING = Learning(0.02, 0.004, 0.99, steps=8, replay_every=3, hold_every=4, evidence=2)
 
 
-def random_tail(shape: TailShape, seed: int = 1) -> Tail:
+def random_head(shape: HeadShape, seed: int = 1) -> Head:
     rng = np.random.default_rng(seed)
     scales = CutScales(
         rng.uniform(0.005, 0.02, shape.features).astype(np.float32),
@@ -24,29 +24,29 @@ def random_tail(shape: TailShape, seed: int = 1) -> Tail:
         -20,
     )
     anchor = rng.normal(0, 0.4, shape.parameters).astype(np.float32)
-    return Tail(shape, scales, anchor, SHIPPED)
+    return Head(shape, scales, anchor, SHIPPED)
 
 
-def random_windows(shape: TailShape, *count: int, seed: int = 2) -> np.ndarray:
+def random_windows(shape: HeadShape, *count: int, seed: int = 2) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return rng.integers(-128, 128, (*count, shape.window_bytes)).astype(np.int8)
 
 
 def random_learner(
-    shape: TailShape, learning: Learning = LEARNING, capacity: int = 10, exemplars: int = 8
+    shape: HeadShape, learning: Learning = LEARNING, capacity: int = 10, exemplars: int = 8
 ) -> Learner:
     shown = random_windows(shape, exemplars, seed=3)
     activities = np.arange(exemplars, dtype=np.uint8) % SHIPPED
     replay = Replay(shape.window_bytes, capacity, shape.rows, shown, activities)
-    return Learner(random_tail(shape), replay, learning)
+    return Learner(random_head(shape), replay, learning)
 
 
 def state_of(learner: Learner) -> tuple[object, ...]:
     """All that a label may change."""
     replay = learner.replay
-    arrays = learner.tail.parameters, replay.windows, replay.labels, replay.trust
+    arrays = learner.head.parameters, replay.windows, replay.labels, replay.trust
     counts = learner.updates, learner.exemplars, replay.random, learner.guard
     return (
         *(array.tobytes() for array in arrays),
-        *map(str, (*counts, replay.seen, learner.labels, learner.tail.activities)),
+        *map(str, (*counts, replay.seen, learner.labels, learner.head.activities)),
     )

@@ -9,48 +9,48 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.head import Guard, Learner, Learning, Outcome, Replay, Tail, TailShape
+from pipeline.head import Guard, Head, HeadShape, Learner, Learning, Outcome, Replay
 from pipeline.head.learner import TRUSTED
 from tests.unit.head.samples import (
     LEARNING,
     SHAPES,
     SHIPPED,
+    random_head,
     random_learner,
-    random_tail,
     random_windows,
     state_of,
 )
 
 
 @pytest.fixture(params=SHAPES)
-def shape(request: pytest.FixtureRequest) -> TailShape:
+def shape(request: pytest.FixtureRequest) -> HeadShape:
     return SHAPES[request.param]
 
 
 @pytest.fixture
-def learner(shape: TailShape) -> Learner:
+def learner(shape: HeadShape) -> Learner:
     return random_learner(shape)
 
 
-def test_a_label_is_learned_and_remembered(learner: Learner, shape: TailShape) -> None:
+def test_a_label_is_learned_and_remembered(learner: Learner, shape: HeadShape) -> None:
     window = random_windows(shape)
-    before = learner.tail.predict(window)[2]
+    before = learner.head.predict(window)[2]
     assert learner.label(window, 2) is Outcome.LEARNED
-    assert learner.tail.predict(window)[2] > before
+    assert learner.head.predict(window)[2] > before
     assert learner.updates == 1 and learner.labels == [0, 0, 1, 0, 0, 0]
     assert learner.replay.labels[0] == 2 and (learner.replay.windows[0] == window).all()
     assert learner.exemplars == 2  # steps 3 and 6 of 8
 
 
 def test_every_fourth_window_of_an_activity_is_held_back(
-    learner: Learner, shape: TailShape
+    learner: Learner, shape: HeadShape
 ) -> None:
     windows = random_windows(shape, 9)
     outcomes = [learner.label(window, 1) for window in windows[:3]]
-    before = learner.tail.crc(), learner.updates
+    before = learner.head.crc(), learner.updates
     assert Outcome.HELD_BACK not in outcomes
     assert learner.label(windows[3], 1) is Outcome.HELD_BACK
-    assert (learner.tail.crc(), learner.updates) == before
+    assert (learner.head.crc(), learner.updates) == before
     assert learner.label(windows[4], 0) is not Outcome.HELD_BACK
     assert learner.held()[0] == 1 and learner.guard.judged <= 5
 
@@ -68,10 +68,10 @@ def test_the_learned_serve_once_the_shipped_were_wrong_and_they_were_as_often_ri
         learner.guard, learner.updates = guard, updates
         assert learner.serves is serves, guard
     window = random_windows(SHAPES["fc"])
-    learner.tail.step(window, 0, 0.5, 0.0, 1.0)
-    assert learner.predict(window).tobytes() == learner.tail.predict(window).tobytes()
+    learner.head.step(window, 0, 0.5, 0.0, 1.0)
+    assert learner.predict(window).tobytes() == learner.head.predict(window).tobytes()
     learner.guard = Guard()
-    assert learner.predict(window).tobytes() == learner.tail.predict(window, True).tobytes()
+    assert learner.predict(window).tobytes() == learner.head.predict(window, True).tobytes()
 
 
 def surprised(probability: float) -> tuple[Learner, np.ndarray]:
@@ -81,8 +81,8 @@ def surprised(probability: float) -> tuple[Learner, np.ndarray]:
     biases = np.log([probability] + [(1 - probability) / (SHIPPED - 1)] * (SHIPPED - 1))
     anchor[-shape.rows : -shape.rows + SHIPPED] = biases
     replay = Replay(shape.window_bytes, 4, shape.rows, np.zeros((0, 13)), np.zeros(0))
-    tail = Tail(shape, random_tail(shape).scales, anchor, SHIPPED)
-    return Learner(tail, replay, replace(LEARNING, hold_every=0)), random_windows(shape)
+    head = Head(shape, random_head(shape).scales, anchor, SHIPPED)
+    return Learner(head, replay, replace(LEARNING, hold_every=0)), random_windows(shape)
 
 
 @pytest.mark.parametrize("probability", [0.9, 0.5, 0.1, 0.01])
@@ -103,7 +103,7 @@ def test_what_looks_impossible_is_hardly_trusted_and_not_judged() -> None:
 def test_a_taught_activity_is_trusted_and_always_judged() -> None:
     learner, window = surprised(0.999)
     learner.add()
-    learner.tail.parameters[-2] = -30.0  # the bias of the row that was added
+    learner.head.parameters[-2] = -30.0  # the bias of the row that was added
     assert learner.label(window, SHIPPED) is Outcome.LEARNED
     assert learner.replay.trust[0] == TRUSTED
     assert learner.guard == Guard(judged=1)
@@ -113,28 +113,28 @@ def test_an_update_that_makes_held_back_windows_worse_is_undone() -> None:
     shape = SHAPES["fc"]
     learner = random_learner(shape, replace(LEARNING, rate=3.0, hold_every=2))
     window = random_windows(shape)
-    right = int(learner.tail.predict(window).argmax())
+    right = int(learner.head.predict(window).argmax())
     learner.labels[right] = 1
     assert learner.label(window, right) is Outcome.HELD_BACK
-    before = learner.tail.crc(), list(learner.replay.seen), learner.replay.count
+    before = learner.head.crc(), list(learner.replay.seen), learner.replay.count
     wrong = (right + 1) % SHIPPED
     assert learner.label(window, wrong) is Outcome.UNDONE
-    assert (learner.tail.crc(), learner.replay.seen, learner.replay.count) == before
+    assert (learner.head.crc(), learner.replay.seen, learner.replay.count) == before
     assert learner.guard.undone == 1 and learner.updates == 0 and learner.labels[wrong] == 1
     assert learner.held() == (1, 1)
 
 
-def test_undo_takes_each_kind_of_label_back_whole(learner: Learner, shape: TailShape) -> None:
+def test_undo_takes_each_kind_of_label_back_whole(learner: Learner, shape: HeadShape) -> None:
     rng = np.random.default_rng(4)
     seen = set()
     for i, window in enumerate(random_windows(shape, 150)):
         if i == 60:
             learner.add()
-        activity = int(rng.integers(learner.tail.activities))
-        before, shipped = state_of(learner), learner.tail.crc()
+        activity = int(rng.integers(learner.head.activities))
+        before, shipped = state_of(learner), learner.head.crc()
         outcome = learner.label(window, activity)
         seen.add(outcome)
-        assert (learner.tail.crc() == shipped) == (outcome is not Outcome.LEARNED)
+        assert (learner.head.crc() == shipped) == (outcome is not Outcome.LEARNED)
         after = state_of(learner)
         assert after != before and learner.can_undo
         learner.undo()
@@ -148,7 +148,7 @@ def test_undo_takes_each_kind_of_label_back_whole(learner: Learner, shape: TailS
 
 
 def test_undo_is_gone_after_an_activity_was_added_or_a_head_taken(
-    learner: Learner, shape: TailShape
+    learner: Learner, shape: HeadShape
 ) -> None:
     for forget in (learner.add, learner.taken, learner.reset):
         learner.label(random_windows(shape), 0)
@@ -157,7 +157,7 @@ def test_undo_is_gone_after_an_activity_was_added_or_a_head_taken(
             learner.undo()
 
 
-def test_what_is_refused_changes_nothing(learner: Learner, shape: TailShape) -> None:
+def test_what_is_refused_changes_nothing(learner: Learner, shape: HeadShape) -> None:
     window = random_windows(shape)
     learner.label(window, 0)
     before = state_of(learner)
@@ -171,10 +171,10 @@ def test_what_is_refused_changes_nothing(learner: Learner, shape: TailShape) -> 
     assert state_of(learner) == before and not learner.can_undo
 
 
-def test_a_row_too_many_is_refused(learner: Learner, shape: TailShape) -> None:
+def test_a_row_too_many_is_refused(learner: Learner, shape: HeadShape) -> None:
     for used in range(SHIPPED + 1, shape.rows + 1):
         learner.add()
-        assert learner.tail.activities == used
+        assert learner.head.activities == used
         assert learner.predict(random_windows(shape)).shape == (used,)
     before = state_of(learner)
     with pytest.raises(InputError, match="all 6 rows are taken"):
@@ -182,11 +182,11 @@ def test_a_row_too_many_is_refused(learner: Learner, shape: TailShape) -> None:
     assert state_of(learner) == before
 
 
-def test_a_taught_activity_is_found_and_exemplars_keep_the_others(shape: TailShape) -> None:
+def test_a_taught_activity_is_found_and_exemplars_keep_the_others(shape: HeadShape) -> None:
     rng = np.random.default_rng(5)
     center = rng.integers(-100, 100, shape.window_bytes)
     shown = random_windows(shape, 16, seed=9)
-    activities = random_tail(shape).predict(shown).argmax(axis=-1)
+    activities = random_head(shape).predict(shown).argmax(axis=-1)
 
     def new(count: int) -> np.ndarray:
         near = center + rng.normal(0, 15, (count, shape.window_bytes))
@@ -196,7 +196,7 @@ def test_a_taught_activity_is_found_and_exemplars_keep_the_others(shape: TailSha
     for replay_every in (0, 2):
         replay = Replay(shape.window_bytes, 20, shape.rows, shown, activities)
         learning = replace(LEARNING, steps=32, replay_every=replay_every)
-        learner = Learner(random_tail(shape), replay, learning)
+        learner = Learner(random_head(shape), replay, learning)
         learner.add()
         for window in new(12):
             learner.label(window, SHIPPED)
@@ -206,7 +206,7 @@ def test_a_taught_activity_is_found_and_exemplars_keep_the_others(shape: TailSha
     assert kept[2] > kept[0] + 0.2
 
 
-def test_reset_gives_a_fresh_learner(learner: Learner, shape: TailShape) -> None:
+def test_reset_gives_a_fresh_learner(learner: Learner, shape: HeadShape) -> None:
     fresh = state_of(learner)
     learner.add()
     for i, window in enumerate(random_windows(shape, 30)):
@@ -216,7 +216,7 @@ def test_reset_gives_a_fresh_learner(learner: Learner, shape: TailShape) -> None
     assert state_of(learner) == fresh and not learner.serves and learner.held() == (0, 0)
 
 
-def test_the_same_labels_give_the_same_state(shape: TailShape) -> None:
+def test_the_same_labels_give_the_same_state(shape: HeadShape) -> None:
     states = set()
     for _ in range(2):
         learner = random_learner(shape)
@@ -249,8 +249,8 @@ def test_constants_out_of_range_are_refused(changes: dict[str, float]) -> None:
     assert Learning(1e-6, 0.0, 0.0, 1, 0, 0, 0)
 
 
-def test_a_tail_and_a_replay_of_different_sizes_are_refused(shape: TailShape) -> None:
+def test_a_head_and_a_replay_of_different_sizes_are_refused(shape: HeadShape) -> None:
     for size, rows in ((shape.window_bytes + 1, shape.rows), (shape.window_bytes, shape.rows + 1)):
         replay = Replay(size, 4, rows, np.zeros((0, size)), np.zeros(0))
         with pytest.raises(InputError, match="learner"):
-            Learner(random_tail(shape), replay, LEARNING)
+            Learner(random_head(shape), replay, LEARNING)

@@ -37,7 +37,7 @@ GIVEN = [None, SHIPPED]
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a TailShape that decide how long a payload is."""
+    """The sizes of a HeadShape that decide how long a payload is."""
 
     rows: int
     parameters: int

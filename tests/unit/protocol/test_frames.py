@@ -69,9 +69,9 @@ def test_cobs_comes_back_and_holds_no_zero(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 253, 254, 255, 507, 508, 509, 762])
-@pytest.mark.parametrize("tail", [b"", b"\x00", b"\x00\x00", b"\x00a"])
-def test_cobs_comes_back_at_the_edges_of_its_groups(size: int, tail: bytes) -> None:
-    data = b"x" * size + tail
+@pytest.mark.parametrize("head", [b"", b"\x00", b"\x00\x00", b"\x00a"])
+def test_cobs_comes_back_at_the_edges_of_its_groups(size: int, head: bytes) -> None:
+    data = b"x" * size + head
     assert cobs_decode(cobs_encode(data)) == data
 
 

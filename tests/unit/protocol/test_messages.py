@@ -84,7 +84,7 @@ SAID: dict[str, dict[str, Any]] = {
         "activity": 1,
         "features_crc": 0x12345678,
         "engine_count": 432083,
-        "tail_count": 5295,
+        "head_count": 5295,
         "smoothed": 0,
         "smoothed_probability": 0.5,
         "novelty": 1.25,
@@ -98,7 +98,7 @@ SAID: dict[str, dict[str, Any]] = {
         "updates": 9,
         "probability_before": 0.125,
         "probability_after": 0.5,
-        "tail_crc": 7,
+        "head_crc": 7,
         "update_count": 48271,
     },
     "HeadState": {
@@ -108,7 +108,7 @@ SAID: dict[str, dict[str, Any]] = {
         "can_undo": False,
         "sequence": 17,
         "updates": 5,
-        "tail_crc": 0xCAFEF00D,
+        "head_crc": 0xCAFEF00D,
         "records": 4,
         "features": 96,
         "rows": 4,
@@ -374,7 +374,7 @@ def test_a_head_state_that_cannot_be_is_refused(state: HeadState) -> None:
 @pytest.mark.parametrize(
     ("judged", "shipped_right", "missing"), [(0, 0, 3), (7, 5, 1), (7, 4, 0), (9, 2, 0), (1, 2, 3)]
 )
-def test_missing_evidence_is_what_the_shipped_tail_has_not_got_wrong_yet(
+def test_missing_evidence_is_what_the_shipped_head_has_not_got_wrong_yet(
     judged: int, shipped_right: int, missing: int
 ) -> None:
     state = replace(GOOD_STATE, judged=judged, shipped_right=shipped_right)

@@ -33,7 +33,7 @@ def test_the_closing_table_fits_and_says_what_counts() -> None:
         assert part in text
 
 
-@pytest.mark.parametrize(("serves", "who"), [(True, "learned tail"), (False, "shipped tail")])
+@pytest.mark.parametrize(("serves", "who"), [(True, "learned head"), (False, "shipped head")])
 def test_the_closing_table_tells_who_answers(serves: bool, who: str) -> None:
     report = sample_report()
     outcomes = {"learned": 24, "held_back": 5, "undone": 1}

@@ -7,13 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pipeline.head import Learning, TailShape, head_bytes
+from pipeline.head import HeadShape, Learning, head_bytes
 from pipeline.sim.bench import Bench
 from pipeline.sim.head_bench import (
     LABELS,
+    HeadCost,
     LearningCost,
     RamParts,
-    TailCost,
     material_for,
     ram_parts,
     shipped_bytes,
@@ -21,9 +21,9 @@ from pipeline.sim.head_bench import (
 )
 
 SHAPES = {
-    "fc": TailShape(7, 5, 7),
-    "fxc1": TailShape(3 + 4, 5, 3, 6, 2, 4),
-    "fxc2": TailShape(3 + 4, 5, 3, 9, 2, 4, 3, 2),
+    "fc": HeadShape(7, 5, 7),
+    "fxc1": HeadShape(3 + 4, 5, 3, 6, 2, 4),
+    "fxc2": HeadShape(3 + 4, 5, 3, 9, 2, 4, 3, 2),
 }
 LEARNING = Learning(
     rate=0.1,
@@ -36,7 +36,7 @@ LEARNING = Learning(
 )
 
 
-def counted_macs(shape: TailShape, activities: int) -> int:
+def counted_macs(shape: HeadShape, activities: int) -> int:
     """Of one step, one multiply-accumulate after the other."""
     done: Counter[str] = Counter()
     for t in range(shape.positions):
@@ -81,7 +81,7 @@ def test_ram_is_record_undo_scratch_and_the_last_window() -> None:
 
 
 def test_learning_with_the_default_bundle_stays_below_48_kb() -> None:
-    assert ram_parts(TailShape(416, 8, 416), 6, 36).total < 48 * 1024
+    assert ram_parts(HeadShape(416, 8, 416), 6, 36).total < 48 * 1024
 
 
 def test_what_ships_is_parameters_scales_and_exemplars() -> None:
@@ -93,10 +93,10 @@ def test_material_is_seeded_and_of_unit_variance(name: str) -> None:
     shape = SHAPES[name]
     one, two = (material_for(shape, 4, LEARNING, 200, 8, seed=5) for _ in "12")
     assert one.windows.tobytes() == two.windows.tobytes()
-    assert one.tail.crc() == two.tail.crc()
-    assert one.tail.crc() != material_for(shape, 4, LEARNING, 200, 8, seed=6).tail.crc()
+    assert one.head.crc() == two.head.crc()
+    assert one.head.crc() != material_for(shape, 4, LEARNING, 200, 8, seed=6).head.crc()
     assert one.windows.shape == (200 + LABELS + 8, shape.window_bytes)
-    frozen = one.tail.features(one.windows)[:, : shape.frozen]
+    frozen = one.head.features(one.windows)[:, : shape.frozen]
     assert np.var(frozen) == pytest.approx(1, abs=0.1)
 
 
@@ -104,13 +104,13 @@ def bench(learning: LearningCost | None) -> Bench:
     return Bench("mps2", "instructions", "0" * 16, 10, 5, 1, 6, 9, 100, 8192, learning)
 
 
-def test_document_has_the_tails_beside_the_counts() -> None:
-    cost = TailCost(90, 9, 3, 10, RamParts(1, 2, 3, 4), 50, 30, 0.5, 0.1)
+def test_document_has_the_heads_beside_the_counts() -> None:
+    cost = HeadCost(90, 9, 3, 10, RamParts(1, 2, 3, 4), 50, 30, 0.5, 0.1)
     document = bench(LearningCost({"fc": cost}, 10, 5_000)).document()
     assert document["inference"] == 6
     assert document["learning_ram_bytes"] == 10
     assert document["fc_64x6_step_instructions"] == 5_000
-    assert document["tails"] == {
+    assert document["heads"] == {
         "fc": {
             "update_instructions": 90,
             "step_instructions": 9,
@@ -127,6 +127,6 @@ def test_document_has_the_tails_beside_the_counts() -> None:
     assert "learning" not in document
 
 
-def test_document_of_a_board_that_counts_no_instructions_has_no_tails() -> None:
+def test_document_of_a_board_that_counts_no_instructions_has_no_heads() -> None:
     document = bench(None).document()
-    assert document["tails"] is None and document["learning_ram_bytes"] is None
+    assert document["heads"] is None and document["learning_ram_bytes"] is None

@@ -43,7 +43,7 @@ def test_what_is_trained_on_pictures_survives_the_disk(task: Task, tmp_path: Pat
     assert inputs.shape == (3, 32, 32, 3)
     assert inputs.tobytes() == trained.network_input(x).tobytes()
     assert again.model(inputs).numpy().tobytes() == trained.model(inputs).numpy().tobytes()
-    assert trained.features(x).shape == (3, trained.tail("fc").weights.shape[1])
+    assert trained.features(x).shape == (3, trained.head("fc").weights.shape[1])
 
 
 def test_a_network_begins_with_what_fits_and_a_new_classifier() -> None:

@@ -172,7 +172,7 @@ def test_a_class_that_no_judge_shows_goes_from_training_to_the_bundle(
     assert bundle.metrics.int8_accuracy > 0.9 and bundle.metrics.int8_macro_f1 > 0.9
     assert set(bundle.metrics.subject_accuracy) == set(known.split.test)
     assert ME in bundle.provenance.train_subjects
-    weights = load_weights(output / "tail.npz")
+    weights = load_weights(output / "head.npz")
     assert np.bincount(weights["exemplar_activities"]).tolist() == [4, 4, 4, 4]
     assert np.isfinite(weights["novelty_inverse_std"]).all()
     own = add_recordings(known, folder).windows.for_subjects([ME])

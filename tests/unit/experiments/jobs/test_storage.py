@@ -35,7 +35,7 @@ def test_a_password_that_the_database_tells_is_not_shown() -> None:
 
     url = "postgresql+psycopg://har:secret@127.0.0.1/x"
     with pytest.raises(WorldError) as caught, storage_errors(url):
-        raise OperationalError(None, None, Exception(f"refused: {url}\nDETAIL: more"))
+        raise OperationalError(None, None, Exception(f"refused: {url}\nDEHEAD: more"))
     assert "refused" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -42,7 +42,7 @@ class ByHeart:
         self.activities += 1
 
     def label(self, windows: Array, activities: Array | Sequence[int]) -> list[int]:
-        assert self.known is None, "every user begins with the shipped tail"
+        assert self.known is None, "every user begins with the shipped cut"
         assert max(activities) < self.activities
         self.known = windows.copy(), np.asarray(activities)
         self.lessons.append(self.known)

@@ -26,8 +26,8 @@ def _outcome(user: str, before: float, after: float, **changes: object) -> Outco
     return Outcome(**{**figures, **changes})  # type: ignore[arg-type]
 
 
-def _only(rows: list[PersonalizeRow], tail: str) -> PersonalizeRow:
-    (row,) = [row for row in rows if row.tail == tail]
+def _only(rows: list[PersonalizeRow], cut: str) -> PersonalizeRow:
+    (row,) = [row for row in rows if row.cut == cut]
     return row
 
 
@@ -93,7 +93,7 @@ def test_not_learning_stands_beside_and_says_what_there_was() -> None:
             Measured("watch", "fc", 0, [_outcome("t", 0.0, 0.6, scene="teach", forgotten=None)]),
         ]
     )
-    assert [(row.scene, row.tail) for row in rows] == [
+    assert [(row.scene, row.cut) for row in rows] == [
         ("same", "none"),
         ("same", "fc"),
         ("same", "fxc1"),
@@ -113,22 +113,22 @@ def test_users_left_out_are_counted_and_count_for_nothing() -> None:
     assert rows_of([Measured("watch", "fc", 0, [few])]) == ([], [])
 
 
-def test_rows_are_ordered_by_scene_data_set_labels_and_tail() -> None:
+def test_rows_are_ordered_by_scene_data_set_labels_and_cut() -> None:
     measured = [
-        Measured(dataset, tail, 0, [_outcome("a", 0.5, 0.6, k=k, scene=scene)])
-        for tail in ("fxc2", "fc", "fxc1")
+        Measured(dataset, cut, 0, [_outcome("a", 0.5, 0.6, k=k, scene=scene)])
+        for cut in ("fxc2", "fc", "fxc1")
         for k in (10, 1)
         for scene in ("across", "same")
         for dataset in ("watch", "hapt")
     ]
     rows, _ = rows_of(measured)
-    keys = [(row.scene, row.dataset, row.k, row.tail) for row in rows]
-    tails = ("none", "fc", "fxc1", "fxc2")
+    keys = [(row.scene, row.dataset, row.k, row.cut) for row in rows]
+    cuts = ("none", "fc", "fxc1", "fxc2")
     assert keys == [
-        (scene, dataset, k, tail)
+        (scene, dataset, k, cut)
         for scene in ("same", "across")
         for dataset in ("hapt", "watch")
         for k in (1, 10)
-        for tail in tails
+        for cut in cuts
     ]
     json.dumps([row.model_dump() for row in rows], allow_nan=False)

@@ -93,11 +93,11 @@ def test_quick_is_one_fold_one_cut_and_one_teacher(tmp_path: Path) -> None:
     ]
 
 
-def test_the_report_has_a_row_for_every_scene_labels_and_tail(report: PersonalizeReport) -> None:
-    keys = [(row.scene, row.dataset, row.k, row.tail) for row in report.rows]
+def test_the_report_has_a_row_for_every_scene_labels_and_cut(report: PersonalizeReport) -> None:
+    keys = [(row.scene, row.dataset, row.k, row.cut) for row in report.rows]
     assert len(keys) == len(set(keys)) == 2 * 4 * 4 + 3 * 3
     row = report.rows[1]
-    assert (row.tail, row.users, row.seeds) == ("fc", 5, 2)
+    assert (row.cut, row.users, row.seeds) == ("fc", 5, 2)
     assert (row.before, row.after, row.hurt_share) == (0.8, 0.9, 0.0)
     assert any("0 by construction" in note for note in report.notes)
     assert report.seeds == [0, 1]
@@ -192,7 +192,7 @@ def test_a_job_from_pretraining_to_outcomes_is_done_once(
     run = ExtractorName("synthetic", "dscnn:k5:8s2-8s2-8s2", "5-fold", 1, 0)
     job = Job(run, ("fc",), (1, 2), folders)
     (first,) = measure_job(job, tmp_path / "worker")
-    assert (first.dataset, first.tail, first.seed) == ("synthetic", "fc", 0)
+    assert (first.dataset, first.cut, first.seed) == ("synthetic", "fc", 0)
     assert [(each.scene, each.k) for each in first.outcomes] == [("same", 1), ("same", 2)]
     for each in first.outcomes:
         assert 0 <= each.before <= 1
