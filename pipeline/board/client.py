@@ -15,7 +15,7 @@ from pipeline.board.errors import BoardRefused
 from pipeline.board.link import Answer, Link
 from pipeline.board.ports import find_board
 from pipeline.board.transport import Transport, open_port
-from pipeline.core.errors import HarError, HonestNo, InputError
+from pipeline.core.errors import CheckFailed, HarError, InputError
 from pipeline.head import check_name
 from pipeline.protocol import messages
 from pipeline.protocol.frames import DELIMITER
@@ -48,8 +48,8 @@ class Client:
     `model_id` (8 bytes or 16 hex digits): refuse a board that runs another model. Each request
     waits `timeout_s` seconds for its answer and is sent up to `attempts` times.
 
-    Methods raise `PortLost` or `NoAnswer` (both `WorldError`) when the board is gone or silent,
-    and `BoardRefused` (an `HonestNo`) when it answers ERROR.
+    Methods raise `PortLost` or `NoAnswer` (both `ExternalError`) when the board is gone or silent,
+    and `BoardRefused` (an `CheckFailed`) when it answers ERROR.
     """
 
     def __init__(
@@ -107,7 +107,8 @@ class Client:
         """Begins a session: frames, an empty window, samples numbered from 0. Tells who is there,
         and the board the Unix time: `time_s`, by default now; 0 keeps it to itself.
 
-        Raises `HonestNo` when the board speaks another protocol version or runs another model than
+        Raises `CheckFailed` when the board speaks another protocol version or runs another model
+        than
         the one expected.
         """
         self._forget()
@@ -124,7 +125,7 @@ class Client:
         if hello.version != PROTOCOL_VERSION:
             raise self._other_version(f"it speaks {hello.version}")
         if self._model_id is not None and hello.model_id != self._model_id:
-            raise HonestNo(
+            raise CheckFailed(
                 f"{self.port} runs model {hello.model_id.hex()}, not {self._model_id.hex()}: "
                 "flash this model, or use the bundle that the board was built from"
             )
@@ -215,14 +216,15 @@ class Client:
     def name(self, activity: str) -> int:
         """Adds an activity that the model never had, to be labelled from now on; its number.
 
-        Raises `InputError` for a name that can be none or that the board knows already, `HonestNo`
+        Raises `InputError` for a name that can be none or that the board knows already,
+        `CheckFailed`
         when every row is taken.
         """
         board = self.board
         check_name(activity, board.activities)
         if len(board.activities) >= board.rows:
             taught = ", ".join(board.taught) or "none, this model has no spare rows"
-            raise HonestNo(
+            raise CheckFailed(
                 f"{self.port} has no room for {activity!r}; it was taught: {taught}; "
                 "`har head reset` forgets these, `har quantize --spare` makes more room"
             )
@@ -333,8 +335,8 @@ class Client:
         self._link.greeted = False
         self._sensing = False
 
-    def _other_version(self, how: str) -> HonestNo:
-        return HonestNo(
+    def _other_version(self, how: str) -> CheckFailed:
+        return CheckFailed(
             f"{self.port} does not speak protocol version {PROTOCOL_VERSION} ({how}): "
             "flash the firmware that belongs to this har"
         )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pipeline.core.errors import HonestNo, WorldError
+from pipeline.core.errors import CheckFailed, ExternalError
 
 
-class PortLost(WorldError):
+class PortLost(ExternalError):
     """The port was open and is gone: unplugged, reset, or closed by the other side."""
 
 
-class NoAnswer(WorldError):
+class NoAnswer(ExternalError):
     """The port is there; nobody on it answers as a board should."""
 
 
-class BoardRefused(HonestNo):
+class BoardRefused(CheckFailed):
     """The board answered ERROR.
 
     `status` is a number of firmware/lib/base/har_status.h, `text` the board's own words.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipeline.core.errors import HonestNo, InputError
+from pipeline.core.errors import CheckFailed, InputError
 from pipeline.head import unpack
 from pipeline.head.records import (
     FORMAT_VERSION,
@@ -51,7 +51,7 @@ def read_head(path: Path, *, model_id: bytes | None = None) -> Record:
     """Reads a file of `write_head` and checks all of it.
 
     Raises `InputError` for a file that is none, cut off or changed, or that holds values which no
-    board takes, and `HonestNo` for a head of another model than `model_id`.
+    board takes, and `CheckFailed` for a head of another model than `model_id`.
     """
     if not path.is_file():
         raise InputError(f"no file {path}: give one that `har head pull` wrote")
@@ -75,7 +75,7 @@ def read_head(path: Path, *, model_id: bytes | None = None) -> Record:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     if model_id is not None and record.model_id != model_id:
-        raise HonestNo(
+        raise CheckFailed(
             f"{path} belongs to model {record.model_id.hex()}, the board runs {model_id.hex()}: "
             "flash that model, or push a head of this one"
         )

@@ -8,7 +8,7 @@ from pipeline.board.client import Client
 from pipeline.board.errors import BoardRefused, NoAnswer
 from pipeline.board.playback import Lesson
 from pipeline.board.sensor_text import describe
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 from pipeline.protocol.messages import ErrorCode, SensorState
 
 PATIENCE_WINDOWS = 3.0
@@ -20,11 +20,11 @@ def require_sensor(
     verb: str = "learn live",
     remedy: str = "a recording can teach it, too (--csv)",
 ) -> SensorState:
-    """The state of the board's own motion sensor. Raises WorldError, which says that the board
+    """The state of the board's own motion sensor. Raises ExternalError, which says that the board
     cannot ``verb`` and what to do, when it does not work."""
     state = client.sensor()
     if not state.works:
-        raise WorldError(f"{client.port} cannot {verb}: {describe(state)}; {remedy}")
+        raise ExternalError(f"{client.port} cannot {verb}: {describe(state)}; {remedy}")
     return state
 
 
@@ -38,7 +38,8 @@ def teach_live(
     """Begins a session and labels the next ``windows`` windows that the board's own sensor fills.
 
     Windows overlap as the model's do. One that the board has left behind before its label came is
-    not labelled, and the next one takes its place. Raises ``WorldError`` without a working sensor,
+    not labelled, and the next one takes its place. Raises ``ExternalError`` without a working
+    sensor,
     ``NoAnswer`` when no prediction comes.
     """
     board = client.hello()

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 
 ARDUINO_VENDOR = 0x2341
 BOOTLOADER_PRODUCTS = frozenset({0x005A})
@@ -52,15 +52,15 @@ def boards() -> list[Found]:
 def find_board(port: str | None) -> str:
     """``port`` if it is there, a URL as it is; when None, the one board that is plugged in.
 
-    Raises ``WorldError`` when there is none, ``InputError`` when there are several.
+    Raises ``ExternalError`` when there is none, ``InputError`` when there are several.
     """
     if port is not None:
         if os.name == "posix" and "://" not in port and not Path(port).exists():
-            raise WorldError(f"no port {port}: is the board plugged in, with a data cable?")
+            raise ExternalError(f"no port {port}: is the board plugged in, with a data cable?")
         return port
     found = [board.device for board in boards()]
     if not found:
-        raise WorldError(
+        raise ExternalError(
             "no Nano 33 BLE Sense found on USB: plug it in with a data cable, "
             "or name its port with --port"
         )
@@ -74,7 +74,7 @@ def wait_for_board(serial: str | None, timeout_s: float, *, before: set[str]) ->
 
     It is the one with this USB ``serial`` number. When that is None, it is one on a port where no
     board was ``before``; when only one was, it may also come back to that port. Raises
-    ``WorldError`` after ``timeout_s`` seconds.
+    ``ExternalError`` after ``timeout_s`` seconds.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -88,7 +88,7 @@ def wait_for_board(serial: str | None, timeout_s: float, *, before: set[str]) ->
         if running:
             return running[0].device
         if time.monotonic() >= deadline:
-            raise WorldError(
+            raise ExternalError(
                 f"the board did not come back within {timeout_s:g} s: press its button twice, "
                 "then run `har flash` again"
             )

@@ -22,7 +22,7 @@ from pipeline.board.client import Client
 from pipeline.board.errors import BoardRefused
 from pipeline.board.live import require_sensor
 from pipeline.board.sensor_text import describe
-from pipeline.core.errors import HarError, InputError, WorldError
+from pipeline.core.errors import ExternalError, HarError, InputError
 from pipeline.data import RecordingWarning, read_csv
 from pipeline.data.csv_recording import FewActivitiesWarning
 from pipeline.data.csv_writer import CsvWriter, check_field, recording_path
@@ -134,7 +134,7 @@ def record(
 ) -> Taken:
     """Records as planned, and reads the file again to check it.
 
-    Raises ``WorldError`` or ``BoardRefused`` when nothing can begin: no answer, no sensor, no
+    Raises ``ExternalError`` or ``BoardRefused`` when nothing can begin: no answer, no sensor, no
     sample within three seconds, no file. Once it has begun, what goes wrong, Ctrl-C included, is
     told in the answer.
     """
@@ -164,7 +164,7 @@ def record(
     try:
         kept = _finish(writer, take.lost, rate_hz)
     except OSError as error:
-        raise WorldError(
+        raise ExternalError(
             f"{writer.path}: cannot be finished ({error.strerror or error}); what was written "
             "stands beside it as .part"
         ) from None
@@ -250,11 +250,11 @@ class _Take:
         except KeyboardInterrupt:
             return "interrupted", 130
         except OSError as error:
-            return f"{writer.path}: {error.strerror or error}", WorldError.exit_code
+            return f"{writer.path}: {error.strerror or error}", ExternalError.exit_code
         except BoardRefused as error:
             if error.status != ErrorCode.STATE:
                 return str(error), error.exit_code
-            return f"the board on {self._client.port} has started anew", WorldError.exit_code
+            return f"the board on {self._client.port} has started anew", ExternalError.exit_code
         except HarError as error:
             return str(error), error.exit_code
 
@@ -280,14 +280,14 @@ class _Take:
 
     def _next(self) -> tuple[Sensed | None, int]:
         """The next batch, None when there is none yet, and how many samples are missing before it.
-        Raises ``WorldError`` after a silence."""
+        Raises ``ExternalError`` after a silence."""
         self._tell(self._show)
         sensed = self._client.sensed(LISTEN_S)
         now = time.monotonic()
         if sensed is None:
             if now - self._heard > SILENCE_S:
                 state = self._client.sensor()  # tells when nobody is there any more
-                raise WorldError(
+                raise ExternalError(
                     f"{self._client.port} sent no samples for {SILENCE_S:.0f} s: "
                     f"{describe(state)}; `har doctor` tells more"
                 )

@@ -1,7 +1,8 @@
 """The bytes' way to a board: real serial ports, `socket://HOST:PORT`, `loop://`.
 
 `Transport` is the seam: three methods, so that a test brings its own in forty lines.
-`open_port` gives the real one, over pyserial, whose many ways to fail become `WorldError`s that say
+`open_port` gives the real one, over pyserial, whose many ways to fail become `ExternalError`s that
+say
 what to do.
 """
 
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from pipeline.board.errors import PortLost
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 
 BAUD_RATE = 115200  # USB serial ignores it; a UART does not
 READ_SIZE = 65536
@@ -101,7 +102,8 @@ class SerialTransport:
 def open_port(port: str) -> SerialTransport:
     """Opens a device name (`/dev/ttyACM0`, `COM3`) or a pyserial URL, for this program alone.
 
-    Raises `WorldError` (no such port, busy, no permission, nobody listening) or `InputError` (not a
+    Raises `ExternalError` (no such port, busy, no permission, nobody listening) or `InputError`
+    (not a
     port at all), each saying what to do.
     """
     import serial
@@ -163,23 +165,23 @@ def _send_at_once(opened: Any) -> None:
         twin.detach()
 
 
-def _why_not(port: str, error: Exception) -> WorldError | InputError:
+def _why_not(port: str, error: Exception) -> ExternalError | InputError:
     if "://" in port:
-        return WorldError(f"nobody answers at {port}: start the emulator or server there first")
+        return ExternalError(f"nobody answers at {port}: start the emulator or server there first")
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "FileNotFoundError" in str(error):
         there = ", ".join(ports()) or "none: plug the board in with a data cable"
-        return WorldError(f"no serial port {port}; ports here: {there}")
+        return ExternalError(f"no serial port {port}; ports here: {there}")
     if number in (errno.EACCES, errno.EPERM):
-        return WorldError(f"no permission to open {port}: {permission_step(port)}")
+        return ExternalError(f"no permission to open {port}: {permission_step(port)}")
     if number in (errno.EBUSY, errno.EAGAIN) or "PermissionError" in str(error):
-        return WorldError(
+        return ExternalError(
             f"{port} is busy: close the program that has it open "
             "(serial monitor, another har), then retry"
         )
     if number == errno.ENOTTY or "Inappropriate ioctl" in str(error):
         return InputError(f"{port} is no serial port; ports here: {', '.join(ports()) or 'none'}")
-    return WorldError(f"cannot open {port}: {error}")
+    return ExternalError(f"cannot open {port}: {error}")
 
 
 def permission_step(port: str) -> str:

@@ -20,6 +20,7 @@ from pydantic import Field, field_validator, model_validator
 from pipeline.bundle.interface import Interface, Strict
 from pipeline.bundle.limits import EXEMPLARS_MAX, REPLAY_MAX, ROWS_MAX, check_activities, check_rows
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.head import (
     LIMIT,
     CutScales,
@@ -36,8 +37,6 @@ from pipeline.head import (
 from pipeline.head.spectrogram import FRAME
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import load_weights
-
-Array = np.ndarray[Any, Any]
 
 FORMAT = 5
 MANIFEST = "bundle.json"
@@ -152,7 +151,7 @@ class Bundle(Interface):
     ``macs``: multiply-accumulates of one inference of the extractor.
     """
 
-    format: Literal[4] = 4
+    format: Literal[5] = 4
     model_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     activities: list[str]
     rate_hz: float = Field(gt=0, le=1000)

@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core.errors import WorldError
-
-Array = np.ndarray[Any, Any]
+from pipeline.core.errors import ExternalError
+from pipeline.core.types import Array
 
 
 def _converter(model: Any) -> Any:
@@ -61,14 +60,14 @@ def _in_model_order(converted: bytes) -> bytes:
     if graph.OutputsLength() < 2:
         return converted
     if model.SignatureDefsLength() != 1:
-        raise WorldError("this TensorFlow names no outputs; install what the lock file names")
+        raise ExternalError("this TensorFlow names no outputs; install what the lock file names")
     signature = model.SignatureDefs(0)
     named = [signature.Outputs(i) for i in range(signature.OutputsLength())]
     numbered = {int(each.Name().rpartition(b"_")[2]): each.TensorIndex() for each in named}
     outputs = graph.OutputsAsNumpy()  # a view: assigning writes into the file
     wanted = [numbered[number] for number in sorted(numbered)]
     if sorted(wanted) != sorted(outputs.tolist()):
-        raise WorldError("this TensorFlow names other outputs; install what the lock file names")
+        raise ExternalError("this TensorFlow names other outputs; install what the lock file names")
     outputs[:] = wanted
     return bytes(content)
 

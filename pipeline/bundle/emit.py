@@ -7,7 +7,6 @@ already right are left untouched, so that a build after an equal `emit` compiles
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,8 @@ from pipeline.bundle.fit import learning_memory_of
 from pipeline.bundle.interface import output_of
 from pipeline.compiler import c_float, compile_model
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.head.records import PAGE_BYTES
-
-Array = np.ndarray[Any, Any]
 
 _ARENA_MARGIN_BYTES = 1024  # the figure comes from a 64-bit host, whose structures differ a little
 
@@ -26,7 +24,7 @@ _ARENA_MARGIN_BYTES = 1024  # the figure comes from a 64-bit host, whose structu
 def emit(directory: Path, output: Path) -> list[Path]:
     """Writes every generated file for the bundle in ``directory`` into ``output``.
 
-    Returns the paths. Raises InputError for a damaged bundle, HonestNo when the extractor uses
+    Returns the paths. Raises InputError for a damaged bundle, CheckFailed when the extractor uses
     what the engine cannot compile.
     """
     bundle = load_bundle(directory)

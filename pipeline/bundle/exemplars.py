@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from pipeline.core.types import Array
 from pipeline.data import Windows
-
-Array = np.ndarray[Any, Any]
 
 
 def choose_exemplars(training: Windows, each: int, seed: int) -> Array:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pipeline.bundle.interface import Output
+from pipeline.core.types import Array
 from pipeline.head import CutScales, Head, HeadShape, without_denormals
 from pipeline.models import FloatHead
-
-Array = np.ndarray[Any, Any]
 
 # Keeps a feature that training people never moved from being blown up.
 _STD_LEAST = 1e-3

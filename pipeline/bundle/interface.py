@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipeline.compiler import TensorInfo
+from pipeline.core.types import Array
 from pipeline.head import (
     SampleQuantization,
     SpectrogramQuantization,
@@ -16,8 +17,6 @@ from pipeline.head import (
     quantize_spectrogram,
 )
 from pipeline.head.spectrogram import PIXELS_MAX, ROWS
-
-Array = np.ndarray[Any, Any]
 
 OUTPUT_BYTES_MAX = 16_384
 """A window at the cut is kept many times over: a larger map is none for a board."""

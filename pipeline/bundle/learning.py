@@ -3,13 +3,10 @@ chosen, and what each does."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pipeline.bundle.bundle import LearningConstants
-
-Array = np.ndarray[Any, Any]
+from pipeline.core.types import Array
 
 # A step makes this share of the correction that a window of average size asks for.
 _RATE = 2.0

@@ -26,7 +26,7 @@ def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Benc
     """Counts one prediction and one update of the bundle in ``directory`` on ``target``; where that
     counts instructions, also learning with the head of each cut of the bundle's backbone.
 
-    Raises InputError for a damaged bundle, WorldError for a missing tool.
+    Raises InputError for a damaged bundle, ExternalError for a missing tool.
     """
     generated, build = build_directory / "generated", build_directory / f"firmware-{target}"
     emit(directory, generated)

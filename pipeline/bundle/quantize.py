@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,8 +28,6 @@ from pipeline.data import SubjectSplit, Windows
 from pipeline.models import save_weights
 from pipeline.training import Scores, TrainedModel, score
 from pipeline.training.train import TrainCard
-
-Array = np.ndarray[Any, Any]
 
 CHANNELS = ["ax", "ay", "az", "gx", "gy", "gz"]
 UNITS = ["g", "g", "g", "rad/s", "rad/s", "rad/s"]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.bundle.bundle import EXTRACTOR, Bundle
 from pipeline.bundle.interface import Interface
 from pipeline.compiler import run_tflm
+from pipeline.core.types import Array
 from pipeline.data import Windows
 from pipeline.head import Head
 from pipeline.training import Scores, score
-
-Array = np.ndarray[Any, Any]
 
 
 def run_extractor(extractor: bytes, interface: Interface, x: Array) -> Array:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from pipeline.core.errors import HarError, WorldError
+from pipeline.core.errors import ExternalError, HarError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,14 +63,14 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
 
 
 def require_writable(folder: Path) -> None:
-    """Makes the folder if need be. Called before long work: raises WorldError where its result
+    """Makes the folder if need be. Called before long work: raises ExternalError where its result
     could not be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise WorldError(
+        raise ExternalError(
             f"{folder}: cannot be written ({error.strerror or error}); name another folder"
         ) from None
 
@@ -97,7 +97,7 @@ def guarded(function: F) -> F:
             in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
             advice = ": a file is in the way; name another folder" if in_the_way else ""
             note(f"har: {error.strerror or error}{where}{advice}")
-            raise typer.Exit(WorldError.exit_code) from None
+            raise typer.Exit(ExternalError.exit_code) from None
         except KeyboardInterrupt:
             note("har: interrupted")
             raise typer.Exit(130) from None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pipeline.core.errors import HonestNo
+from pipeline.core.errors import CheckFailed
 
 _SHOWN = 8
 
 
-class UnsupportedModel(HonestNo):
+class UnsupportedModel(CheckFailed):
     """A valid .tflite that the engine compiler does not take; exit code 1.
 
     ``reasons`` holds every one, each naming its place ("operator 3 TANH: ..."); the message shows

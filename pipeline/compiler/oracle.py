@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.compiler.reader import read_model
-from pipeline.core.errors import HonestNo, InputError, WorldError
+from pipeline.core.errors import CheckFailed, ExternalError, InputError
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ARENA_TOTAL = re.compile(r"Arena allocation total (\d+)")
@@ -36,7 +36,8 @@ def run_tflm(
     """Runs N int8 inputs through the PyPI tflite_micro interpreter, one after another.
 
     ``inputs`` is (N, *input shape), with or without the batch axis of 1. Raises InputError for
-    another dtype or size, HonestNo where TFLM refuses the model or aborts on it, WorldError where
+    another dtype or size, CheckFailed where TFLM refuses the model or aborts on it, ExternalError
+    where
     the package is missing or the time is over.
     """
     if inputs.dtype != np.int8 or inputs.ndim < 1 or len(inputs) < 1:
@@ -75,19 +76,19 @@ def _run(model: bytes, inputs: npt.NDArray[Any], timeout_s: float) -> OracleResu
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise WorldError(
+            raise ExternalError(
                 f"tflite_micro did not finish {len(inputs)} inputs in {timeout_s:g} s; use fewer"
             ) from None
         lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
         reason = "; ".join(lines[-3:]) if lines else "no message"
         if process.returncode == 3:
-            raise WorldError(f"{reason}; install what the lock file names (make setup)")
+            raise ExternalError(f"{reason}; install what the lock file names (make setup)")
         if process.returncode == 2:
             raise InputError(reason)
         if process.returncode < 0:
-            raise HonestNo(f"TFLite-Micro aborted on this model: {reason}")
+            raise CheckFailed(f"TFLite-Micro aborted on this model: {reason}")
         if process.returncode != 0 or not answered.exists():
-            raise HonestNo(f"TFLite-Micro refuses this model: {reason}")
+            raise CheckFailed(f"TFLite-Micro refuses this model: {reason}")
         totals = _ARENA_TOTAL.findall(process.stderr)
         with np.load(answered) as archive:
             outputs = [archive[f"output_{i}"] for i in range(len(archive.files))]

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 
 
 def made_once(path: Path, make: Callable[[Path], None]) -> Path:
@@ -17,7 +17,7 @@ def made_once(path: Path, make: Callable[[Path], None]) -> Path:
     ``make`` writes a file or a folder where it is told to, beside ``path``; this is renamed when it
     is whole. Other processes of this machine that want the same ``path`` wait meanwhile; if the
     maker raises or dies, the next one makes it. Where the system has no file locks, two may make
-    it, and the first stays. Raises what ``make`` raises, and WorldError where nothing can be
+    it, and the first stays. Raises what ``make`` raises, and ExternalError where nothing can be
     written.
     """
     if path.exists():
@@ -42,7 +42,7 @@ def _locked(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.with_name(f".{path.name}.lock").open("a")
     except OSError as error:
-        raise WorldError(
+        raise ExternalError(
             f"{path.parent}: {error.strerror or error}; free some space or name another folder"
         ) from None
     with file:

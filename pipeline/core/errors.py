@@ -1,10 +1,10 @@
-"""The exception tree: each leaf names what the command line answers with.
+"""The exception tree: each leaf is one exit code of the command line.
 
 ``HarError`` messages are one line for a person: what is wrong, where, and what to do.
 
-- ``HonestNo`` (exit code 1): the answer is no (does not fit, does not agree).
+- ``CheckFailed`` (exit code 1): a check failed (does not fit, does not agree).
 - ``InputError`` (exit code 2): bad usage or bad input.
-- ``WorldError`` (exit code 3): the world failed (device gone, disk full, no network).
+- ``ExternalError`` (exit code 3): something outside failed (device gone, disk full, no network).
 """
 
 
@@ -14,8 +14,8 @@ class HarError(Exception):
     exit_code = 2
 
 
-class HonestNo(HarError):
-    """The question was well put and the answer is no."""
+class CheckFailed(HarError):
+    """A check ran and failed."""
 
     exit_code = 1
 
@@ -26,7 +26,7 @@ class InputError(HarError):
     exit_code = 2
 
 
-class WorldError(HarError):
+class ExternalError(HarError):
     """Something outside failed: device, disk, network, missing tool."""
 
     exit_code = 3

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.data.recording import Recording, Segment
 
 FORMAT_VERSION = 1
@@ -35,7 +35,7 @@ def locked(directory: Path) -> Iterator[None]:
     """Creates the directory and lets one process at a time work in it, where locks exist.
 
     Raises:
-        WorldError: the directory cannot be written, or the disk is full.
+        ExternalError: the directory cannot be written, or the disk is full.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def locked(directory: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
     except OSError as error:
-        raise WorldError(
+        raise ExternalError(
             f"cache {directory}: {error.strerror or error}; free some space or set HAR_CACHE to a "
             "directory you may write"
         ) from error

@@ -100,7 +100,7 @@ def fetch_dataset(name: str, *, progress: bool = True) -> dict[str, Any]:
     """Downloads, verifies and converts; a JSON-able note of what is there now.
 
     Raises:
-        InputError, WorldError: as ``load_dataset``.
+        InputError, ExternalError: as ``load_dataset``.
     """
     dataset = load_dataset(name, progress=progress)
     source = find_source(name)
@@ -135,7 +135,7 @@ def load_dataset(name: str, *, progress: bool = True) -> Dataset:
 
     Raises:
         InputError: no such data set, the archive is not what was pinned, or two that do not mix.
-        WorldError: the network, the index or the disk failed.
+        ExternalError: the network, the index or the disk failed.
     """
     if JOIN in name:
         return mix([load_dataset(part, progress=progress) for part in name.split(JOIN)])

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.data.archives import gunzip, read_zip_member
 from pipeline.data.cache import cache_directory, locked
 from pipeline.data.fetching import fetch_archive
 from pipeline.data.source import Pinned
-
-Array = np.ndarray[Any, Any]
 
 PINNED = Pinned(  # the smallest file that has it
     package="scikit-learn",
@@ -41,7 +39,7 @@ def load_digits(*, progress: bool = True) -> tuple[Array, Array]:
 
     Raises:
         InputError: the archive is not what was pinned.
-        WorldError: the network, the index or the disk failed.
+        ExternalError: the network, the index or the disk failed.
     """
     with locked(cache_directory()):
         return read_digits(fetch_archive(PINNED, progress))

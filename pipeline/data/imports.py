@@ -48,7 +48,7 @@ def import_dataset(
     Raises:
         InputError: no such importer or path, not the data, implausible units or rate, or another
             import of that name without ``force``.
-        WorldError: the cache cannot be written.
+        ExternalError: the cache cannot be written.
     """
     importer = _find(importer_name)
     name = _checked_name(name or importer.dataset or path.resolve().stem, reserved)

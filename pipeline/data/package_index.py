@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin, urlsplit, urlunsplit
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.data.archives import file_sha256
 from pipeline.data.source import Pinned
 
@@ -38,17 +38,17 @@ def index_url() -> str:
     """The simple index that pip would use: environment, configuration, pip's own default.
 
     Raises:
-        WorldError: there is no pip to ask, or its index is no http(s) address.
+        ExternalError: there is no pip to ask, or its index is no http(s) address.
     """
     url = _pip_setting("index-url") or _ask(
         ["-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"]
     )
     if not url:
-        raise WorldError(
+        raise ExternalError(
             "pip names no package index; install pip in this environment or set PIP_INDEX_URL"
         )
     if urlsplit(url).scheme not in ("http", "https"):
-        raise WorldError(f"pip's index {_public(url)} is no http(s) address; set PIP_INDEX_URL")
+        raise ExternalError(f"pip's index {_public(url)} is no http(s) address; set PIP_INDEX_URL")
     return url.rstrip("/")
 
 
@@ -127,7 +127,7 @@ def find_link(page: str, content_type: str, base_url: str, file: str) -> str | N
             entries = json.loads(page)["files"]
             links = [(str(entry["filename"]), str(entry["url"])) for entry in entries]
         except (ValueError, KeyError, TypeError) as error:
-            raise WorldError(f"{_public(base_url)}: not a project page ({error!r})") from error
+            raise ExternalError(f"{_public(base_url)}: not a project page ({error!r})") from error
     else:
         parser = _Links()
         parser.feed(page)
@@ -145,7 +145,7 @@ def download(source: Pinned, target: Path, advance: Advance) -> None:
     The file appears under its name only after its SHA-256 was found right.
 
     Raises:
-        WorldError: no index, no network, no such file there, or the transfer keeps breaking off.
+        ExternalError: no index, no network, no such file there, or the transfer keeps breaking off.
         InputError: what came is not the pinned file.
     """
     part = target.with_name(target.name + ".part")
@@ -186,7 +186,7 @@ def _complete(source: Pinned, part: Path, target: Path, advance: Advance) -> Non
                 return
             except (requests.RequestException, urllib3.exceptions.HTTPError, _Incomplete) as error:
                 failure = error
-    raise WorldError(
+    raise ExternalError(
         f"{source.file}: the download failed {ATTEMPTS} times ({_reason(failure)}); check the "
         f"network and run it again: it resumes, or put the file yourself at {target}"
     )
@@ -216,7 +216,7 @@ def _locate(session: requests.Session, source: Pinned, bundle: str | None) -> st
         page = response.raw.read(PAGE_BYTES, decode_content=True).decode("utf-8", "replace")
         found = find_link(page, response.headers.get("Content-Type", ""), response.url, source.file)
     if found is None:
-        raise WorldError(
+        raise ExternalError(
             f"{_public(page_url)} does not list {source.file}; use an index that carries it"
         )
     return found
@@ -226,7 +226,7 @@ def _check(response: requests.Response, url: str) -> None:
     if response.status_code in (408, 429) or response.status_code >= 500:
         raise _Incomplete(f"{_public(url)} answered {response.status_code}")
     if response.status_code >= 400:
-        raise WorldError(
+        raise ExternalError(
             f"{_public(url)} answered {response.status_code} {response.reason}; "
             "check pip's index-url"
         )

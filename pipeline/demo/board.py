@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from pipeline.board.client import Client
 from pipeline.bundle import Bundle
+from pipeline.core.types import Array
 from pipeline.demo.runs import runs
 from pipeline.demo.witness import Expected, Witness
 from pipeline.head import Outcome
 from pipeline.protocol.messages import HeadState, Prediction, Status
 from pipeline.training import Scores, score
 from pipeline.training.task import HOP_SAMPLES, Task
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass

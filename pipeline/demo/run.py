@@ -13,6 +13,7 @@ from pipeline.bundle import Bundle, emit
 from pipeline.bundle.fit import learning_memory_of
 from pipeline.bundle.quantize import quantize
 from pipeline.bundle.tflm_eval import bundle_scores
+from pipeline.core.types import Array
 from pipeline.demo.board import Answers, BoardSession, Taught
 from pipeline.demo.details import DemoDetails, per_activity
 from pipeline.demo.runs import calibration
@@ -25,8 +26,6 @@ from pipeline.sim.emulator import Target, launch
 from pipeline.training import Pretrained, Scores, train
 from pipeline.training.task import HOP_SAMPLES, Task
 from pipeline.training.train import save_trained
-
-Array = np.ndarray[Any, Any]
 
 _WINDOWS_AFTER_POWER_CUT = 20
 _LABELS_AFTER_POWER_CUT = 4

@@ -9,16 +9,12 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from pipeline.bundle.bundle import EXTRACTOR, Bundle
 from pipeline.bundle.tflm_eval import run_extractor
+from pipeline.core.types import Array
 from pipeline.head import LearnedHead, Limits, Outcome, pack, unpack
 from pipeline.protocol.messages import HeadState, Learned, decode_samples, encode_samples
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)

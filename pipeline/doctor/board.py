@@ -12,7 +12,7 @@ from pipeline.board.errors import BoardRefused
 from pipeline.board.ports import boards, find_board
 from pipeline.board.sensor_text import sensor_name, trouble
 from pipeline.board.transport import open_port, permission_step, ports
-from pipeline.core.errors import HarError, HonestNo, InputError, WorldError
+from pipeline.core.errors import CheckFailed, ExternalError, HarError, InputError
 from pipeline.doctor.check import Check, failed
 from pipeline.doctor.motion import (
     Take,
@@ -93,7 +93,7 @@ def check_usb(port: str | None) -> tuple[Check, str | None]:
         chosen = find_board(port)
     except InputError as error:
         return failed("board", error, "yellow"), None
-    except WorldError as error:
+    except ExternalError as error:
         if port is not None:
             return failed("board", error), None
         there = "no board found on USB"
@@ -132,7 +132,7 @@ def examine_client(
     bundle's. What fails ends it as a red check."""
     try:
         hello = client.hello(attempts=HELLO_ATTEMPTS)
-    except HonestNo as error:
+    except CheckFailed as error:
         yield Check("firmware", "green", "answers")
         yield failed("protocol", error)
         return

@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.head.mathematics import softmax
-
-Array = np.ndarray[Any, Any]
 
 LIMIT = np.float32(2.0**20)
 """No parameter may be larger in size (HAR_HEAD_LIMIT)."""

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.head.head import Head
 from pipeline.head.replay import Replay
-
-Array = np.ndarray[Any, Any]
 
 TRUSTED = 255
 _TRUST_LEAST = 5

@@ -6,11 +6,9 @@ may reorder (sum, dot, matmul) is not used.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from pipeline.core.types import Array
 
 _LOG2_E = np.float32(float.fromhex("0x1.715476p+0"))
 _LN2_HIGH = np.float32(float.fromhex("0x1.63p-1"))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.head.head import LIMIT
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,17 +6,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.head.head import LIMIT
 
 if TYPE_CHECKING:
     from pipeline.head.head import HeadShape
 
-Array = np.ndarray[Any, Any]
 
 NAME_BYTES_MAX = 31
 UNKNOWN = "unknown"

@@ -3,13 +3,10 @@ draw."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pipeline.core.errors import InputError
-
-Array = np.ndarray[Any, Any]
+from pipeline.core.types import Array
 
 FREE = 0xFF
 """Label of an entry that holds nothing."""

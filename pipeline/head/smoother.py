@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pipeline.core.errors import InputError
-
-Array = np.ndarray[Any, Any]
+from pipeline.core.types import Array
 
 
 class Smoother:

@@ -7,14 +7,12 @@ Everything up to the levels is whole numbers, so every machine gives the same pi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.head.window import quantize_values
-
-Array = np.ndarray[Any, Any]
 
 FRAME = 32
 """Samples that one column of the picture is made of."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import InputError
-
-Array = np.ndarray[Any, Any]
+from pipeline.core.types import Array
 
 _STEP_LIMIT = np.float32(512.0)
 

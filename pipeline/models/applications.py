@@ -12,9 +12,8 @@ import re
 from collections import Counter
 from typing import Any
 
-import numpy as np
-
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
+from pipeline.core.types import Array
 from pipeline.models.graph import nodes, replay
 from pipeline.models.images import (
     MOMENTUM,
@@ -24,8 +23,6 @@ from pipeline.models.images import (
     dense_features,
     global_features,
 )
-
-Array = np.ndarray[Any, Any]
 
 PLANES = 3
 _FAMILIES = {
@@ -75,7 +72,7 @@ def build(name: ImageName, size: ImageSize, activities: int, dropout: float) -> 
 
 def imagenet_arrays(name: ImageName, size: ImageSize) -> dict[str, Array]:
     """The convolutions' ImageNet weights by variable name, for `build`'s network; tf_keras
-    downloads and keeps them. Raises WorldError where they cannot be had."""
+    downloads and keeps them. Raises ExternalError where they cannot be had."""
     import contextlib
     import sys
 
@@ -88,7 +85,7 @@ def imagenet_arrays(name: ImageName, size: ImageSize) -> dict[str, Array]:
             original = _original(name, size, "imagenet")
     except Exception as error:  # tf_keras raises what urllib and h5py give it
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WorldError(f"ImageNet weights of {name.text}: {reason}") from None
+        raise ExternalError(f"ImageNet weights of {name.text}: {reason}") from None
     inputs, x = _rebuilt(original, size, weights=True)
     return model_arrays(tf_keras.Model(inputs, x))
 

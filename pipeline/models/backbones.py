@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.models import applications, dscnn, images, smallcnn, squeezenet
 from pipeline.models.float_head import FloatHead
 from pipeline.models.graph import output_of
 from pipeline.models.images import ImageSize
 from pipeline.models.weights import model_arrays, set_model_arrays
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ def initial_arrays(name: str, weights: str) -> dict[str, Array] | None:
     """What the backbone called ``name`` can begin with, by variable name: its convolutions'
     ``imagenet`` weights, None where there are none for it.
 
-    Raises InputError as `backbone` and for other ``weights``, WorldError where they cannot be
+    Raises InputError as `backbone` and for other ``weights``, ExternalError where they cannot be
     downloaded.
     """
     if weights != "imagenet":

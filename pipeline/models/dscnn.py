@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.models.float_head import FloatHead
-
-Array = np.ndarray[Any, Any]
 
 _NAME = re.compile(r"dscnn:k(\d+):(\d+s\d+(?:-\d+s\d+)+)")
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import TypeVar
 
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 
 __all__ = ["DecodeError", "Reader", "pack", "pack_string"]
 
 E = TypeVar("E", bound=IntEnum)
 
 
-class DecodeError(WorldError):
+class DecodeError(ExternalError):
     """A frame came whole and does not say what docs/PROTOCOL.md allows."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.board.client import Client
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 from pipeline.sim.emulator import Target, launch
 from pipeline.sim.head_bench import LearningCost
 
@@ -45,7 +45,7 @@ class Bench:
 def bench(target: Target, image: Path, flash: Path, *, repeats: int = 10, seed: int = 0) -> Bench:
     """Boots ``image``, streams a seeded signal that moves as a person does, labels each window.
 
-    Nothing is saved. Raises WorldError when the board answers no prediction.
+    Nothing is saved. Raises ExternalError when the board answers no prediction.
     """
     rng = np.random.default_rng(seed)
     engine, head, total, update = [], [], [], []
@@ -65,7 +65,7 @@ def bench(target: Target, image: Path, flash: Path, *, repeats: int = 10, seed: 
                 update.append(client.label(prediction.end_index, label).update_count)
         status = client.status()
     if not total:
-        raise WorldError(f"the {target} board answered no prediction; try `har emulate`")
+        raise ExternalError(f"the {target} board answered no prediction; try `har emulate`")
     return Bench(
         target=target,
         unit=hello.counter.name.lower(),

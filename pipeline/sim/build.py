@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.core.errors import HonestNo, InputError, WorldError
+from pipeline.core.errors import CheckFailed, ExternalError, InputError
 from pipeline.sim.emulator import TARGETS, Target
 from pipeline.sim.linker_map import LinkerMap, Sizes, parse_map, sizes_of
 
@@ -41,8 +41,8 @@ class FirmwareImage:
 def build_firmware(target: Target, generated: Path, build_dir: Path) -> FirmwareImage:
     """Builds `har_firmware` from what `har emit` wrote into `generated`.
 
-    Does only what is not done yet. Raises `InputError` when `generated` lacks a file, `HonestNo`
-    when the firmware does not fit the board's memory, `WorldError` when a tool is missing (with
+    Does only what is not done yet. Raises `InputError` when `generated` lacks a file, `CheckFailed`
+    when the firmware does not fit the board's memory, `ExternalError` when a tool is missing (with
     the command to type) or the build fails.
     """
     return build_image("har_firmware", target, build_dir, generated)
@@ -93,10 +93,11 @@ def missing_packages(target: Target) -> list[str]:
 
 
 def require_tools(target: Target) -> None:
-    """Raises `WorldError`, with the command to type, where a tool to build for ``target`` lacks."""
+    """Raises `ExternalError`, with the command to type, where a tool to build for ``target``
+    lacks."""
     if missing := missing_packages(target):
         other = ", or use --target host" if target == "mps2" else ""
-        raise WorldError(
+        raise ExternalError(
             f"cannot build for {target}: run `sudo apt-get install --no-install-recommends "
             f"{' '.join(missing)}`{other}"
         )
@@ -153,17 +154,19 @@ def _run(command: list[str], build_dir: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise WorldError(f"{command[0]} did not finish in {BUILD_TIMEOUT_S:.0f} s; retry") from None
+        raise ExternalError(
+            f"{command[0]} did not finish in {BUILD_TIMEOUT_S:.0f} s; retry"
+        ) from None
     log.write_text(done.stdout)
     if done.returncode == 0:
         return
     if over := dict(_OVERFLOW.findall(done.stdout)):
         much = ", ".join(f"{int(number):,} bytes too much {name}" for name, number in over.items())
-        raise HonestNo(
+        raise CheckFailed(
             f"the firmware does not fit the board: {much}; `har fit` says whether less room to "
             "learn is enough, else use a smaller network"
         )
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
     first = _ERROR.search(done.stdout)
     said = first.group().strip() if first else (lines[-1] if lines else "no message")
-    raise WorldError(f"the firmware does not build: {said} (all of it: {log})")
+    raise ExternalError(f"the firmware does not build: {said} (all of it: {log})")

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.sim.sensor_replay import HEADER_BYTES, read_played
 
 Target = Literal["host", "mps2"]
@@ -57,7 +57,8 @@ def launch(
     `flash` is created when it does not exist. `port` is the TCP port on 127.0.0.1; 0 takes a free
     one. `sensor` is a recording (see `write_played`) that the board plays in real time, again and
     again, as what its own motion sensor measures. The emulator dies with this process, however that
-    ends. Raises `WorldError` when QEMU, the image, the recording or the flash file cannot be had,
+    ends. Raises `ExternalError` when QEMU, the image, the recording or the flash file cannot be
+    had,
     or the firmware does not start, `InputError` when the flash file or the recording is none.
     """
     check_runnable(target, image)
@@ -114,16 +115,16 @@ class Emulator:
         return _contents(self._log).decode(errors="replace")
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
-        """Waits until the firmware has started. Raises `WorldError` when it does not."""
+        """Waits until the firmware has started. Raises `ExternalError` when it does not."""
         deadline = time.monotonic() + timeout_s
         while READY_LINE not in _contents(self._log):
             if not self.running:
                 said = " ".join(self.log.split()) or f"exit code {self._process.returncode}"
-                raise WorldError(
+                raise ExternalError(
                     f"the emulated board did not start: {said}; build the firmware again and retry"
                 )
             if time.monotonic() > deadline:
-                raise WorldError(
+                raise ExternalError(
                     f"the emulated board did not start within {timeout_s:g} s: is this machine "
                     "overloaded? Retry"
                 )
@@ -159,9 +160,9 @@ def check_runnable(target: Target, image: Path) -> None:
     if target not in TARGETS:
         raise InputError(f"no target {target!r}; there are {' and '.join(TARGETS)}")
     if not image.is_file():
-        raise WorldError(f"no firmware image {image}: build it first (har build)")
+        raise ExternalError(f"no firmware image {image}: build it first (har build)")
     if target == "mps2" and shutil.which(QEMU) is None:
-        raise WorldError(
+        raise ExternalError(
             f"{QEMU} is not installed: run `sudo apt-get install --no-install-recommends "
             "qemu-system-arm`, or use --target host"
         )
@@ -170,13 +171,13 @@ def check_runnable(target: Target, image: Path) -> None:
 def open_flash(path: Path) -> BinaryIO:
     """Creates a flash file, all erased, unless it exists; returns it open and locked.
 
-    Closing the file unlocks it. Raises `WorldError` when it cannot be used or is in use.
+    Closing the file unlocks it. Raises `ExternalError` when it cannot be used or is in use.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
     except OSError as error:
-        raise WorldError(f"cannot use the flash file {path}: {error.strerror}") from None
+        raise ExternalError(f"cannot use the flash file {path}: {error.strerror}") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         size = file.seek(0, os.SEEK_END)
@@ -192,12 +193,12 @@ def open_flash(path: Path) -> BinaryIO:
             file.truncate(FLASH_FILE_BYTES)
     except BlockingIOError:
         file.close()
-        raise WorldError(
+        raise ExternalError(
             f"the flash file {path} is in use by another emulator: end that or name another file"
         ) from None
     except OSError as error:
         file.close()
-        raise WorldError(f"cannot use the flash file {path}: {error.strerror}") from None
+        raise ExternalError(f"cannot use the flash file {path}: {error.strerror}") from None
     return file
 
 
@@ -244,7 +245,9 @@ def _listen(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         why = getattr(error, "strerror", None) or error
-        raise WorldError(f"cannot listen on 127.0.0.1:{port}: {why}; choose another port") from None
+        raise ExternalError(
+            f"cannot listen on 127.0.0.1:{port}: {why}; choose another port"
+        ) from None
     return listener
 
 
@@ -278,7 +281,7 @@ def spawn(
     try:
         process = _spawner().submit(start).result()
     except OSError as error:
-        raise WorldError(f"cannot start {command[0]}: {error.strerror}") from None
+        raise ExternalError(f"cannot start {command[0]}: {error.strerror}") from None
     _children().append(process)
     return process
 
@@ -295,7 +298,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def run_to_end(command: list[str], timeout_s: float, what: str, remedy: str) -> None:
     """Runs a program that ends by itself.
 
-    Raises WorldError when it does not within ``timeout_s`` seconds (``remedy`` says what to do), or
+    Raises ExternalError when it does not within ``timeout_s`` seconds (``remedy`` says what to
+    do), or
     ends with another code than 0. ``what`` runs there, for these messages.
     """
     with tempfile.TemporaryFile() as log:
@@ -303,12 +307,14 @@ def run_to_end(command: list[str], timeout_s: float, what: str, remedy: str) -> 
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise WorldError(f"{what} did not finish within {timeout_s:.0f} s; {remedy}") from None
+            raise ExternalError(
+                f"{what} did not finish within {timeout_s:.0f} s; {remedy}"
+            ) from None
         finally:
             end(process)
         if code:
             said = " ".join(_contents(log).decode(errors="replace").split())
-            raise WorldError(f"{what} stopped with code {code} {said}".rstrip())
+            raise ExternalError(f"{what} stopped with code {code} {said}".rstrip())
 
 
 @functools.cache

@@ -22,7 +22,7 @@ from pipeline.board.ports import (
     wait_for_board,
 )
 from pipeline.board.transport import open_port
-from pipeline.core.errors import HonestNo, InputError, WorldError
+from pipeline.core.errors import CheckFailed, ExternalError, InputError
 from pipeline.protocol.messages import Hello, SensorState
 from pipeline.sim.pio import (
     AGAIN,
@@ -80,8 +80,10 @@ def flash(
 
     ``port`` is a serial port's name; found by USB id when None. ``tell`` takes PlatformIO's lines
     as they come, and what is done in between. Raises InputError when nothing was emitted, several
-    boards are plugged in or ``port`` is no Nano 33 BLE Sense; HonestNo when the image does not fit
-    or another model answers; WorldError when the board, PlatformIO, or its registry cannot be had,
+    boards are plugged in or ``port`` is no Nano 33 BLE Sense; CheckFailed when the image does not
+    fit
+    or another model answers; ExternalError when the board, PlatformIO, or its registry cannot be
+    had,
     nothing has come of it after ``limit_s`` seconds, or nobody answers.
     """
     if engine not in ENVIRONMENTS:
@@ -137,7 +139,8 @@ def check_board(port: str) -> str | None:
 def greet(port: str, limit_s: float | None = None) -> tuple[Hello, SensorState]:
     """Says HELLO until the board answers, then asks for its sensor until the rate is measured.
 
-    ``limit_s``: for the answer, `ANSWER_S` when None. Raises what the last try raised, HonestNo at
+    ``limit_s``: for the answer, `ANSWER_S` when None. Raises what the last try raised, CheckFailed
+    at
     once for firmware of another protocol version.
     """
     deadline = time.monotonic() + (ANSWER_S if limit_s is None else limit_s)
@@ -146,18 +149,18 @@ def greet(port: str, limit_s: float | None = None) -> tuple[Hello, SensorState]:
             with Client.open(port, timeout_s=HELLO_TIMEOUT_S) as client:
                 hello = client.hello(attempts=1)
                 return hello, _sensor(client)
-        except WorldError as error:
+        except ExternalError as error:
             if time.monotonic() >= deadline:
-                raise WorldError(f"uploaded, but {error}; `har doctor` tells more") from None
+                raise ExternalError(f"uploaded, but {error}; `har doctor` tells more") from None
         time.sleep(PAUSE_S)
 
 
 def check_answer(hello: Hello, model_id: str, engine: str, port: str) -> None:
-    """Raises HonestNo when not what was uploaded answers."""
+    """Raises CheckFailed when not what was uploaded answers."""
     found = (hello.model_id.hex(), hello.engine.name.lower())
     if found == (model_id, engine):
         return
-    raise HonestNo(
+    raise CheckFailed(
         f"{port} answers with model {found[0]} and engine {found[1]}, not with {model_id} and "
         f"{engine}, which were uploaded: {AGAIN}"
     )
@@ -178,5 +181,5 @@ def _port_now(port: str, serial: str | None) -> str:
         return find_board(port)
     found = next((board.device for board in boards() if board.serial == serial), None)
     if found is None:
-        raise WorldError(f"the board on {port} was unplugged: plug it in, run `har flash` again")
+        raise ExternalError(f"the board on {port} was unplugged: plug it in, run `har flash` again")
     return found

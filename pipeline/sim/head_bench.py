@@ -12,11 +12,11 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
+from pipeline.core.types import Array
 from pipeline.head import CutScales, Head, HeadShape, Learning, head_bytes, record_bytes
 from pipeline.models.macs import nanojoules
 from pipeline.sim.boards import NANO33BLE, Board
@@ -28,8 +28,6 @@ from pipeline.sim.emulator import (
     qemu_command,
     run_to_end,
 )
-
-Array = np.ndarray[Any, Any]
 
 LABELS = 3  # the one that takes the most instructions counts
 
@@ -138,7 +136,7 @@ def bench_heads(
     """Counts learning with each of ``shapes``, of which ``own`` is the bundle's, for ``shipped``
     (K) activities, by ``image``, a `har_learner_bench`.
 
-    Raises WorldError when the emulator is missing or the learner stops.
+    Raises ExternalError when the emulator is missing or the learner stops.
     """
     code_bytes = image.map.flash_bytes_from(r"lib/learn/har_\w+\.c\.o")
     heads = {}
@@ -244,7 +242,7 @@ def material_for(
 
 
 def count_learning(image: FirmwareImage, material: Material) -> Counts:
-    """Runs `har_learner_bench` on ``material``. Raises WorldError when it stops."""
+    """Runs `har_learner_bench` on ``material``. Raises ExternalError when it stops."""
     shape, scales, learning = material.head.shape, material.head.scales, material.learning
     sizes = (shape.features, shape.rows, shape.frozen, shape.map_length, shape.channels)
     request = _REQUEST.pack(
@@ -264,7 +262,7 @@ def count_learning(image: FirmwareImage, material: Material) -> Counts:
     answer = _run(image, request + b"".join(blocks), _TIMEOUT_S + _TIMEOUT_S_PER_MAC * macs)
     predict, step, update, learned, held, crc = _REQUEST.unpack(answer)[-6:]
     if not learned:
-        raise WorldError("no label was learned on the emulated board: is every one held back?")
+        raise ExternalError("no label was learned on the emulated board: is every one held back?")
     return Counts(predict=predict, step=step, update=update, held=held, crc=crc)
 
 

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import IO, Literal, Self
 
 import numpy as np
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
+from pipeline.core.types import Array
 from pipeline.sim.build import ROOT, build_image
-
-Array = np.ndarray[Any, Any]
 
 _REQUEST = struct.Struct("<BBI")
 _HELLO = struct.Struct("<8sIHBB")
@@ -89,7 +88,7 @@ class LearnerProgram:
     """One learner in a process of its own, as shipped at first.
 
     Windows are int8 (N, B), as they leave the extractor at the cut. For one thread at a time.
-    Raises WorldError where the process cannot be started or ends.
+    Raises ExternalError where the process cannot be started or ends.
     """
 
     def __init__(self, program: Path) -> None:
@@ -102,7 +101,7 @@ class LearnerProgram:
                 stderr=subprocess.DEVNULL,
             )
         except OSError as error:
-            raise WorldError(f"{program}: {error.strerror}; run it again") from None
+            raise ExternalError(f"{program}: {error.strerror}; run it again") from None
         assert self._process.stdin and self._process.stdout
         self._to: IO[bytes] = self._process.stdin
         self._from: IO[bytes] = self._process.stdout
@@ -201,7 +200,7 @@ class LearnerProgram:
             self._to.flush()
             answer = self._from.read(answer_bytes)
         except OSError as error:
-            raise WorldError(f"{self._path}: the learner ended ({error.strerror})") from None
+            raise ExternalError(f"{self._path}: the learner ended ({error.strerror})") from None
         if len(answer) != answer_bytes:
-            raise WorldError(f"{self._path}: the learner ended; build it again")
+            raise ExternalError(f"{self._path}: the learner ended; build it again")
         return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 
 _FLASH_SECTIONS = frozenset({".vectors", ".text", ".rodata", ".ARM.exidx", ".data"})
 _RAM_SECTIONS = frozenset({".data", ".bss", ".stack"})
@@ -60,7 +60,7 @@ class Sizes:
 
 
 def parse_map(text: str) -> LinkerMap:
-    """Reads a GNU ld map. Raises `WorldError` when the text is none."""
+    """Reads a GNU ld map. Raises `ExternalError` when the text is none."""
     _, begins, body = text.partition(_MAP_BEGINS)
     sections: dict[str, int] = {}
     pieces: list[Piece] = []
@@ -72,7 +72,7 @@ def parse_map(text: str) -> LinkerMap:
         elif (piece := _INPUT.match(line)) and piece[1] != "*fill*":
             pieces.append(Piece(current, piece[1], int(piece[2], 16), piece[3].strip()))
     if not begins or ".text" not in sections:
-        raise WorldError("the linker wrote no GNU map file: build with GCC and GNU ld")
+        raise ExternalError("the linker wrote no GNU map file: build with GCC and GNU ld")
     return LinkerMap(sections, tuple(pieces))
 
 

@@ -10,11 +10,12 @@ import struct
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
+from pipeline.core.types import Array
 from pipeline.sim.build import FirmwareImage, build_image
 from pipeline.sim.emulator import (
     FLASH_FILE_BYTES,
@@ -30,7 +31,6 @@ from pipeline.sim.signals import parity_inputs
 if TYPE_CHECKING:
     from pipeline.compiler import CompiledModel
 
-Array = np.ndarray[Any, Any]
 
 _HEADER = struct.Struct("<4s10I")
 _INSTRUCTIONS = 1  # enum har_counter
@@ -66,8 +66,9 @@ def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityRep
     """Compiles, builds and runs ``model`` on ``inputs`` seeded inputs, and TFLite-Micro on the
     same.
 
-    Raises InputError for a file that is no .tflite or inputs beyond the exchange memory, HonestNo
-    naming the operators that are not supported, WorldError for a missing tool.
+    Raises InputError for a file that is no .tflite or inputs beyond the exchange memory,
+    CheckFailed
+    naming the operators that are not supported, ExternalError for a missing tool.
     """
     from pipeline.compiler import compile_model
     from pipeline.compiler.oracle import run_tflm
@@ -103,7 +104,7 @@ def run_compiled(compiled: CompiledModel, x: Array, target: Target = "host") -> 
     """Builds a compiled net for ``target`` and runs it on int8 inputs (N, ...).
 
     Returns int8 (N, bytes of all outputs, one after another). Any number of inputs; raises
-    WorldError for a missing tool or a net that stops.
+    ExternalError for a missing tool or a net that stops.
     """
     most = _most_inputs(x[0].size, _output_bytes(compiled))
     with tempfile.TemporaryDirectory(prefix="har-engine-") as scratch:
@@ -166,7 +167,7 @@ def _run(
         memory = file.read(outputs_at + inputs * output_bytes)
     done, unit = _HEADER.unpack_from(memory)[7:9]
     if done != inputs:
-        raise WorldError(f"only {done} of {inputs} inputs ran; run it again")
+        raise ExternalError(f"only {done} of {inputs} inputs ran; run it again")
     outputs = np.frombuffer(memory, np.int8, inputs * output_bytes, outputs_at)
     counts = np.frombuffer(memory, "<u4", inputs, counts_at) if unit == _INSTRUCTIONS else None
     return outputs.reshape(inputs, output_bytes), counts

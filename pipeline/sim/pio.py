@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.core.errors import HarError, HonestNo, InputError, WorldError
+from pipeline.core.errors import CheckFailed, ExternalError, HarError, InputError
 
 ENVIRONMENTS = {"tflm": "nano33ble", "compiled": "nano33ble_compiled"}
 
@@ -57,7 +57,7 @@ def find_platformio() -> list[str]:
         found = shutil.which(name)
         if found:
             return [found]
-    raise WorldError("PlatformIO is not installed: run `make setup`")
+    raise ExternalError("PlatformIO is not installed: run `make setup`")
 
 
 def explain_build(lines: Sequence[str]) -> HarError:
@@ -67,8 +67,8 @@ def explain_build(lines: Sequence[str]) -> HarError:
         return registry
     too_large = _first(lines, _TOO_LARGE_SIGNS)
     if too_large is not None:
-        return HonestNo(f"the firmware is not right for the board: {too_large.strip()}")
-    return WorldError(f"PlatformIO could not build: {_reason(lines)}; the board was not touched")
+        return CheckFailed(f"the firmware is not right for the board: {too_large.strip()}")
+    return ExternalError(f"PlatformIO could not build: {_reason(lines)}; the board was not touched")
 
 
 def explain_upload(lines: Sequence[str], port: str) -> HarError:
@@ -77,15 +77,15 @@ def explain_upload(lines: Sequence[str], port: str) -> HarError:
     if registry is not None:
         return registry
     if _first(lines, ("Permission denied",)) is not None:
-        return WorldError(
+        return ExternalError(
             f"{port}: no permission; on Linux `sudo usermod -aG dialout $USER`, then log in again"
         )
     if _first(lines, ("Device or resource busy", "could not open port")) is not None:
-        return WorldError(
+        return ExternalError(
             f"{port} is gone or busy: close the program that has it open (serial monitor, another "
             "har), then run `har flash` again"
         )
-    return WorldError(f"the upload to {port} failed ({_reason(lines)}): {AGAIN}")
+    return ExternalError(f"the upload to {port} failed ({_reason(lines)}): {AGAIN}")
 
 
 def run(
@@ -93,7 +93,7 @@ def run(
 ) -> tuple[int, list[str]]:
     """Runs PlatformIO in ``root``; its exit code and lines, which ``tell`` takes as they come.
 
-    Raises WorldError with ``advice`` after ``limit_s`` seconds; whatever PlatformIO started is
+    Raises ExternalError with ``advice`` after ``limit_s`` seconds; whatever PlatformIO started is
     ended with it.
     """
     process = subprocess.Popen(
@@ -126,16 +126,16 @@ def run(
         timer.cancel()
         _kill(process)
     if late.is_set():
-        raise WorldError(
+        raise ExternalError(
             f"PlatformIO was not done after {limit_s / 60:.0f} minutes and was stopped: {advice}"
         )
     return code, lines
 
 
-def _registry(lines: Sequence[str]) -> WorldError | None:
+def _registry(lines: Sequence[str]) -> ExternalError | None:
     if _first(lines, _REGISTRY_SIGNS) is None:
         return None
-    return WorldError(
+    return ExternalError(
         "PlatformIO's registry cannot be reached, and the board's compiler and libraries are "
         "not on this machine yet: run `har flash` again with a network that reaches it"
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,12 +40,13 @@ def write_played(path: Path, samples: npt.NDArray[np.float32]) -> None:
 
 
 def read_played(path: Path) -> bytes:
-    """The whole file, checked. Raises `WorldError` when it cannot be read, `InputError` when it is
+    """The whole file, checked. Raises `ExternalError` when it cannot be read, `InputError` when it
+    is
     none."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise WorldError(f"cannot read the recording {path}: {error.strerror}") from None
+        raise ExternalError(f"cannot read the recording {path}: {error.strerror}") from None
     size = len(data) - HEADER_BYTES
     if data[:4] != MAGIC or size <= 0 or size != SAMPLE_BYTES * int.from_bytes(data[4:8], "little"):
         raise InputError(f"{path} is no recording to play: `har emulate --sensor` makes one")

@@ -6,13 +6,11 @@ All transforms keep the physics: both sensors turn together, and gravity turns w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from pipeline.core.types import Array
 from pipeline.data.watch import MIRROR
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,12 @@ everything known a window is unknown."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from pipeline.core.types import Array
 from pipeline.head import Novelty
 from pipeline.training.metrics import reliability
-
-Array = np.ndarray[Any, Any]
 
 FALSE_REJECT = 0.05
 """Share of the validation people's windows of known activities that may be called unknown."""

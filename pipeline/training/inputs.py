@@ -10,11 +10,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.head import SampleQuantization, SpectrogramShape, levels, picture, quantize_samples
 from pipeline.models import ImageSize
 from pipeline.training.normalize import KNEE, InputNormalization, fit_normalization
-
-Array = np.ndarray[Any, Any]
 
 _INT8_STEPS = 127
 _STD_LEAST = 1.0  # levels are whole numbers: what moves less than one of them tells nothing

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from pipeline.core.types import Array
 from pipeline.head import compand
-
-Array = np.ndarray[Any, Any]
 
 # Standing people turn about the vertical by 0.02 rad/s, sitting people by 0.007; walking reaches
 # 3 rad/s. One int8 scale for both would round the first to nothing.

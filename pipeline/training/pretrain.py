@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.types import Array
 from pipeline.data import Windows
 from pipeline.models import backbone
 from pipeline.models.weights import model_arrays, set_model_arrays
@@ -16,8 +17,6 @@ from pipeline.training.inputs import NetworkInput
 from pipeline.training.metrics import score
 from pipeline.training.normalize import KNEE
 from pipeline.training.seeds import seed_everything
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.models import backbone, load_weights, save_weights
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
@@ -29,8 +29,6 @@ from pipeline.training.pretrain import PretrainSettings, pretrain
 from pipeline.training.selfsupervised import DistillSettings, distill
 from pipeline.training.shipped import ExtractorName, recipe
 from pipeline.training.task import WINDOW_SAMPLES, Task
-
-Array = np.ndarray[Any, Any]
 
 
 class PretrainedCard(BaseModel):

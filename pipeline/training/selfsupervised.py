@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.data import Recording
 from pipeline.models import backbone
 from pipeline.training.normalize import InputNormalization, fit_normalization
@@ -22,8 +23,6 @@ from pipeline.training.pretrain import one_cycle_optimizer
 from pipeline.training.seeds import seed_everything
 from pipeline.training.statistics import set_batch_statistics
 from pipeline.training.synthetic_windows import varied_windows
-
-Array = np.ndarray[Any, Any]
 
 _TAPS = 9
 _DILATIONS = (1, 2, 4, 8, 14)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from pipeline.core.types import Array
 
 
 def set_batch_statistics(model: Any, inputs: Array) -> None:

@@ -8,14 +8,12 @@ it has.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from pipeline.core.types import Array
 from pipeline.data import Recording
 from pipeline.data.watch import MIRROR
-
-Array = np.ndarray[Any, Any]
 
 _STRETCH = (0.6, 1.9)  # samples of the recording per sample of the window
 _MAGNITUDE = (0.3, 3.0)  # of what remains when gravity is taken off

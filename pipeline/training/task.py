@@ -142,7 +142,7 @@ def load_task(
     ``data``: one's own recordings to train on, too.
 
     Raises InputError for a data set, scheme or fold that is none, as `make_task` and as
-    `add_recordings`, WorldError where fetching fails.
+    `add_recordings`, ExternalError where fetching fails.
     """
     dataset = load_dataset(name, progress=progress)
     task = make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed))

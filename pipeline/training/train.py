@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.data import SubjectSplit, Windows, identities
 from pipeline.models import FloatHead, backbone, load_weights, save_weights
 from pipeline.models.cards import read_card, write_card
@@ -23,8 +24,6 @@ from pipeline.training.pretrained import Pretrained
 from pipeline.training.seeds import seed_everything
 from pipeline.training.shipped import recipe
 from pipeline.training.task import OwnRecordings
-
-Array = np.ndarray[Any, Any]
 
 WEIGHTS = "weights.npz"
 CARD = "train.json"

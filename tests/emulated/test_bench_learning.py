@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 from pipeline.head import HeadShape, Learner, Learning, Replay
 from pipeline.sim.build import FirmwareImage, build_image
 from pipeline.sim.head_bench import (
@@ -106,7 +106,7 @@ def test_counts_repeat_and_an_update_is_all_of_its_steps(image: FirmwareImage) -
 
 def test_no_window_learned_is_an_error(image: FirmwareImage) -> None:
     material = material_for(SHAPES["dense 64 x 6"], 6, replace(LEARNING, hold_every=1), 6, 6)
-    with pytest.raises(WorldError, match="held back"):
+    with pytest.raises(ExternalError, match="held back"):
         count_learning(image, material)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.compiler import UnsupportedModel, compile_model
-from pipeline.core.errors import HonestNo, InputError
+from pipeline.core.errors import CheckFailed, InputError
 from pipeline.sim.build import build_image
 from pipeline.sim.emulator import Target
 from pipeline.sim.parity import ParityReport, run_parity
@@ -103,7 +103,7 @@ def test_what_is_larger_than_the_memory_does_not_link(tmp_path: Path) -> None:
     with (tmp_path / "har_net.c").open("a") as file:
         # A section that the linker script keeps, so that it is not collected as unused.
         file.write('__attribute__((section(".vectors"))) const char too_much[5 << 20] = {1};\n')
-    with pytest.raises(HonestNo, match="bytes too much FLASH"):
+    with pytest.raises(CheckFailed, match="bytes too much FLASH"):
         build_image("har_parity", "mps2", tmp_path / "build", tmp_path)
 
 

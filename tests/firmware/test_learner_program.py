@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.head import CutScales, Head, HeadShape, Learner, Learning, Replay
 from pipeline.sim.learner_program import LearnerProgram, LearnerState, build_learner, sources_digest
 from tests.support.learner_model import MadeUpHead
@@ -187,11 +187,11 @@ def test_the_end_between_two_requests_is_no_error(programs: dict[str, Path]) -> 
 def test_a_program_that_is_none_or_has_ended_is_one_line(
     tmp_path: Path, programs: dict[str, Path]
 ) -> None:
-    with pytest.raises(WorldError, match="No such file"):
+    with pytest.raises(ExternalError, match="No such file"):
         LearnerProgram(tmp_path / "learner")
     with LearnerProgram(programs["fc"]) as learner:
         learner._to.write(REQUESTS["unknown operation"])
-        with pytest.raises(WorldError, match="the learner ended"):
+        with pytest.raises(ExternalError, match="the learner ended"):
             learner.state()
             learner.state()
 

@@ -6,13 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.compiler import c_float
-
-Array = np.ndarray[Any, Any]
+from pipeline.core.types import Array
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pipeline.board.client import Client
 from pipeline.board.errors import BoardRefused, NoAnswer, PortLost
 from pipeline.board.transport import Transport, open_port, port_of, serial_number
 from pipeline.cli.views.figures import RATE_OVER, Figures, Gauge, rate_of, sensor_line
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 from pipeline.protocol.constants import ErrorCode
 
 HELLO_TIMEOUT_S = 1.0
@@ -75,7 +75,7 @@ def watch(
 ) -> Generator[Sighting, None, None]:
     """Predictions as they come, for ever; closing the generator says BYE.
 
-    A port that cannot be opened at first raises `WorldError`; one that vanishes later is waited
+    A port that cannot be opened at first raises `ExternalError`; one that vanishes later is waited
     for, under another name too where its USB serial number tells that it is the same board. What
     happens is told in single lines.
     """
@@ -100,7 +100,7 @@ def watch(
 def _open_again(port: str, serial: str | None, open_transport: Open, retry_s: float) -> Transport:
     while True:
         time.sleep(retry_s)
-        with suppress(WorldError):
+        with suppress(ExternalError):
             return open_transport((port_of(serial) if serial else None) or port)
 
 

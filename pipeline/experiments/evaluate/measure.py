@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.bundle import load_bundle
 from pipeline.bundle.bundle import EXTRACTOR, FULL_FLOAT, Bundle
+from pipeline.core.types import Array
 from pipeline.data import SubjectSplit, Windows
 from pipeline.experiments.evaluate.recordings import Followed, follow
 from pipeline.head import softmax
 from pipeline.training.inputs import SpectrogramCard, input_of_card
 from pipeline.training.task import Task
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +45,7 @@ def measure(
     people, and on ``unseen``: windows of activities that are none of the task's.
 
     ``weights`` says where they come from (`pipeline.experiments.evaluate.report.RunReport`). Raises
-    InputError for a damaged bundle, WorldError where a tool is missing.
+    InputError for a damaged bundle, ExternalError where a tool is missing.
     """
     from pipeline.compiler import compile_model, run_tflm
     from pipeline.sim.parity import run_compiled

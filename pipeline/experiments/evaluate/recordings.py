@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.bundle.bundle import EXTRACTOR, Bundle
 from pipeline.bundle.tflm_eval import run_extractor
+from pipeline.core.types import Array
 from pipeline.data import Recording, Windows
 from pipeline.experiments.evaluate.report import Detection, RecordingsReport, Shown
 from pipeline.training.task import HOP_SAMPLES, Task
-
-Array = np.ndarray[Any, Any]
 
 KNOWN, TRANSITION, UNLABELLED, MIXED, UNSEEN = range(5)
 """Kinds of windows. Known: all of it shows one activity of the data set. Transition: at least half

@@ -20,8 +20,6 @@ from pipeline.experiments.evaluate.report import (
 )
 from pipeline.training.metrics import Scores, majority_of_errors, reliability, score
 
-Array = np.ndarray[Any, Any]
-
 
 def split_report(
     scheme: str,

@@ -23,6 +23,7 @@ from pipeline.bundle.bundle import EXTRACTOR, LearningConstants, write_bundle
 from pipeline.bundle.fit import learning_memory_of
 from pipeline.bundle.limits import REPLAY_MAX
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.data import Windows
 from pipeline.experiments.fxcy.device_rule import CutWindows, RuleInTensorFlow
 from pipeline.experiments.fxcy.domains import Domain, Examples
@@ -35,7 +36,6 @@ from pipeline.training.pretrained import Pretrained
 from pipeline.training.task import HOP_SAMPLES
 from pipeline.training.train import TrainCard, TrainedModel
 
-Array = np.ndarray[Any, Any]
 Show = Callable[[str, float], None]
 
 CUTS = ("fc", "fxc1", "fxc2")
@@ -77,7 +77,7 @@ def learn_on_device(
     Raises:
         InputError: a cut that this network or a board does not have, no sensor data, or more
             windows than a learner keeps.
-        WorldError: the learner cannot be built.
+        ExternalError: the learner cannot be built.
     """
     settings = settings or DeviceSettings()
     if cut not in CUTS or target.task is None:

@@ -15,10 +15,9 @@ import numpy as np
 from pipeline.bundle.bundle import LearningConstants
 from pipeline.bundle.factory_head import standardization_of
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.head import Replay
 from pipeline.models import FloatHead
-
-Array = np.ndarray[Any, Any]
 
 _TRUST_LEAST = 5  # of 255
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
+from pipeline.core.types import Array
 from pipeline.data import (
     Windows,
     dataset_names,
@@ -24,7 +25,6 @@ from pipeline.data import (
 from pipeline.models import Backbone
 from pipeline.training.task import Task, load_task
 
-Array = np.ndarray[Any, Any]
 Kind = Literal["sensor", "image"]
 
 DIGITS = {"digits_low": range(5), "digits_high": range(5, 10)}
@@ -120,7 +120,7 @@ def load_domain(
 
     Raises:
         InputError: no such domain, or as `load_task`.
-        WorldError: it cannot be fetched.
+        ExternalError: it cannot be fetched.
     """
     if domain_kind(name) == "sensor":
         domain = _sensor(name, seed, progress)
@@ -250,7 +250,7 @@ def _keras(name: str) -> Domain:
             sides = getattr(datasets, name).load_data()
         except Exception as error:  # Keras raises the bare class where a download fails
             reason = " ".join(str(error).split())[:200]
-            raise WorldError(
+            raise ExternalError(
                 f"{name}: Keras could not load it ({reason}); run it where the network allows, or "
                 "use digits_low and digits_high"
             ) from None

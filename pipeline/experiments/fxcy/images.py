@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import InputError
-
-Array = np.ndarray[Any, Any]
+from pipeline.core.types import Array
 
 # Luma of ITU-R BT.601.
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)

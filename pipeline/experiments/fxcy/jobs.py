@@ -58,7 +58,7 @@ class Options:
 
 
 def run_job(options: Options, job: dict[str, Any]) -> dict[str, Any]:
-    """Does one job. Raises InputError for names that are none, WorldError where data cannot be
+    """Does one job. Raises InputError for names that are none, ExternalError where data cannot be
     fetched or the device's learner cannot be built."""
     settings = options.preset(job["backbone"])
     source = _source(job["source"], job["data"][0], job["backbone"], options)

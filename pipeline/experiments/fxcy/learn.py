@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.types import Array
 from pipeline.experiments.fxcy.domains import Domain
 from pipeline.experiments.fxcy.networks import CaseNetwork
 from pipeline.experiments.fxcy.settings import Learning
 from pipeline.experiments.fxcy.trainer import Teacher
 from pipeline.training.metrics import score
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def make_plan(request: Request) -> Plan:
     """Checks everything that can be checked before hours are spent.
 
     Raises InputError for unknown names, cases that a network does not have, pairs that have
-    nothing to give to each other; WorldError where data cannot be fetched.
+    nothing to give to each other; ExternalError where data cannot be fetched.
     """
     check_workers(request.workers)
     quick = request.options.quick

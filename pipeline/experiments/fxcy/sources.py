@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.experiments.fxcy.domains import Domain, load_domain, require_version, thin
 from pipeline.experiments.fxcy.images import PhotoInput, fit_photo_input
 from pipeline.experiments.fxcy.settings import Learning, SourceLearning
@@ -20,8 +21,6 @@ from pipeline.models import load_weights, save_weights
 from pipeline.training.inputs import NetworkInput
 from pipeline.training.pretrained import Pretrained, load_pretrained, pretrain_extractor
 from pipeline.training.shipped import DIRECTORY, ExtractorName, recipe
-
-Array = np.ndarray[Any, Any]
 
 SHIPPED = "trained on {}, as the project ships it"
 MADE = "trained on {} by this command"
@@ -46,7 +45,8 @@ def source_network(
     """The network ``backbone`` trained on the training people of this ``version`` of ``source``:
     the shipped one where there is one, else that in ``folder``, which is made if it is not there.
 
-    Raises InputError for names that are none and another version of the data, WorldError where data
+    Raises InputError for names that are none and another version of the data, ExternalError where
+    data
     cannot be fetched.
     """
     name = _shipped(source, backbone)

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.types import Array
 from pipeline.experiments.fxcy.networks import CaseNetwork
-
-Array = np.ndarray[Any, Any]
 
 _PREDICT_BATCH = 128
 

@@ -12,7 +12,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
-from pipeline.core.errors import HarError, WorldError
+from pipeline.core.errors import ExternalError, HarError
 
 POLL_S = 3.0
 
@@ -29,7 +29,8 @@ def work_together(
 
     ``work`` travels by pickle; each process computes with ``threads`` cores, an equal share if not
     given. ``on_poll`` is called every `POLL_S` seconds. A HarError of one ends the others and is
-    raised; so is Ctrl-C. Workers that die otherwise leave their work to the rest; WorldError when
+    raised; so is Ctrl-C. Workers that die otherwise leave their work to the rest; ExternalError
+    when
     all are gone before ``finished``.
     """
     context = multiprocessing.get_context("spawn")
@@ -59,7 +60,7 @@ def work_together(
         _dismiss(crew, patience_s)
     if not finished():
         codes = ", ".join(str(process.exitcode) for process in crew)
-        raise WorldError(f"all {workers} workers ended early ({codes}); run again to go on")
+        raise ExternalError(f"all {workers} workers ended early ({codes}); run again to go on")
 
 
 def cores() -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.errors import HarError, InputError, WorldError
+from pipeline.core.errors import ExternalError, HarError, InputError
 from pipeline.experiments.jobs.crew import POLL_S, work_together
 from pipeline.experiments.jobs.interrupts import held_back
 from pipeline.experiments.jobs.progress import Finished, Progress, Tracker
@@ -68,7 +68,8 @@ def run_sweep(
 
     Raises InputError for less than one worker, a job that is there twice and as `open_study`. A
     HarError of a job ends the sweep and is raised. Any other exception fails its job: the others
-    go on, and WorldError names it at the end; the next call tries it again. WorldError, too, when
+    go on, and ExternalError names it at the end; the next call tries it again. ExternalError, too,
+    when
     the storage or all workers fail.
     """
     check_workers(workers)
@@ -167,7 +168,7 @@ def _refuse_failed(standing: dict[str, FrozenTrial], jobs: list[Job]) -> None:
     ]
     if failed:
         more = f" (and {len(failed) - 3} more)" if len(failed) > 3 else ""
-        raise WorldError(
+        raise ExternalError(
             f"{len(failed)} of {len(jobs)} jobs failed: {'; '.join(failed[:3])}{more}; "
             "run again to try them again"
         )

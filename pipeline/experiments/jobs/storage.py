@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -61,7 +61,7 @@ def storage_errors(url: str) -> Iterator[None]:
         advice = "nothing that is in it is lost, run again to go on"
         if any(words in reason for words in _DAMAGED):
             advice = "move it away, or name another with --storage"
-        raise WorldError(f"storage {shown(url)}: {reason}; {advice}") from None
+        raise ExternalError(f"storage {shown(url)}: {reason}; {advice}") from None
 
 
 def stored_form(document: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +87,8 @@ def open_study(
     ``definition``: what must be equal for results to stand together. ``command``: what the study
     is of, as messages call it. A trial whose worker gave no sign of life for 4 heartbeats is
     marked failed by whoever notices, who then calls ``on_stale``. Raises InputError when the study
-    was made with another ``definition`` or the URL is none, WorldError when the database cannot be
+    was made with another ``definition`` or the URL is none, ExternalError when the database cannot
+    be
     reached.
     """
     import optuna

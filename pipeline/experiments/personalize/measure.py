@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from pipeline.core.types import Array
 from pipeline.data import Windows
 from pipeline.experiments.personalize.users import (
     FEWEST_TEST_WINDOWS,
@@ -18,8 +18,6 @@ from pipeline.experiments.personalize.users import (
     wrong_labels,
 )
 from pipeline.sim.learner_program import LearnerProgram, LearnerState
-
-Array = np.ndarray[Any, Any]
 
 SAME, ACROSS, TEACH = "same", "across", "teach"
 WRONG_DRAWS = 3

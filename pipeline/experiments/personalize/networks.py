@@ -18,6 +18,7 @@ import numpy as np
 from pipeline.bundle import Bundle, emit, load_bundle
 from pipeline.bundle.bundle import EXTRACTOR
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.data import Dataset, Windows, load_dataset, split_subjects
 from pipeline.experiments.networks import Folders, prepare_all
 from pipeline.experiments.personalize.measure import (
@@ -31,7 +32,6 @@ from pipeline.sim.learner_program import LearnerProgram, build_learner, sources_
 from pipeline.training.shipped import ExtractorName
 from pipeline.training.task import make_task
 
-Array = np.ndarray[Any, Any]
 Show = Callable[[str, float], None]
 
 CUTS = ("fc", "fxc1", "fxc2")

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.types import Array
 from pipeline.experiments.personalize.measure import TEACH, Outcome
 from pipeline.experiments.personalize.networks import Measured
 from pipeline.experiments.personalize.report import SCENES, PersonalizeRow, UsersDetail
-
-Array = np.ndarray[Any, Any]
 
 NONE = "none"
 _CUTS = (NONE, "fc_last", "fc", "fxc1", "fxc2")

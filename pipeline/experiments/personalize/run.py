@@ -15,7 +15,7 @@ from datetime import date
 from multiprocessing.queues import Queue
 from pathlib import Path
 
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 from pipeline.core.versions import versions
 from pipeline.data import folds, load_dataset
 from pipeline.experiments.networks import Folders
@@ -74,7 +74,7 @@ class PersonalizeRequest:
 def personalize(request: PersonalizeRequest, show: Show = lambda *_: None) -> PersonalizeReport:
     """Measures on the firmware's own learner, built for this machine. What is finished is kept.
 
-    ``show(what is being done, share of everything done)``. Raises as `prepare`, and WorldError
+    ``show(what is being done, share of everything done)``. Raises as `prepare`, and ExternalError
     where a compiler is missing.
     """
     began = time.monotonic()
@@ -169,7 +169,7 @@ def _together(jobs: list[Job], workers: int, output: Path, show: Show) -> list[M
         for process in multiprocessing.active_children():
             process.terminate()
         if isinstance(error, BrokenProcessPool):
-            raise WorldError("a worker ended early; run it again to go on from there") from None
+            raise ExternalError("a worker ended early; run it again to go on from there") from None
         raise
     executor.shutdown()
     return [each for future in futures for each in future.result()]

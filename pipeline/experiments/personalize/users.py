@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from zlib import crc32
 
 import numpy as np
 
+from pipeline.core.types import Array
 from pipeline.data import Windows
-
-Array = np.ndarray[Any, Any]
 
 FEWEST_TEST_WINDOWS = 20
 """A user with fewer is left out."""

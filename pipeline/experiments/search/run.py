@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.errors import HonestNo, InputError
+from pipeline.core.errors import CheckFailed, InputError
 from pipeline.data import CHANNELS
 from pipeline.experiments.jobs.crew import POLL_S, work_together
 from pipeline.experiments.jobs.storage import fail_stale, open_study, storage_errors, stored_form
@@ -97,7 +97,8 @@ def search(
     One worker is this process; several are processes of their own, each with an equal share of the
     cores. ``on_trials`` is called whenever the study may have grown. Ctrl-C loses the running
     trials only; the next run begins with them. Raises InputError for counts below 1 or limits that
-    nothing meets, HonestNo when nothing new is found within them, WorldError when the storage or
+    nothing meets, CheckFailed when nothing new is found within them, ExternalError when the
+    storage or
     the workers fail.
     """
     for count, what in ((job.trials, "trials"), (workers, "workers"), (job.epochs, "epochs")):
@@ -171,7 +172,7 @@ def work(job: SearchJob, on_trials: Callable[[Study], None] = lambda _: None) ->
         on_trials(study)
         misses = 0 if len(trained(study)) > have else misses + 1
         if misses >= _MAX_MISSES:
-            raise HonestNo(
+            raise CheckFailed(
                 f"no new shape within the limits in {misses} draws; the study holds {have}. "
                 "Ask for fewer --trials or widen the limits"
             )

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.data import default_scheme, folds, load_dataset, split_subjects
 from pipeline.data.mixed import mix
 from pipeline.experiments.networks import Folders, pretrained_extractor
@@ -28,7 +29,6 @@ from pipeline.training.statistics import set_batch_statistics
 from pipeline.training.synthetic_windows import varied_windows
 from pipeline.training.task import WINDOW_SAMPLES, Task, make_task
 
-Array = np.ndarray[Any, Any]
 Show = Callable[[str, float], None]
 
 # Two controls: they differ in the windows that the batch statistics are taken from.

@@ -74,7 +74,8 @@ class BoardFit:
 
 def measure_around(pretrained: Pretrained, material: Material, path: Path) -> None:
     """Links the application with this network's extractor, learning at cut ``fc``, and writes
-    `Around` to ``path``. Raises HonestNo for a network that the engine does not take, WorldError
+    `Around` to ``path``. Raises CheckFailed for a network that the engine does not take,
+    ExternalError
     where the Arm tools are missing."""
     with tempfile.TemporaryDirectory(prefix="har-around-") as scratch:
         folder = Path(scratch)

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pipeline.core.errors import HonestNo, WorldError
+from pipeline.core.errors import CheckFailed, ExternalError
+from pipeline.core.types import Array
 from pipeline.experiments.jobs import made_once
 from pipeline.experiments.variants.app_footprint import Around, measure_around, read_around
 from pipeline.experiments.variants.optimize import prune
@@ -21,8 +20,6 @@ from pipeline.training import Pretrained, load_pretrained
 from pipeline.training.pretrained import pretrain_extractor, save_pretrained
 from pipeline.training.shipped import recipe, recipes_digest
 from pipeline.training.statistics import set_batch_statistics
-
-Array = np.ndarray[Any, Any]
 
 _RATE_ON = 0.5  # of the recipe's peak rate, where the weights are no random ones
 _SETTLED_BY = 0.3  # share of the steps in which the weights hardly change any more
@@ -120,14 +117,14 @@ def surroundings(base: Base, material: Material, keep: Path) -> tuple[Around | N
         folder.mkdir(parents=True)
         try:
             measure_around(base.network, material, folder / _AROUND)
-        except HonestNo as error:
+        except CheckFailed as error:
             (folder / _AROUND).write_text(json.dumps({"reason": _line(error)}))
 
     # Neither weights nor seed change what is linked around them.
     plain = replace(base.origin, seed=0, weights="none", source="", source_sha256="")
     try:
         path = made_once(plain.folder(keep, kind="around"), make) / _AROUND
-    except WorldError as error:
+    except ExternalError as error:
         return None, _line(error)
     content = json.loads(path.read_text())
     return (None, content["reason"]) if "reason" in content else (read_around(path), "")
@@ -178,7 +175,7 @@ def _to_be_had(asked: Origin, keep: Path) -> Origin:
         return asked
     try:
         there = initial_arrays(asked.backbone, "imagenet") is not None
-    except WorldError:
+    except ExternalError:
         there = False
     return asked if there else replace(asked, weights="source")
 

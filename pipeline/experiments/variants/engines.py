@@ -6,18 +6,16 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.compiler import UnsupportedModel, compile_model, run_tflm
 from pipeline.compiler.oracle import tflm_arena_bytes
-from pipeline.core.errors import HonestNo, WorldError
+from pipeline.core.errors import CheckFailed, ExternalError
+from pipeline.core.types import Array
 from pipeline.experiments.variants.files import predict_litert
 from pipeline.experiments.variants.settings import CHECKED_WINDOWS
 from pipeline.sim.parity import run_compiled, run_parity
-
-Array = np.ndarray[Any, Any]
 
 _PARITY_INPUTS = 4
 _TIMEOUT_S = 3600.0  # of all test windows in TFLite-Micro
@@ -41,12 +39,12 @@ class EngineFigures:
 
 def engine_figures(model: bytes, *, quantized: bool, seed: int) -> EngineFigures:
     """Runs the file in TFLite-Micro and, int8, builds it for the emulated Cortex-M4F. Raises
-    WorldError where both engines are there and their answers differ."""
+    ExternalError where both engines are there and their answers differ."""
     limits = []
     arena = None
     try:
         arena = tflm_arena_bytes(model)
-    except HonestNo as error:
+    except CheckFailed as error:
         operator = _OPERATOR.search(str(error))
         why = f"operator {operator[1]}." if operator else _sentence(error)
         limits.append(f"TFLite-Micro does not run it: {why}")
@@ -55,7 +53,7 @@ def engine_figures(model: bytes, *, quantized: bool, seed: int) -> EngineFigures
         return EngineFigures(arena, None, None, None, tuple(limits))
     try:
         compile_model(model)
-    except HonestNo as error:
+    except CheckFailed as error:
         limits.append(f"The compiled engine does not take it: {_sentence(error)}")
         return EngineFigures(arena, None, None, None, tuple(limits))
     with tempfile.TemporaryDirectory(prefix="har-variant-") as folder:
@@ -63,12 +61,12 @@ def engine_figures(model: bytes, *, quantized: bool, seed: int) -> EngineFigures
         path.write_bytes(model)
         try:
             report = run_parity(path, _PARITY_INPUTS, seed, "mps2")
-        except (WorldError, HonestNo) as error:
+        except (ExternalError, CheckFailed) as error:
             limits.append(f"The compiled engine was not measured: {_sentence(error)}")
-            missing = isinstance(error, WorldError)
+            missing = isinstance(error, ExternalError)
             return EngineFigures(arena, None, None, None, tuple(limits), unmeasured=missing)
     if report.mismatches:
-        raise WorldError(
+        raise ExternalError(
             f"the compiled engine differs from TFLite-Micro on {report.mismatches} of "
             f"{report.compared} inputs; run `har parity` on the file"
         )
@@ -89,21 +87,22 @@ class Answers:
 
 def predict_int8(model: bytes, inputs: Array) -> Answers:
     """Engine inputs int8 (N, ...) -> classes, by the compiled engine on this machine where it takes
-    the file, which is quicker, else by TFLite-Micro, else by LiteRT. Raises WorldError where both
+    the file, which is quicker, else by TFLite-Micro, else by LiteRT. Raises ExternalError where
+    both
     engines of a board run and differ."""
     few = inputs[np.linspace(0, len(inputs) - 1, min(CHECKED_WINDOWS, len(inputs))).astype(int)]
     try:
         ours = run_compiled(compile_model(model), np.concatenate([few, inputs]))
-    except (UnsupportedModel, WorldError):
+    except (UnsupportedModel, ExternalError):
         try:
             outputs = run_tflm(model, inputs, timeout_s=_TIMEOUT_S).outputs[0]
-        except HonestNo:
+        except CheckFailed:
             return Answers(predict_litert(model, inputs), "litert", 0)
         return Answers(outputs.reshape(len(inputs), -1).argmax(axis=1), "tflm", 0)
     theirs = run_tflm(model, few).outputs[0].reshape(len(few), -1)
     different = int((ours[: len(few)] != theirs).any(axis=1).sum())
     if different:
-        raise WorldError(
+        raise ExternalError(
             f"the compiled engine differs from TFLite-Micro on {different} of {len(few)} test "
             "windows; run `har parity` on the file"
         )

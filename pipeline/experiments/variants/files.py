@@ -5,13 +5,11 @@ from __future__ import annotations
 import gzip
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from pipeline.compiler.reader import RawTensor, read_model
-
-Array = np.ndarray[Any, Any]
+from pipeline.core.types import Array
 
 _KINDS = {
     "FLOAT32": np.float32,

@@ -7,12 +7,11 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline.bundle.convert import to_float, to_float16, to_int8
 from pipeline.bundle.interface import Interface, Normalization, Output, Quantization
 from pipeline.compiler.reader import read_model
-from pipeline.core.errors import HonestNo
+from pipeline.core.errors import CheckFailed
+from pipeline.core.types import Array
 from pipeline.data import load_dataset
 from pipeline.experiments.variants.app_footprint import (
     NOTHING,
@@ -38,8 +37,6 @@ from pipeline.experiments.variants.task import Material, gather
 from pipeline.models import model_macs
 from pipeline.models.macs import nanojoules
 from pipeline.training import Pretrained, score
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def run_job(setting: Setting, job: dict[str, Any]) -> dict[str, Any]:
     base = base_network(origin, material, setting.keep)
     try:
         network, model = _make(variant, material, setting.keep, base)
-    except HonestNo as error:
+    except CheckFailed as error:
         return {"refused": " ".join(str(error).split())}
     content = _convert(variant, model, network, material, seed)
     return _measure(variant, content, model, network, material, setting.keep, base)

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core.errors import HonestNo
+from pipeline.core.errors import CheckFailed
+from pipeline.core.types import Array
 from pipeline.training.pretrain import one_cycle_optimizer
 from pipeline.training.seeds import seed_everything
-
-Array = np.ndarray[Any, Any]
 
 Draw = Callable[[np.random.Generator], tuple[Array, Array]]
 """One epoch's network inputs (N, ...) and activities (N,), drawn and augmented anew."""
@@ -86,7 +85,7 @@ def quantization_aware(
     """``model`` with int8 weights and activations simulated (Jacob et al. 2018), fine-tuned, ready
     for `pipeline.bundle.convert.to_int8`. ``keep_zeros``: weights that are 0 stay 0.
 
-    Raises HonestNo for a network with layers that the library cannot quantize.
+    Raises CheckFailed for a network with layers that the library cannot quantize.
     """
     import tensorflow_model_optimization as tfmot
 
@@ -102,7 +101,7 @@ def quantization_aware(
             aware = quantization.quantize_model(model)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise HonestNo(f"tensorflow-model-optimization cannot quantize it: {reason}") from None
+        raise CheckFailed(f"tensorflow-model-optimization cannot quantize it: {reason}") from None
     _fine_tune(aware, draw, steps_per_epoch, plan, seed, [])
     return aware
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.data import Windows, default_scheme, load_dataset, split_subjects
 from pipeline.data.mixed import mix
 from pipeline.experiments.variants.settings import Effort
 from pipeline.training.augment import augment
 from pipeline.training.shipped import recipe
 from pipeline.training.task import Task, load_task, make_task
-
-Array = np.ndarray[Any, Any]
 
 
 def check_source(dataset: str, source: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 import pipeline.board
 from pipeline.board.client import Client
 from pipeline.board.errors import BoardRefused, NoAnswer, PortLost
-from pipeline.core.errors import HonestNo, InputError
+from pipeline.core.errors import CheckFailed, InputError
 from pipeline.protocol import messages as m
 from pipeline.protocol.frames import FrameDecoder, encode_frame
 from pipeline.protocol.payload import DecodeError
@@ -126,7 +126,7 @@ def test_what_a_board_predicts_right_behind_its_hello_is_kept_and_what_came_befo
 
 def test_another_model_is_refused_with_both_names():
     client, _ = client_on(model_id="ffffffffffffffff")
-    with pytest.raises(HonestNo, match="runs model 0123456789abcdef, not ffffffffffffffff"):
+    with pytest.raises(CheckFailed, match="runs model 0123456789abcdef, not ffffffffffffffff"):
         client.hello()
     client, _ = client_on(model_id=MODEL_ID)
     assert client.hello().model_id == MODEL_ID
@@ -140,7 +140,7 @@ def test_a_model_id_that_is_none_is_bad_input(wrong):
 
 def test_another_protocol_version_is_refused():
     client, _ = client_on(board_with(version=1))
-    with pytest.raises(HonestNo, match="flash the firmware that belongs to this har"):
+    with pytest.raises(CheckFailed, match="flash the firmware that belongs to this har"):
         client.hello()
 
 
@@ -155,7 +155,7 @@ def test_a_board_that_expects_a_shorter_hello_speaks_another_version():
         return out
 
     wire.board.feed = refuse
-    with pytest.raises(HonestNo, match="does not speak protocol version 4"):
+    with pytest.raises(CheckFailed, match="does not speak protocol version 4"):
         client.hello()
 
 
@@ -344,11 +344,11 @@ def test_a_board_without_room_names_what_it_was_taught():
     client, wire = client_on()
     for name in ("cycling", "rowing"):
         client.name(name)
-    with pytest.raises(HonestNo, match="no room for 'skiing'; it was taught: cycling, rowing; "):
+    with pytest.raises(CheckFailed, match="no room for 'skiing'; it was taught: cycling, rowing; "):
         client.name("skiing")
     assert wire.board.head.names == ["cycling", "rowing"]
     full, _ = client_on(board_with(rows=3))
-    with pytest.raises(HonestNo, match="has no spare rows"):
+    with pytest.raises(CheckFailed, match="has no spare rows"):
         full.name("skiing")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.board.headfile import read_head, write_head
-from pipeline.core.errors import HonestNo, InputError
+from pipeline.core.errors import CheckFailed, InputError
 from pipeline.head import LearnedHead, pack
 from pipeline.head.records import RecordKind, build_record
 
@@ -82,7 +82,7 @@ def test_bytes_behind_the_record_are_refused(file):
 
 
 def test_another_models_head_is_refused_with_both_names(file):
-    with pytest.raises(HonestNo, match="belongs to model 0001020304050607, the board runs ffff"):
+    with pytest.raises(CheckFailed, match="belongs to model 0001020304050607, the board runs ffff"):
         read_head(file, model_id=b"\xff" * 8)
 
 

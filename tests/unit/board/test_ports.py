@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.board import ports
 from pipeline.board.ports import Found, boards, find_board, wait_for_board
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 
 SKETCH, BOOTLOADER = 0x805A, 0x005A
 
@@ -57,12 +57,12 @@ def test_the_one_board_is_found_and_a_named_port_is_taken_as_it_is(plug, tmp_pat
 
 def test_no_board_several_boards_and_a_missing_port_are_told_apart(plug) -> None:
     plug([])
-    with pytest.raises(WorldError, match="no Nano 33 BLE Sense found on USB"):
+    with pytest.raises(ExternalError, match="no Nano 33 BLE Sense found on USB"):
         find_board(None)
     plug([info("/dev/ttyACM1"), info("/dev/ttyACM0")])
     with pytest.raises(InputError, match="several boards: /dev/ttyACM0, /dev/ttyACM1"):
         find_board(None)
-    with pytest.raises(WorldError, match="no port /dev/nowhere"):
+    with pytest.raises(ExternalError, match="no port /dev/nowhere"):
         find_board("/dev/nowhere")
 
 
@@ -92,5 +92,5 @@ def test_the_only_board_may_come_back_under_its_old_name(plug) -> None:
 
 def test_a_board_that_stays_away_or_in_its_bootloader_is_told(plug) -> None:
     plug([info("/dev/ttyACM0", BOOTLOADER)])
-    with pytest.raises(WorldError, match="did not come back within 0 s"):
+    with pytest.raises(ExternalError, match="did not come back within 0 s"):
         wait_for_board("A", 0.0, before=set())

@@ -14,7 +14,7 @@ import pytest
 from pipeline.board import recording
 from pipeline.board.client import Client
 from pipeline.board.recording import Plan, record
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.data import RecordingWarning, read_csv
 from pipeline.data.csv_writer import CsvWriter
 from pipeline.protocol import messages as m
@@ -234,7 +234,7 @@ def test_cut_off_at_once_leaves_no_file(tmp_path):
 )
 def test_no_sensor_is_one_line(tmp_path, board, words):
     board.sensor = NO_SENSOR
-    with pytest.raises(WorldError) as caught:
+    with pytest.raises(ExternalError) as caught:
         taking(Person(board), plan(tmp_path))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -242,7 +242,7 @@ def test_no_sensor_is_one_line(tmp_path, board, words):
 
 
 def test_a_sensor_that_sends_nothing_is_one_line(tmp_path):
-    with pytest.raises(WorldError, match=r"sent no samples for 0 s: .*har doctor"):
+    with pytest.raises(ExternalError, match=r"sent no samples for 0 s: .*har doctor"):
         taking(Person(FakeBoard(), dict.fromkeys(range(400), silent)), plan(tmp_path))
     assert list(tmp_path.iterdir()) == []
 

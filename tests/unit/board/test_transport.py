@@ -14,7 +14,7 @@ import serial
 from pipeline.board import transport
 from pipeline.board.errors import PortLost
 from pipeline.board.transport import open_port
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 
 pty = pytest.importorskip("pty")
 
@@ -100,17 +100,19 @@ def test_unplugging_is_a_world_error_within_two_seconds(terminal):
 def test_a_second_opener_is_told_that_the_port_is_busy(terminal):
     _, name = terminal
     first = open_port(name)
-    with pytest.raises(WorldError, match="busy: close the program"):
+    with pytest.raises(ExternalError, match="busy: close the program"):
         open_port(name)
     first.close()
 
 
 def test_a_missing_port_lists_those_that_exist(monkeypatch):
     monkeypatch.setattr(transport, "ports", lambda: ["/dev/ttyACM7"])
-    with pytest.raises(WorldError, match="no serial port /dev/nowhere; ports here: /dev/ttyACM7"):
+    with pytest.raises(
+        ExternalError, match="no serial port /dev/nowhere; ports here: /dev/ttyACM7"
+    ):
         open_port("/dev/nowhere")
     monkeypatch.setattr(transport, "ports", list)
-    with pytest.raises(WorldError, match="none: plug the board in"):
+    with pytest.raises(ExternalError, match="none: plug the board in"):
         open_port("/dev/nowhere")
 
 
@@ -119,7 +121,7 @@ def test_denied_permission_names_the_group_to_join(monkeypatch):
         raise serial.SerialException(errno.EACCES, "could not open port")
 
     monkeypatch.setattr(serial, "serial_for_url", refuse)
-    with pytest.raises(WorldError, match="usermod -aG dialout"):
+    with pytest.raises(ExternalError, match="usermod -aG dialout"):
         open_port("/dev/ttyACM0")
 
 
@@ -140,7 +142,7 @@ def test_a_socket_nobody_listens_on_is_a_world_error():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number = probe.getsockname()[1]
-    with pytest.raises(WorldError, match="nobody answers at socket://"):
+    with pytest.raises(ExternalError, match="nobody answers at socket://"):
         open_port(f"socket://127.0.0.1:{number}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +13,11 @@ from pipeline.bundle.bundle import EXTRACTOR
 from pipeline.bundle.quantize import quantize
 from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.head import Head
 from pipeline.models import backbone
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
-
-Array = np.ndarray[Any, Any]
 
 
 def _deployed(directory: Path, x: Array) -> tuple[Bundle, Head, Array]:

@@ -16,7 +16,7 @@ from pipeline.board.errors import BoardRefused
 from pipeline.cli.views.figures import Figures
 from pipeline.cli.views.monitor import LISTEN_S, Sighting, parse_text, watch
 from pipeline.cli.views.monitor_views import BarsView, CsvView, JsonView, LinesView
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 from pipeline.protocol import messages as m
 from pipeline.protocol.frames import encode_frame
 from tests.support.fake_board import LSM9DS1, NO_SENSOR, FakeBoard, FakeWire, Faults, board_with
@@ -73,7 +73,7 @@ def watching(*wires, **options):
 
     def open_wire(_port):
         if not left:
-            raise WorldError("no serial port fake")
+            raise ExternalError("no serial port fake")
         return left.pop(0)
 
     options = {"hello_timeout_s": 0.01, "retry_s": 0.001, "poll_s": 0.05, **options}
@@ -141,7 +141,7 @@ def test_a_board_that_started_anew_is_greeted_again():
 
 def test_a_port_that_is_not_there_at_first_is_an_error():
     context, _ = watching()
-    with pytest.raises(WorldError, match="no serial port"), context as sightings:
+    with pytest.raises(ExternalError, match="no serial port"), context as sightings:
         next(sightings)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.compiler import run_tflm
-from pipeline.core.errors import HonestNo, InputError
+from pipeline.core.errors import CheckFailed, InputError
 from tests.support.tflite_builder import Net
 
 
@@ -26,14 +26,14 @@ def test_a_refusal_of_tflm_is_passed_on_in_one_line() -> None:
     net = Net(3, (1, 8))
     y = net.softmax(net.input)
     net.model.graph.tensors[y.index].quantization.zeroPoint = [0]
-    with pytest.raises(HonestNo, match=r"refuses this model: .*SOFTMAX") as caught:
+    with pytest.raises(CheckFailed, match=r"refuses this model: .*SOFTMAX") as caught:
         run_tflm(net.build(y), np.zeros((1, 8), np.int8))
     assert "\n" not in str(caught.value)
 
 
 def test_an_abort_of_tflm_is_an_error_and_not_the_end_of_this_process() -> None:
     net = Net(3, (1, 600), scale=0.001)  # the sum of 600 equal terms overflows its exponent check
-    with pytest.raises(HonestNo, match="aborted"):
+    with pytest.raises(CheckFailed, match="aborted"):
         run_tflm(net.build(net.softmax(net.input)), np.zeros((1, 600), np.int8))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.compiler import CompiledModel, compile_model
 from pipeline.compiler.reader import read_model
-from pipeline.core.errors import HonestNo, InputError
+from pipeline.core.errors import CheckFailed, InputError
 from tests.support.tflite_builder import RELU, Net
 
 
@@ -27,7 +27,7 @@ def _good() -> bytes:
 def _compiles_or_says_no(model: bytes) -> None:
     try:
         assert isinstance(compile_model(model), CompiledModel)
-    except (InputError, HonestNo) as error:
+    except (InputError, CheckFailed) as error:
         assert "\n" not in str(error)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.compiler import UnsupportedModel, compile_model
-from pipeline.core.errors import HonestNo, InputError
+from pipeline.core.errors import CheckFailed, InputError
 from tests.support.tflite_builder import SAME, Model, Net, Value
 
 Spoil = Callable[[Net], Value]
@@ -200,7 +200,7 @@ def test_refused_by_name_place_and_reason(name: str) -> None:
     net = Net(5, (1, 12, 12, 4))
     with pytest.raises(UnsupportedModel, match=reason) as caught:
         compile_model(net.build(spoil(net)))
-    assert caught.value.exit_code == HonestNo.exit_code == 1
+    assert caught.value.exit_code == CheckFailed.exit_code == 1
     assert "\n" not in str(caught.value)
 
 

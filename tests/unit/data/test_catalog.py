@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.data import (
     Dataset,
     catalog,
@@ -35,7 +35,7 @@ class Network:
 
     def download(self, _source: object, target: Path, advance: Callable[[int], None]) -> None:
         if self.down:
-            raise WorldError("no network")
+            raise ExternalError("no network")
         self.calls += 1
         shutil.copy(self.archive, target)
         advance(target.stat().st_size)
@@ -155,7 +155,7 @@ def test_nothing_half_written_is_left_when_the_disk_is_full(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(WorldError, match=r"No space left.*HAR_CACHE"):
+    with pytest.raises(ExternalError, match=r"No space left.*HAR_CACHE"):
         load_dataset("hapt", progress=False)
     assert sorted(p.name for p in cache_directory().iterdir()) == [".lock", "small.tar.gz"]
     assert network.calls == 1
@@ -166,7 +166,7 @@ def test_a_cache_that_cannot_be_made_is_a_failure_of_the_world(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("HAR_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(WorldError, match="HAR_CACHE"):
+    with pytest.raises(ExternalError, match="HAR_CACHE"):
         load_dataset("hapt", progress=False)
     assert network.calls == 0
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.data import app
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 from pipeline.data import catalog, hapt, package_index
 from tests.unit.data import fakes
 from tests.unit.data.test_csv_recording import HEADER, row, rows
@@ -23,7 +23,7 @@ def _small_hapt_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(catalog.SOURCES, "hapt", fakes.pinned(hapt.SOURCE, archive))
 
     def down(*_: object) -> None:
-        raise WorldError("no network; plug it in")
+        raise ExternalError("no network; plug it in")
 
     monkeypatch.setattr(package_index, "download", down)
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.data import app
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.data import (
     Segment,
     dataset_names,
@@ -128,7 +128,7 @@ def test_a_full_disk_leaves_what_was_there(ucihar: Path, monkeypatch: pytest.Mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(WorldError, match="No space left"):
+    with pytest.raises(ExternalError, match="No space left"):
         import_dataset("ucihar", ucihar, rate_hz=25.0, force=True)
     assert imported_path("ucihar").read_bytes() == before
     files = sorted(path.name for path in imported_path("ucihar").parent.iterdir())

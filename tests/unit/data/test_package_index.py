@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.data import hapt, package_index
 from pipeline.data.package_index import certificates, download, find_link, index_url
 from pipeline.data.source import Source
@@ -195,14 +195,16 @@ def test_a_shorter_file_is_a_failure_of_the_world_that_says_what_to_do(
 ) -> None:
     index.content = CONTENT[:1000]
     index.ranges = False
-    with pytest.raises(WorldError, match=r"broke off after 1000 of 512000.*put the file yourself"):
+    with pytest.raises(
+        ExternalError, match=r"broke off after 1000 of 512000.*put the file yourself"
+    ):
         get(tmp_path)
 
 
 def test_an_index_without_the_project_or_the_file_is_named(index: Index, tmp_path: Path) -> None:
-    with pytest.raises(WorldError, match="/simple/nothing/ answered 404"):
+    with pytest.raises(ExternalError, match="/simple/nothing/ answered 404"):
         get(tmp_path, dataclasses.replace(SOURCE, package="nothing"))
-    with pytest.raises(WorldError, match=r"does not list other-9\.zip"):
+    with pytest.raises(ExternalError, match=r"does not list other-9\.zip"):
         get(tmp_path, dataclasses.replace(SOURCE, file="other-9.zip"))
     assert index.requests
 
@@ -213,7 +215,7 @@ def test_no_network_is_a_failure_of_the_world(
     monkeypatch.setenv("PIP_INDEX_URL", "http://somebody:secret@127.0.0.1:9/simple")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(package_index.time, "sleep", lambda _: None)
-    with pytest.raises(WorldError, match="failed 4 times") as caught:
+    with pytest.raises(ExternalError, match="failed 4 times") as caught:
         get(tmp_path)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -233,12 +235,12 @@ def test_pip_is_asked_for_its_index(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert index_url().startswith("https://")
 
     monkeypatch.setenv("PIP_INDEX_URL", "file:///somewhere")
-    with pytest.raises(WorldError, match="http"):
+    with pytest.raises(ExternalError, match="http"):
         index_url()
 
     monkeypatch.delenv("PIP_INDEX_URL")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
-    with pytest.raises(WorldError, match="names no package index"):
+    with pytest.raises(ExternalError, match="names no package index"):
         index_url()
 
 
@@ -249,7 +251,7 @@ def test_links_are_found_in_html_and_json_and_garbage_is_refused() -> None:
     assert find_link(page, "text/html", base, "p-2.whl") is None
     assert find_link("<a href=<<", "text/html", base, "p-2.whl") is None
     for garbage in ("", "[]", '{"files": [1]}', '{"files": 3}'):
-        with pytest.raises(WorldError, match="not a project page"):
+        with pytest.raises(ExternalError, match="not a project page"):
             find_link(garbage, "application/json", base, "p-1.whl")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 from pipeline.doctor import machine, model
 
 LOCK = """\
@@ -78,7 +78,7 @@ def test_a_missing_emulator_is_no_more_than_yellow(monkeypatch: pytest.MonkeyPat
 
 def test_a_missing_platformio_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> list[str]:
-        raise WorldError("PlatformIO is not installed: run `make setup`")
+        raise ExternalError("PlatformIO is not installed: run `make setup`")
 
     monkeypatch.setattr(machine, "find_platformio", missing)
     check = machine.check_platformio()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.protocol import messages
 from pipeline.protocol.frames import PAYLOAD_BYTES_MAX, Frame
 from pipeline.protocol.messages import (
@@ -194,7 +194,7 @@ def test_any_payload_is_decoded_to_itself_or_refused_in_one_line(kind: int, payl
     try:
         message = decode_message(Frame(kind, 0, payload))
     except DecodeError as error:
-        assert isinstance(error, WorldError)
+        assert isinstance(error, ExternalError)
         assert "\n" not in str(error)
     else:
         assert message.encode() == payload

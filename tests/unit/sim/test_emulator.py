@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.sim import emulator as module
 from pipeline.sim.build import build_image
 from pipeline.sim.emulator import (
@@ -90,20 +90,20 @@ def test_somebody_s_own_file_is_never_taken_for_flash(tmp_path: Path) -> None:
 
 def test_a_flash_file_in_use_or_unusable_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "flash.img"
-    with open_flash(path), pytest.raises(WorldError, match="in use"):
+    with open_flash(path), pytest.raises(ExternalError, match="in use"):
         open_flash(path)
-    with pytest.raises(WorldError, match="cannot use the flash file"):
+    with pytest.raises(ExternalError, match="cannot use the flash file"):
         open_flash(tmp_path)
 
 
 def test_what_is_missing_is_named_with_the_command_to_type(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(WorldError, match="har build"):
+    with pytest.raises(ExternalError, match="har build"):
         launch("host", tmp_path / "none", tmp_path / "flash")
     (tmp_path / "x.elf").touch()
     monkeypatch.setattr(module.shutil, "which", lambda _: None)
-    with pytest.raises(WorldError, match=r"apt-get install .*qemu-system-arm"):
+    with pytest.raises(ExternalError, match=r"apt-get install .*qemu-system-arm"):
         launch("mps2", tmp_path / "x.elf", tmp_path / "flash")
     with pytest.raises(InputError, match="host and mps2"):
         launch("esp32", tmp_path / "x.elf", tmp_path / "flash")  # type: ignore[arg-type]
@@ -140,7 +140,7 @@ def test_a_busy_port_is_refused_and_the_flash_file_is_free_again(
 ) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(WorldError, match="choose another port"),
+        pytest.raises(ExternalError, match="choose another port"),
     ):
         launch("host", image, tmp_path / "flash", port=taken.getsockname()[1])
     open_flash(tmp_path / "flash").close()
@@ -150,7 +150,7 @@ def test_a_program_that_ends_at_once_is_reported_with_its_words(tmp_path: Path) 
     script = tmp_path / "bad"
     script.write_text("#!/bin/sh\necho broken by purpose >&2\nexit 4\n")
     script.chmod(0o755)
-    with pytest.raises(WorldError, match="broken by purpose"):
+    with pytest.raises(ExternalError, match="broken by purpose"):
         launch("host", script, tmp_path / "flash")
     open_flash(tmp_path / "flash").close()
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from pipeline.board.sensor_text import describe
 from pipeline.cli.main import app
-from pipeline.core.errors import HonestNo, InputError, WorldError
+from pipeline.core.errors import CheckFailed, ExternalError, InputError
 from pipeline.protocol.messages import Engine, Sensor, SensorTrouble, Target
 from pipeline.sim import flash as flashing
 from pipeline.sim import pio
@@ -218,9 +218,9 @@ def test_reads_the_model_id_that_was_emitted(project: Path) -> None:
 
 @pytest.mark.usefixtures("usb")
 def test_says_that_no_board_is_there(project: Path) -> None:
-    with pytest.raises(WorldError, match="no Nano 33 BLE Sense found on USB"):
+    with pytest.raises(ExternalError, match="no Nano 33 BLE Sense found on USB"):
         flash(project, tell=silent, platformio=["never-run"])
-    with pytest.raises(WorldError, match="no port /dev/nowhere: is the board plugged in"):
+    with pytest.raises(ExternalError, match="no port /dev/nowhere: is the board plugged in"):
         flash(project, port="/dev/nowhere", tell=silent, platformio=["never-run"])
 
 
@@ -252,7 +252,7 @@ def test_a_port_in_use_stops_it_before_the_build(
 
     held = open_port(plugged.device)
     try:
-        with pytest.raises(WorldError, match="is busy: close the program"):
+        with pytest.raises(ExternalError, match="is busy: close the program"):
             flash(project, tell=silent, platformio=script(tmp_path))
     finally:
         held.close()
@@ -265,7 +265,7 @@ def test_a_port_in_use_stops_it_before_the_build(
 @pytest.mark.usefixtures("plugged")
 def test_an_image_that_does_not_fit_never_reaches_the_board(project: Path, tmp_path: Path) -> None:
     stand_in = script(tmp_path, build="fail('check_image: the image reaches 12 bytes into')")
-    with pytest.raises(HonestNo, match="reaches 12 bytes into"):
+    with pytest.raises(CheckFailed, match="reaches 12 bytes into"):
         flash(project, tell=silent, platformio=stand_in)
     assert len(calls(tmp_path)) == 1
 
@@ -273,7 +273,7 @@ def test_an_image_that_does_not_fit_never_reaches_the_board(project: Path, tmp_p
 @pytest.mark.usefixtures("plugged")
 def test_a_board_unplugged_during_the_build_is_missed(project: Path, tmp_path: Path) -> None:
     stand_in = script(tmp_path, build="(here / 'gone').touch()")
-    with pytest.raises(WorldError, match="was unplugged: plug it in"):
+    with pytest.raises(ExternalError, match="was unplugged: plug it in"):
         flash(project, tell=silent, platformio=stand_in)
     assert len(calls(tmp_path)) == 1
 
@@ -281,18 +281,20 @@ def test_a_board_unplugged_during_the_build_is_missed(project: Path, tmp_path: P
 @pytest.mark.usefixtures("plugged")
 def test_an_upload_broken_half_way_says_what_to_press(project: Path, tmp_path: Path) -> None:
     stand_in = script(tmp_path, upload="fail('SAM-BA operation failed')")
-    with pytest.raises(WorldError, match=r"\(SAM-BA operation failed\): press the board's button"):
+    with pytest.raises(
+        ExternalError, match=r"\(SAM-BA operation failed\): press the board's button"
+    ):
         flash(project, tell=silent, platformio=stand_in)
 
 
 @pytest.mark.parametrize(
     ("line", "kind", "said"),
     [
-        ("HTTPClientError: ", WorldError, "registry cannot be reached"),
-        ("UnknownPackageError: Could not find the package", WorldError, "registry cannot"),
-        ("check_image: the image reaches 12 bytes into", HonestNo, "reaches 12 bytes into"),
-        ("Error: The program size (9 bytes) is greater than maximum allowed", HonestNo, "size"),
-        ("firmware/src/main.cpp:3: fatal error: x.h", WorldError, "fatal error: x.h"),
+        ("HTTPClientError: ", ExternalError, "registry cannot be reached"),
+        ("UnknownPackageError: Could not find the package", ExternalError, "registry cannot"),
+        ("check_image: the image reaches 12 bytes into", CheckFailed, "reaches 12 bytes into"),
+        ("Error: The program size (9 bytes) is greater than maximum allowed", CheckFailed, "size"),
+        ("firmware/src/main.cpp:3: fatal error: x.h", ExternalError, "fatal error: x.h"),
     ],
 )
 def test_each_failed_build_becomes_one_line(line: str, kind: type[Exception], said: str) -> None:
@@ -314,7 +316,7 @@ def test_each_failed_build_becomes_one_line(line: str, kind: type[Exception], sa
 )
 def test_each_failed_upload_becomes_one_line(line: str, said: str) -> None:
     error = explain_upload(["Uploading", line, "*** [upload] Error 1"], "/dev/ttyACM0")
-    assert type(error) is WorldError
+    assert type(error) is ExternalError
     assert said in str(error)
     assert "\n" not in str(error)
 
@@ -332,7 +334,7 @@ def test_a_hanging_platformio_is_stopped_with_what_it_started(
         "time.sleep(60)",
     )
     began = time.monotonic()
-    with pytest.raises(WorldError, match="was stopped"):
+    with pytest.raises(ExternalError, match="was stopped"):
         flash(project, tell=silent, platformio=stand_in, limit_s=1.5)
     assert time.monotonic() - began < 15
     child = int(pid_file.read_text())
@@ -349,7 +351,7 @@ def test_a_hanging_upload_says_what_to_press(
 ) -> None:
     monkeypatch.setattr(flashing, "UPLOAD_LIMIT_S", 0.5)
     stand_in = script(tmp_path, upload="time.sleep(60)")
-    with pytest.raises(WorldError, match="was stopped: press the board's button twice"):
+    with pytest.raises(ExternalError, match="was stopped: press the board's button twice"):
         flash(project, tell=silent, platformio=stand_in)
 
 
@@ -370,7 +372,7 @@ def _runs(pid: int) -> bool:
 @pytest.mark.usefixtures("plugged")
 def test_a_board_that_stays_away_is_missed(project: Path, tmp_path: Path) -> None:
     stand_in = script(tmp_path, upload="(here / 'gone').touch()")
-    with pytest.raises(WorldError, match=r"did not come back within .*press its button"):
+    with pytest.raises(ExternalError, match=r"did not come back within .*press its button"):
         flash(project, tell=silent, platformio=stand_in)
 
 
@@ -379,7 +381,7 @@ def test_a_board_that_stays_in_its_bootloader_has_not_come_back(
     project: Path, tmp_path: Path
 ) -> None:
     stand_in = script(tmp_path, upload="(here / 'bootloader').touch()")
-    with pytest.raises(WorldError, match="did not come back"):
+    with pytest.raises(ExternalError, match="did not come back"):
         flash(project, tell=silent, platformio=stand_in)
 
 
@@ -389,7 +391,7 @@ def test_a_silent_board_is_told_apart_from_a_failed_upload(
     master, slave = os.openpty()
     usb.device = os.ttyname(slave)
     try:
-        with pytest.raises(WorldError, match=r"uploaded, but .* does not answer HELLO"):
+        with pytest.raises(ExternalError, match=r"uploaded, but .* does not answer HELLO"):
             flash(project, tell=silent, platformio=script(tmp_path))
     finally:
         os.close(master)
@@ -403,7 +405,7 @@ def test_anything_but_what_was_uploaded_is_refused(
     board = board_with(**{"engine": Engine.TFLM, **changes})
     with board_on_terminal(board) as server:
         usb.device = server.port
-        with pytest.raises(HonestNo, match=r"answers with model .*, not with 0123456789abcdef"):
+        with pytest.raises(CheckFailed, match=r"answers with model .*, not with 0123456789abcdef"):
             flash(project, tell=silent, platformio=script(tmp_path))
 
 
@@ -434,5 +436,5 @@ def test_platformio_is_looked_for_in_this_python_first(monkeypatch: pytest.Monke
     monkeypatch.setattr(pio.shutil, "which", lambda name: f"/opt/{name}")
     assert pio.find_platformio() == ["/opt/platformio"]
     monkeypatch.setattr(pio.shutil, "which", lambda _name: None)
-    with pytest.raises(WorldError, match="not installed"):
+    with pytest.raises(ExternalError, match="not installed"):
         pio.find_platformio()

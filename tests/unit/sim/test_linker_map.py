@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 from pipeline.sim.boards import NANO33BLE
 from pipeline.sim.linker_map import parse_map, sizes_of
 
@@ -72,7 +72,7 @@ def test_flash_by_origin_counts_code_and_constants_but_no_ram_and_no_discarded_s
 
 @pytest.mark.parametrize("text", ["", "no map", "Linker script and memory map\n\n.data 0x0 0x1\n"])
 def test_a_text_that_is_no_map_is_refused(text: str) -> None:
-    with pytest.raises(WorldError, match="map"):
+    with pytest.raises(ExternalError, match="map"):
         parse_map(text)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.sim.sensor_replay import model_rate_hz, read_played, recording_to_play, write_played
 
 COLUMNS = "time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity"
@@ -63,7 +63,7 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, data: bytes) -> None:
 
 
 def test_a_recording_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WorldError, match="cannot read the recording"):
+    with pytest.raises(ExternalError, match="cannot read the recording"):
         read_played(tmp_path / "none")
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.data import Dataset, Windows, split_subjects
 from pipeline.experiments.evaluate import (
     Folders,
@@ -171,7 +171,7 @@ def test_a_missing_compiler_is_noticed_before_any_work(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.sim.build.missing_packages", lambda _: ["gcc"])
-    with pytest.raises(WorldError, match="apt-get install --no-install-recommends gcc"):
+    with pytest.raises(ExternalError, match="apt-get install --no-install-recommends gcc"):
         bench.evaluate(dataset="watch")
     assert bench.made == []
 

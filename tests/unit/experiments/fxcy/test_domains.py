@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.experiments.fxcy import domains
 from pipeline.experiments.fxcy.domains import (
     Domain,
@@ -127,7 +127,7 @@ def test_a_network_that_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
         raise Exception("URL fetch failure\non it -- None")
 
     monkeypatch.setattr(datasets, "cifar10", SimpleNamespace(load_data=load_data))
-    with pytest.raises(WorldError, match=r"cifar10: .*digits_low") as error:
+    with pytest.raises(ExternalError, match=r"cifar10: .*digits_low") as error:
         load_domain("cifar10")
     assert "\n" not in str(error.value)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.errors import WorldError
+from pipeline.core.errors import ExternalError
 from pipeline.experiments.jobs import made_once
 
 _SPAWN = multiprocessing.get_context("spawn")
@@ -99,5 +99,5 @@ def test_what_a_maker_raises_is_raised_and_leaves_nothing_behind(tmp_path: Path)
 
 def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(WorldError, match=r"file: .*name another folder"):
+    with pytest.raises(ExternalError, match=r"file: .*name another folder"):
         made_once(tmp_path / "file" / "net", _forbidden)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.experiments.jobs import Progress, run_sweep
 from tests.unit.experiments.jobs import jobs
 from tests.unit.experiments.jobs.squares import Make, Runs, results_of, squares, trials_of
@@ -72,7 +72,7 @@ def test_a_request_that_a_job_cannot_meet_ends_the_sweep_with_its_line(
 def test_a_bug_fails_its_job_and_is_named_when_the_others_are_done(
     sweep: Make, runs: Runs, workers: int
 ) -> None:
-    with pytest.raises(WorldError) as caught:
+    with pytest.raises(ExternalError) as caught:
         run_sweep(sweep(5, run=jobs.broken_at_two), workers=workers)
     assert str(caught.value).startswith("1 of 5 jobs failed: x 2: RuntimeError: no such luck; run")
     assert "\n" not in str(caught.value)
@@ -85,13 +85,13 @@ def test_a_bug_fails_its_job_and_is_named_when_the_others_are_done(
 
 def test_a_job_that_keeps_failing_is_tried_again_by_every_command(sweep: Make) -> None:
     for _ in range(7):
-        with pytest.raises(WorldError, match="no such luck"):
+        with pytest.raises(ExternalError, match="no such luck"):
             run_sweep(sweep(3, run=jobs.broken_at_two))
     assert results_of(sweep(3)) == squares(3)
 
 
 def test_a_result_that_json_cannot_hold_fails_its_job(sweep: Make, runs: Runs) -> None:
-    with pytest.raises(WorldError, match=r"x 2: ValueError: .*JSON compliant"):
+    with pytest.raises(ExternalError, match=r"x 2: ValueError: .*JSON compliant"):
         run_sweep(sweep(4, run=jobs.unwritable_at_two))
     assert [x for x, _ in runs()] == [0, 1, 3]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.errors import InputError, WorldError
+from pipeline.core.errors import ExternalError, InputError
 from pipeline.experiments.jobs import Sweep, run_sweep
 from tests.unit.experiments.jobs import jobs
 from tests.unit.experiments.jobs.squares import Make, Runs, results_of, squares, trials_of
@@ -92,7 +92,7 @@ class _InterruptedOnArrival:
 def test_ctrl_c_while_the_workers_start_ends_them_without_a_word(
     sweep: Make, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(WorldError, match=r"all 2 workers ended early \(0, 0\)"):
+    with pytest.raises(ExternalError, match=r"all 2 workers ended early \(0, 0\)"):
         run_sweep(sweep(3, run=_InterruptedOnArrival()), workers=2)
     assert capfd.readouterr().err == ""
     assert trials_of(sweep(), "RUNNING") == []
@@ -126,7 +126,7 @@ def test_a_job_of_a_machine_that_went_away_is_run_by_the_next_command(
 
 
 def test_workers_that_all_die_are_reported(sweep: Make) -> None:
-    with pytest.raises(WorldError, match=r"all 2 workers ended early \(9, 9\)"):
+    with pytest.raises(ExternalError, match=r"all 2 workers ended early \(9, 9\)"):
         run_sweep(sweep(4, run=jobs.killed), workers=2)
 
 

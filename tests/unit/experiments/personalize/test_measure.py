@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
 
+from pipeline.core.types import Array
 from pipeline.data import Windows
 from pipeline.experiments.personalize.measure import Material, new_activities, same_activities
 from pipeline.experiments.personalize.users import users_of
 from pipeline.sim.learner_program import LearnerState
 
-Array = np.ndarray[Any, Any]
 ACTIVITIES = 3
 EACH = 30  # windows of an activity in a session
 

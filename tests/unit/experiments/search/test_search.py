@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.errors import HonestNo, InputError, WorldError
+from pipeline.core.errors import CheckFailed, ExternalError, InputError
 from pipeline.data import Dataset, split_subjects
 from pipeline.experiments.search import (
     Candidate,
@@ -168,7 +168,7 @@ def test_two_workers_share_a_study(
 
 
 def test_workers_that_all_die_are_reported(job: Make) -> None:
-    with pytest.raises(WorldError, match="ended early"):
+    with pytest.raises(ExternalError, match="ended early"):
         search(job(score=scorers.killed), workers=2)
 
 
@@ -227,7 +227,7 @@ def test_a_space_that_is_used_up_is_an_honest_no(
     job: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.experiments.search.run._MAX_MISSES", 3)
-    with pytest.raises(HonestNo, match="no new shape"):
+    with pytest.raises(CheckFailed, match="no new shape"):
         search(job(limits=Limits(parameters=700), trials=500))
 
 
@@ -255,12 +255,12 @@ def test_a_file_that_is_no_database_is_the_world_s_fault_and_stays_as_it_is(
     path = tmp_path / "thesis.txt"
     path.write_text("not a database, and dear to somebody " * 50)
     before = path.read_bytes()
-    with pytest.raises(WorldError, match=r"thesis\.txt"):
+    with pytest.raises(ExternalError, match=r"thesis\.txt"):
         search(job(storage=f"sqlite:///{path}"))
     assert path.read_bytes() == before
 
 
 def test_a_storage_that_cannot_be_opened_is_the_world_s_fault(job: Make, tmp_path: Path) -> None:
     (tmp_path / "folder.db").mkdir()
-    with pytest.raises(WorldError, match=r"folder\.db"):
+    with pytest.raises(ExternalError, match=r"folder\.db"):
         search(job("folder"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.errors import HonestNo, WorldError
+from pipeline.core.errors import CheckFailed, ExternalError
 from pipeline.experiments.variants import base as base_module
 from pipeline.experiments.variants.app_footprint import NOTHING, Around, fit_compiled
 from pipeline.experiments.variants.base import Base, Origin, base_network, surroundings
@@ -78,7 +78,7 @@ def _material() -> Any:
 
 def test_a_tool_that_was_missing_is_looked_for_again(world: _World, tmp_path: Path) -> None:
     base = Base(NONE, _origin("source"))
-    world.failing = WorldError("no arm-none-eabi-gcc;\n install it")
+    world.failing = ExternalError("no arm-none-eabi-gcc;\n install it")
     assert surroundings(base, NONE, tmp_path) == (None, "no arm-none-eabi-gcc; install it")
     world.failing = None
     assert surroundings(base, NONE, tmp_path) == (FOUND, "")
@@ -88,14 +88,14 @@ def test_a_tool_that_was_missing_is_looked_for_again(world: _World, tmp_path: Pa
 
 def test_what_the_engine_refuses_is_not_asked_twice(world: _World, tmp_path: Path) -> None:
     base = Base(NONE, _origin("source"))
-    world.failing = HonestNo("operator SINE")
+    world.failing = CheckFailed("operator SINE")
     for _ in range(2):
         assert surroundings(base, NONE, tmp_path) == (None, "operator SINE")
     assert world.measured == 1
 
 
 def test_a_network_that_fell_back_is_not_taken_for_imagenets(world: _World, tmp_path: Path) -> None:
-    world.failing = WorldError("no network")
+    world.failing = ExternalError("no network")
     fallen = base_network(_origin("imagenet"), _material(), tmp_path)
     assert (fallen.began, fallen.origin) == ("watch", _origin("source"))
     world.failing = None
@@ -113,7 +113,7 @@ def test_a_network_that_fell_back_is_the_one_of_the_source(world: _World, tmp_pa
 
 def test_imagenets_network_once_trained_needs_no_way_to_it(world: _World, tmp_path: Path) -> None:
     base_network(_origin("imagenet"), _material(), tmp_path)
-    world.failing = WorldError("no network")
+    world.failing = ExternalError("no network")
     assert base_network(_origin("imagenet"), _material(), tmp_path).began == "imagenet"
     assert base_network(_origin("none"), _material(), tmp_path).began == "none"
     assert world.trained == [{"kernel": 1.0}, None]

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.bundle.convert import parameter_count, to_float, to_float16, to_int8
 from pipeline.compiler.oracle import tflm_arena_bytes
-from pipeline.core.errors import HonestNo
+from pipeline.core.errors import CheckFailed
 from pipeline.experiments.variants.engines import predict_int8
 from pipeline.experiments.variants.files import file_figures, predict_litert
 from pipeline.experiments.variants.optimize import FineTuning, prune, quantization_aware
@@ -107,7 +107,7 @@ def test_quantization_aware_training_keeps_zeros_if_told_to(pruned: Any) -> None
 
 def test_tflm_runs_float32_and_refuses_float16(network: Any) -> None:
     assert tflm_arena_bytes(to_float(network)) > 1000
-    with pytest.raises(HonestNo, match="DEQUANTIZE"):
+    with pytest.raises(CheckFailed, match="DEQUANTIZE"):
         tflm_arena_bytes(to_float16(network))
 
 
@@ -117,5 +117,5 @@ def test_a_layer_that_the_library_cannot_quantize_is_named() -> None:
 
     inputs = layers.Input((4,))
     x = layers.Dense(2)(layers.Rescaling(0.5, name="halved")(inputs))
-    with pytest.raises(HonestNo, match=r"cannot quantize.*halved"):
+    with pytest.raises(CheckFailed, match=r"cannot quantize.*halved"):
         quantization_aware(tf_keras.Model(inputs, x), _draw, STEPS, FineTuning(1, 1e-4), 0)

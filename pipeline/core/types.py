@@ -1,0 +1,10 @@
+"""Types that every room uses."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, Any]
+"""An array whose shape and type stand in the docstring of what takes or gives it."""
