@@ -151,7 +151,7 @@ class Bundle(Interface):
     ``macs``: multiply-accumulates of one inference of the extractor.
     """
 
-    format: Literal[5] = 4
+    format: Literal[5] = 5
     model_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     activities: list[str]
     rate_hz: float = Field(gt=0, le=1000)
