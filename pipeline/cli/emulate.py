@@ -16,7 +16,10 @@ from pipeline.cli.common import ROOT, JsonOption, TargetOption, guarded, note, p
 if TYPE_CHECKING:
     from pipeline.sim.emulator import Emulator
 
-GeneratedOption = Annotated[Path, typer.Option(help="Folder that `har emit` wrote.")]
+GeneratedOption = Annotated[
+    Path,
+    typer.Option(help="Folder that `har emit` wrote.", show_default="firmware/generated"),
+]
 GENERATED = ROOT / "firmware" / "generated"
 
 

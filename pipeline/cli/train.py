@@ -244,9 +244,9 @@ def quantize(
 @guarded
 def emit(
     bundle: Annotated[Path, typer.Option(help="Bundle folder.")] = Path("build/bundle"),
-    output: Annotated[Path, typer.Option(help="Folder for the C files.")] = ROOT
-    / "firmware"
-    / "generated",
+    output: Annotated[
+        Path, typer.Option(help="Folder for the C files.", show_default="firmware/generated")
+    ] = ROOT / "firmware" / "generated",
     as_json: JsonOption = False,
 ) -> None:
     """Write the C that the firmware is built with: model header, C array, compiled engine."""
