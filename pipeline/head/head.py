@@ -17,7 +17,7 @@ from pipeline.core.types import Array
 from pipeline.head.mathematics import softmax
 
 LIMIT = np.float32(2.0**20)
-"""No parameter may be larger in size (HAR_HEAD_LIMIT)."""
+"""No parameter may be larger in size (HAR_TAIL_LIMIT)."""
 
 _SMALLEST = np.finfo(np.float32).tiny
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)

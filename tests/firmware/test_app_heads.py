@@ -65,7 +65,7 @@ def test_what_was_saved_is_known_after_a_power_cut(program: Path, flash: Path) -
         state = head_state(board.ask(wire.SHOW))
         assert state == saved | {"can_undo": 0} and state["head_crc"] == twin.head.crc()
         with_labels(board, [2, 1, 0, 0], twin)
-        assert pull(board) == twin.head()
+        assert pull(board) == twin.payload()
 
 
 def test_what_was_not_saved_is_gone_after_a_power_cut(program: Path, flash: Path) -> None:
@@ -112,7 +112,7 @@ def test_another_firmware_for_the_same_model_takes_the_record_up(
         assert head_state(board.ask(wire.SHOW)) == saved | {"can_undo": 0}
         twin.index = 0
         with_labels(board, [3, 0, 2], twin)
-        assert pull(board) == twin.head()
+        assert pull(board) == twin.payload()
 
 
 def put(flash: Path, *payloads: bytes, version: int = 2, damage: int | None = None) -> None:
@@ -190,17 +190,17 @@ def test_a_stored_record_that_cannot_be_right_is_not_taken(
     put(flash, good.record(), _wrong_record(what), good.record())
     with Board(program, flash) as board:
         board.hello()
-        assert pull(board) == good.head()
+        assert pull(board) == good.payload()
         reply = board.ask(wire.ROLLBACK)
         assert reply.type == wire.ERROR and "nothing has changed" in reply.text
-        assert pull(board) == good.head()
+        assert pull(board) == good.payload()
     put(flash, good.record(), _wrong_record(what))
     with Board(program, flash) as board:
         assert board.said == "har: the stored head is damaged: using the shipped one\n"
         board.hello()
-        assert pull(board) == Twin().head()
+        assert pull(board) == Twin().payload()
         assert head_state(board.ask(wire.ROLLBACK))["names"] == ("mine",)
-        assert pull(board) == good.head()
+        assert pull(board) == good.payload()
 
 
 @pytest.mark.parametrize("damage", [28 + 5, 28 + HEAD - 1, 28 + HEAD + 4 * R, 28 + HEAD + 60, -1])
@@ -271,7 +271,7 @@ def _taught() -> Twin:
 
 def test_a_head_from_the_host_is_taken_whole_and_kept(program: Path, flash: Path) -> None:
     twin = _taught()
-    payload = twin.head()
+    payload = twin.payload()
     with Board(program, flash) as board:
         board.hello()
         with_labels(board, [2, 2])  # which leave windows that are none of its
@@ -290,12 +290,12 @@ def test_a_head_from_the_host_is_taken_whole_and_kept(program: Path, flash: Path
         twin.learner.replay = fresh
         twin.index = 0
         with_labels(board, [3, 0], twin)
-        assert pull(board) == twin.head()
+        assert pull(board) == twin.payload()
 
 
 def _damaged(damage: str) -> tuple[bytes, bytes, int]:
     """(payload, model id, the status it must be refused with)"""
-    payload = bytearray(_taught().head())
+    payload = bytearray(_taught().payload())
     limits, names, values = 48 + 4 * R, 48 + 8 * R, values_offset(R, K)
     floats = {
         "nan": (values + 4 * (F + 3), np.nan),
@@ -359,7 +359,7 @@ def test_a_head_that_cannot_be_right_is_refused_and_changes_nothing(
     assert push(board, payload, model_id).status == code
     assert head_state(board.ask(wire.SHOW)) == before | {"can_undo": 0}
     assert flash.read_bytes() == image
-    assert head_state(push(board, _taught().head()))["names"] == ("mine",)  # undamaged
+    assert head_state(push(board, _taught().payload()))["names"] == ("mine",)  # undamaged
 
 
 def test_head_pieces_must_follow_each_other_and_fit(board: Board) -> None:
@@ -405,7 +405,7 @@ def test_a_flash_that_refuses_changes_nothing(
         head = pull(board)
         board.tell("f", operations)
         if what == "commit":
-            reply = push(board, _taught().head())
+            reply = push(board, _taught().payload())
         else:
             kind = {"save": wire.SAVE, "reset": wire.RESET, "rollback": wire.ROLLBACK}[what]
             reply = board.ask(kind)
@@ -432,6 +432,6 @@ def test_without_room_for_heads_the_board_learns_and_says_what_it_cannot_keep(
         with_labels(board, [1])
         for kind in (wire.SAVE, wire.ROLLBACK):
             assert board.ask(kind).status == FLASH
-        assert push(board, _taught().head()).status == FLASH
+        assert push(board, _taught().payload()).status == FLASH
         assert head_state(board.ask(wire.SHOW))["updates"] == 1
         assert head_state(board.ask(wire.RESET))["source"] == 0

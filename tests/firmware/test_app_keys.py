@@ -85,7 +85,7 @@ def test_digits_label_the_last_window_as_numpy_does(text: Board) -> None:
         said.add(int(outcome))
     assert said == {0, 1, 2}
     text.hello()
-    assert pull(text) == twin.head()
+    assert pull(text) == twin.payload()
 
 
 def test_help_says_when_the_learned_parameters_serve(text: Board) -> None:
@@ -118,7 +118,7 @@ def test_undo_takes_the_last_label_back_once(text: Board) -> None:
     assert typed(text, b"u") == "har: the last label is taken back\n"
     assert typed(text, b"u").startswith("har: no label to take back")
     text.hello()
-    assert pull(text) == twin.head()
+    assert pull(text) == twin.payload()
 
 
 def test_save_stores_and_names_the_record(program: Path, flash: Path) -> None:

@@ -68,7 +68,7 @@ def test_labels_teach_as_numpy_does_bit_for_bit(
             label = int(rng.integers(len(twin.names)))
             outcomes.add(learn(board, twin, label).payload[5])
             served.add(twin.learner.serves)
-            assert pull(board, size) == twin.head()
+            assert pull(board, size) == twin.payload()
         state = head_state(board.ask(wire.SAVE))
     assert outcomes == {0, 1, 2} and served == {False, True}
     assert stored(flash, model) == twin.record()
@@ -100,7 +100,7 @@ def test_undo_takes_the_last_label_back_bit_for_bit(board: Board, flash: Path, l
     state = head_state(board.ask(wire.UNDO))
     twin.undo()
     assert state == was | {"can_undo": 0}
-    assert pull(board) == before == twin.head()
+    assert pull(board) == before == twin.payload()
     assert board.ask(wire.UNDO).status == STATE
     assert pull(board) == before
     learn(board, twin, 0)  # the window can be labelled again, rightly
@@ -120,7 +120,7 @@ def test_a_wrong_button_is_taken_back_and_the_right_one_counts(board: Board) -> 
     twin.undo()
     learn(board, twin, 0)
     right.label(0)
-    assert pull(board) == right.head()
+    assert pull(board) == right.payload()
 
 
 def with_labels_only(labels: list[int]) -> Twin:
@@ -200,7 +200,7 @@ def test_a_taught_activity_is_learned_told_and_kept(program: Path, flash: Path) 
         assert head_state(board.ask(wire.SHOW)) == saved | {"can_undo": 0}
         twin.index = 0
         with_labels(board, [K, 0, 1, K], twin)  # learning goes on as if nothing had been
-        assert pull(board) == twin.head()
+        assert pull(board) == twin.payload()
         assert board.ask(wire.BYE).type == wire.BYE_REPLY
         text = board.imu(raw_samples(T + 12 * HOP, 1).astype(np.float32) * UNITS).decode()
         assert any(line.startswith("Rad fährt ") for line in text.splitlines())
@@ -284,7 +284,7 @@ def test_since_when_and_when_saved_by_the_clock_of_the_host(program: Path, flash
         assert 0 <= saved["since"] - (start + 90) <= 1
         assert 0 <= saved["saved"] - (start + 3690) <= 2
         twin.since_s, twin.saved_s = saved["since"], saved["saved"]
-        assert pull(board) == twin.head()
+        assert pull(board) == twin.payload()
         board.hello()  # a host that does not know the time leaves it as it is
         next_window(board, twin, 2)
         learn(board, twin, 2)

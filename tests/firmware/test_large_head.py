@@ -49,7 +49,7 @@ def some_head(seed: int) -> bytes:
     rng = np.random.default_rng(seed)
     shape = LARGE.shape
     head = replace(
-        unpack(Twin(LARGE).head(), K),
+        unpack(Twin(LARGE).payload(), K),
         parameters=rng.normal(size=shape.parameters).astype(np.float32),
         labels=tuple(range(seed, seed + shape.rows)),
         limits=rng.uniform(1, 9, shape.rows).astype(np.float32),
@@ -87,7 +87,7 @@ def test_predictions_lessons_and_what_is_stored_equal_numpy_bit_for_bit(
             reply = board.ask(wire.LABEL, struct.pack("<IB", end_index, n % K))
             twin.label(n % K)
             assert struct.unpack_from("<I", reply.payload, 19) == (twin.head.crc(),)
-        assert pull(board) == twin.head()
+        assert pull(board) == twin.payload()
         saved = state(board.ask(wire.SAVE))
     assert (saved["stored"], saved["capacity"]) == (36, 36)
     slot = SlotLayout.of(wire.FLASH_BYTES, RECORD, 4096).slot_bytes  # sequence 1 is in slot 1

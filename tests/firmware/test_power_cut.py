@@ -96,7 +96,7 @@ def images(program: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tupl
         twin.restart()
         twin.expect(raw_samples(T, 99))
         twin.label(1)
-        assert following == twin.head()
+        assert following == twin.payload()
         found.append((image, Saved(stored(flash) if saves else b"", lesson, following)))
     return found
 
@@ -107,7 +107,7 @@ def attempt(board: Board, save: int, how: str) -> wire.Frame:
         happen_alone(twin, before)
     twin.index = 0
     happen(board, twin, save)
-    return board.ask(wire.SAVE) if how == "save" else push(board, twin.head())
+    return board.ask(wire.SAVE) if how == "save" else push(board, twin.payload())
 
 
 def happen_alone(twin: Twin, save: int) -> None:

@@ -238,7 +238,7 @@ class Twin:
         self.taught.append(name)
         self.smoother = Smoother(len(self.names), 0.01, 0.5)
 
-    def head(self) -> bytes:
+    def payload(self) -> bytes:
         learner, guard = self.learner, self.learner.guard
         return pack(
             LearnedHead(
@@ -267,7 +267,7 @@ class Twin:
         replay = self.learner.replay
         behind = np.array(replay.seen, "<u4").tobytes() + replay.labels.tobytes()
         behind += replay.trust.tobytes() + replay.windows.tobytes()
-        return self.head() + behind.ljust(-(-len(behind) // 4) * 4, b"\0")
+        return self.payload() + behind.ljust(-(-len(behind) // 4) * 4, b"\0")
 
 
 def raw_samples(n: int, seed: int) -> np.ndarray:

@@ -71,20 +71,20 @@ def test_the_header_s_sizes_are_those_of_the_firmware(cut_directory: Path, tmp_p
 #include "har_tail.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define POSITIONS HAR_HEAD_POSITIONS(HAR_HEAD_MAP_LENGTH, HAR_HEAD_KERNEL, HAR_TAIL_STRIDE)
+#define POSITIONS HAR_TAIL_POSITIONS(HAR_TAIL_MAP_LENGTH, HAR_TAIL_KERNEL, HAR_TAIL_STRIDE)
 _Static_assert(COUNT(har_factory_parameters) ==
-                   HAR_HEAD_PARAMETERS(HAR_ROWS, HAR_FEATURES, HAR_HEAD_CHANNELS, HAR_HEAD_FILTERS,
-                                       HAR_HEAD_KERNEL), "parameters");
-_Static_assert(HAR_HEAD_FROZEN + HAR_HEAD_FILTERS == HAR_FEATURES, "features");
-_Static_assert(HAR_HEAD_FROZEN + HAR_HEAD_MAP_LENGTH * HAR_HEAD_CHANNELS == HAR_CUT_BYTES, "cut");
+                   HAR_TAIL_PARAMETERS(HAR_ROWS, HAR_FEATURES, HAR_TAIL_CHANNELS, HAR_TAIL_FILTERS,
+                                       HAR_TAIL_KERNEL), "parameters");
+_Static_assert(HAR_TAIL_FROZEN + HAR_TAIL_FILTERS == HAR_FEATURES, "features");
+_Static_assert(HAR_TAIL_FROZEN + HAR_TAIL_MAP_LENGTH * HAR_TAIL_CHANNELS == HAR_CUT_BYTES, "cut");
 _Static_assert(COUNT(har_exemplars) == HAR_REPLAY_EXEMPLARS * HAR_CUT_BYTES, "exemplars");
 _Static_assert(COUNT(har_exemplar_activities) == HAR_REPLAY_EXEMPLARS, "activities");
 _Static_assert(HAR_ACTIVITIES < HAR_ROWS && HAR_STORE_PAGES >= 16, "room");
 int positions[POSITIONS + 1];
 const struct har_step step = {HAR_LEARNING_RATE, HAR_LEARNING_RATE_CONVOLUTION};
-const float floats[] = {HAR_LEARNING_KEEP, HAR_HEAD_MAP_SCALE};
+const float floats[] = {HAR_LEARNING_KEEP, HAR_TAIL_MAP_SCALE};
 const int numbers[] = {HAR_LEARNING_STEPS, HAR_LEARNING_REPLAY_EVERY, HAR_LEARNING_HOLD_EVERY,
-                       HAR_LEARNING_EVIDENCE, HAR_REPLAY_CAPACITY, HAR_HEAD_MAP_ZERO_POINT};
+                       HAR_LEARNING_EVIDENCE, HAR_REPLAY_CAPACITY, HAR_TAIL_MAP_ZERO_POINT};
 """
     )
     folders = [f"-I{FIRMWARE / 'lib' / part}" for part in ("learn", "base")]

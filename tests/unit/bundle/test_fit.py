@@ -78,7 +78,7 @@ def test_parameters_and_scratch_are_those_of_the_firmware(name: str, tmp_path: P
     sizes = f"{shape.features}, {shape.map_length}, {shape.channels}, {shape.filters}"
     (tmp_path / "sizes.c").write_text(
         '#include "har_tail.h"\n'
-        f"_Static_assert(HAR_HEAD_PARAMETERS({shape.rows}, {shape.features}, {shape.channels}, "
+        f"_Static_assert(HAR_TAIL_PARAMETERS({shape.rows}, {shape.features}, {shape.channels}, "
         f'{shape.filters}, {shape.kernel}) == {shape.parameters}, "parameters");\n'
         f"_Static_assert(HAR_TAIL_SCRATCH({shape.rows}, {sizes}, {shape.positions}, "
         f'{shape.kernel}) == {scratch_floats(shape)}, "scratch");\n'

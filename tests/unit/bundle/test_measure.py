@@ -44,7 +44,7 @@ def test_shapes_are_those_of_the_network() -> None:
     name, window = "dscnn:k3:4s2-6s1-8s2", 64
     net = backbone(name)
     model = net.build(window, 6, 5, 0.0)
-    behind = {cut: net.head(model, cut) for cut in ("fc", "fxc1", "fxc2")}
+    behind = {cut: net.float_head(model, cut) for cut in ("fc", "fxc1", "fxc2")}
     found = head_shapes(bundle(name, "fc", HeadShape(18, 7, 18), window))
     for cut, head in behind.items():
         sizes = head.frozen, head.map_length, head.channels, head.filters, head.kernel, head.stride
