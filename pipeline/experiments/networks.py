@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.bundle import Bundle, load_bundle
+from pipeline.core.digests import sources_digest
 from pipeline.core.errors import InputError
 from pipeline.training import Pretrained, load_pretrained
 from pipeline.training.shipped import DIRECTORY, ExtractorName, recipe
@@ -19,7 +20,9 @@ from pipeline.training.task import HOP_SAMPLES, Task
 
 _PIPELINE = Path(__file__).resolve().parents[1]
 # The packages that make a bundle of pretrained weights.
-_SOURCES = ("compiler", "data", "export", "learn", "models", "training")
+_SOURCES = tuple(
+    f"{room}/**/*.py" for room in ("bundle", "compiler", "data", "head", "models", "training")
+)
 # Of the time that a run takes which begins from nothing.
 _PRETRAINING = 0.9
 
@@ -174,11 +177,8 @@ def _fingerprint(pretrained: Pretrained, task: Task) -> str:
     of them, so that no figure is of yesterday's code or of an import that was replaced."""
     data = task.dataset
     made_of = (pretrained.card.weights_sha256, data.sha256, data.activities, data.rate_hz)
-    digest = hashlib.sha256(repr(made_of).encode())
-    for part in _SOURCES:
-        for source in sorted((_PIPELINE / part).rglob("*.py")):
-            digest.update(source.read_bytes())
-    return digest.hexdigest()
+    sources = sources_digest(_PIPELINE, _SOURCES)
+    return hashlib.sha256(repr((made_of, sources)).encode()).hexdigest()
 
 
 def _note_of(directory: Path) -> Path:

@@ -15,6 +15,7 @@ from typing import IO, Literal, Self
 
 import numpy as np
 
+from pipeline.core.digests import sources_digest
 from pipeline.core.errors import ExternalError, InputError
 from pipeline.core.types import Array
 from pipeline.sim.build import ROOT, build_image
@@ -56,7 +57,7 @@ def build_learner(generated: Path, program: Path, build_dir: Path) -> None:
     ``build_dir``: where CMake works. For many models one after the other, keep it and ``generated``
     the same: then only what differs is compiled. Raises as `build_image`.
     """
-    digest = sources_digest(generated)
+    digest = learner_digest(generated)
     note = program.with_name(program.name + ".sha256")
     with contextlib.suppress(OSError):
         if program.exists() and note.read_text().strip() == digest:
@@ -69,19 +70,15 @@ def build_learner(generated: Path, program: Path, build_dir: Path) -> None:
     note.write_text(digest + "\n")
 
 
-def sources_digest(generated: Path) -> str:
+def learner_digest(generated: Path) -> str:
     """SHA-256 of all that the program is made of. Raises InputError where a file is missing."""
-    firmware = ROOT / "firmware"
-    sources = sorted(path for pattern in _SOURCES for path in firmware.glob(pattern))
-    digest = hashlib.sha256()
-    for source in (*sources, *(generated / name for name in _GENERATED)):
-        try:
-            content = source.read_bytes()
-        except OSError as error:
-            raise InputError(f"{source}: {error.strerror}; run `har emit` first") from None
-        digest.update(f"{source.name} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
+    try:
+        emitted = sources_digest(generated, _GENERATED)
+    except OSError as error:
+        raise InputError(f"{error}; run `har emit` first") from None
+    return hashlib.sha256(
+        (sources_digest(ROOT / "firmware", _SOURCES) + emitted).encode()
+    ).hexdigest()
 
 
 class LearnerProgram:

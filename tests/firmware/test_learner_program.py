@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.core.errors import ExternalError, InputError
 from pipeline.head import CutScales, Head, HeadShape, Learner, Learning, Replay
-from pipeline.sim.learner_program import LearnerProgram, LearnerState, build_learner, sources_digest
+from pipeline.sim.learner_program import LearnerProgram, LearnerState, build_learner, learner_digest
 from tests.support.learner_model import MadeUpHead
 
 HEADS = {
@@ -213,10 +213,10 @@ def test_it_is_built_again_only_when_its_sources_differ(
         build_learner(generated, tmp_path / "learner", tmp_path / "build")
     assert built == [1]
     assert (tmp_path / "learner").read_bytes() == b"program"
-    before = sources_digest(generated)
+    before = learner_digest(generated)
     MadeUpHead(steps=9).write(generated)
-    assert sources_digest(generated) != before
+    assert learner_digest(generated) != before
     build_learner(generated, tmp_path / "learner", tmp_path / "build")
     assert built == [1, 1]
     with pytest.raises(InputError, match=r"har_model\.h"):
-        sources_digest(tmp_path)
+        learner_digest(tmp_path)

@@ -22,6 +22,7 @@ from pipeline.bundle import Bundle, emit, load_bundle
 from pipeline.bundle.bundle import EXTRACTOR, LearningConstants, write_bundle
 from pipeline.bundle.fit import learning_memory_of
 from pipeline.bundle.limits import REPLAY_MAX
+from pipeline.core.digests import sources_digest
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
 from pipeline.data import Windows
@@ -44,7 +45,10 @@ CUTS = ("fc", "fxc1", "fxc2")
 _PROGRAM = "har_learner"
 _WINDOWS = "windows.npz"
 # What decides a device's row, beside the network and the data.
-_SOURCES = ("firmware/lib/learn", "firmware/tools", "pipeline/bundle", "pipeline/compiler")
+_SOURCES = (
+    *("firmware/lib/learn/*.[ch]", "firmware/tools/*.[ch]"),
+    *("pipeline/bundle/*.py", "pipeline/compiler/*.py"),
+)
 
 
 @dataclass(frozen=True)
@@ -153,9 +157,7 @@ def _key(pretrained: Pretrained, target: Domain, cut: str, settings: DeviceSetti
     digest = hashlib.sha256(repr((what, _room(target, settings))).encode())
     for side in (target.train, target.test):  # labels are given later
         digest.update(side.x.tobytes())
-    for path in sorted(path for part in _SOURCES for path in (ROOT / part).rglob("*")):
-        if path.suffix in (".c", ".h", ".py"):
-            digest.update(path.read_bytes())
+    digest.update(sources_digest(ROOT, _SOURCES).encode())
     return digest.hexdigest()
 
 

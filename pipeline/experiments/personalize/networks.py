@@ -17,6 +17,7 @@ import numpy as np
 
 from pipeline.bundle import Bundle, emit, load_bundle
 from pipeline.bundle.bundle import EXTRACTOR
+from pipeline.core.digests import sources_digest
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
 from pipeline.data import Dataset, Windows, load_dataset, split_subjects
@@ -28,7 +29,7 @@ from pipeline.experiments.personalize.measure import (
     same_activities,
 )
 from pipeline.experiments.personalize.users import users_of
-from pipeline.sim.learner_program import LearnerProgram, build_learner, sources_digest
+from pipeline.sim.learner_program import LearnerProgram, build_learner, learner_digest
 from pipeline.training.shipped import ExtractorName
 from pipeline.training.task import make_task
 
@@ -40,7 +41,7 @@ LAST_STAGE = "fc_last"
 SEVERAL_SESSIONS = ("hapt",)
 """Data sets in which a person does the same again; in watch, sessions are arms."""
 # Sources that decide an outcome, beside bundle, data and learner.
-_PROTOCOL = ("personalize_measure.py", "personalize_users.py")
+_PROTOCOL = ("measure.py", "users.py")
 _PREPARING = 0.8  # of the time of a run
 
 
@@ -115,7 +116,7 @@ def _measure_cut(
     bundle = load_bundle(directory)
     generated = workplace / "generated"
     emit(directory, generated)
-    key = _key(job, bundle, target, sources_digest(generated))
+    key = _key(job, bundle, target, learner_digest(generated))
     kept = directory.with_name(f"{directory.name}.outcomes-{key[:16]}.json")
     if (outcomes := _read(kept)) is None:
         program = directory.with_name(directory.name + ".learner")
@@ -155,9 +156,8 @@ def _drawn_for(job: Job) -> str:
 
 def _key(job: Job, bundle: Bundle, target: Dataset, program: str) -> str:
     """SHA-256 over everything that an outcome depends on."""
-    here = Path(__file__).resolve().parent
-    sources = [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in _PROTOCOL]
-    what = (bundle.model_id, target.name, target.sha256, job.ks, job.users, program, *sources)
+    protocol = sources_digest(Path(__file__).resolve().parent, _PROTOCOL)
+    what = (bundle.model_id, target.name, target.sha256, job.ks, job.users, program, protocol)
     return hashlib.sha256(repr(what).encode()).hexdigest()
 
 

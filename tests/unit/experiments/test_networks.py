@@ -28,10 +28,11 @@ def task() -> Task:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A recipe of seconds. Returns the one source file that bundles are said to be made by."""
-    sources = tmp_path / "pipeline" / "export"
+    sources = tmp_path / "pipeline" / "bundle"
     sources.mkdir(parents=True)
     (sources / "quantize.py").write_text("one\n")
     monkeypatch.setattr("pipeline.experiments.networks._PIPELINE", tmp_path / "pipeline")
+    monkeypatch.setattr("pipeline.experiments.networks._SOURCES", ("bundle/*.py",))
     monkeypatch.setattr(
         "pipeline.experiments.networks.recipe",
         lambda _, backbone: PretrainSettings(backbone=backbone, epochs=1, batch=16),
