@@ -18,7 +18,7 @@ class CompiledModel:
     """The generated C and what it costs.
 
     ``sources``: file name -> text. ``macs``: multiply-accumulates per inference, taps on padding
-    included; ``operator_macs`` per operator, in order, beside ``operators``. ``arena_bytes``:
+    included; ``operator_macs`` per operator, in the order of ``operators``. ``arena_bytes``:
     RAM; ``weights_bytes``: const arrays in flash (weights, biases, multipliers, shifts).
     """
 

@@ -1,4 +1,4 @@
-"""The compiler's honest no."""
+"""What the compiler raises for a model that it cannot take."""
 
 from __future__ import annotations
 

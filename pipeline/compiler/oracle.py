@@ -1,4 +1,4 @@
-"""TFLite-Micro as the oracle of every int8 output, run in a process of its own: it may abort."""
+"""TFLite-Micro as the oracle of every int8 output, run in a separate process: it may abort."""
 
 from __future__ import annotations
 

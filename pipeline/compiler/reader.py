@@ -1,4 +1,4 @@
-"""Reads a .tflite flatbuffer into plain dataclasses, trusting nothing in it.
+"""Reads a .tflite flatbuffer into plain dataclasses; every offset and size is checked.
 
 The flatbuffers accessors check neither offsets nor lengths, so every vector is bounded before it
 is walked, and whatever they raise on a damaged file becomes one InputError.

@@ -7,4 +7,4 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, Any]
-"""An array whose shape and type stand in the docstring of what takes or gives it."""
+"""An array whose shape and type are in the docstring of what takes or returns it."""

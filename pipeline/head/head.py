@@ -1,4 +1,5 @@
-"""The head, what is behind the cut: the NumPy twin of firmware/lib/learn/har_tail.c, bit for bit.
+"""The head, the trainable part after the cut: the NumPy twin of firmware/lib/learn/har_tail.c, bit
+for bit.
 
 Every formula stands in docs/LEARNING.md. Sums run from the first index upwards; what NumPy may
 reorder (sum, dot, matmul) is not used.
@@ -53,7 +54,7 @@ class HeadShape:
 
     @property
     def positions(self) -> int:
-        """T': positions of the map behind the depthwise convolution; 0 for cut fc."""
+        """T': positions of the map after the depthwise convolution; 0 for cut fc."""
         return (
             (self.map_length - self.kernel) // self.stride + 1 if self.kernel else self.map_length
         )
@@ -105,12 +106,12 @@ class _Layers:
 
 @dataclass(frozen=True, eq=False)
 class _Pass:
-    """What a forward pass over windows (...) leaves for the step behind it."""
+    """Intermediate values of a forward pass over windows (...), for the gradient step."""
 
     x: Array  # (..., F)
     map: Array  # (..., T, C)
-    depthwise: Array  # (..., T', C) behind the depthwise convolution and ReLU; the map without it
-    hidden: Array  # (..., T', M) behind the pointwise convolution and ReLU
+    depthwise: Array  # (..., T', C) after the depthwise convolution and ReLU; the map without it
+    hidden: Array  # (..., T', M) after the pointwise convolution and ReLU
 
 
 def _split(shape: HeadShape, parameters: Array) -> _Layers:
@@ -137,9 +138,9 @@ def check_parameters(values: Array, what: str) -> None:
 
 
 class Head:
-    """Dense layer with softmax, behind up to two convolutions, that learns in place.
+    """Dense layer with softmax, after up to two convolutions, that learns in place.
 
-    It starts as a copy of the shipped head, ``anchor`` (P,) float32, whose first ``shipped`` (K)
+    It starts as a copy of the factory head, ``anchor`` (P,) float32, whose first ``shipped`` (K)
     rows of the dense layer are activities. ``parameters`` (P,) and ``activities`` (A) are its
     state.
     """
@@ -161,12 +162,12 @@ class Head:
         if not self.scales.scale.shape == self.scales.offset.shape == (shape.features,):
             raise InputError(f"head: scales and offsets must both be ({shape.features},)")
         if not 1 <= shipped <= shape.rows:
-            raise InputError(f"head: {shipped} shipped activities of {shape.rows} rows")
+            raise InputError(f"head: {shipped} factory activities of {shape.rows} rows")
         check_parameters(self.anchor, "head")
         self.reset()
 
     def reset(self) -> None:
-        """Back to the shipped head."""
+        """Back to the factory head."""
         self.parameters = self.anchor.copy()
         self.activities = self.shipped
 

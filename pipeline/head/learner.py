@@ -1,6 +1,7 @@
-"""The learner, what a label does: the NumPy twin of firmware/lib/learn/har_learner.c, bit for bit.
+"""The learner, which updates the head from labels: the NumPy twin of
+firmware/lib/learn/har_learner.c, bit for bit.
 
-docs/LEARNING.md tells the whole; the guard's four parts stand in har_learner.h.
+docs/LEARNING.md has the algorithm; har_learner.h describes the guard's four parts.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ _TRUST_LEAST = 5
 class Learning:
     """What a label is worth. The floats count as their float32 values.
 
-    ``rate`` of the dense layer, > 0; ``rate_convolution``, >= 0; ``keep`` of the distance to the
-    shipped parameters, per label, 0..1; ``steps`` per label, >= 1; of the steps, one in
-    ``replay_every`` is on a shipped exemplar (0: none); of an activity's labels, one in
-    ``hold_every`` is held back (0: none); ``evidence``: mistakes of the shipped parameters before
-    the learned ones serve. Raises InputError where the board answers HAR_ERR_ARGUMENT.
+        ``rate`` of the dense layer, > 0; ``rate_convolution``, >= 0; ``keep`` of the distance to
+        the factory parameters, per label, 0..1; ``steps`` per label, >= 1; of the steps, one in
+        ``replay_every`` is on a shipped exemplar (0: none); of an activity's labels, one in
+        ``hold_every`` goes to the holdout (0: none); ``evidence``: mistakes of the factory
+        parameters before
+    the learned head is active. Raises InputError where the board answers HAR_ERR_ARGUMENT.
     """
 
     rate: float
@@ -49,7 +51,7 @@ class Learning:
 
 @dataclass
 class Guard:
-    """What the guard has seen since the shipped head."""
+    """The guard's counts since the factory head."""
 
     judged: int = 0
     """labels that were possible, each judged before it was learned"""
@@ -57,7 +59,7 @@ class Guard:
     """of them"""
     learned_right: int = 0
     undone: int = 0
-    """updates that the held-back windows refused"""
+    """updates undone because holdout windows got worse"""
 
 
 class Outcome(IntEnum):
@@ -67,7 +69,7 @@ class Outcome(IntEnum):
     HELD_BACK = 1
     """kept to judge by; the head is unchanged"""
     UNDONE = 2
-    """made the held-back windows worse; the head is unchanged"""
+    """made the holdout windows worse; the head is unchanged"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +106,7 @@ class Learner:
         self.reset()
 
     def reset(self) -> None:
-        """To the shipped head, with nothing labelled."""
+        """To the factory head, with nothing labelled."""
         self.head.reset()
         self.replay.reset()
         self.updates = 0
@@ -120,14 +122,14 @@ class Learner:
 
     @property
     def serves(self) -> bool:
-        """Whether the learned parameters serve, or the shipped ones do."""
+        """Whether the learned head is active, not the factory head."""
         guard = self.guard
         wrong = guard.judged - guard.shipped_right
         enough = wrong >= self.learning.evidence and guard.learned_right >= guard.shipped_right
         return self.updates > 0 and enough
 
     def predict(self, windows: Array) -> Array:
-        """int8 windows (..., B) -> probabilities (..., A) of the parameters that serve."""
+        """int8 windows (..., B) -> probabilities (..., A) of the active parameters."""
         return self.head.predict(windows, shipped=not self.serves)
 
     def add(self) -> None:
@@ -211,7 +213,7 @@ class Learner:
         self._before = None
 
     def held(self) -> tuple[int, int]:
-        """Held-back windows, and how many of them the parameters that serve get right."""
+        """Holdout windows, and how many of them the active parameters get right."""
         return len(self.replay.held), self._held_right(shipped=not self.serves)
 
     def _held_right(self, shipped: bool) -> int:
@@ -222,7 +224,7 @@ class Learner:
         return int(np.count_nonzero(found == self.replay.labels[entries] & 0x7F))
 
     def _trust(self, activity: int, probability: np.float32) -> int:
-        """p^(3/4) in 255ths; what ships nothing of is trusted."""
+        """p^(3/4) in 255ths; full weight for activities that the factory head does not have."""
         if activity >= self.head.shipped:
             return TRUSTED
         root = np.sqrt(probability)
@@ -245,7 +247,7 @@ class Learner:
         self.head.settle()
 
     def _choose(self, step: int) -> tuple[Array, int, int] | None:
-        """The window of one step behind the first, its activity and its trust."""
+        """The window of a step after the first, its activity and its sample weight."""
         every = self.learning.replay_every
         if every and step % every == 0:
             turn, self.exemplars = self.exemplars, (self.exemplars + 1) & 0xFFFFFFFF

@@ -27,7 +27,7 @@ def exp32(x: Array) -> Array:
     """e^x for x <= 0, float32 of any shape, within 1 ulp; 0 below -87 (and for NaN).
 
     Range reduction after Cody & Waite (1980), then a polynomial of degree 4; the constants are
-    told in firmware/lib/learn/har_math.c.
+    described in firmware/lib/learn/har_math.c.
     """
     x = np.asarray(x, np.float32)
     inside = x >= _LOWEST

@@ -13,8 +13,9 @@ from pipeline.head.head import LIMIT
 
 @dataclass(frozen=True, eq=False)
 class Novelty:
-    """What training people did, by activity: the ``center`` (K, N) of the first N features of
-    their windows and the inverse of their standard deviation, ``inverse_std`` (K, N), both float32.
+    """Statistics of the training subjects, by activity: the ``center`` (K, N) of the first N
+    features of their windows and the inverse of their standard deviation, ``inverse_std`` (K, N),
+    both float32.
 
     Raises InputError for shapes that do not match.
     """
@@ -36,8 +37,8 @@ class Novelty:
 
     def distance(self, x: Array, activity: Array | int) -> Array:
         """x float32 (..., F), activity (...) -> mean squared distance in standard deviations from
-        that activity, float32 (...); 0 from one beyond K, which nobody did in training. The sum
-        runs from f = 0 upwards."""
+        that activity, float32 (...); 0 from one beyond K, which is not in the training data. The
+        sum runs from f = 0 upwards."""
         x = np.asarray(x, np.float32)[..., : self.features]
         shipped = np.asarray(activity) < len(self.center)
         row = np.where(shipped, activity, 0)
@@ -52,7 +53,7 @@ class Novelty:
 class Limits:
     """How far from each activity a window may be and still be known, ``values`` float32 (R,).
 
-    Starts at the shipped limit for the K shipped ``activities`` and at LIMIT for the spare rows: an
+    Starts at the factory limit for the K shipped ``activities`` and at LIMIT for the spare rows: an
     activity that was taught is never unknown. A label says: windows like this one, too, are that
     activity; so it never lowers a limit and at least reaches ``widen`` times the distance of its
     window.
@@ -67,7 +68,7 @@ class Limits:
         self.reset()
 
     def reset(self) -> None:
-        """Back to the shipped limit."""
+        """Back to the factory limit."""
         self.values = np.full(self._rows, LIMIT, np.float32)
         self.values[: self._activities] = self._shipped
 

@@ -1,5 +1,5 @@
 """The payload of a learned head, as docs/STORAGE.md lays it out: what a .head file holds and what
-HEAD_READ and HEAD_WRITE carry. A record in flash has the windows kept for replay behind it."""
+HEAD_READ and HEAD_WRITE carry. A record in flash has the windows kept for replay after it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LearnedHead:
     names: tuple[str, ...]
     """of the activities that were taught, (A - K,)"""
     labels: tuple[int, ...]
-    """given by activity since the shipped head, (R,)"""
+    """given by activity since the factory head, (R,)"""
     limits: Array
     """(R,) float32: up to which distance a window is known (`Limits`)"""
     parameters: Array
@@ -56,13 +56,13 @@ class LearnedHead:
     judged: int
     """labels judged before they were learned"""
     shipped_right: int
-    """of them, by the shipped parameters"""
+    """of them, by the factory parameters"""
     learned_right: int
     """of them, by the learned parameters"""
     undone: int
-    """updates that the held-back windows refused"""
+    """updates undone because holdout windows got worse"""
     since_s: int
-    """Unix time of the first label since the shipped head, 0: unknown"""
+    """Unix time of the first label since the factory head, 0: unknown"""
     saved_s: int
     """Unix time of the save, 0: unknown"""
     window_bytes: int

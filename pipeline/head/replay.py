@@ -11,7 +11,7 @@ from pipeline.core.types import Array
 FREE = 0xFF
 """Label of an entry that holds nothing."""
 HELD = 0x80
-"""Bit of a label: held back, never learned."""
+"""Bit of a label: in the holdout, never trained on."""
 _LABEL = 0x7F
 _SEED = 0x48415231
 
@@ -61,7 +61,7 @@ class Replay:
 
     @property
     def held(self) -> Array:
-        """Entries that are held back, (n,) in order."""
+        """Entries of the holdout, (n,) in order."""
         return np.flatnonzero((self.labels != FREE) & (self.labels & HELD != 0))
 
     def place(self, activity: int, held: bool) -> int:
@@ -90,8 +90,8 @@ class Replay:
         self.trust[entry] = trust
 
     def draw(self) -> tuple[Array, int, int] | None:
-        """A window to learn, its activity and its trust: one of a random activity that has been
-        labelled, never one held back. None when there is none."""
+        """A window to learn, its activity and sample weight: one of a random activity that has been
+        labelled, never one of the holdout. None when there is none."""
         counts = np.bincount(self.labels, minlength=self.rows)[: self.rows]
         labelled = np.flatnonzero(counts)
         if not len(labelled):

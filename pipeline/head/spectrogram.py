@@ -124,7 +124,7 @@ def _frames(rows: Array, shape: SpectrogramShape) -> tuple[list[Array], list[Arr
 
 
 def _octaves(power: Array) -> Array:
-    """16 * log2(1 + power) in whole numbers: the exponent, and the four bits behind the first."""
+    """16 * log2(1 + power) in whole numbers: the exponent, and the four bits after the first."""
     v = power + 1
     # Below 2**53 frexp is exact: v = mantissa * 2**exponent with 1/2 <= mantissa < 1.
     mantissa, exponent = np.frexp(v.astype(np.float64))

@@ -1,4 +1,4 @@
-"""The networks of tf_keras.applications, with a classifier of ours behind their convolutions.
+"""The networks of tf_keras.applications, with our own classifier after their convolutions.
 
 Rebuilt layer by layer, so that a network differs from the original in nothing but this: layers that
 prepare pictures of 0 to 255 are left out, as spectrograms arrive normalized; layers that the
@@ -106,7 +106,7 @@ def _original(name: ImageName, size: ImageSize, weights: str | None) -> Any:
 
 
 def _rebuilt(original: Any, size: ImageSize, weights: bool = False) -> tuple[Any, Any]:
-    """Input and last map of the network built anew, with the ``weights`` it has if wanted."""
+    """Input and last map of the network built again, with the ``weights`` it has if wanted."""
     from tf_keras import layers
 
     calls = nodes(original)

@@ -26,20 +26,20 @@ class Backbone:
     ``build(length, channels, activities, dropout)`` gives a flat tf_keras model from windows
     (N, length, 1, channels), normalized, to logits (N, activities). A network with an ``image``
     reads pictures (N, pixels, pixels, planes) instead, whatever the window. ``cuts`` maps the name
-    of a cut to the layers whose outputs cross it, and ``behind(model, cut, weights, bias)`` gives
-    what is behind it, with that dense layer. ``heads`` names, in the order of the features at cut
-    ``fc``, the dense layers whose sum the logits are; the first has the bias.
+    of a cut to the layers whose outputs cross it, and ``after_cut(model, cut, weights, bias)``
+    gives the layers after it, with that dense layer. ``heads`` names, in the order of the features
+    at cut ``fc``, the dense layers whose sum the logits are; the first has the bias.
     """
 
     name: str
     build: Callable[[int, int, int, float], Any]
     cuts: Mapping[str, tuple[str, ...]]
-    behind: Callable[[Any, str, Array, Array], FloatHead]
+    after_cut: Callable[[Any, str, Array, Array], FloatHead]
     heads: tuple[str, ...]
     image: ImageSize | None = None
 
     def extractor(self, model: Any, cut: str) -> Any:
-        """The part of ``model`` before ``cut``, as a model of its own that shares the weights; with
+        """The part of ``model`` before ``cut``, as a separate model that shares the weights; with
         one output per layer of ``cuts``, a list where there are several.
 
         Raises InputError for a cut that this backbone does not have.
@@ -50,9 +50,9 @@ class Backbone:
         return tf_keras.Model(model.input, outputs, name=f"extractor_{cut}")
 
     def float_head(self, model: Any, cut: str) -> FloatHead:
-        """The part of ``model`` behind ``cut``. Raises InputError as `extractor`."""
+        """The part of ``model`` after ``cut``. Raises InputError as `extractor`."""
         self._layers(cut)
-        return self.behind(model, cut, *self.head(model))
+        return self.after_cut(model, cut, *self.head(model))
 
     def _layers(self, cut: str) -> tuple[str, ...]:
         if cut not in self.cuts:
@@ -67,13 +67,13 @@ class Backbone:
         return np.concatenate(outputs if isinstance(outputs, list) else [outputs], axis=1)
 
     def head(self, model: Any) -> tuple[Array, Array]:
-        """The classifier behind cut ``fc``: weights (K, F) and bias (K,)."""
+        """The classifier after cut ``fc``: weights (K, F) and bias (K,)."""
         parts = [model.get_layer(name).get_weights() for name in self.heads]
         weights = np.concatenate([part[0] for part in parts]).T
         return np.ascontiguousarray(weights), parts[0][1]
 
     def with_head(self, model: Any, weights: Array, bias: Array) -> Any:
-        """A copy of ``model`` with weights (K, F) and bias (K,) behind cut ``fc``, for any K."""
+        """A copy of ``model`` with weights (K, F) and bias (K,) after cut ``fc``, for any K."""
         _, length, _, channels = model.input_shape
         copy = self.build(length, channels, len(bias), 0.0)
         frozen = {
@@ -114,7 +114,7 @@ def backbone_names() -> tuple[str, ...]:
 
 
 def image_backbone_names() -> tuple[str, ...]:
-    """The networks over pictures; a width and pixels can stand behind each (`images.parse`)."""
+    """The networks over pictures; a width and pixels can follow each name (`images.parse`)."""
     return (*_OWN_IMAGES, *applications.NAMES)
 
 
@@ -125,7 +125,7 @@ def family(name: str) -> str:
 
 
 def shape_of(name: str) -> dscnn.Shape:
-    """The shape behind ``name``: one of `backbone_names`, or written out as
+    """The shape that ``name`` means: one of `backbone_names`, or written out as
     ``dscnn:k5:32s2-48s2``. InputError says what there is."""
     if name in _SHIPPED:
         return _SHIPPED[name]
@@ -143,7 +143,7 @@ def backbone(name: str) -> Backbone:
     """The backbone called ``name``: as `shape_of` reads it, or one of `image_backbone_names` in
     any case, with a width where it has several and with pixels: ``mobilenetv2:0.5@96``.
 
-    Raises InputError for a name that is none, a width or pixels that it does not have.
+    Raises InputError for an invalid name, a width or pixels that it does not have.
     """
     if re.split("[:@]", name.lower())[0] in image_backbone_names():
         return _image_backbone(images.parse(name))
@@ -152,11 +152,11 @@ def backbone(name: str) -> Backbone:
     def build(length: int, channels: int, activities: int, dropout: float = 0.0) -> Any:
         return dscnn.build(shape, length, channels, activities, dropout)
 
-    def behind(model: Any, cut: str, weights: Array, bias: Array) -> FloatHead:
+    def after_cut(model: Any, cut: str, weights: Array, bias: Array) -> FloatHead:
         return dscnn.float_head(shape, model, cut, weights, bias)
 
     heads = tuple(f"{stage}_logits" for stage in dscnn.stage_names(shape))
-    return Backbone(name, build, dscnn.cuts(shape), behind, heads)
+    return Backbone(name, build, dscnn.cuts(shape), after_cut, heads)
 
 
 def initial_arrays(name: str, weights: str) -> dict[str, Array] | None:
@@ -167,7 +167,7 @@ def initial_arrays(name: str, weights: str) -> dict[str, Array] | None:
     downloaded.
     """
     if weights != "imagenet":
-        raise InputError(f"no weights {weights!r} to begin with; there are: imagenet")
+        raise InputError(f"no weights {weights!r} to start from; there are: imagenet")
     network = backbone(name)
     if network.image is None or (read := images.parse(name)).network in _OWN_IMAGES:
         return None
@@ -193,8 +193,8 @@ def _image_backbone(name: images.ImageName) -> Backbone:
     def build(_length: int, _channels: int, activities: int, dropout: float = 0.0) -> Any:
         return make(size, activities, dropout)
 
-    def behind(_model: Any, _cut: str, weights: Array, bias: Array) -> FloatHead:
+    def after_cut(_model: Any, _cut: str, weights: Array, bias: Array) -> FloatHead:
         return FloatHead(0, 0, 0, 0, 1, (), weights, bias)
 
     cuts = {"fc": (images.FEATURES,)}
-    return Backbone(name.text, build, cuts, behind, (images.LOGITS,), size)
+    return Backbone(name.text, build, cuts, after_cut, (images.LOGITS,), size)

@@ -1,4 +1,4 @@
-"""Cards: the small JSON files that say what the binary files beside them are."""
+"""Cards: small JSON files that describe the binary file of the same name."""
 
 from __future__ import annotations
 

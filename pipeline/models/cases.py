@@ -98,7 +98,7 @@ def _check_last_dense(backbone: Backbone, model: Any, case: str) -> None:
 
 
 def _head_start(model: Any) -> int:
-    """Where, in forward order, what stands behind the extractor begins."""
+    """Where, in forward order, the part after the extractor begins."""
     layers = layers_in_order(model)
     last = max(i for i, layer in enumerate(layers) if _kind(layer) in _CONVOLUTIONS)
     return next(i for i in range(last, len(layers)) if _kind(layers[i]) in _HEAD)

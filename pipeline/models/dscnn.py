@@ -28,7 +28,7 @@ _NAME = re.compile(r"dscnn:k(\d+):(\d+s\d+(?:-\d+s\d+)+)")
 @dataclass(frozen=True)
 class Shape:
     """``kernel``: length of every temporal kernel, samples. ``stages``: (filters, stride) of the
-    stem and of each depthwise-separable block behind it."""
+    stem and of each depthwise-separable block after it."""
 
     kernel: int
     stages: tuple[tuple[int, int], ...]
@@ -40,7 +40,7 @@ class Shape:
 
 
 def parse(name: str) -> Shape:
-    """The shape behind a name as `Shape.name` gives it; InputError for any other text."""
+    """The shape that a name as `Shape.name` gives it describes; InputError for any other text."""
     match = _NAME.fullmatch(name)
     if not match:
         raise InputError(f"backbone {name!r}: write it as dscnn:k5:32s2-48s2-64s1")
@@ -57,7 +57,7 @@ def stage_names(shape: Shape) -> tuple[str, ...]:
 
 
 def cuts(shape: Shape) -> dict[str, tuple[str, ...]]:
-    """Layers whose outputs cross each cut: the pooled features of the frozen stages, and, behind
+    """Layers whose outputs cross each cut: the pooled features of the frozen stages, and, after
     those, what the last pointwise convolution reads (``fxc1``) or the last depthwise one
     (``fxc2``)."""
     stages = stage_names(shape)
@@ -71,7 +71,7 @@ def cuts(shape: Shape) -> dict[str, tuple[str, ...]]:
 
 
 def float_head(shape: Shape, model: Any, cut: str, weights: Array, bias: Array) -> FloatHead:
-    """What is behind ``cut`` of a tf_keras model: its last convolutions, and the dense layer of
+    """The head after ``cut`` of a tf_keras model: its last convolutions, and the dense layer of
     all stages, weights (K, F) and bias (K,)."""
     if cut == "fc":
         return FloatHead(0, 0, 0, 0, 1, (), weights, bias)
@@ -95,7 +95,7 @@ def float_head(shape: Shape, model: Any, cut: str, weights: Array, bias: Array) 
 
 
 def _folded(model: Any, name: str) -> tuple[Array, Array, Array]:
-    """Of a convolution and the batch norm behind it, float64: the kernel as Keras has it, what to
+    """Of a convolution and the batch norm after it, float64: the kernel as Keras has it, what to
     multiply each output channel of it with, and the bias."""
     (kernel,) = model.get_layer(name).get_weights()
     norm = model.get_layer(f"{name}_norm")

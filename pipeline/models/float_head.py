@@ -1,4 +1,4 @@
-"""The network behind a cut, as plain arrays."""
+"""The head, float32, as plain arrays."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pipeline.core.types import Array
 
 @dataclass(frozen=True, eq=False)
 class FloatHead:
-    """What is behind a cut, float32, batch norm folded into the convolutions.
+    """The layers after a cut, float32, batch norm folded into the convolutions.
 
     A map (``map_length``, ``channels``) enters a depthwise convolution of ``kernel`` taps and
     ``stride`` (kernel 0 and stride 1: there is none) and a pointwise one with ``filters``, whose
-    mean over time stands behind the ``frozen`` features in what the dense layer sees. All of them
+    mean over time follows the ``frozen`` features in what the dense layer sees. All of them
     are 0 and stride is 1 at cut ``fc``.
 
     ``convolutions``: depthwise (J, C), its bias (C,), pointwise (M, C), its bias (M,), without

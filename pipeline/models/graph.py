@@ -7,7 +7,7 @@ from typing import Any
 
 
 def nodes(model: Any) -> list[Any]:
-    """The calls of layers that make up a functional model, inputs first: each comes behind those
+    """The calls of layers that make up a functional model, inputs first: each comes after those
     whose outputs it reads. Every layer is called once; what else its layers were called in does
     not count. Raises ValueError for a model of another kind."""
     if not hasattr(model, "_nodes_by_depth"):

@@ -47,7 +47,7 @@ class ImageName:
 
 
 def parse(name: str) -> ImageName:
-    """Reads a name in any case. Raises InputError for a text that is none."""
+    """Reads a name in any case. Raises InputError for an invalid text."""
     match = _NAME.fullmatch(name.lower())
     if not match:
         raise InputError(f"backbone {name!r}: write NETWORK, NETWORK:WIDTH or NETWORK@PIXELS")
@@ -92,7 +92,7 @@ def global_features(x: Any) -> Any:
 
 
 def dense_features(x: Any, units: tuple[int, ...]) -> Any:
-    """Maps (N, H, W, C) -> a vector behind dense layers ``dense1``, ``dense2``, ... with ReLU, the
+    """Maps (N, H, W, C) -> a vector after dense layers ``dense1``, ``dense2``, ... with ReLU, the
     last of which is layer ``features``."""
     from tf_keras import layers
 

@@ -1,4 +1,4 @@
-"""A network in two: what stays as it is, and what is trained behind it."""
+"""A network in two parts: the frozen one and the trained one after it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def split_model(model: Any, first_trained: str) -> tuple[Any, Any]:
     if first_trained not in names:
         raise ValueError(f"{model.name} has no layer {first_trained}")
     at = names.index(first_trained)
-    before, behind = calls[:at], calls[at:]
+    before, after = calls[:at], calls[at:]
     given = {id(node.outputs): node.outputs for node in before}
     crossing = {
-        id(tensor): tensor for node in behind for tensor in node.keras_inputs if id(tensor) in given
+        id(tensor): tensor for node in after for tensor in node.keras_inputs if id(tensor) in given
     }
     for node in calls:
         node.layer.trainable = node not in before
@@ -39,6 +39,6 @@ def split_model(model: Any, first_trained: str) -> tuple[Any, Any]:
         for tensor in crossing.values()
     ]
     tensors: dict[int, Any] = dict(zip(crossing, entries, strict=True))
-    replay(behind, tensors, lambda layer: layer)
+    replay(after, tensors, lambda layer: layer)
     trained = tf_keras.Model(entries, tensors[id(model.output)], name=f"{model.name}_trained")
     return frozen, trained

@@ -1,8 +1,8 @@
-"""squeezenet: SqueezeNet 1.1 (Iandola et al. 2016) with batch norm behind each convolution, which
+"""squeezenet: SqueezeNet 1.1 (Iandola et al. 2016) with batch norm after each convolution, which
 the original has not: it trains from any start, and costs nothing once folded.
 
 The last 1 x 1 convolution to the classes and the mean over the map change places, which is the same
-sum: the mean is the vector of features, and one dense layer stands behind it.
+sum: the mean is the vector of features, and one dense layer follows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Seeded augmentation of raw windows: what changes when another person wears the sensor.
+"""Seeded augmentation of raw windows: what changes when someone else wears the sensor.
 
 All transforms keep the physics: both sensors turn together, and gravity turns with them.
 """
@@ -21,7 +21,7 @@ class Augmentation:
     heading_degrees: float = 30.0  # rotation about the vertical, uniform in +-
     scale: float = 0.1  # per window and sensor
     warp: float = 0.1  # slow change of magnitude within a window
-    # Less than the sway of a standing person (0.02 rad/s), which tells it from a sitting one.
+    # Less than the sway when standing (0.02 rad/s), which distinguishes it from sitting.
     jitter_g: float = 0.002
     jitter_rad_s: float = 0.002
     offset_rad_s: float = 0.005  # zero-rate offset of the gyroscope, per window and axis

@@ -1,4 +1,4 @@
-"""What stands behind the head, chosen on validation people: its temperature, and how far from
+"""What follows the head, chosen on validation subjects: its temperature, and how far from
 everything known a window is unknown."""
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pipeline.head import Novelty
 from pipeline.training.metrics import reliability
 
 FALSE_REJECT = 0.05
-"""Share of the validation people's windows of known activities that may be called unknown."""
+"""Share of the validation subjects' windows of known activities that may be called unknown."""
 WIDEN = 1.25
 """A label reaches this many times as far as its own window."""
 SMOOTHER_CHANGE = 0.01
 """Probability that the activity changes between two windows."""
 SMOOTHER_CHANGE_MOVING = 0.5
-"""The same beside an unknown window."""
+"""The same next to an unknown window."""
 
 _PEOPLE_ENOUGH = 3
 """Fewer say too little on how differently an activity is done."""
@@ -39,7 +39,7 @@ class Calibration:
 
 
 def calibrate(logits: Array, truth: Array) -> Calibration:
-    """Temperature scaling (Guo et al. 2017): logits (N, K) and truth (N,) of people whom training
+    """Temperature scaling (Guo et al. 2017): logits (N, K) and truth (N,) of subjects whom training
     did not see -> the one temperature, float32, with the least negative log-likelihood.
 
     Raises ValueError when N is 0.
@@ -70,11 +70,11 @@ def calibrate(logits: Array, truth: Array) -> Calibration:
 def fit_novelty(
     features: Array, truth: Array, people: Array, activities: int, steps: Array
 ) -> Novelty:
-    """The training people's first N features (M, N), activities (M,) and names (M,) -> where the
+    """The training subjects' first N features (M, N), activities (M,) and names (M,) -> where the
     activities lie.
 
     ``steps`` (N,): of the features' quantization; nothing is finer than that, so it is added to
-    every variance as step^2. What fewer than three people did varies at least as the other
+    every variance as step^2. What fewer than three subjects did varies at least as the other
     activities do on average: a board worn a little differently must not make it unknown. Raises
     ValueError for an activity without a window.
     """

@@ -1,4 +1,4 @@
-"""The classifier behind cut `fc`: multinomial logistic regression on frozen features."""
+"""The classifier after cut `fc`: multinomial logistic regression on frozen features."""
 
 from __future__ import annotations
 

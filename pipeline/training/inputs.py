@@ -16,7 +16,7 @@ from pipeline.models import ImageSize
 from pipeline.training.normalize import KNEE, InputNormalization, fit_normalization
 
 _INT8_STEPS = 127
-_STD_LEAST = 1.0  # levels are whole numbers: what moves less than one of them tells nothing
+_STD_LEAST = 1.0  # levels are whole numbers: variation below one of them carries no information
 
 
 class SpectrogramCard(BaseModel):
@@ -83,7 +83,7 @@ def quantized_samples(x: Array, samples: InputNormalization, scale: float) -> Ar
 def fit_input(
     image: ImageSize | None, x: Array, knee: tuple[float, ...] = KNEE
 ) -> InputNormalization | SpectrogramInput:
-    """Statistics of the training people's windows (N, T, C), for a network that reads samples
+    """Statistics of the training subjects' windows (N, T, C), for a network that reads samples
     (None) or pictures. Raises InputError for windows shorter than a frame of the spectrogram."""
     samples = fit_normalization(x, knee)
     if image is None:
@@ -118,7 +118,8 @@ def input_of_card(
     window_samples: int,
     spectrogram: SpectrogramCard | None,
 ) -> NetworkInput:
-    """What `card_fields` told. Raises InputError where a spectrogram has another number of rows."""
+    """The input that `card_fields` describes. Raises InputError where a spectrogram has another
+    number of rows."""
     samples = InputNormalization(tuple(knee), tuple(mean), tuple(std))
     if spectrogram is None:
         return samples

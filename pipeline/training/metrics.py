@@ -43,7 +43,7 @@ class Scores:
     @property
     def worst_quarter_accuracy(self) -> float:
         """Mean of the accuracies of the worst quarter of the subjects, their number rounded up;
-        each person counts once."""
+        each subject counts once."""
         worst = sorted(self.subject_accuracy.values())
         return float(np.mean(worst[: math.ceil(len(worst) / 4)]))
 
@@ -58,7 +58,7 @@ def score(
     """Scores of predictions (N,) against truth (N,), by subject (N,) and session (N,).
 
     Macro-F1 is the mean of 2 TP / (2 TP + FP + FN) over the activities that occur in the truth: one
-    that nobody here does cannot be judged, and a window taken for it is a miss of its own activity
+    that no window has cannot be judged, and a window taken for it is a miss of its own activity
     already. Raises ValueError when N is 0.
     """
     if len(truth) == 0:

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.core.types import Array
 from pipeline.head import compand
 
-# Standing people turn about the vertical by 0.02 rad/s, sitting people by 0.007; walking reaches
+# Standing subjects turn about the vertical by 0.02 rad/s, sitting ones by 0.007; walking reaches
 # 3 rad/s. One int8 scale for both would round the first to nothing.
 _GYROSCOPE_KNEE_RAD_S = 0.1
 
@@ -41,7 +41,7 @@ class InputNormalization:
 
 
 def fit_normalization(x: Array, knee: tuple[float, ...] = KNEE) -> InputNormalization:
-    """Statistics of the training people's windows (N, T, C)."""
+    """Statistics of the training subjects' windows (N, T, C)."""
     companded = compand(x, np.asarray(knee, np.float32))
     mean = companded.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
     std = companded.std(axis=(0, 1), dtype=np.float64).astype(np.float32)

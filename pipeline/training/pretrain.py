@@ -1,4 +1,4 @@
-"""Pretraining: the whole backbone, end to end, on people that the test never sees."""
+"""Pretraining: the whole backbone, end to end, never on test subjects."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def pretrain(
 
     ``dense``: training windows at a small hop, of which each epoch draws ``per_epoch`` (a random
     start within the segment). ``on_epoch(epoch, validation accuracy)`` is called as training goes
-    on; validation people choose nothing here, they only show. ``initial``: arrays by variable name
-    to begin with, as far as the network has them in that shape; the classifier begins anew.
+    on; validation subjects are only measured. ``initial``: arrays by variable name to start from,
+    as far as the network has them in that shape; the classifier starts from random weights.
     """
     seed_everything(seed)
     import tf_keras

@@ -32,15 +32,15 @@ from pipeline.training.task import WINDOW_SAMPLES, Task
 
 
 class PretrainedCard(BaseModel):
-    """What NAME.json says: where the weights come from, for machines; MODEL_CARD.md is for
-    people."""
+    """What NAME.json says: where the weights come from. MODEL_CARD.md is the version for
+    readers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     backbone: str
     method: Literal["supervised", "distilled"] = "supervised"
     dataset: str
-    dataset_sha256: str = ""  # "": made before cards told it
+    dataset_sha256: str = ""  # "": made before cards had it
     split: str
     seed: int
     epochs: int
@@ -108,7 +108,7 @@ def pretrain_extractor(
     on_epoch: Callable[[int, float], None] = lambda *_: None,
     initial: dict[str, Array] | None = None,
 ) -> PretrainedCard:
-    """Pretrains on the task's training people, from ``initial`` as `pretrain`, and writes weights
+    """Pretrains on the task's training subjects, from ``initial`` as `pretrain`, and writes weights
     and card to ``path``."""
     training = task.windows.for_subjects(task.split.pretrain)
     validation = task.windows.for_subjects(task.split.validation)
@@ -133,7 +133,7 @@ def distill_extractor(
     path: Path,
     on_epoch: Callable[[int, int], None] = lambda *_: None,
 ) -> PretrainedCard:
-    """Pretrains on the recordings of the task's pretraining people without their labels
+    """Pretrains on the recordings of the task's pretraining subjects without their labels
     (`pipeline.training.selfsupervised`) and writes weights and card to ``path``.
 
     The classifier in the file, and the card's validation accuracy, are of a head that was fitted to
@@ -191,7 +191,7 @@ def _save(
 
 
 def save_pretrained(path: Path, model: Any, card: dict[str, Any]) -> PretrainedCard:
-    """Writes ``path`` (.npz) and its card beside it (.json)."""
+    """Writes ``path`` (.npz) and its card (.json)."""
     save_weights(path, model_arrays(model))
     full = PretrainedCard(**card, weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     write_card(path.with_suffix(".json"), full)

@@ -1,4 +1,5 @@
-"""Pretraining without labels: the pooled features learn what many random kernels tell.
+"""Pretraining without labels: the pooled features learn to predict the responses of many random
+kernels.
 
 Random convolutions over the whole window, pooled, are strong features for a linear classifier
 (ROCKET: Dempster, Petitjean & Webb 2020) and too many for a microcontroller. Here the network is

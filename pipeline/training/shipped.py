@@ -32,7 +32,7 @@ _ANOTHER_IMAGE_NETWORK = "vgg16"
 
 @dataclass(frozen=True)
 class ExtractorName:
-    """What tells one pretrained extractor from another."""
+    """What identifies a pretrained extractor."""
 
     dataset: str = "hapt"
     backbone: str = "dscnn"
@@ -41,7 +41,7 @@ class ExtractorName:
     seed: int = 0
 
     def path(self, directory: Path = DIRECTORY) -> Path:
-        """E.g. ``directory/hapt/dscnn/official-0-seed0.npz``, its card beside it as .json."""
+        """E.g. ``directory/hapt/dscnn/official-0-seed0.npz``, its card as .json."""
         return self.kind(directory) / f"{self.scheme}-{self.fold}-seed{self.seed}.npz"
 
     def kind(self, directory: Path) -> Path:
@@ -51,7 +51,7 @@ class ExtractorName:
 
 def shipped() -> tuple[ExtractorName, ...]:
     """What lies in data/pretrained: for both sizes three seeds of the official split, and for the
-    default one the five folds by person."""
+    default one the five folds by subject."""
     official = [
         ExtractorName(backbone=backbone, seed=seed)
         for backbone in ("dscnn", "dscnn_small")
@@ -73,10 +73,10 @@ def find_extractor(name: ExtractorName) -> Path:
 
 
 def recipe(dataset: str, backbone: str) -> PretrainSettings:
-    """The settings that `har pretrain` takes for a data set, chosen on its validation people.
+    """The settings that `har pretrain` takes for a data set, chosen on its validation subjects.
 
-    Watch: either arm wears it, so half of the windows are mirrored; ten people are few, so it takes
-    more epochs; and no exercise is told by sway, so that no channel is companded.
+    Watch: either arm wears it, so half of the windows are mirrored; ten subjects are few, so it
+    takes more epochs; and sway identifies no exercise, so that no channel is companded.
 
     Networks over pictures cost more an epoch and need fewer.
     """
@@ -94,7 +94,7 @@ def recipe(dataset: str, backbone: str) -> PretrainSettings:
 
 
 def recipes_digest() -> str:
-    """Of all recipes, 16 hex digits: what is kept tells by it which ones made it."""
+    """Of all recipes, 16 hex digits: cached results carry it to say which ones made them."""
     names = ("dscnn", *_IMAGE_TRAINING, _ANOTHER_IMAGE_NETWORK)
     recipes = [asdict(recipe(dataset, name)) for dataset in ("hapt", "watch") for name in names]
     return hashlib.sha256(json.dumps(recipes, sort_keys=True).encode()).hexdigest()[:16]

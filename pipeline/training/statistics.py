@@ -10,7 +10,7 @@ from pipeline.core.types import Array
 
 
 def set_batch_statistics(model: Any, inputs: Array) -> None:
-    """Sets mean and variance of every batch normalization of a tf_keras model, each behind the
+    """Sets mean and variance of every batch normalization of a tf_keras model, each after the
     ones before it, to those of ``inputs`` (N, T, 1, C): no running mean, so nothing depends on how
     long one has averaged. As many windows as fit into memory with one layer's outputs."""
     import tf_keras

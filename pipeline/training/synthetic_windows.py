@@ -17,7 +17,7 @@ from pipeline.data.watch import MIRROR
 
 _STRETCH = (0.6, 1.9)  # samples of the recording per sample of the window
 _MAGNITUDE = (0.3, 3.0)  # of what remains when gravity is taken off
-_STILL = (0.02, 0.3)  # the same for half of the windows: nobody exercises all the time
+_STILL = (0.02, 0.3)  # the same for half of the windows: no recording is exercise all the time
 _GYROSCOPE = (0.7, 1.4)  # and beyond that of the angular rate
 _SWING_SHARE = 0.5
 _SWING_HZ = (0.15, 1.5)

@@ -1,5 +1,5 @@
 """A task: one data set, its split by subject, and its windows. Everything that trains or measures
-starts from here, so that all of it sees the same people on the same side."""
+starts from here, so that everything sees the same subjects on the same side."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _DENSE_HOP_SAMPLES = 16
 
 
 class OwnRecordings(BaseModel):
-    """One's own recordings that a classifier learned beside its data set: where they lie, the
+    """Your own recordings that a classifier learned together with its data set: where they lie, the
     SHA-256 over the files, and how many training windows each activity has of them. ``new``
-    activities are in no other recording: nobody who validates or tests shows them."""
+    activities are in no other recording: no validation or test subject has them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,8 +43,8 @@ class OwnRecordings(BaseModel):
 
 @dataclass(frozen=True)
 class Task:
-    """``windows``: hop `HOP_SAMPLES`, of all people. ``own``: whose recordings, if any, train
-    beside the data set's people."""
+    """``windows``: hop `HOP_SAMPLES`, of all subjects. ``own``: which of your recordings, if any,
+    train together with the data set's subjects."""
 
     dataset: Dataset
     split: SubjectSplit
@@ -52,12 +52,12 @@ class Task:
     own: OwnRecordings | None = None
 
     def pretraining_recordings(self) -> list[Recording]:
-        """Pretraining people's recordings, whole: what is not labelled in them too."""
+        """Pretraining subjects' recordings, whole: what is not labelled in them too."""
         people = set(self.split.pretrain)
         return [r for r in self.dataset.recordings if r.subject in people]
 
     def dense_training_windows(self) -> Windows:
-        """Pretraining people's windows at a small hop, for drawing random starts."""
+        """Pretraining subjects' windows at a small hop, for drawing random starts."""
         return make_windows(
             self.pretraining_recordings(),
             self.dataset.activities,
@@ -66,7 +66,7 @@ class Task:
         )
 
     def without_test(self) -> Task:
-        """The same task with nothing of the test people in it: what may be trained on and chosen
+        """The same task with nothing of the test subjects in it: what may be trained on and chosen
         by. The split still names them."""
         people = set(self.split.test)
         recordings = tuple(r for r in self.dataset.recordings if r.subject not in people)
@@ -85,7 +85,7 @@ def make_task(dataset: Dataset, split: SubjectSplit) -> Task:
         people = set(getattr(split, side)) & set(dataset.subjects)
         if people and not len(windows.for_subjects(people)):
             raise InputError(
-                f"data set {dataset.name}, split {split.name}: the {side} people "
+                f"data set {dataset.name}, split {split.name}: the {side} subjects "
                 f"({', '.join(sorted(people)[:3])}) have no window of {WINDOW_SAMPLES} samples of "
                 "one activity; record longer, or leave them out"
             )
@@ -93,11 +93,11 @@ def make_task(dataset: Dataset, split: SubjectSplit) -> Task:
 
 
 def add_recordings(task: Task, path: Path) -> Task:
-    """The task with one's own recordings (a CSV file, or a folder or zip of them) beside it. They
+    """The task with your own recordings (a CSV file, or a folder or zip of them) added. They
     train, and only that: who pretrains, validates and tests stays as it was.
 
     Raises InputError as `read_own_recordings`, where an activity is nowhere a window long, and for
-    people who are in the data set already.
+    subjects who are in the data set already.
     """
     own = read_own_recordings(path, task.dataset.rate_hz)
     dataset = add_own(task.dataset, own)
@@ -138,10 +138,10 @@ def load_task(
     data: Path | None = None,
     progress: bool = True,
 ) -> Task:
-    """Fetches if need be, splits by subject, cuts windows. The seed draws the validation people.
-    ``data``: one's own recordings to train on, too.
+    """Fetches if need be, splits by subject, cuts windows. The seed draws the validation subjects.
+    ``data``: your own recordings to train on, too.
 
-    Raises InputError for a data set, scheme or fold that is none, as `make_task` and as
+    Raises InputError for an unknown data set, scheme or fold, as `make_task` and as
     `add_recordings`, ExternalError where fetching fails.
     """
     dataset = load_dataset(name, progress=progress)
@@ -157,8 +157,8 @@ def load_named_task(
     own: OwnRecordings | None = None,
     progress: bool = True,
 ) -> Task:
-    """The task that a card tells: by the name of its split, e.g. ``5-fold/0``. As `load_task`, and
-    InputError where its own recordings are not what they were."""
+    """The task that a card describes: by the name of its split, e.g. ``5-fold/0``. As `load_task`,
+    and InputError where its own recordings are not what they were."""
     dataset = load_dataset(name, progress=progress)
     scheme, fold = find_split(dataset, split)
     task = make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed))

@@ -1,4 +1,4 @@
-"""`har train`: a new classifier behind the cut of a frozen pretrained extractor."""
+"""`har train`: a new classifier after the cut of a frozen pretrained extractor."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _AUGMENTED_COPIES = 2
 
 
 class TrainCard(BaseModel):
-    """What train.json says about the weights beside it."""
+    """What train.json says about the weights next to it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,7 +75,7 @@ class TrainedModel:
         return backbone(self.card.backbone).extractor(self.model, cut)
 
     def head(self, cut: str) -> FloatHead:
-        """The part behind ``cut``. Raises InputError as `extractor`."""
+        """The part after ``cut``. Raises InputError as `extractor`."""
         return backbone(self.card.backbone).float_head(self.model, cut)
 
     def features(self, x: Array) -> Array:
@@ -106,11 +106,11 @@ def train(
     seed: int,
     own: OwnRecordings | None = None,
 ) -> TrainedModel:
-    """Fits the head for cut `fc` on the split's training people; ``own`` says which of their
+    """Fits the head for cut `fc` on the split's training subjects; ``own`` says which of their
     recordings are none of the data set's.
 
     The extractor stays bit for bit as pretrained. Features come from the windows as they are and
-    from seeded augmented copies. Raises InputError when training people lack an activity or the
+    from seeded augmented copies. Raises InputError when training subjects lack an activity or the
     windows do not fit the extractor.
     """
     card = pretrained.card
@@ -123,7 +123,7 @@ def train(
     leaked = identities(card.dataset, card.subjects) & judging
     if leaked:
         raise InputError(
-            f"the extractor was pretrained on validation or test people of split {split.name} "
+            f"the extractor was pretrained on validation or test subjects of split {split.name} "
             f"({', '.join(sorted(leaked))}); pretrain with this split"
         )
     training = windows.for_subjects(split.train)

@@ -19,7 +19,8 @@ def test_the_side_and_its_people_are_named(side: str) -> None:
     recordings = tuple(
         replace(r, segments=()) if r.subject in people else r for r in task.dataset.recordings
     )
-    with pytest.raises(InputError, match=rf"the {side} people \({people[0]}|the pretrain people"):
+    expected = rf"the {side} subjects \({people[0]}|the pretrain subjects"
+    with pytest.raises(InputError, match=expected):
         make_task(replace(task.dataset, recordings=recordings), task.split)
 
 

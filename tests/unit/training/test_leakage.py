@@ -217,7 +217,7 @@ def test_an_extractor_that_saw_somebody_who_judges_is_refused(
     seen, judging = split.train[:1], getattr(split, side)
     train_now = tuple(sorted((*split.train[1:], *judging)))
     other = replace(split, pretrain=train_now, train=train_now, **{side: seen})
-    with pytest.raises(InputError, match=f"pretrained on validation or test people.*{seen[0]}"):
+    with pytest.raises(InputError, match=f"pretrained on validation or test subjects.*{seen[0]}"):
         _trained(replace(small, split=other), honest.pretrained)
 
 
