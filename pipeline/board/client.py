@@ -21,6 +21,7 @@ from pipeline.protocol import messages
 from pipeline.protocol.frames import DELIMITER
 from pipeline.protocol.messages import (
     PROTOCOL_VERSION,
+    DecodeError,
     HeadState,
     Hello,
     Learned,
@@ -31,7 +32,6 @@ from pipeline.protocol.messages import (
     SensorState,
     Status,
 )
-from pipeline.protocol.payload import DecodeError
 
 if TYPE_CHECKING:
     from pipeline.board.stream import StreamResult
@@ -178,7 +178,7 @@ class Client:
     def send_samples(self, index: int, wire: npt.NDArray[np.int16], *, restart: bool) -> None:
         """Sends one SAMPLES frame, 1 to 32 samples (n, 6) in wire units, and waits for nothing."""
         time_ms = round(index * 1000 / self.board.rate_hz)
-        self._link.send(messages.SamplesMessage(index & U32, time_ms & U32, wire, restart))
+        self._link.send(messages.SamplesMessage(index & U32, time_ms & U32, restart, wire))
 
     def prediction(self, timeout_s: float = 0.0) -> Prediction | None:
         """The oldest prediction not taken yet; waits at most `timeout_s` seconds for one."""
@@ -231,8 +231,7 @@ class Client:
         number = self.request(messages.NameRequest(activity), messages.Named).activity
         if number != len(board.activities):
             raise DecodeError(
-                f"{self.port} gave {activity!r} the number {number}, not {len(board.activities)}: "
-                "flash the firmware that belongs to this har"
+                f"{self.port} gave {activity!r} the number {number}, not {len(board.activities)}"
             )
         self._taught((*board.taught, activity))
         return number
@@ -290,8 +289,7 @@ class Client:
         if found != told:
             raise DecodeError(
                 f"{self.port}: a head over {found[0]} features with {found[2]} of {found[1]} rows "
-                f"shipped from a board that told of {told[0]}, {told[2]} and {told[1]}: "
-                "flash the firmware that belongs to this har"
+                f"shipped from a board that told of {told[0]}, {told[2]} and {told[1]}"
             )
         self._taught(state.taught)
         return state
@@ -303,9 +301,7 @@ class Client:
         if activities == board.activities:
             return
         if len(set(activities)) != len(activities):
-            raise DecodeError(
-                f"{self.port} names an activity twice: flash the firmware that belongs to this har"
-            )
+            raise DecodeError(f"{self.port} names an activity twice")
         self._hello = replace(board, activities=activities)
         self._link.predictions.clear()  # of other activities
 
@@ -313,7 +309,7 @@ class Client:
         if found != len(board.activities):
             raise DecodeError(
                 f"{self.port}: a prediction over {found} activities from a board that named "
-                f"{len(board.activities)}: flash the firmware that belongs to this har"
+                f"{len(board.activities)}"
             )
 
     # ---- below the messages --------------------------------------------------------------------

@@ -10,12 +10,12 @@ from pipeline.core.errors import InputError
 from pipeline.head import HEAD_START_BYTES, check_name, head_size, unpack, values_offset
 from pipeline.protocol.messages import (
     HEAD_PIECE_BYTES_MAX,
+    DecodeError,
     HeadData,
     HeadReadRequest,
     HeadWriteRequest,
     HeadWritten,
 )
-from pipeline.protocol.payload import DecodeError
 
 if TYPE_CHECKING:
     from pipeline.board.client import Client
@@ -32,10 +32,7 @@ def pull(client: Client) -> bytes:
     payload = _read(client, 0, HEAD_START_BYTES)
     size = head_size(payload, shipped)
     if not HEAD_START_BYTES < size <= HEAD_BYTES_MAX:
-        raise DecodeError(
-            f"{client.port} tells of a head of {size} bytes: "
-            "flash the firmware that belongs to this har"
-        )
+        raise DecodeError(f"{client.port} tells of a head of {size} bytes")
     while len(payload) < size:
         payload += _read(client, len(payload), min(HEAD_PIECE_BYTES_MAX, size - len(payload)))
     if zlib.crc32(payload[values_offset(state.rows, shipped) :]) != state.head_crc:

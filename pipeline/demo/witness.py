@@ -14,7 +14,8 @@ from pipeline.bundle.bundle import EXTRACTOR, Bundle
 from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.core.types import Array
 from pipeline.head import LearnedHead, Limits, Outcome, pack, unpack
-from pipeline.protocol.messages import HeadState, Learned, decode_samples, encode_samples
+from pipeline.protocol.messages import HeadState, Learned
+from pipeline.protocol.samples import decode_samples, encode_samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +106,7 @@ class Witness:
             updates=learner.updates,
             exemplars=learner.exemplars,
             random=learner.replay.random,
-            judged=guard.judged,
-            shipped_right=guard.shipped_right,
-            learned_right=guard.learned_right,
-            undone=guard.undone,
+            guard=guard,
             since_s=theirs.since_s,
             saved_s=theirs.saved_s,
             window_bytes=learner.replay.window_bytes,
@@ -118,10 +116,7 @@ class Witness:
             "serves": learner.serves,
             "updates": learner.updates,
             "head_crc": learner.head.crc(),
-            "judged": guard.judged,
-            "shipped_right": guard.shipped_right,
-            "learned_right": guard.learned_right,
-            "undone": guard.undone,
+            "guard": guard,
             "held": learner.held()[0],
             "held_right": learner.held()[1],
             "stored": learner.replay.count,

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
+from pipeline.core.wire import U32
 from pipeline.head.head import Head
 from pipeline.head.replay import Replay
 
@@ -49,17 +50,26 @@ class Learning:
             raise InputError(f"learning: {self} is out of range")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Guard:
-    """The guard's counts since the factory head."""
+    """What the guard has counted since the factory head. Declared here alone: these fields, in this
+    order, stand in HEAD_STATE, in the head's payload and in what `har head show --json` prints."""
 
-    judged: int = 0
+    judged: U32 = 0
     """labels that were possible, each judged before it was learned"""
-    shipped_right: int = 0
-    """of them"""
-    learned_right: int = 0
-    undone: int = 0
-    """updates undone because holdout windows got worse"""
+    shipped_right: U32 = 0
+    """of them, by the factory head"""
+    learned_right: U32 = 0
+    """of them, by the learned head"""
+    undone: U32 = 0
+    """updates that were taken back because the holdout got worse"""
+
+    def check(self) -> None:
+        """Raises InputError for counts that cannot be."""
+        if (right := max(self.shipped_right, self.learned_right)) > self.judged:
+            raise InputError(
+                f"invalid head: right {right} times of {self.judged}; pull another one"
+            )
 
 
 class Outcome(IntEnum):
@@ -161,15 +171,18 @@ class Learner:
             self.updates,
             self.exemplars,
             replay.random,
-            replace(guard),
+            guard,
             activity,
             replay.seen[activity],
         )
         right = int(shipped.argmax() == activity), int(learned.argmax() == activity)
         trust = self._trust(activity, max(shipped[activity], learned[activity]))
-        guard.judged += int(any(right) or trust > _TRUST_LEAST)
-        guard.shipped_right += right[0]
-        guard.learned_right += right[1]
+        self.guard = replace(
+            guard,
+            judged=guard.judged + int(any(right) or trust > _TRUST_LEAST),
+            shipped_right=guard.shipped_right + right[0],
+            learned_right=guard.learned_right + right[1],
+        )
         self.labels[activity] += 1
         hold_every = self.learning.hold_every
         held = hold_every > 0 and self.labels[activity] % hold_every == 0
@@ -196,7 +209,7 @@ class Learner:
             return Outcome.LEARNED
         head.parameters = self._before.parameters.copy()
         self._take_window_back(self._before)
-        guard.undone += 1
+        self.guard = replace(self.guard, undone=guard.undone + 1)
         return Outcome.UNDONE
 
     def undo(self) -> None:

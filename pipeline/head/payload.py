@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.core import wire
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
+from pipeline.core.wire import U8, U16, U32
 from pipeline.head.head import LIMIT
+from pipeline.head.learner import Guard
 
 if TYPE_CHECKING:
     from pipeline.head.head import HeadShape
@@ -22,18 +25,46 @@ NAME_BYTES_MAX = 31
 UNKNOWN = "unknown"
 """What a board calls a window like nothing it knows: no activity has this name."""
 
-# features, rows, activities, parameters; the learner's state (7); since_s, saved_s;
-# window_bytes, capacity
-_HEADER = struct.Struct("<HBBI7I2I2H")
-HEAD_START_BYTES = _HEADER.size
+HEAD_START_BYTES = 48  # `_Sizes` and `History`
 _NAME = struct.Struct(f"<B{NAME_BYTES_MAX}s")
 _LIMIT_BITS = int(LIMIT.view(np.uint32))
 _NORMAL_BITS = int(np.finfo(np.float32).tiny.view(np.uint32))
 
 
+@dataclass(frozen=True)
+class _Sizes:
+    """How the payload of a head begins."""
+
+    features: U16
+    rows: U8
+    activities: U8
+    parameters: U32
+
+
+@dataclass(frozen=True)
+class History:
+    """What follows the sizes."""
+
+    updates: U32
+    """labels that the head has learned from"""
+    exemplars: U32
+    """factory exemplars drawn"""
+    random: U32
+    """state of the generator of the draws"""
+    guard: Guard
+    since_s: U32
+    """Unix time of the first label since the factory head, 0: unknown"""
+    saved_s: U32
+    """Unix time of the save, 0: unknown"""
+    window_bytes: U16
+    """B, of one window at the cut"""
+    capacity: U16
+    """N, windows that the board keeps for replay"""
+
+
 @dataclass(frozen=True, eq=False)
-class LearnedHead:
-    """A learned state and its history. K activities are shipped, A in use, R have room."""
+class LearnedHead(History):
+    """A learned state and its history. K activities are the model's, A in use, R have room."""
 
     features: int
     """F, of the dense layer"""
@@ -47,28 +78,6 @@ class LearnedHead:
     """(R,) float32: up to which distance a window is known (`Limits`)"""
     parameters: Array
     """(P,) float32, of the whole head (`Head`)"""
-    updates: int
-    """labels that the head has learned from"""
-    exemplars: int
-    """shipped exemplars drawn"""
-    random: int
-    """state of the generator of the draws"""
-    judged: int
-    """labels judged before they were learned"""
-    shipped_right: int
-    """of them, by the factory parameters"""
-    learned_right: int
-    """of them, by the learned parameters"""
-    undone: int
-    """updates undone because holdout windows got worse"""
-    since_s: int
-    """Unix time of the first label since the factory head, 0: unknown"""
-    saved_s: int
-    """Unix time of the save, 0: unknown"""
-    window_bytes: int
-    """B, of one window at the cut"""
-    capacity: int
-    """N, windows that the board keeps for replay"""
 
     @property
     def rows(self) -> int:
@@ -83,7 +92,7 @@ class LearnedHead:
 
 def values_offset(rows: int, shipped: int) -> int:
     """Where the parameters begin, bytes: what stands before them is no part of the head's CRC."""
-    return _HEADER.size + 8 * rows + _NAME.size * (rows - shipped)
+    return HEAD_START_BYTES + 8 * rows + _NAME.size * (rows - shipped)
 
 
 def head_bytes(shape: HeadShape, shipped: int) -> int:
@@ -93,8 +102,8 @@ def head_bytes(shape: HeadShape, shipped: int) -> int:
 
 def head_size(start: bytes, shipped: int) -> int:
     """Size in bytes of the payload that begins with ``start``, at least HEAD_START_BYTES of it."""
-    _, rows, _, parameters = _HEADER.unpack_from(start)[:4]
-    return values_offset(rows, shipped) + 4 * int(parameters)
+    sizes = wire.read(_Sizes, wire.Cursor(start))
+    return values_offset(sizes.rows, shipped) + 4 * sizes.parameters
 
 
 def record_bytes(shape: HeadShape, shipped: int, capacity: int) -> int:
@@ -129,21 +138,16 @@ def pack(head: LearnedHead) -> bytes:
             f"a head of {rows} label counts, limits {limits.shape} and parameters "
             f"{parameters.shape}: they do not belong together; give R, (R,) and (P,)"
         )
-    if not 1 <= head.shipped <= head.activities <= rows or min(head.features, len(parameters)) < 1:
-        raise _no_head(head.features, rows, head.activities, len(parameters))
-    _check_counts(head.judged, head.shipped_right, head.learned_right)
+    sizes = _Sizes(head.features, rows, head.activities, len(parameters))
+    _check_sizes(sizes, head.shipped)
+    head.guard.check()
     _check_names(head.names)
     values = np.concatenate((limits, parameters), dtype="<f4", casting="same_kind")
     _check_values(values, rows)
     names = [_NAME.pack(len(name.encode()), name.encode()) for name in head.names]
     return b"".join(
         (
-            _HEADER.pack(
-                *(head.features, rows, head.activities, len(parameters)),
-                *(head.updates, head.exemplars, head.random),
-                *(head.judged, head.shipped_right, head.learned_right, head.undone),
-                *(head.since_s, head.saved_s, head.window_bytes, head.capacity),
-            ),
+            wire.encode(sizes) + wire.encode(head, History),
             struct.pack(f"<{rows}I", *head.labels),
             values[:rows].tobytes(),
             b"".join(names).ljust(_NAME.size * (rows - head.shipped), b"\0"),
@@ -157,14 +161,13 @@ def unpack(payload: bytes, shipped: int | None = None) -> LearnedHead:
     many there are.
 
     Raises InputError for what no board takes: sizes that disagree, values that are not finite,
-    denormal or beyond LIMIT, limits that are not above 0, counts that cannot be, names that are
-    none.
+    denormal or beyond LIMIT, limits that are not above 0, counts that cannot be, invalid names.
     """
-    if len(payload) < _HEADER.size:
+    if len(payload) < HEAD_START_BYTES:
         raise InputError(f"a head of {len(payload)} bytes is cut off: pull it again")
-    features, rows, activities, parameters, *rest = _HEADER.unpack_from(payload)
-    updates, exemplars, random, judged, shipped_right, learned_right, undone, *rest = rest
-    since_s, saved_s, window_bytes, capacity = rest
+    cursor = wire.Cursor(payload)
+    sizes, history = wire.read(_Sizes, cursor), wire.read(History, cursor)
+    rows, parameters = sizes.rows, sizes.parameters
     spare, odd = divmod(len(payload) - values_offset(rows, rows) - 4 * parameters, _NAME.size)
     if shipped is None:
         shipped = rows - spare
@@ -173,45 +176,29 @@ def unpack(payload: bytes, shipped: int | None = None) -> LearnedHead:
             f"a head of {rows} rows and {parameters} parameters has not {len(payload)} bytes: "
             "it is cut off, or of another model; pull it again"
         )
-    if not 1 <= shipped <= activities <= rows or min(features, parameters) < 1:
-        raise _no_head(features, rows, activities, parameters)
-    _check_counts(judged, shipped_right, learned_right)
-    labels = struct.unpack_from(f"<{rows}I", payload, _HEADER.size)
-    limits = np.frombuffer(payload, "<f4", rows, _HEADER.size + 4 * rows)
-    names = _names(payload, _HEADER.size + 8 * rows, activities - shipped)
+    _check_sizes(sizes, shipped)
+    history.guard.check()
+    limits = np.frombuffer(payload, "<f4", rows, HEAD_START_BYTES + 4 * rows)
     values = np.frombuffer(payload, "<f4", parameters, values_offset(rows, shipped))
     _check_values(np.concatenate((limits, values)), rows)
     return LearnedHead(
-        features=features,
+        **vars(history),
+        features=sizes.features,
         shipped=shipped,
-        names=names,
-        labels=labels,
+        names=_names(payload, HEAD_START_BYTES + 8 * rows, sizes.activities - shipped),
+        labels=struct.unpack_from(f"<{rows}I", payload, HEAD_START_BYTES),
         limits=limits.astype(np.float32),
         parameters=values.astype(np.float32),
-        updates=updates,
-        exemplars=exemplars,
-        random=random,
-        judged=judged,
-        shipped_right=shipped_right,
-        learned_right=learned_right,
-        undone=undone,
-        since_s=since_s,
-        saved_s=saved_s,
-        window_bytes=window_bytes,
-        capacity=capacity,
     )
 
 
-def _no_head(features: int, rows: int, activities: int, parameters: int) -> InputError:
-    return InputError(
-        f"a head of {features} features, {parameters} parameters and {activities} activities in "
-        f"{rows} rows is none: pull another one"
-    )
-
-
-def _check_counts(judged: int, shipped_right: int, learned_right: int) -> None:
-    if (right := max(shipped_right, learned_right)) > judged:
-        raise InputError(f"a head that was right {right} times of {judged}: pull another one")
+def _check_sizes(sizes: _Sizes, shipped: int) -> None:
+    fits = 1 <= shipped <= sizes.activities <= sizes.rows
+    if not fits or min(sizes.features, sizes.parameters) < 1:
+        raise InputError(
+            f"invalid head: {sizes.features} features, {sizes.parameters} parameters, "
+            f"{sizes.activities} activities in {sizes.rows} rows; pull another one"
+        )
 
 
 def _names(payload: bytes, offset: int, count: int) -> tuple[str, ...]:
@@ -221,7 +208,7 @@ def _names(payload: bytes, offset: int, count: int) -> tuple[str, ...]:
         try:
             names.append(text[:size].decode() if size <= NAME_BYTES_MAX else "")
         except UnicodeDecodeError:
-            raise InputError("a head with a name that is no UTF-8: pull another one") from None
+            raise InputError("invalid head: a name is not UTF-8; pull another one") from None
     _check_names(tuple(names))
     return tuple(names)
 
@@ -236,10 +223,8 @@ def _check_values(values: Array, rows: int) -> None:
     bits = values.astype(np.float32).view(np.uint32) & np.uint32(0x7FFFFFFF)
     if np.any((bits > _LIMIT_BITS) | ((bits != 0) & (bits < _NORMAL_BITS))):
         raise InputError(
-            f"a head with a value that is not finite, denormal or larger than {LIMIT:.0f}, which "
-            "no board takes: pull another one"
+            f"invalid head: a value is not finite, denormal or larger than {LIMIT:.0f}; "
+            "pull another one"
         )
     if not np.all(values[:rows] > 0):
-        raise InputError(
-            "a head with a limit that is not above 0, which no board takes: pull another one"
-        )
+        raise InputError("invalid head: a limit that is not above 0; pull another one")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
+from pipeline.core.wire import Cursor, require
 
-__all__ = ["CHANNELS", "SAMPLES_PER_FRAME_MAX", "decode_samples", "encode_samples"]
+__all__ = ["CHANNELS", "SAMPLES_PER_FRAME_MAX", "SampleBlock", "decode_samples", "encode_samples"]
 
 CHANNELS = 6
 SAMPLES_PER_FRAME_MAX = 32
@@ -42,3 +46,28 @@ def encode_samples(samples: npt.ArrayLike) -> tuple[npt.NDArray[np.int16], int]:
 def decode_samples(wire: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
     """int16 (n, 6) -> float32 (n, 6) [g, rad/s], bit for bit as the board computes it."""
     return np.multiply(wire.astype(np.float32), _UNITS_PER_STEP, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class SampleBlock:
+    """The field of a message that carries 1 to ``most`` samples (n, 6): count u8, then the values,
+    of the little-endian NumPy type ``dtype``."""
+
+    dtype: str
+    most: int
+
+    def write(self, value: Array) -> bytes:
+        kind = np.dtype(self.dtype)
+        if value.dtype != kind or value.ndim != 2 or value.shape[1] != CHANNELS:
+            raise ValueError(f"holds samples {kind.name} (n, 6), not {value.dtype} {value.shape}")
+        if not 1 <= len(value) <= self.most:
+            raise ValueError(f"holds 1 to {self.most} samples, not {len(value)}")
+        return bytes([len(value)]) + value.astype(kind).tobytes()
+
+    def read(self, cursor: Cursor) -> Array:
+        (count,) = cursor.take(1)
+        require(1 <= count <= self.most, f"counts {count} samples")
+        kind = np.dtype(self.dtype)
+        values = np.frombuffer(cursor.take(count * CHANNELS * kind.itemsize), kind)
+        require(bool(np.isfinite(values).all()), "has a sample that is not finite")
+        return values.astype(kind.newbyteorder("=")).reshape(count, CHANNELS)

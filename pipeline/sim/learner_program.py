@@ -15,14 +15,17 @@ from typing import IO, Literal, Self
 
 import numpy as np
 
+from pipeline.core import wire
 from pipeline.core.digests import sources_digest
 from pipeline.core.errors import ExternalError, InputError
 from pipeline.core.types import Array
+from pipeline.core.wire import U8, U16, U32
+from pipeline.head import Guard
 from pipeline.sim.build import ROOT, build_image
 
 _REQUEST = struct.Struct("<BBI")
 _HELLO = struct.Struct("<8sIHBB")
-_STATE = struct.Struct("<BBIIIIIHHI")
+_STATE_BYTES = 30  # of `LearnerState`
 _ITEMS = 4096  # of one request
 _PREDICTS = {"serving": 0, "learned": 1, "shipped": 2}
 _REFUSED = 0x80  # and above: har_status
@@ -38,16 +41,13 @@ class LearnerState:
     """``activities`` A; whether the learned parameters serve; labels learned; the guard's counts
     (firmware/lib/learn/har_learner.h); CRC-32 of the learned parameters."""
 
-    activities: int
+    activities: U8
     serves: bool
-    updates: int
-    judged: int
-    shipped_right: int
-    learned_right: int
-    undone: int
-    held: int
-    held_right: int
-    crc: int
+    updates: U32
+    guard: Guard
+    held: U16
+    held_right: U16
+    crc: U32
 
 
 def build_learner(generated: Path, program: Path, build_dir: Path) -> None:
@@ -166,8 +166,7 @@ class LearnerProgram:
         return np.frombuffer(said, np.uint8).astype(np.int64)
 
     def state(self) -> LearnerState:
-        found = _STATE.unpack(self._ask("S", answer_bytes=_STATE.size))
-        return LearnerState(found[0], bool(found[1]), *found[2:])
+        return wire.decode(LearnerState, self._ask("S", answer_bytes=_STATE_BYTES))
 
     def _bytes_of(self, windows: Array) -> Array:
         """int8 (N, B) as uint8."""

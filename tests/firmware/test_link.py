@@ -157,7 +157,7 @@ def test_samples_become_the_golden_bits(link: Path) -> None:
 def test_every_sample_value_gives_the_same_bits_as_on_the_host(link: Path) -> None:
     import numpy as np
 
-    from pipeline.protocol.messages import decode_samples
+    from pipeline.protocol.samples import decode_samples
 
     every = np.stack([np.arange(-32768, 32768, dtype=np.int16)] * 6, axis=1)
     bits: list[str] = []

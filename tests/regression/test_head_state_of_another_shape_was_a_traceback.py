@@ -14,7 +14,7 @@ from pipeline.board.client import Client
 from pipeline.cli import head
 from pipeline.protocol import messages as m
 from pipeline.protocol.frames import encode_frame
-from pipeline.protocol.payload import DecodeError
+from pipeline.protocol.messages import DecodeError
 from tests.support.board_server import board_on_socket
 from tests.support.fake_board import (
     ACTIVITIES,

@@ -19,7 +19,7 @@ JUDGED, SHIPPED_RIGHT, LEARNED_RIGHT = 20, 24, 28
 
 @pytest.mark.parametrize("right", [SHIPPED_RIGHT, LEARNED_RIGHT])
 def test_nobody_is_right_more_often_than_judged(board: Board, right: int) -> None:
-    payload = bytearray(Twin().head())
+    payload = bytearray(Twin().payload())
     struct.pack_into("<I", payload, JUDGED, 2)
     struct.pack_into("<I", payload, right, 3)
     before = head_state(board.ask(wire.SHOW))

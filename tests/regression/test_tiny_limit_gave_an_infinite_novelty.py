@@ -17,7 +17,7 @@ TINY = np.finfo(np.float32).tiny
 
 
 def test_novelty_stays_finite_and_equals_the_twin(board: Board) -> None:
-    head = unpack(Twin().head())
+    head = unpack(Twin().payload())
     head = replace(head, limits=np.full(head.rows, TINY, np.float32))
     assert head_state(push(board, pack(head)))["source"] == 1
     (frame,) = stream(board, raw_samples(T, 1))

@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.board.errors import PortLost
 from pipeline.core.errors import InputError
-from pipeline.head import LearnedHead, check_name, pack, unpack, values_offset
+from pipeline.head import Guard, LearnedHead, check_name, pack, unpack, values_offset
 from pipeline.protocol import messages as m
 from pipeline.protocol.frames import FrameDecoder, encode_frame
 
@@ -85,10 +85,7 @@ class Learned:
     labels: list[int] = field(default_factory=lambda: [0] * ROWS)
     names: list[str] = field(default_factory=list)
     weights: np.ndarray = field(default_factory=lambda: np.zeros((ROWS, FEATURES), np.float32))
-    judged: int = 0
-    shipped_right: int = 0
-    learned_right: int = 0
-    undone: int = 0
+    guard: Guard = field(default_factory=Guard)
     held: int = 0
     stored: int = 0
     since_s: int = 0
@@ -98,7 +95,7 @@ class Learned:
         return isinstance(other, Learned) and self.key() == other.key()
 
     def key(self) -> tuple[object, ...]:
-        return (tuple(self.labels), tuple(self.names), self.judged, self.weights.tobytes())
+        return (tuple(self.labels), tuple(self.names), self.guard, self.weights.tobytes())
 
 
 class FakeBoard:
@@ -135,7 +132,8 @@ class FakeBoard:
     def labels(self, labels: list[int]) -> None:
         """As if so many had been given."""
         self.head.labels[: len(labels)] = labels
-        self.head.judged = self.head.learned_right = sum(labels)
+        count = sum(labels)
+        self.head.guard = replace(self.head.guard, judged=count, learned_right=count)
 
     def _begin(self) -> None:
         self.from_host = False
@@ -247,10 +245,13 @@ class FakeBoard:
         if self.outcomes:
             outcome = self.outcomes.popleft()
         head.since_s = head.since_s or self.time_s
-        head.judged += 1
-        head.shipped_right += activity == self.last_seen
-        head.learned_right += 1
-        head.undone += outcome == m.Outcome.UNDONE
+        guard = head.guard
+        head.guard = Guard(
+            guard.judged + 1,
+            guard.shipped_right + (activity == self.last_seen),
+            guard.learned_right + 1,
+            guard.undone + (outcome == m.Outcome.UNDONE),
+        )
         if head.stored < CAPACITY and outcome != m.Outcome.UNDONE:
             head.stored += 1
             head.held += outcome == m.Outcome.HELD_BACK
@@ -274,19 +275,20 @@ class FakeBoard:
 
     def _commit(self, head: LearnedHead) -> None:
         weights = head.parameters[: ROWS * FEATURES].reshape(ROWS, FEATURES)
-        guard = (head.judged, head.shipped_right, head.learned_right, head.undone)
-        taken = Learned(list(head.labels), list(head.names), weights, *guard)
+        taken = Learned(list(head.labels), list(head.names), weights, head.guard)
         taken.since_s, taken.saved_s = head.since_s, head.saved_s
         self._take(taken)
         self.saved.append(deepcopy(self.head))
 
     @property
     def updates(self) -> int:
-        return sum(self.head.labels) - self.head.held - self.head.undone
+        return sum(self.head.labels) - self.head.held - self.head.guard.undone
 
     @property
     def serves(self) -> bool:
-        return self.updates > 0 and self.head.judged - self.head.shipped_right >= EVIDENCE
+        return (
+            self.updates > 0 and self.head.guard.judged - self.head.guard.shipped_right >= EVIDENCE
+        )
 
     @property
     def unsaved(self) -> bool:
@@ -306,10 +308,7 @@ class FakeBoard:
                 updates=self.updates,
                 exemplars=0,
                 random=0,
-                judged=head.judged,
-                shipped_right=head.shipped_right,
-                learned_right=head.learned_right,
-                undone=head.undone,
+                guard=head.guard,
                 since_s=head.since_s,
                 saved_s=head.saved_s,
                 window_bytes=FEATURES,
@@ -334,10 +333,7 @@ class FakeBoard:
             records=len(self.saved) - 1,
             features=self.hello.features,
             rows=self.hello.rows,
-            judged=head.judged,
-            shipped_right=head.shipped_right,
-            learned_right=head.learned_right,
-            undone=head.undone,
+            guard=head.guard,
             held=head.held,
             held_right=head.held,
             stored=head.stored,

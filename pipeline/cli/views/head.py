@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import HarError
-from pipeline.protocol.constants import HeadSource
+from pipeline.protocol.messages import HeadSource
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,12 +45,9 @@ def head_document(client: Client, state: HeadState) -> dict[str, Any]:
         "held_windows": state.held,
         "held_right": state.held_right,
         "held_accuracy": state.held_right / state.held if state.held else None,
-        "judged": state.judged,
-        "shipped_right": state.shipped_right,
-        "learned_right": state.learned_right,
+        **asdict(state.guard),
         "evidence": state.evidence,
         "evidence_missing": state.evidence_missing,
-        "undone": state.undone,
         "replay_windows": state.stored,
         "replay_capacity": state.capacity,
         "head_crc": f"{state.head_crc:08x}",
@@ -68,8 +66,8 @@ def serving(state: HeadState) -> str:
         mistakes = f"{state.evidence_missing} more mistake{_s(state.evidence_missing)}"
         return f"not yet: {mistakes} of the shipped head needed (of {state.evidence})"
     return (
-        f"not yet: of {state.judged} labels it got {state.learned_right} right, "
-        f"the shipped head {state.shipped_right}"
+        f"not yet: of {state.guard.judged} labels it got {state.guard.learned_right} right, "
+        f"the shipped head {state.guard.shipped_right}"
     )
 
 

@@ -20,7 +20,7 @@ from pipeline.board.errors import BoardRefused, NoAnswer, PortLost
 from pipeline.board.transport import Transport, open_port, port_of, serial_number
 from pipeline.cli.views.figures import RATE_OVER, Figures, Gauge, rate_of, sensor_line
 from pipeline.core.errors import ExternalError
-from pipeline.protocol.constants import ErrorCode
+from pipeline.protocol.messages import ErrorCode
 
 HELLO_TIMEOUT_S = 1.0
 HELLO_ATTEMPTS = 3

@@ -107,7 +107,7 @@ def same_activities(
                     after=float(hits[places].mean()),
                     after_wrong_labels=float(np.mean([each[places] for each in wrong_hits])),
                     forgotten=forgotten,
-                    undone=state.undone,
+                    undone=state.guard.undone,
                     serves=state.serves,
                 )
                 if len(places) >= FEWEST_TEST_WINDOWS
@@ -150,7 +150,7 @@ def new_activities(
                     windows=len(rest),
                     before=float((shipped == truth)[rest].mean()),
                     after=float((said == truth)[rest].mean()),
-                    undone=state.undone,
+                    undone=state.guard.undone,
                     serves=state.serves,
                 )
             )

@@ -15,9 +15,10 @@ import pipeline.board
 from pipeline.board.client import Client
 from pipeline.board.errors import BoardRefused, NoAnswer, PortLost
 from pipeline.core.errors import CheckFailed, InputError
+from pipeline.head import Guard
 from pipeline.protocol import messages as m
 from pipeline.protocol.frames import FrameDecoder, encode_frame
-from pipeline.protocol.payload import DecodeError
+from pipeline.protocol.messages import DecodeError
 from tests.support.fake_board import (
     ACTIVITIES,
     CAPACITY,
@@ -280,8 +281,8 @@ def test_a_label_tells_its_outcome_and_whether_the_learned_head_serves():
     wire.board.outcomes.append(m.Outcome.UNDONE)
     assert taught(client, "sitting").outcome == m.Outcome.UNDONE
     state = client.head()
-    assert (state.judged, state.shipped_right, state.learned_right) == (4, 1, 4)
-    assert (state.undone, state.serves, state.can_undo) == (1, True, True)
+    assert state.guard == Guard(judged=4, shipped_right=1, learned_right=4, undone=1)
+    assert (state.serves, state.can_undo) == (True, True)
     assert (state.stored, state.capacity, state.evidence) == (3, CAPACITY, EVIDENCE)
     assert state.since_s == wire.board.time_s
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.board.headfile import read_head, write_head
 from pipeline.core.errors import CheckFailed, InputError
-from pipeline.head import LearnedHead, pack
+from pipeline.head import Guard, LearnedHead, pack
 from pipeline.head.records import RecordKind, build_record
 
 MODEL = bytes(range(8))
@@ -22,10 +22,7 @@ PAYLOAD = pack(
         updates=7,
         exemplars=9,
         random=1,
-        judged=8,
-        shipped_right=5,
-        learned_right=6,
-        undone=1,
+        guard=Guard(judged=8, shipped_right=5, learned_right=6, undone=1),
         since_s=1_763_709_000,
         saved_s=0,
         window_bytes=5,
@@ -104,7 +101,7 @@ def test_values_that_no_board_takes_are_refused_both_ways(tmp_path, value):
     assert not path.exists()
     path.write_bytes(build_record(model_id=MODEL, sequence=1, kind=RecordKind.LEARNED, payload=bad))
     with pytest.raises(
-        InputError, match=r"a\.head: a head with a value that is not finite, denormal or larger"
+        InputError, match=r"a\.head: invalid head: a value is not finite, denormal or larger"
     ):
         read_head(path)
 

@@ -23,7 +23,7 @@ from pipeline.cli import head
 from pipeline.cli.learn import learn
 from pipeline.cli.monitor import monitor
 from pipeline.cli.stream import stream
-from pipeline.head import values_offset
+from pipeline.head import Guard, values_offset
 from pipeline.head.records import RecordKind, build_record
 from pipeline.protocol import messages as m
 from tests.support.board_server import board_on_socket
@@ -443,10 +443,7 @@ def test_head_show_explains_a_learned_head(board):
         sequence=17,
         records=4,
         updates=9,
-        judged=11,
-        shipped_right=7,
-        learned_right=6,
-        undone=1,
+        guard=Guard(judged=11, shipped_right=7, learned_right=6, undone=1),
         held=4,
         held_right=3,
         stored=8,
@@ -480,8 +477,11 @@ def test_head_show_explains_a_learned_head(board):
     [
         ({"serves": True, "updates": 3}, "yes"),
         ({"updates": 0}, "not yet: no label has changed the head"),
-        ({"judged": 9, "shipped_right": 8}, "not yet: 1 more mistake of the shipped head needed"),
-        ({"judged": 0}, f"not yet: {EVIDENCE} more mistakes of the shipped head needed"),
+        (
+            {"guard": Guard(judged=9, shipped_right=8)},
+            "not yet: 1 more mistake of the shipped head needed",
+        ),
+        ({"guard": Guard()}, f"not yet: {EVIDENCE} more mistakes of the shipped head needed"),
     ],
 )
 def test_head_show_says_why_the_learned_head_does_not_serve_yet(board, changes, reason):
@@ -544,9 +544,7 @@ def test_push_refuses_a_value_beyond_the_limit_before_it_touches_the_port(tmp_pa
     )
     result = har("head", "push", file, "--port", "/dev/nowhere")
     assert result.exit_code == 2
-    assert "huge.head: a head with a value that is not finite, denormal or larger" in one_line(
-        result
-    )
+    assert "huge.head: invalid head: a value is not finite, denormal or larger" in one_line(result)
 
 
 def test_push_refuses_another_models_head_and_changes_nothing(board, tmp_path):

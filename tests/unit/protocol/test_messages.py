@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core import wire
 from pipeline.core.errors import ExternalError, InputError
+from pipeline.head import Guard, Outcome
 from pipeline.protocol import messages
 from pipeline.protocol.frames import PAYLOAD_BYTES_MAX, Frame
 from pipeline.protocol.messages import (
@@ -29,7 +31,6 @@ from pipeline.protocol.messages import (
     Learned,
     MessageType,
     NameRequest,
-    Outcome,
     Prediction,
     SamplesMessage,
     Sensed,
@@ -39,6 +40,11 @@ from pipeline.protocol.messages import (
     SensorTrouble,
     Target,
     decode_message,
+)
+from pipeline.protocol.samples import (
+    CHANNELS,
+    SAMPLES_PER_FRAME_MAX,
+    SampleBlock,
     decode_samples,
     encode_samples,
 )
@@ -112,10 +118,7 @@ SAID: dict[str, dict[str, Any]] = {
         "records": 4,
         "features": 96,
         "rows": 4,
-        "judged": 7,
-        "shipped_right": 3,
-        "learned_right": 6,
-        "undone": 1,
+        "guard": Guard(judged=7, shipped_right=3, learned_right=6, undone=1),
         "held": 2,
         "held_right": 1,
         "stored": 6,
@@ -258,7 +261,7 @@ def test_prediction_comes_back(prediction: Prediction) -> None:
         HeadState,
         *[st.sampled_from(HeadSource), st.booleans(), st.booleans(), st.booleans()],
         *[U32, U32, U32, U8, U16, st.integers(30, 0xFF)],
-        *[U32, U32, U32, U32],
+        st.builds(Guard, U32, U32, U32, U32),
         *[st.integers(5, 9), st.integers(0, 5), st.integers(9, 99), st.integers(99, 0xFFFF), U16],
         *[U32, U32],
         st.lists(U32, min_size=4, max_size=30).map(tuple),
@@ -377,7 +380,7 @@ def test_a_head_state_that_cannot_be_is_refused(state: HeadState) -> None:
 def test_missing_evidence_is_what_the_shipped_head_has_not_got_wrong_yet(
     judged: int, shipped_right: int, missing: int
 ) -> None:
-    state = replace(GOOD_STATE, judged=judged, shipped_right=shipped_right)
+    state = replace(GOOD_STATE, guard=Guard(judged, shipped_right))
     assert state.evidence_missing == missing
 
 
@@ -491,11 +494,11 @@ def test_a_sensed_sample_that_is_not_finite_is_refused(value: float) -> None:
 def test_a_message_that_does_not_fit_its_fields_is_not_built() -> None:
     samples = np.zeros((1, 6), np.int16)
     wrong: list[Any] = [
-        SamplesMessage(2**32, 0, samples),
-        SamplesMessage(0, 0, np.zeros((33, 6), np.int16)),
-        SamplesMessage(0, 0, np.zeros((0, 6), np.int16)),
-        SamplesMessage(0, 0, np.zeros((1, 5), np.int16)),
-        SamplesMessage(0, 0, np.zeros((1, 6), np.int32)),  # type: ignore[arg-type]
+        SamplesMessage(2**32, 0, False, samples),
+        SamplesMessage(0, 0, False, np.zeros((33, 6), np.int16)),
+        SamplesMessage(0, 0, False, np.zeros((0, 6), np.int16)),
+        SamplesMessage(0, 0, False, np.zeros((1, 5), np.int16)),
+        SamplesMessage(0, 0, False, np.zeros((1, 6), np.int32)),  # type: ignore[arg-type]
         messages.LabelRequest(0, 256),
         messages.HelloRequest(time_s=2**32),
         NameRequest("x" * 256),
@@ -515,17 +518,20 @@ def test_a_message_that_does_not_fit_its_fields_is_not_built() -> None:
 
 
 def test_every_message_fits_a_frame() -> None:
-    longest = SamplesMessage(0, 0, np.zeros((messages.SAMPLES_PER_FRAME_MAX, 6), np.int16))
+    longest = SamplesMessage(0, 0, False, np.zeros((SAMPLES_PER_FRAME_MAX, 6), np.int16))
     assert len(longest.encode()) <= PAYLOAD_BYTES_MAX
     assert len(Sensed(0, 0, 0, np.zeros((20, 6), np.float32)).encode()) <= PAYLOAD_BYTES_MAX
     piece = messages.HeadWriteRequest(0, bytes(messages.HEAD_PIECE_BYTES_MAX))
     assert len(piece.encode()) == PAYLOAD_BYTES_MAX
 
 
-def c_enum(header: str, prefix: str) -> dict[str, int]:
-    """The members of the enum in a header whose names begin with `prefix`."""
-    text = (FIRMWARE / header).read_text()
-    found = re.findall(rf"\b{prefix}(\w+) = (0x[0-9A-Fa-f]+|\d+)", text)
+def c_numbers(header: str, prefix: str) -> dict[str, int]:
+    """What a header of the firmware defines, in enums and as integer macros, under `prefix`."""
+    (path,) = FIRMWARE.rglob(header)
+    found = re.findall(
+        rf"\b{prefix}(\w+)(?: =)? (0x[0-9A-Fa-f]+|\d+)u?\b",
+        re.sub(r"/\*.*?\*/", "", path.read_text()),
+    )
     return {name: int(value, 0) for name, value in found}
 
 
@@ -533,12 +539,69 @@ def test_numbers_are_those_of_the_firmware() -> None:
     def members(kind: type[IntEnum]) -> dict[str, int]:
         return {member.name: int(member) for member in kind}
 
-    assert members(MessageType) == c_enum("link/har_protocol.h", "HAR_MSG_")
-    assert members(ErrorCode) == c_enum("base/har_status.h", "HAR_ERR_")
-    assert members(Target) == c_enum("app/har_board.h", "HAR_TARGET_")
-    assert members(Counter) == c_enum("app/har_board.h", "HAR_COUNT_")
+    assert members(MessageType) == c_numbers("har_protocol.h", "HAR_MSG_")
+    assert members(ErrorCode) == c_numbers("har_status.h", "HAR_ERR_")
+    assert members(Target) == c_numbers("har_board.h", "HAR_TARGET_")
+    assert members(Counter) == c_numbers("har_board.h", "HAR_COUNT_")
     sensor = members(Sensor) | members(SensorTrouble)
-    assert sensor == c_enum("app/har_board.h", "HAR_SENSOR_")
+    assert sensor.items() <= c_numbers("har_board.h", "HAR_SENSOR_").items()
+    outcomes = c_numbers("har_learner.h", "HAR_")
+    assert members(Outcome).items() <= outcomes.items()
+
+
+def test_sizes_and_flags_are_those_of_the_firmware() -> None:
+    protocol_h = c_numbers("har_protocol.h", "HAR_")
+    assert protocol_h["PROTOCOL_VERSION"] == messages.PROTOCOL_VERSION
+    assert protocol_h["SAMPLES_PER_FRAME_MAX"] == SAMPLES_PER_FRAME_MAX
+    assert protocol_h["SAMPLE_CHANNELS"] == CHANNELS
+    link_max = c_numbers("har_frame.h", "HAR_LINK_")["MAX_PAYLOAD"]
+    assert link_max == PAYLOAD_BYTES_MAX
+    (header,) = FIRMWARE.rglob("har_protocol.h")
+    assert "HAR_HEAD_PIECE_BYTES_MAX (HAR_LINK_MAX_PAYLOAD - 4u)" in header.read_text()
+    assert link_max - 4 == messages.HEAD_PIECE_BYTES_MAX
+    for name in ("SAMPLES_FLAG_RESTART", "SENSOR_FLAG_SEND"):
+        assert bytes([protocol_h[name]]) == SensorRequest(True).encode(), name
+
+
+# --- docs/PROTOCOL.md -------------------------------------------------------------------------
+
+
+C_TYPES = {"B": "u8", "H": "u16", "I": "u32", "f": "f32", "<i2": "i16", "<f4": "f32"}
+
+
+def written(name: str, kind: wire.Kind) -> str:
+    """A field as docs/PROTOCOL.md writes it."""
+    match kind:
+        case wire.Number(code=code):
+            return f"{name} {C_TYPES[code]}"
+        case wire.Flag() | wire.Choice():
+            return f"{name} u8"
+        case wire.Text():
+            return f"{name} string"
+        case wire.Exactly(size=size):
+            return f"{name} bytes" if size is None else f"{name} {size} bytes"
+        case wire.Sequence(item=item, count=count):
+            many = {None: "...", wire.COUNTED: "u8"}.get(count, count)
+            return f"{name} [{many}] {written('', item).strip()}"
+        case SampleBlock(dtype=dtype):
+            return f"{name} [u8] 6 x {C_TYPES[dtype]}"
+        case wire.Group(declared=declared):
+            return payload_text(declared)
+    raise AssertionError(kind)
+
+
+def payload_text(declared: type[Any]) -> str:
+    return ", ".join(written(name, kind) for name, kind in wire.layout(declared).items())
+
+
+def test_the_tables_of_the_document_are_what_is_declared() -> None:
+    document = (FIRMWARE.parents[1] / "docs" / "PROTOCOL.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (0x[0-9A-F]{2}) \| (\w+) \| (.*?) ?\|", document, re.MULTILINE)
+    told = {int(number, 0): (name, text) for number, name, text in rows}
+    declared = {
+        int(kind): (kind.name, payload_text(messages.MESSAGES[kind])) for kind in MessageType
+    }
+    assert told == declared
 
 
 # --- samples ----------------------------------------------------------------------------------

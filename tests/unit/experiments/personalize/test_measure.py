@@ -11,6 +11,7 @@ from pipeline.core.types import Array
 from pipeline.data import Windows
 from pipeline.experiments.personalize.measure import Material, new_activities, same_activities
 from pipeline.experiments.personalize.users import users_of
+from pipeline.head import Guard
 from pipeline.sim.learner_program import LearnerState
 
 ACTIVITIES = 3
@@ -48,11 +49,9 @@ class ByHeart:
         return [0] * len(windows)
 
     def state(self) -> LearnerState:
-        counts = dict.fromkeys(
-            ("updates", "judged", "shipped_right", "learned_right", "held", "held_right", "crc"), 0
-        )
+        counts = dict.fromkeys(("updates", "held", "held_right", "crc"), 0)
         serves = self.would_serve and self.known is not None
-        return LearnerState(activities=self.activities, serves=serves, undone=2, **counts)
+        return LearnerState(self.activities, serves, guard=Guard(undone=2), **counts)
 
     def predict(self, windows: Array, by: str = "serving") -> Array:
         if by == "shipped" or self.known is None:
