@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import pytest
 
 from pipeline.bundle import quantize as quantization
+from pipeline.core.types import Array
 from pipeline.models.weights import model_arrays
 
 _CONVERTED: dict[object, bytes] = {}
@@ -26,7 +26,7 @@ def remembered_conversions() -> Iterator[None]:
 
 
 def _remembering(convert: Callable[..., bytes]) -> Callable[..., bytes]:
-    def converted(model: Any, *representative: np.ndarray) -> bytes:
+    def converted(model: Any, *representative: Array) -> bytes:
         weights = tuple((name, a.tobytes()) for name, a in sorted(model_arrays(model).items()))
         shapes = tuple(tuple(output.shape) for output in model.outputs)
         key = (convert, weights, shapes, *(x.tobytes() for x in representative))

@@ -14,14 +14,16 @@ from collections import deque
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from pipeline.board.errors import PortLost
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.head import Guard, LearnedHead, check_name, pack, unpack, values_offset
 from pipeline.protocol import messages as m
-from pipeline.protocol.frames import FrameDecoder, encode_frame
+from pipeline.protocol.frames import Frame, FrameDecoder, encode_frame
 
 MODEL_ID = bytes.fromhex("0123456789abcdef")
 ACTIVITIES = ("walking", "sitting", "lying")
@@ -84,7 +86,7 @@ class Learned:
 
     labels: list[int] = field(default_factory=lambda: [0] * ROWS)
     names: list[str] = field(default_factory=list)
-    weights: np.ndarray = field(default_factory=lambda: np.zeros((ROWS, FEATURES), np.float32))
+    weights: Array = field(default_factory=lambda: np.zeros((ROWS, FEATURES), np.float32))
     guard: Guard = field(default_factory=Guard)
     held: int = 0
     stored: int = 0
@@ -138,9 +140,9 @@ class FakeBoard:
     def _begin(self) -> None:
         self.from_host = False
         self.sending = False
-        self.held: list[tuple[int, int, np.ndarray]] = []  # index, lost before it, sample
+        self.held: list[tuple[int, int, Array]] = []  # index, lost before it, sample
         self.expected = 0
-        self.window: list[np.ndarray] = []
+        self.window: list[Array] = []
         self.until_next = self.hello.window
         self.last_end: int | None = None
         self.last_seen: int | None = None
@@ -148,14 +150,13 @@ class FakeBoard:
     def feed(self, data: bytes) -> bytes:
         return b"".join(self._handle(frame) for frame in self._decoder.push(data))
 
-    def _handle(self, frame) -> bytes:
+    def _handle(self, frame: Frame) -> bytes:
         if frame.type == m.MessageType.SAMPLES:
             if not self.framed:
                 return self._error(frame, m.ErrorCode.STATE, "say HELLO first")
             return self._samples(m.SamplesMessage.decode(frame.payload))
         key = encode_frame(frame.type, frame.seq, frame.payload)
-        repeated = self._memory is not None and self._memory[0] == key
-        if repeated and frame.type != m.MessageType.HELLO:
+        if self._memory and self._memory[0] == key and frame.type != m.MessageType.HELLO:
             return self._memory[1]
         message = m.decode_message(frame)
         try:
@@ -169,7 +170,7 @@ class FakeBoard:
         return answer
 
     @staticmethod
-    def _error(frame, status: m.ErrorCode, text: str) -> bytes:
+    def _error(frame: Frame, status: m.ErrorCode, text: str) -> bytes:
         payload = m.ErrorReply(frame.type, frame.seq, status, text).encode()
         return encode_frame(m.MessageType.ERROR, frame.seq, payload)
 
@@ -370,7 +371,7 @@ class FakeBoard:
         self.window = []
         self.until_next = self.hello.window
 
-    def sense(self, sample: np.ndarray, lost: int = 0) -> bytes:
+    def sense(self, sample: Array, lost: int = 0) -> bytes:
         """One sample (6,) [g, rad/s] of the board's own sensor, behind `lost` that are missing."""
         if self.from_host:
             return b""
@@ -396,7 +397,7 @@ class FakeBoard:
         message = m.Sensed(index, time_ms, lost, samples)
         return encode_frame(message.TYPE, self.sensed & 0xFFFF, message.encode())
 
-    def take(self, index: int, sample: np.ndarray) -> bytes:
+    def take(self, index: int, sample: Array) -> bytes:
         """One sample in wire units, from the host or the board's own sensor."""
         self.received += 1
         self.expected = (index + 1) & 0xFFFFFFFF
@@ -493,5 +494,5 @@ class FakeWire:
         return [before, *[frame] * copies]
 
 
-def board_with(**changes: object) -> FakeBoard:
+def board_with(**changes: Any) -> FakeBoard:
     return FakeBoard(replace(HELLO, **changes))

@@ -42,7 +42,8 @@ def motion(
         bounce = np.sin(2 * np.pi * STEP_HZ[activity] * time_s)[:, None]
         samples[:, :3] *= 1 + 0.4 * bounce
         samples[:, 3:] += 0.8 * bounce * [0.2, 1.0, 0.4]
-    return samples + rng.normal(0, 0.004, samples.shape)
+    noisy: npt.NDArray[np.float64] = samples + rng.normal(0, 0.004, samples.shape)
+    return noisy
 
 
 def zipped(folder: Path, path: Path, prefix: str = "") -> Path:

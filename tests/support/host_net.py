@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.compiler import CompiledModel
+from pipeline.core.types import Array
 
 ROOT = Path(__file__).resolve().parents[2]
 NN = ROOT / "firmware" / "lib" / "nn"
@@ -64,7 +65,7 @@ class HostNet:
         self._library.har_net_input.restype = ctypes.c_void_p
         self._library.har_net_output.restype = ctypes.c_void_p
 
-    def run(self, inputs: np.ndarray) -> list[np.ndarray]:
+    def run(self, inputs: Array) -> list[Array]:
         """int8 inputs (N, ...) -> per output the bytes (N, size) as int8."""
         rows: list[list[bytes]] = [[] for _ in self._compiled.outputs]
         for row in inputs:
@@ -77,7 +78,7 @@ class HostNet:
 
 
 def run_sanitized(
-    compiled: CompiledModel, folder: Path, objects: list[Path], inputs: np.ndarray
+    compiled: CompiledModel, folder: Path, objects: list[Path], inputs: Array
 ) -> bytes:
     """Runs the network in a process of its own under AddressSanitizer and UBSan; ``objects`` are
     built with SANITIZE too. Returns all outputs, input by input. Any finding ends the process."""
@@ -99,12 +100,12 @@ def run_sanitized(
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-def random_inputs(shape: tuple[int, ...], count: int, seed: int) -> np.ndarray:
+def random_inputs(shape: tuple[int, ...], count: int, seed: int) -> Array:
     """int8 (count, *shape): noise of many levels and amplitudes, and the extremes."""
     rng = np.random.default_rng(seed)
     each = (count,) + (1,) * len(shape)
     noise = rng.normal(size=(count, *shape)) * rng.uniform(5, 120, each)
-    inputs = np.clip(np.rint(noise + rng.uniform(-90, 90, each)), -128, 127).astype(np.int8)
+    inputs: Array = np.clip(np.rint(noise + rng.uniform(-90, 90, each)), -128, 127).astype(np.int8)
     inputs[0], inputs[1] = -128, 127
     inputs[2] = np.where(rng.random(shape) < 0.5, -128, 127)
     inputs[3] = rng.integers(-128, 128, shape)

@@ -33,7 +33,7 @@ def image_extractor(pixels: int, planes: int) -> bytes:
     y = net.depthwise(y, 1, (3, 3), (1, 1), SAME, RELU6)
     x = net.add(x, net.conv(y, 6))
     x = net.conv(x, FEATURES, (3, 3), (2, 2), SAME, RELU)
-    pooled = net.pool(x, "AVERAGE", x.shape[1:3])
+    pooled = net.pool(x, "AVERAGE", (x.shape[1], x.shape[2]))
     return net.build(net.reshape(pooled, (1, FEATURES)))
 
 

@@ -54,7 +54,8 @@ class MadeUpHead:
         dense[: self.shipped] = rng.normal(0, 0.05, (self.shipped, self.features))
         dense[np.arange(self.shipped), np.arange(self.shipped)] += 2.0
         convolutions = rng.normal(0, 0.2, depthwise + pointwise)
-        return np.concatenate([convolutions, dense.ravel(), np.zeros(self.rows)]).astype(np.float32)
+        values = [convolutions, dense.ravel(), np.zeros(self.rows)]
+        return np.asarray(np.concatenate(values), np.float32)
 
     @property
     def scale(self) -> Array:
@@ -79,7 +80,7 @@ class MadeUpHead:
         rng = np.random.default_rng(seed)
         x = rng.normal(0, noise, (len(labels), self.window_bytes))
         x[np.arange(len(labels)), labels] += 64
-        return np.clip(np.round(x), -128, 127).astype(np.int8)
+        return np.asarray(np.clip(np.round(x), -128, 127), np.int8)
 
     def write(self, folder: Path) -> Path:
         """har_model.h and har_model.c in ``folder``, which is made."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.compiler.fixedpoint import window_output
+from pipeline.core.types import Array
 
 SAME, VALID = 0, 1
 NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
@@ -47,7 +48,7 @@ class Model:
         zero_points: int | list[int] = 0,
         *,
         kind: str = "INT8",
-        data: np.ndarray | None = None,
+        data: Array | None = None,
         axis: int = 0,
     ) -> int:
         s = _schema()
@@ -289,7 +290,7 @@ class Net:
         return y
 
     def _convolution(
-        self, name: str, options: str, x: Value, weights: np.ndarray, channels: int, axis: int,
+        self, name: str, options: str, x: Value, weights: Array, channels: int, axis: int,
         kernel: tuple[int, int], stride: tuple[int, int], padding: int, activation: int,
         dilation: tuple[int, int], per_channel: bool, bias: bool,
         output: tuple[float, int] | None, fields: dict[str, int],
@@ -326,7 +327,7 @@ class Net:
     def _scale(self) -> float:
         return float(np.exp(self.rng.uniform(np.log(1e-3), np.log(0.5))))
 
-    def _weights(self, shape: tuple[int, ...]) -> np.ndarray:
+    def _weights(self, shape: tuple[int, ...]) -> Array:
         return self.rng.integers(-127, 128, shape).astype(np.int8)
 
     def _weight_scales(self, count: int, x: Value, taps: int, activation: int) -> list[float]:
