@@ -25,15 +25,19 @@ QUANTIZE_OPTIONS = $(if $(CUT),--cut "$(CUT)") $(if $(SPARE),--spare "$(SPARE)")
 	$(if $(REPLAY),--replay "$(REPLAY)") $(if $(EXEMPLARS),--exemplars "$(EXEMPLARS)")
 FIRMWARE_SOURCES = $(shell find firmware -path firmware/generated -prune -o \
 	-type f \( -name '*.h' -o -name '*.c' -o -name '*.cpp' \) -print)
+# What the tests took of the branches of pipeline/ when this was last raised, in per cent.
+COVERAGE_MIN := 90
+# Scopes stay on one worker, so that each makes its fixtures once.
+PYTEST := .venv/bin/python -m pytest -n 2 --dist loadscope
 ifeq ($(TARGET),host)
-PYTEST_SELECT := -m "not emulated"
+NOT_EMULATED := and not emulated
 endif
 
 # PlatformIO waits a minute for its own services unless told not to.
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := No
 export PLATFORMIO_DISABLE_UPGRADE_CHECK := true
 
-.PHONY: help setup toolchain demo test train quantize evaluate personalize variants fxcy emit flash doctor monitor bench lint fmt pretrain clean
+.PHONY: help setup toolchain demo test test-slow test-all coverage coverage-report train quantize evaluate personalize variants fxcy emit flash doctor monitor bench lint fmt pretrain clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,8 +55,21 @@ toolchain: ## Check, or install with apt, the compilers and the emulator
 demo: setup toolchain ## Run the whole path: data, training, firmware, learning on the device, report
 	$(HAR) demo --target $(TARGET) --output build/demo
 
-test: setup toolchain ## Run every test
-	.venv/bin/python -m pytest -n 2 $(PYTEST_SELECT) $(ARGS)
+test: setup toolchain ## Run the tests that find most faults (five minutes)
+	HYPOTHESIS_PROFILE=fast $(PYTEST) -m "not slow $(NOT_EMULATED)" $(ARGS)
+
+test-slow: setup toolchain ## Run the other tests: emulated matrix, marathons, quick experiments
+	HYPOTHESIS_PROFILE=full $(PYTEST) -m "slow $(NOT_EMULATED)" $(ARGS)
+
+test-all: test test-slow ## Run every test
+
+coverage: ## Run every test and measure which branches of pipeline/ they take
+	$(MAKE) --no-print-directory test ARGS="--cov --cov-report= $(ARGS)"
+	$(MAKE) --no-print-directory test-slow ARGS="--cov --cov-append --cov-report= $(ARGS)"
+	$(MAKE) --no-print-directory coverage-report
+
+coverage-report: ## Print what `make coverage` measured; fail if it is less than it was
+	.venv/bin/coverage report --fail-under=$(COVERAGE_MIN)
 
 train: setup ## Train the classifier behind the pretrained extractor
 	$(HAR) train --output build/train $(if $(DATA),--data "$(DATA)")

@@ -1,4 +1,4 @@
-"""Fixtures that are dear to make and shared by many tests."""
+"""Settings of every test, and fixtures that are slow to make and shared by many."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
+
+from tests.support.shared import Shared, shared_artefacts
 
 if TYPE_CHECKING:
     from pipeline.training import Pretrained, TrainedModel
@@ -17,6 +20,17 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 SEED = 7
 
+# `dev` looks for new failures each time; the others draw the same examples on every machine.
+hypothesis.settings.register_profile("dev", deadline=None, max_examples=100)
+hypothesis.settings.register_profile("fast", deadline=None, max_examples=30, derandomize=True)
+hypothesis.settings.register_profile("full", deadline=None, max_examples=300, derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    return shared_artefacts(tmp_path_factory)
+
 
 @pytest.fixture(scope="session")
 def task() -> Task:
@@ -26,38 +40,43 @@ def task() -> Task:
 
 
 @pytest.fixture(scope="session")
-def pretrained(task: Task, tmp_path_factory: pytest.TempPathFactory) -> Pretrained:
+def pretrained(task: Task, shared: Shared) -> Pretrained:
     """An extractor pretrained for seconds on the synthetic training people."""
     from pipeline.training.pretrain import PretrainSettings
     from pipeline.training.pretrained import load_pretrained, pretrain_extractor
 
-    path = tmp_path_factory.mktemp("pretrained") / "dscnn.npz"
-    pretrain_extractor(task, PretrainSettings(epochs=12, batch=16), SEED, path)
-    return load_pretrained(path)
+    def make(path: Path) -> None:
+        path.mkdir()
+        settings = PretrainSettings(epochs=12, batch=16)
+        pretrain_extractor(task, settings, SEED, path / "dscnn.npz")
+
+    return load_pretrained(shared("pretrained", make) / "dscnn.npz")
 
 
 @pytest.fixture(scope="session")
-def trained(task: Task, pretrained: Pretrained) -> TrainedModel:
+def trained(task: Task, pretrained: Pretrained, shared: Shared) -> TrainedModel:
     from pipeline.training import train
+    from pipeline.training.train import load_trained, save_trained
 
-    return train(
-        pretrained,
-        task.windows,
-        task.split,
-        dataset=task.dataset.name,
-        rate_hz=task.dataset.rate_hz,
-        hop_samples=64,
-        seed=SEED,
-    )
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        model = train(
+            pretrained,
+            task.windows,
+            task.split,
+            dataset=task.dataset.name,
+            rate_hz=task.dataset.rate_hz,
+            hop_samples=64,
+            seed=SEED,
+        )
+        save_trained(model, folder)
+
+    return load_trained(shared("trained", make))
 
 
 @pytest.fixture(scope="session")
-def bundle_directory(
-    task: Task, trained: TrainedModel, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def bundle_directory(task: Task, trained: TrainedModel, shared: Shared) -> Path:
     """A sealed bundle of the synthetic task; copy it before you change it."""
     from pipeline.bundle.quantize import quantize
 
-    directory = tmp_path_factory.mktemp("bundle") / "bundle"
-    quantize(trained, task.windows, task.split, directory)
-    return directory
+    return shared("bundle-fc", lambda part: quantize(trained, task.windows, task.split, part))

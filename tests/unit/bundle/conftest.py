@@ -7,25 +7,26 @@ import pytest
 from pipeline.bundle.quantize import quantize
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
-from tests.support.conversion import remembered_conversions
+from tests.support.shared import Shared
 
 CUTS = ("fc", "fxc1", "fxc2")
+FULL = ("full.float.tflite", "full.int8.tflite")
 
 
 @pytest.fixture(scope="session")
 def cut_directories(
-    task: Task,
-    trained: TrainedModel,
-    bundle_directory: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    task: Task, trained: TrainedModel, bundle_directory: Path, shared: Shared
 ) -> dict[str, Path]:
     """A sealed bundle of the synthetic task for each cut; copy it before you change it."""
-    made = {"fc": bundle_directory}
-    for cut in CUTS[1:]:
-        made[cut] = tmp_path_factory.mktemp(cut) / "bundle"
-        with remembered_conversions():
-            quantize(trained, task.windows, task.split, made[cut], cut=cut)
-    return made
+    full = {name: (bundle_directory / name).read_bytes() for name in FULL}
+
+    def of(cut: str) -> Path:
+        return shared(
+            f"bundle-{cut}",
+            lambda part: quantize(trained, task.windows, task.split, part, cut=cut, full=full),
+        )
+
+    return {"fc": bundle_directory, **{cut: of(cut) for cut in CUTS[1:]}}
 
 
 @pytest.fixture(params=CUTS)
