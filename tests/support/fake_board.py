@@ -21,7 +21,7 @@ import numpy as np
 from pipeline.board.errors import PortLost
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
-from pipeline.head import Guard, LearnedHead, check_name, pack, unpack, values_offset
+from pipeline.head import Guard, LearnedHead, Outcome, check_name, pack, unpack, values_offset
 from pipeline.protocol import messages as m
 from pipeline.protocol.frames import Frame, FrameDecoder, encode_frame
 
@@ -114,7 +114,7 @@ class FakeBoard:
         self.head = Learned()
         self.saved = [deepcopy(self.head)]  # the shipped head, then every record
         self.before: Learned | None = None  # what undo goes back to
-        self.outcomes: deque[m.Outcome] = deque()
+        self.outcomes: deque[Outcome] = deque()
         self.time_s = 0
         self.staged = b""
         self.received = self.lost = self.windows = self.sensed = 0
@@ -242,7 +242,7 @@ class FakeBoard:
         head, before = self.head, self.probabilities()[activity]
         head.labels[activity] += 1
         held = head.labels[activity] % HOLD_EVERY == 0
-        outcome = m.Outcome.HELD_BACK if held else m.Outcome.LEARNED
+        outcome = Outcome.HELD_BACK if held else Outcome.LEARNED
         if self.outcomes:
             outcome = self.outcomes.popleft()
         head.since_s = head.since_s or self.time_s
@@ -251,11 +251,11 @@ class FakeBoard:
             guard.judged + 1,
             guard.shipped_right + (activity == self.last_seen),
             guard.learned_right + 1,
-            guard.undone + (outcome == m.Outcome.UNDONE),
+            guard.undone + (outcome == Outcome.UNDONE),
         )
-        if head.stored < CAPACITY and outcome != m.Outcome.UNDONE:
+        if head.stored < CAPACITY and outcome != Outcome.UNDONE:
             head.stored += 1
-            head.held += outcome == m.Outcome.HELD_BACK
+            head.held += outcome == Outcome.HELD_BACK
         after, crc = self.probabilities()[activity], self._crc()
         updates = self.updates
         return m.Learned(end_index, activity, outcome, self.serves, updates, before, after, crc, 1)
