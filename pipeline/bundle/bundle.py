@@ -11,14 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from pipeline.bundle.interface import Interface, Strict
 from pipeline.bundle.limits import EXEMPLARS_MAX, REPLAY_MAX, ROWS_MAX, check_activities, check_rows
+from pipeline.compiler import CompiledModel, compile_model
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
 from pipeline.head import (
@@ -142,8 +145,27 @@ class Provenance(Strict):
     tensorflow: str
 
 
+@dataclass(frozen=True)
+class _Files:
+    """The sealed files in ``directory``, each read once."""
+
+    directory: Path = field(compare=False)
+
+    @cached_property
+    def extractor(self) -> bytes:
+        return (self.directory / EXTRACTOR).read_bytes()
+
+    @cached_property
+    def compiled(self) -> CompiledModel:
+        return compile_model(self.extractor)
+
+    @cached_property
+    def arrays(self) -> dict[str, Array]:
+        return load_weights(self.directory / HEAD)
+
+
 class Bundle(Interface):
-    """The content of bundle.json.
+    """The content of bundle.json, and the files that it seals.
 
     ``rows`` (R): activities that there is room for, the shipped ones (K) first. ``features`` (F):
     what the dense layer sees. ``parameters``: weights and biases of the whole network, head
@@ -174,6 +196,7 @@ class Bundle(Interface):
     metrics: Metrics
     provenance: Provenance
     files: dict[str, str]
+    _files: _Files = PrivateAttr(default=_Files(Path()))
 
     @field_validator("activities")
     @classmethod
@@ -205,6 +228,27 @@ class Bundle(Interface):
             raise ValueError("the outputs' sizes must be the frozen features and the map")
         return self
 
+    def at(self, directory: Path) -> Bundle:
+        """Return the same bundle with its files in ``directory``."""
+        moved = self.model_copy()
+        moved._files = _Files(directory)
+        return moved
+
+    @property
+    def directory(self) -> Path:
+        """Where its files are."""
+        return self._files.directory
+
+    @property
+    def extractor(self) -> bytes:
+        """The int8 .tflite up to the cut."""
+        return self._files.extractor
+
+    @property
+    def compiled(self) -> CompiledModel:
+        """The extractor as C, compiled once. Raises as `compile_model`."""
+        return self._files.compiled
+
     @property
     def engine_input_bytes(self) -> int:
         """What the engine reads of one window."""
@@ -227,12 +271,11 @@ class Bundle(Interface):
             head.stride,
         )
 
-    def scales(self, directory: Path) -> CutScales:
+    def scales(self) -> CutScales:
         """From int8 activations at the cut to what the head computes with. Raises InputError as
         `new_head`."""
         scale, offset = (
-            self._array(directory, name, (self.features,))
-            for name in ("feature_scale", "feature_offset")
+            self._array(name, (self.features,)) for name in ("feature_scale", "feature_offset")
         )
         return CutScales(scale, offset, self.map_scale, self.map_zero_point)
 
@@ -246,50 +289,42 @@ class Bundle(Interface):
         """Beside `map_scale`."""
         return self.outputs[-1].zero_point if self.head.map_length else 0
 
-    def new_head(self, directory: Path) -> Head:
-        """The shipped head, about to learn. Raises InputError for arrays of another shape and
+    def new_head(self) -> Head:
+        """The factory head, about to learn. Raises InputError for arrays of another shape and
         values that the board could not take."""
         shape = self.shape
-        parameters = self._array(directory, "parameters", (shape.parameters,))
-        return Head(shape, self.scales(directory), parameters, shipped=len(self.activities))
+        parameters = self._array("parameters", (shape.parameters,))
+        return Head(shape, self.scales(), parameters, shipped=len(self.activities))
 
-    def new_learner(self, directory: Path) -> Learner:
-        """The shipped head with all that learns it, nothing labelled. Raises InputError as
+    def new_learner(self) -> Learner:
+        """The factory head with all that learns it, nothing labelled. Raises InputError as
         `new_head`."""
-        constants = self.learning
-        exemplars, of = self.exemplars(directory)
         return Learner(
-            self.new_head(directory),
-            Replay(self.shape.window_bytes, self.replay.capacity, self.rows, exemplars, of),
-            Learning(
-                rate=constants.rate,
-                rate_convolution=constants.rate_convolution,
-                keep=constants.keep,
-                steps=constants.steps,
-                replay_every=constants.replay_every,
-                hold_every=constants.hold_every,
-                evidence=constants.evidence,
-            ),
+            self.new_head(),
+            Replay(self.shape.window_bytes, self.replay.capacity, self.rows, *self.exemplars()),
+            Learning(**self.learning.model_dump()),
         )
 
-    def exemplars(self, directory: Path) -> tuple[Array, Array]:
+    def exemplars(self) -> tuple[Array, Array]:
         """The shipped windows at the cut, int8 (E, B), and their activities, uint8 (E,). Raises
         InputError as `new_head`."""
         count = self.replay.exemplars
-        windows = self._array(directory, "exemplars", (count, self.cut_bytes), np.int8)
-        of = self._array(directory, "exemplar_activities", (count,), np.uint8)
+        windows = self._array("exemplars", (count, self.cut_bytes), np.int8)
+        of = self._array("exemplar_activities", (count,), np.uint8)
         if not (of < len(self.activities)).all():
-            raise InputError(f"{directory / HEAD}: an exemplar is of no activity of the model's")
+            raise InputError(
+                f"{self.directory / HEAD}: an exemplar is of no activity of the model's"
+            )
         return windows, of
 
-    def novelty(self, directory: Path) -> Novelty:
+    def novelty(self) -> Novelty:
         """Where the training people's windows lie, by activity, in the extractor's first output,
         standardized. Raises InputError as `new_head`."""
         shape = (len(self.activities), self.outputs[0].size)
-        center = self._array(directory, "novelty_center", shape)
-        inverse_std = self._array(directory, "novelty_inverse_std", shape)
+        center = self._array("novelty_center", shape)
+        inverse_std = self._array("novelty_inverse_std", shape)
         if not (inverse_std > 0).all():
-            raise InputError(f"{directory / HEAD}: deviations are out of range")
+            raise InputError(f"{self.directory / HEAD}: deviations are out of range")
         return Novelty(center, inverse_std)
 
     def limits(self) -> Limits:
@@ -300,17 +335,19 @@ class Bundle(Interface):
         """A smoother with this bundle's constants."""
         return Smoother(len(self.activities), self.smoother.change, self.smoother.change_moving)
 
-    def _array(
-        self, directory: Path, name: str, shape: tuple[int, ...], kind: Any = np.float32
-    ) -> Array:
-        arrays = load_weights(directory / HEAD)
+    def at_cut(self, x: Array) -> Array:
+        """Raw windows (N, T, 6) -> windows at the cut, int8 (N, B), by TFLite-Micro."""
+        return self.run(self.extractor, x)
+
+    def _array(self, name: str, shape: tuple[int, ...], kind: Any = np.float32) -> Array:
+        path, arrays = self.directory / HEAD, self._files.arrays
         if name not in arrays:
-            raise InputError(f"{directory / HEAD}: no array {name!r}")
+            raise InputError(f"{path}: no array {name!r}")
         values = arrays[name]
         if values.shape != shape or values.dtype != kind:
-            raise InputError(f"{directory / HEAD}: {name}: shape or kind is not that of {MANIFEST}")
+            raise InputError(f"{path}: {name}: shape or kind is not that of {MANIFEST}")
         if kind is np.float32:
-            check_parameters(values, f"{directory / HEAD}: {name}")
+            check_parameters(values, f"{path}: {name}")
         return values
 
 
@@ -338,7 +375,7 @@ def write_bundle(directory: Path, content: dict[str, Any]) -> Bundle:
     body = bundle.model_dump(mode="json")
     bundle = bundle.model_copy(update={"model_id": model_id_of(body)})
     write_card(directory / MANIFEST, bundle)
-    return bundle
+    return bundle.at(directory)
 
 
 def _refuse_other_format(manifest: Path) -> None:
@@ -376,4 +413,4 @@ def load_bundle(directory: Path) -> Bundle:
     gains = (*bundle.norm_gain, *bundle.level_gain)
     if not all(math.isfinite(value) and abs(value) < 1e6 for value in gains):
         raise InputError(f"{manifest}: normalization gives steps that float32 cannot hold")
-    return bundle
+    return bundle.at(directory)

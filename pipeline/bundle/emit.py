@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.bundle.bundle import EXTRACTOR, Bundle, load_bundle
+from pipeline.bundle.bundle import EXTRACTOR, Bundle
 from pipeline.bundle.fit import learning_memory_of
 from pipeline.bundle.interface import output_of
-from pipeline.compiler import c_float, compile_model
+from pipeline.compiler import c_float
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
 from pipeline.head.records import PAGE_BYTES
@@ -21,25 +21,25 @@ from pipeline.head.records import PAGE_BYTES
 _ARENA_MARGIN_BYTES = 1024  # the figure comes from a 64-bit host, whose structures differ a little
 
 
-def emit(directory: Path, output: Path) -> list[Path]:
-    """Writes every generated file for the bundle in ``directory`` into ``output``.
+def emit(bundle: Bundle, output: Path) -> list[Path]:
+    """Write every generated file for ``bundle`` into ``output`` and return the paths.
 
-    Returns the paths. Raises InputError for a damaged bundle, CheckFailed when the extractor uses
-    what the engine cannot compile.
+    Raises InputError for a damaged bundle, CheckFailed when the extractor uses what the engine
+    cannot compile.
     """
-    bundle = load_bundle(directory)
-    model = (directory / EXTRACTOR).read_bytes()
-    compiled = compile_model(model)
+    compiled = bundle.compiled
     outputs = [output_of(info) for info in compiled.outputs]
     if outputs != bundle.outputs:
-        raise InputError(f"{directory / EXTRACTOR}: its outputs are not those of bundle.json")
+        raise InputError(
+            f"{bundle.directory / EXTRACTOR}: its outputs are not those of bundle.json"
+        )
     if [info.size_bytes for info in compiled.inputs] != [bundle.engine_input_bytes]:
-        raise InputError(f"{directory / EXTRACTOR}: its input is not that of bundle.json")
+        raise InputError(f"{bundle.directory / EXTRACTOR}: its input is not that of bundle.json")
     files = {
         "har_model.h": _model_header(bundle, compiled.operators),
-        "har_model.c": _model_source(bundle, directory),
+        "har_model.c": _model_source(bundle),
         "har_extractor_tflite.h": _TFLITE_HEADER,
-        "har_extractor_tflite.c": _tflite_source(model),
+        "har_extractor_tflite.c": _tflite_source(bundle.extractor),
         **compiled.sources,
     }
     output.mkdir(parents=True, exist_ok=True)
@@ -197,18 +197,18 @@ extern const float har_novelty_inverse_std[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES
 """
 
 
-def _model_source(bundle: Bundle, directory: Path) -> str:
+def _model_source(bundle: Bundle) -> str:
     near = "HAR_ACTIVITIES * HAR_NOVELTY_FEATURES"
     names = _rows([_c_string(name) for name in bundle.activities], 4)
     sizes = [output.size for output in bundle.outputs]
-    parameters = bundle.new_head(directory).anchor
-    scales, novelty = bundle.scales(directory), bundle.novelty(directory)
+    parameters = bundle.new_head().anchor
+    scales, novelty = bundle.scales(), bundle.novelty()
     # C has no empty arrays.
     level_mean, level_gain = (
         values if len(values) else np.zeros(1, np.float32)
         for values in (bundle.level_mean, bundle.level_gain)
     )
-    exemplars, of = (values.ravel().tolist() or [0] for values in bundle.exemplars(directory))
+    exemplars, of = (values.ravel().tolist() or [0] for values in bundle.exemplars())
     return f"""\
 /* Written by `har emit` from bundle {bundle.model_id}. Do not edit. */
 #include "har_model.h"

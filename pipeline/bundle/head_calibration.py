@@ -18,7 +18,6 @@ from pipeline.bundle.bundle import (
 from pipeline.bundle.factory_head import shipped_head, standardization_of
 from pipeline.bundle.interface import Interface
 from pipeline.bundle.learning import learning_constants
-from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.data import Windows
 from pipeline.head import LIMIT, Head, Novelty
 from pipeline.training import TrainedModel
@@ -69,7 +68,7 @@ def choose_behind_cut(
     features = standardization(features)
     vectors = trained.pointwise_inputs(training.x) if head.filters else None
 
-    windows = run_extractor(extractor, interface, validation.x)
+    windows = interface.run(extractor, validation.x)
     x = shipped_head(head, outputs, standardization, 1.0, rows).features(windows)
     plain = x * standardization.std + standardization.mean
     found = calibrate(plain @ head.weights.T + head.bias, validation.y)

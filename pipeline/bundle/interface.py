@@ -7,7 +7,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pipeline.compiler import TensorInfo
+from pipeline.compiler import TensorInfo, run_tflm
 from pipeline.core.types import Array
 from pipeline.head import (
     SampleQuantization,
@@ -155,6 +155,14 @@ class Interface(Strict):
             shape, self.level_mean, self.level_gain, self.input.zero_point
         )
         return quantize_spectrogram(rows, quantization)
+
+    def run(self, extractor: bytes, x: Array) -> Array:
+        """Run raw windows (N, T, 6) through an int8 ``extractor`` with this interface, in
+        TFLite-Micro: windows at the cut, int8 (N, B). Raises as `run_tflm`."""
+        if len(x) == 0:
+            return np.zeros((0, self.cut_bytes), np.int8)
+        outputs = run_tflm(extractor, self.engine_input(x)).outputs
+        return np.concatenate([output.reshape(len(x), -1) for output in outputs], axis=1)
 
 
 def output_of(tensor: TensorInfo) -> Output:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pipeline.bundle.bundle import EXTRACTOR, Bundle, load_bundle
+from pipeline.bundle.bundle import Bundle, load_bundle
 from pipeline.bundle.emit import emit
 from pipeline.bundle.fit import Fit, LearningMemory, check_fit, learning_memory_of, remedy, rooms
 from pipeline.core.errors import InputError
@@ -29,17 +29,17 @@ def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Benc
     Raises InputError for a damaged bundle, ExternalError for a missing tool.
     """
     generated, build = build_directory / "generated", build_directory / f"firmware-{target}"
-    emit(directory, generated)
+    bundle = load_bundle(directory)
+    emit(bundle, generated)
     counts = _bench(target, build_firmware(target, generated, build))
     if target != "mps2":
         return counts
-    bundle = load_bundle(directory)
     cost = bench_heads(
         build_image("har_learner_bench", target, build, generated),
         head_shapes(bundle),
         bundle.cut,
         len(bundle.activities),
-        bundle.new_learner(directory).learning,
+        bundle.new_learner().learning,
         bundle.replay.capacity,
         bundle.replay.exemplars,
     )
@@ -76,16 +76,13 @@ def fit_bundle(
 
     Raises as `bench_bundle`, and InputError for an unknown engine.
     """
-    from pipeline.compiler import compile_model
-
     if engine not in ENGINES:
         raise InputError(f"unknown engine {engine!r}; choose {' or '.join(ENGINES)}")
     bundle = load_bundle(directory)
     generated = build_directory / "generated"
-    emit(directory, generated)
+    emit(bundle, generated)
     image = build_image(UNBOUNDED, "mps2", build_directory / "firmware-unbounded", generated)
     counts = _bench("mps2", image)
-    model = (directory / EXTRACTOR).read_bytes()
     judge = partial(
         check_fit,
         model_id=bundle.model_id,
@@ -94,9 +91,9 @@ def fit_bundle(
         instructions=counts.inference,
         head_instructions=counts.head,
         macs=bundle.macs,
-        tflite_bytes=len(model),
+        tflite_bytes=len(bundle.extractor),
         net_flash_bytes=image.sizes.weights_bytes,
-        net_arena_bytes=compile_model(model).arena_bytes,
+        net_arena_bytes=bundle.compiled.arena_bytes,
         tflm_arena_bytes=bundle.tflm_arena_bytes,
         board=board,
     )

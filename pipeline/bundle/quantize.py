@@ -21,7 +21,7 @@ from pipeline.bundle.interface import (
     output_of,
 )
 from pipeline.bundle.limits import check_room
-from pipeline.bundle.tflm_eval import deployed_scores, run_extractor
+from pipeline.bundle.tflm_eval import deployed_scores
 from pipeline.compiler import compile_model, run_tflm
 from pipeline.core.errors import InputError
 from pipeline.data import SubjectSplit, Windows
@@ -128,7 +128,7 @@ def quantize(
                 "feature_offset": behind.head.scales.offset,
                 "novelty_center": behind.novelty.center,
                 "novelty_inverse_std": behind.novelty.inverse_std,
-                "exemplars": run_extractor(extractor, interface, training.x[chosen]),
+                "exemplars": interface.run(extractor, training.x[chosen]),
                 "exemplar_activities": training.y[chosen].astype(np.uint8),
             },
         )
@@ -177,7 +177,7 @@ def quantize(
             output.rename(old)
         aside.rename(output)
         shutil.rmtree(old, ignore_errors=True)
-        return bundle
+        return bundle.at(output)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

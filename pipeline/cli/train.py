@@ -251,8 +251,9 @@ def emit(
 ) -> None:
     """Write the C that the firmware is built with: model header, C array, compiled engine."""
     from pipeline.bundle import emit as emit_c
+    from pipeline.bundle import load_bundle
 
-    paths = emit_c(bundle, output)
+    paths = emit_c(load_bundle(bundle), output)
     if as_json:
         print_json({"files": [str(path) for path in paths]})
     else:

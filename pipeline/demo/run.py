@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.bundle import Bundle, emit
 from pipeline.bundle.fit import learning_memory_of
 from pipeline.bundle.quantize import quantize
-from pipeline.bundle.tflm_eval import bundle_scores
+from pipeline.bundle.tflm_eval import deployed_scores
 from pipeline.core.types import Array
 from pipeline.demo.board import Answers, BoardSession, Taught
 from pipeline.demo.details import DemoDetails, per_activity
@@ -108,7 +108,7 @@ def run_demo(
 
     on_step("Quantizing to int8 and measuring on people it never saw")
     bundle = quantize(trained, task.windows, task.split, output / "bundle")
-    emit(output / "bundle", output / "generated")
+    emit(bundle, output / "generated")
 
     on_step(f"Building the firmware for {settings.target}")
     image = build_firmware(
@@ -117,7 +117,7 @@ def run_demo(
 
     flash = output / "flash.img"
     flash.unlink(missing_ok=True)
-    witness = Witness(bundle, output / "bundle")
+    witness = Witness(bundle)
     people = sorted(task.split.test, key=lambda name: (name == bundle.metrics.worst_subject, name))
     with launch(settings.target, image.path, flash) as emulator:
         board = BoardSession(emulator.port, bundle, witness, task, on_progress)
@@ -151,7 +151,12 @@ def run_demo(
         settings=settings,
         task=task,
         bundle=bundle,
-        int8=bundle_scores(bundle, output / "bundle", task.windows.for_subjects(task.split.test)),
+        int8=deployed_scores(
+            bundle.extractor,
+            bundle,
+            bundle.new_head(),
+            task.windows.for_subjects(task.split.test),
+        ),
         image=image,
         streamed=board.scores(answers),
         answers=answers,

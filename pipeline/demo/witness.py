@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
-from pipeline.bundle.bundle import EXTRACTOR, Bundle
-from pipeline.bundle.tflm_eval import run_extractor
+from pipeline.bundle.bundle import Bundle
 from pipeline.core.types import Array
-from pipeline.head import LearnedHead, Limits, Outcome, pack, unpack
+from pipeline.head import LearnedHead, Outcome, pack, unpack
 from pipeline.protocol.messages import HeadState, Learned
 from pipeline.protocol.samples import decode_samples, encode_samples
 
@@ -35,20 +33,18 @@ class Witness:
     """A twin of one board: the bundle's extractor, and behind it a head and limits that learn as
     the board's do."""
 
-    def __init__(self, bundle: Bundle, directory: Path) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._extractor = (directory / EXTRACTOR).read_bytes()
-        self._learner = bundle.new_learner(directory)
-        self._novelty = bundle.novelty(directory)
-        shipped, unknown = len(bundle.activities), bundle.unknown
-        self._limits = Limits(shipped, unknown.limit, unknown.widen, bundle.rows)
+        self._learner = bundle.new_learner()
+        self._novelty = bundle.novelty()
+        self._limits = bundle.limits()
         self._smoother = bundle.new_smoother()
 
     def at_cut(self, x: Array) -> Array:
         """Raw windows (N, T, 6) as a host would send them -> windows at the cut, int8 (N, B)."""
         wire, _ = encode_samples(x.reshape(-1, x.shape[-1]))
         received = decode_samples(wire).reshape(x.shape)
-        return run_extractor(self._extractor, self._bundle, received)
+        return self._bundle.at_cut(received)
 
     def follow(self, windows: Array) -> list[Expected]:
         """Consecutive windows at the cut, int8 (N, B), the first one behind a restart -> what the

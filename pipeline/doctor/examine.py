@@ -47,7 +47,7 @@ def _checks(
     check, model_id = check_generated(root / "firmware" / "generated", made)
     yield check
     if made is not None:
-        yield check_room(bundle, made)
+        yield check_room(made)
         model_id = made.model_id
     yield check_ports()
     check, chosen = check_usb(port)

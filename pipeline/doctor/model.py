@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.bundle.bundle import EXTRACTOR, MANIFEST, Bundle, load_bundle
+from pipeline.bundle.bundle import MANIFEST, Bundle, load_bundle
 from pipeline.bundle.fit import TFLM_RUNTIME_FLASH_BYTES, learning_memory_of
 from pipeline.core.errors import HarError
 from pipeline.doctor.check import Check, failed
@@ -43,14 +43,14 @@ def check_generated(generated: Path, bundle: Bundle | None) -> tuple[Check, str 
     return Check(name, "green", "made from this bundle"), model_id
 
 
-def check_room(directory: Path, bundle: Bundle) -> Check:
+def check_room(bundle: Bundle) -> Check:
     """Can the bundle fit the board at all? What is known without building: the board's own
     software, TFLite-Micro, the network, and what learning takes; our code comes on top."""
     memory, board = learning_memory_of(bundle), NANO33BLE
     flash = (
         board.core_flash_bytes
         + TFLM_RUNTIME_FLASH_BYTES
-        + (directory / EXTRACTOR).stat().st_size
+        + len(bundle.extractor)
         + memory.exemplar_flash_bytes
         + 4 * bundle.shape.parameters
     )

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.bundle import emit
-from pipeline.bundle.bundle import EXTRACTOR
 from pipeline.bundle.quantize import quantize
-from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.sim.learner_program import LearnerProgram, build_learner
 from pipeline.training import TrainedModel, load_pretrained, train
 from pipeline.training.shipped import ExtractorName
@@ -52,14 +50,13 @@ def test_people_it_never_saw_are_recognised_and_teach_c_and_numpy_the_same(
     rng = np.random.default_rng(0)
     test = hapt.windows.for_subjects(hapt.split.test)
     chosen = np.sort(rng.choice(len(test.y), LABELS, replace=False))
-    extractor = (tmp_path / "bundle" / EXTRACTOR).read_bytes()
-    windows = run_extractor(extractor, bundle, test.x[chosen])
+    windows = bundle.at_cut(test.x[chosen])
     wrong = rng.random(LABELS) < 0.1
     labels = np.where(wrong, rng.integers(0, len(bundle.activities), LABELS), test.y[chosen])
 
-    emit(tmp_path / "bundle", tmp_path / "generated")
+    emit(bundle, tmp_path / "generated")
     build_learner(tmp_path / "generated", tmp_path / "learner", tmp_path / "build")
-    twin = bundle.new_learner(tmp_path / "bundle")
+    twin = bundle.new_learner()
     with LearnerProgram(tmp_path / "learner") as learner:
         for number, (window, label) in enumerate(zip(windows, labels, strict=True)):
             (outcome,) = learner.label(window[None], [int(label)])

@@ -40,7 +40,7 @@ def image(
 ) -> FirmwareImage:
     target: Target = request.param
     folder = tmp_path_factory.mktemp(target)
-    emit(bundle, folder / "generated")
+    emit(load_bundle(bundle), folder / "generated")
     return build_firmware(target, folder / "generated", folder / "build")
 
 
@@ -51,7 +51,7 @@ def test_streamed_and_taught_windows_equal_the_witness(
     windows = task.windows
     people = windows.subjects == task.split.test[0]
     with launch(image.target, image.path, tmp_path / "flash.img") as board:
-        session = BoardSession(board.port, sealed, Witness(sealed, bundle), task, lambda *_: None)
+        session = BoardSession(board.port, sealed, Witness(sealed), task, lambda *_: None)
         try:
             before = session.classify(people.nonzero()[0])
             taught = session.teach((~people).nonzero()[0][::20])

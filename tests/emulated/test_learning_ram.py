@@ -18,7 +18,7 @@ _FLAGS = 64  # beside the arrays: what is unsaved, the clock, alignment
 def test_the_ram_for_learning_is_what_the_linker_gave_it(
     bundle_directory: Path, tmp_path: Path
 ) -> None:
-    emit(bundle_directory, tmp_path / "generated")
+    emit(load_bundle(bundle_directory), tmp_path / "generated")
     image = build_image(UNBOUNDED, "mps2", tmp_path / "build", tmp_path / "generated")
     linked = [
         piece

@@ -18,7 +18,6 @@ import pytest
 
 from pipeline.board.client import Client
 from pipeline.bundle import emit, load_bundle
-from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.protocol.messages import (
     Prediction,
     Sensed,
@@ -68,7 +67,7 @@ def heard(
 ) -> Iterator[dict[Target, Heard]]:
     """Both boards, at the same time."""
     folder = tmp_path_factory.mktemp("sensor")
-    emit(bundle_directory, folder / "generated")
+    emit(load_bundle(bundle_directory), folder / "generated")
     write_played(folder / "played", recording)
     images = {t: build_firmware(t, folder / "generated", folder / t).path for t in TARGETS}
     with ExitStack() as stack:
@@ -161,10 +160,9 @@ def test_every_prediction_is_what_the_samples_give_bit_for_bit(
             assert prediction is said.predictions[0], "all but what came before it was asked for"
             continue
         x = np.stack([samples[index] for index in window])[None]
-        extractor = (bundle_directory / "extractor.int8.tflite").read_bytes()
-        at_cut = run_extractor(extractor, bundle, x)
+        at_cut = bundle.at_cut(x)
         assert prediction.features_crc == zlib.crc32(at_cut.tobytes())
-        probabilities = bundle.new_head(bundle_directory).predict(at_cut)[0]
+        probabilities = bundle.new_head().predict(at_cut)[0]
         assert np.float32(prediction.probabilities).tobytes() == probabilities.tobytes()
         compared += 1
     assert compared >= WINDOWS - 1

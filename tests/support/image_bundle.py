@@ -14,7 +14,6 @@ from pipeline.bundle.interface import (
     SpectrogramSection,
     output_of,
 )
-from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.compiler import compile_model, run_tflm
 from pipeline.models import ImageSize, save_weights
 from pipeline.training.inputs import SpectrogramInput, fit_input
@@ -57,7 +56,7 @@ def write_image_bundle(
         input=Quantization(scale=source.scale, zero_point=source.zero_point),
         outputs=[output_of(info) for info in compiled.outputs],
     )
-    windows = run_extractor(model, interface, x)
+    windows = interface.run(model, x)
     mean, std = windows.mean(axis=0), np.maximum(windows.std(axis=0), 1.0)
     rng = np.random.default_rng(planes)
     for name in FILES:

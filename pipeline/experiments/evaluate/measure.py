@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.bundle import load_bundle
-from pipeline.bundle.bundle import EXTRACTOR, FULL_FLOAT, Bundle
+from pipeline.bundle.bundle import FULL_FLOAT, Bundle
 from pipeline.core.types import Array
 from pipeline.data import SubjectSplit, Windows
 from pipeline.experiments.evaluate.recordings import Followed, follow
@@ -47,20 +47,15 @@ def measure(
     ``weights`` says where they come from (`pipeline.experiments.evaluate.report.RunReport`). Raises
     InputError for a damaged bundle, ExternalError where a tool is missing.
     """
-    from pipeline.compiler import compile_model, run_tflm
     from pipeline.sim.parity import run_compiled
 
     bundle = load_bundle(directory)
     test = task.windows.for_subjects(task.split.test)
-    extractor = (directory / EXTRACTOR).read_bytes()
-    inputs = bundle.engine_input(test.x)
-    theirs = np.concatenate(
-        [output.reshape(len(test), -1) for output in run_tflm(extractor, inputs).outputs], axis=1
-    )
-    ours = run_compiled(compile_model(extractor), inputs)
-    head = bundle.new_head(directory)
+    theirs = bundle.at_cut(test.x)
+    ours = run_compiled(bundle.compiled, bundle.engine_input(test.x))
+    head = bundle.new_head()
     probabilities = {
-        "float": _float_probabilities(directory, bundle, test.x),
+        "float": _float_probabilities(bundle, test.x),
         "int8": head.predict(theirs),
         "compiled": head.predict(ours),
     }
@@ -76,11 +71,11 @@ def measure(
         sessions=test.sessions,
         probabilities=probabilities,
         mismatches=int(differs.sum()),
-        followed=follow(directory, bundle, task, unseen),
+        followed=follow(bundle, task, unseen),
     )
 
 
-def _float_probabilities(directory: Path, bundle: Bundle, x: Array) -> Array:
+def _float_probabilities(bundle: Bundle, x: Array) -> Array:
     """Raw windows (N, T, 6) -> probabilities (N, K) of the float32 network in the bundle."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -88,7 +83,7 @@ def _float_probabilities(directory: Path, bundle: Bundle, x: Array) -> Array:
     card = SpectrogramCard.model_validate(picture.model_dump()) if picture else None
     inputs = input_of_card(made.knee, made.mean, made.std, bundle.window_samples, card)(x)
     interpreter = Interpreter(
-        model_content=(directory / FULL_FLOAT).read_bytes(),
+        model_content=(bundle.directory / FULL_FLOAT).read_bytes(),
         num_threads=1,
         # The delegate announces itself on the terminal.
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,

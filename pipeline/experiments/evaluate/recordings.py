@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 
-from pipeline.bundle.bundle import EXTRACTOR, Bundle
-from pipeline.bundle.tflm_eval import run_extractor
+from pipeline.bundle.bundle import Bundle
 from pipeline.core.types import Array
 from pipeline.data import Recording, Windows
 from pipeline.experiments.evaluate.report import Detection, RecordingsReport, Shown
@@ -41,11 +39,10 @@ class Followed:
     place: Array
 
 
-def follow(directory: Path, bundle: Bundle, task: Task, unseen: Windows | None) -> Followed:
+def follow(bundle: Bundle, task: Task, unseen: Windows | None) -> Followed:
     """The test people's recordings from start to end, as the shipped bundle shows them in int8,
     and then the isolated windows of another data set."""
-    extractor = (directory / EXTRACTOR).read_bytes()
-    head, novelty = bundle.new_head(directory), bundle.novelty(directory)
+    head, novelty = bundle.new_head(), bundle.novelty()
     limits, smoother = bundle.limits(), bundle.new_smoother()
     people = set(task.split.test)
     length = bundle.window_samples
@@ -69,7 +66,7 @@ def follow(directory: Path, bundle: Bundle, task: Task, unseen: Windows | None) 
         kind, truth = np.append(kind, np.full(n, UNSEEN)), np.append(truth, np.full(n, -1))
         session, place = np.append(session, np.full(n, "")), np.append(place, np.full(n, -1))
 
-    at_cut = run_extractor(extractor, bundle, x)
+    at_cut = bundle.at_cut(x)
     probabilities = head.predict(at_cut)
     said = probabilities.argmax(axis=1)
     unknown = limits.novelty(novelty.distance(head.features(at_cut), said), said) > 1.0

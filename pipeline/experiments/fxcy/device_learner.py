@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle import Bundle, emit, load_bundle
-from pipeline.bundle.bundle import EXTRACTOR, LearningConstants, write_bundle
+from pipeline.bundle.bundle import LearningConstants, write_bundle
 from pipeline.bundle.fit import learning_memory_of
 from pipeline.bundle.limits import REPLAY_MAX
 from pipeline.core.digests import sources_digest
@@ -165,15 +165,12 @@ def _prepare(
     pretrained: Pretrained, target: Domain, cut: str, settings: DeviceSettings, place: Path
 ) -> None:
     """Makes the learner's program and the windows at the cut."""
-    from pipeline.bundle.tflm_eval import run_extractor
-
     bundle = _bundle(pretrained, target, cut, settings, place / "bundle")
     with TemporaryDirectory(prefix="har-fxcy-") as workplace:
         generated = Path(workplace) / "generated"
-        emit(place / "bundle", generated)
+        emit(bundle, generated)
         build_learner(generated, place / _PROGRAM, Path(workplace) / "build")
-    extractor = (place / "bundle" / EXTRACTOR).read_bytes()
-    train, test = (run_extractor(extractor, bundle, s.x) for s in (target.train, target.test))
+    train, test = (bundle.at_cut(s.x) for s in (target.train, target.test))
     np.savez(place / _WINDOWS, train=train, test=test)
 
 

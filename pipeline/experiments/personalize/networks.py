@@ -16,7 +16,6 @@ from zipfile import BadZipFile
 import numpy as np
 
 from pipeline.bundle import Bundle, emit, load_bundle
-from pipeline.bundle.bundle import EXTRACTOR
 from pipeline.core.digests import sources_digest
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
@@ -115,14 +114,14 @@ def _measure_cut(
     """One bundle: its cut, and for a taught data set the ablation of it."""
     bundle = load_bundle(directory)
     generated = workplace / "generated"
-    emit(directory, generated)
+    emit(bundle, generated)
     key = _key(job, bundle, target, learner_digest(generated))
     kept = directory.with_name(f"{directory.name}.outcomes-{key[:16]}.json")
     if (outcomes := _read(kept)) is None:
         program = directory.with_name(directory.name + ".learner")
         build_learner(generated, program, workplace / "build")
         users = users_of(own, sorted(set(own.subjects.tolist())))[: job.users]
-        material = Material(own, _at_cut(directory, bundle, target, own), users, _drawn_for(job))
+        material = Material(own, _at_cut(bundle, target, own), users, _drawn_for(job))
         with LearnerProgram(program) as learner:
             if learner.model_id != bundle.model_id:
                 raise InputError(f"{program}: not of {directory}; remove it")
@@ -161,11 +160,10 @@ def _key(job: Job, bundle: Bundle, target: Dataset, program: str) -> str:
     return hashlib.sha256(repr(what).encode()).hexdigest()
 
 
-def _at_cut(directory: Path, bundle: Bundle, target: Dataset, own: Windows) -> Array:
+def _at_cut(bundle: Bundle, target: Dataset, own: Windows) -> Array:
     """The windows as they leave the extractor: int8 (N, B)."""
-    from pipeline.bundle.tflm_eval import run_extractor
-
     key = f"{bundle.model_id} {target.sha256} {len(own)}"
+    directory = bundle.directory
     path = directory.with_name(f"{directory.name}.{target.name}.npz")
     try:
         with np.load(path, allow_pickle=False) as kept:
@@ -173,7 +171,7 @@ def _at_cut(directory: Path, bundle: Bundle, target: Dataset, own: Windows) -> A
                 return np.asarray(kept["windows"])
     except (OSError, ValueError, KeyError, BadZipFile):
         pass  # absent or damaged
-    windows = run_extractor((directory / EXTRACTOR).read_bytes(), bundle, own.x)
+    windows = bundle.at_cut(own.x)
     aside = path.with_suffix(".part.npz")
     np.savez(aside, windows=windows, key=np.array(key))
     aside.replace(path)

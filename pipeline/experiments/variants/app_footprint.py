@@ -9,11 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.bundle.bundle import EXTRACTOR
 from pipeline.bundle.emit import emit
 from pipeline.bundle.fit import TFLM_RUNTIME_FLASH_BYTES, learning_memory_of
 from pipeline.bundle.quantize import quantize
-from pipeline.compiler import compile_model
 from pipeline.experiments.variants.task import Material
 from pipeline.sim.boards import NANO33BLE, STORE_PAGES_LEAST, Board
 from pipeline.sim.build import UNBOUNDED, build_image
@@ -88,12 +86,11 @@ def measure_around(pretrained: Pretrained, material: Material, path: Path) -> No
             replay=REPLAY_WINDOWS,
             exemplars=EXEMPLARS,
         )
-        emit(folder / "bundle", folder / "generated")
+        emit(bundle, folder / "generated")
         image = build_image(UNBOUNDED, "mps2", folder / "build", folder / "generated")
-        arena = compile_model((folder / "bundle" / EXTRACTOR).read_bytes()).arena_bytes
         around = Around(
             flash_bytes=image.sizes.flash_bytes - image.map.flash_bytes_from(_NET),
-            ram_bytes=image.sizes.ram_bytes - arena,
+            ram_bytes=image.sizes.ram_bytes - bundle.compiled.arena_bytes,
             store_pages=learning_memory_of(bundle).store_pages,
         )
     path.write_text(json.dumps(asdict(around)))

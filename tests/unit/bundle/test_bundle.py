@@ -163,9 +163,9 @@ FLOATS = ("parameters", "feature_scale", "feature_offset", "novelty_center", "no
 
 
 def _read_all(directory: Path, arrays: Path) -> None:
-    bundle = load_bundle(directory)
-    bundle.new_learner(arrays)
-    bundle.novelty(arrays)
+    bundle = load_bundle(directory).at(arrays)
+    bundle.new_learner()
+    bundle.novelty()
 
 
 @pytest.mark.parametrize("value", [-2 * LIMIT, np.inf, np.nan, 1e-40])
@@ -207,4 +207,4 @@ def test_an_exemplar_of_an_activity_that_does_not_ship_is_refused(
     arrays["exemplar_activities"] = arrays["exemplar_activities"] + np.uint8(1)
     save_weights(tmp_path / HEAD, arrays)
     with pytest.raises(InputError, match="exemplar is of no activity"):
-        load_bundle(bundle_directory).new_learner(tmp_path)
+        load_bundle(bundle_directory).at(tmp_path).new_learner()

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.bundle import Bundle, load_bundle
-from pipeline.bundle.bundle import EXTRACTOR
 from pipeline.bundle.quantize import quantize
-from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
 from pipeline.head import Head
@@ -23,8 +21,7 @@ from pipeline.training.task import Task
 def _deployed(directory: Path, x: Array) -> tuple[Bundle, Head, Array]:
     """The bundle, its head, and windows at the cut (N, B) of raw windows."""
     bundle = load_bundle(directory)
-    windows = run_extractor((directory / EXTRACTOR).read_bytes(), bundle, x)
-    return bundle, bundle.new_head(directory), windows
+    return bundle, bundle.new_head(), bundle.at_cut(x)
 
 
 def _network_behind(bundle: Bundle, trained: TrainedModel, windows: Array) -> Array:
@@ -88,14 +85,14 @@ def test_a_cut_moves_the_head_s_first_layers_and_nothing_else(
     accuracies = [bundle.metrics.int8_accuracy for bundle in bundles.values()]
     assert max(accuracies) - min(accuracies) < 0.01
     dense = shapes["fc"].parameters
-    heads = [bundles[cut].new_head(cut_directories[cut]).anchor for cut in bundles]
+    heads = [bundle.new_head().anchor for bundle in bundles.values()]
     for anchor in heads[1:]:  # temperature and quantization differ a little
         np.testing.assert_allclose(anchor[-dense:], heads[0], rtol=0.1, atol=0.02)
 
 
 def test_spare_rows_know_nothing(cut_directory: Path) -> None:
     bundle = load_bundle(cut_directory)
-    head, shipped = bundle.new_head(cut_directory), len(bundle.activities)
+    head, shipped = bundle.new_head(), len(bundle.activities)
     assert (bundle.rows, head.activities) == (shipped + 2, shipped)
     dense = head.anchor[-bundle.rows * (bundle.features + 1) :]
     weights = dense[: -bundle.rows].reshape(bundle.rows, bundle.features)
@@ -106,7 +103,7 @@ def test_spare_rows_know_nothing(cut_directory: Path) -> None:
 def test_a_learner_of_the_bundle_learns_and_starts_anew(cut_directory: Path, task: Task) -> None:
     test = task.windows.for_subjects(task.split.test)
     bundle, head, windows = _deployed(cut_directory, test.x)
-    learner = bundle.new_learner(cut_directory)
+    learner = bundle.new_learner()
     wrong = (int(test.y[0]) + 1) % len(bundle.activities)
     for _ in range(3):
         learner.label(windows[0], wrong)

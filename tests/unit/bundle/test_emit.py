@@ -35,7 +35,7 @@ def test_c_strings_keep_every_byte(text: str) -> None:
 def test_generated_c_compiles_as_c11_and_names_the_model(
     cut_directory: Path, tmp_path: Path
 ) -> None:
-    emit(cut_directory, tmp_path)
+    emit(load_bundle(cut_directory), tmp_path)
     bundle = load_bundle(cut_directory)
     header = (tmp_path / "har_model.h").read_text()
     assert f"0x{bundle.model_id[:2]}" in header
@@ -49,13 +49,17 @@ def test_generated_c_compiles_as_c11_and_names_the_model(
 
 
 def test_emitting_again_touches_nothing(bundle_directory: Path, tmp_path: Path) -> None:
-    first = {path: path.stat().st_mtime_ns for path in emit(bundle_directory, tmp_path)}
-    second = {path: path.stat().st_mtime_ns for path in emit(bundle_directory, tmp_path)}
+    first = {
+        path: path.stat().st_mtime_ns for path in emit(load_bundle(bundle_directory), tmp_path)
+    }
+    second = {
+        path: path.stat().st_mtime_ns for path in emit(load_bundle(bundle_directory), tmp_path)
+    }
     assert first == second and len(first) >= 6
 
 
 def test_the_c_array_is_the_extractor(bundle_directory: Path, tmp_path: Path) -> None:
-    emit(bundle_directory, tmp_path)
+    emit(load_bundle(bundle_directory), tmp_path)
     text = (tmp_path / "har_extractor_tflite.c").read_text()
     emitted = bytes(int(byte, 16) for byte in re.findall(r"0x([0-9a-f]{2})", text))
     assert emitted == (bundle_directory / "extractor.int8.tflite").read_bytes()
@@ -64,7 +68,7 @@ def test_the_c_array_is_the_extractor(bundle_directory: Path, tmp_path: Path) ->
 
 def test_the_header_s_sizes_are_those_of_the_firmware(cut_directory: Path, tmp_path: Path) -> None:
     """Every array is as large as what har_tail.h and har_replay.h read of it."""
-    emit(cut_directory, tmp_path)
+    emit(load_bundle(cut_directory), tmp_path)
     (tmp_path / "sizes.c").write_text(
         """\
 #include "har_model.c"
@@ -93,14 +97,14 @@ const int numbers[] = {HAR_LEARNING_STEPS, HAR_LEARNING_REPLAY_EVERY, HAR_LEARNI
 
 
 def test_the_c_arrays_are_the_head_s(cut_directory: Path, tmp_path: Path) -> None:
-    emit(cut_directory, tmp_path)
+    emit(load_bundle(cut_directory), tmp_path)
     text = (tmp_path / "har_model.c").read_text()
 
     def array(name: str) -> list[str]:
         return re.search(rf" har_{name}\[.*?\] = {{(.*?)}};", text, re.DOTALL)[1].split(",")[:-1]
 
     bundle = load_bundle(cut_directory)
-    head, (exemplars, of) = bundle.new_head(cut_directory), bundle.exemplars(cut_directory)
+    head, (exemplars, of) = bundle.new_head(), bundle.exemplars()
     for name, expected in (
         ("factory_parameters", head.anchor),
         ("feature_scale", head.scales.scale),

@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.bundle import emit, load_bundle
-from pipeline.bundle.bundle import EXTRACTOR
 from pipeline.bundle.exemplars import choose_exemplars
 from pipeline.bundle.quantize import quantize
-from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
 from tests.support.conversion import remembered_conversions
@@ -23,11 +21,10 @@ def test_exemplars_are_training_people_s_windows_as_the_extractor_gives_them(
     cut_directory: Path, task: Task
 ) -> None:
     bundle = load_bundle(cut_directory)
-    exemplars, of = bundle.exemplars(cut_directory)
+    exemplars, of = bundle.exemplars()
     assert of.tolist() == [0, 1, 2] * 4
     training = task.windows.for_subjects(task.split.train)
-    extractor = (cut_directory / EXTRACTOR).read_bytes()
-    theirs = run_extractor(extractor, bundle, training.x)
+    theirs = bundle.at_cut(training.x)
     for window, activity in zip(exemplars, of, strict=True):
         found = (theirs == window).all(axis=1)
         assert activity in training.y[found]
@@ -74,9 +71,9 @@ def test_a_bundle_may_ship_none(
     cut, directory = list(cut_directories)[-1], tmp_path / "bundle"
     with remembered_conversions():
         bundle = quantize(trained, task.windows, task.split, directory, cut=cut, exemplars=0)
-    exemplars, of = bundle.exemplars(directory)
+    exemplars, of = bundle.exemplars()
     assert exemplars.shape == (0, bundle.cut_bytes) and of.shape == (0,)
-    assert bundle.new_learner(directory).replay.exemplar(0) is None
-    emit(directory, tmp_path)
+    assert bundle.new_learner().replay.exemplar(0) is None
+    emit(bundle, tmp_path)
     build = ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wpedantic", "-c"]
     subprocess.run([*build, "har_model.c"], cwd=tmp_path, check=True)

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.bundle.bundle import EXTRACTOR, HEAD, Bundle, load_bundle
+from pipeline.bundle.bundle import HEAD, Bundle, load_bundle
 from pipeline.bundle.head_calibration import choose_behind_cut
-from pipeline.bundle.tflm_eval import run_extractor
 from pipeline.core.errors import InputError
 from pipeline.head import LIMIT
 from pipeline.models import load_weights, save_weights
@@ -24,48 +23,42 @@ def bundle(bundle_directory: Path) -> Bundle:
     return load_bundle(bundle_directory)
 
 
-def test_no_more_validation_windows_than_stated_are_unknown(
-    bundle: Bundle, bundle_directory: Path, task: Task
-) -> None:
+def test_no_more_validation_windows_than_stated_are_unknown(bundle: Bundle, task: Task) -> None:
     validation = task.windows.for_subjects(task.split.validation)
-    extractor = (bundle_directory / EXTRACTOR).read_bytes()
-    windows = run_extractor(extractor, bundle, validation.x)
-    head = bundle.new_head(bundle_directory)
+    windows = bundle.at_cut(validation.x)
+    head = bundle.new_head()
     activities = head.predict(windows).argmax(axis=1)
-    distances = bundle.novelty(bundle_directory).distance(head.features(windows), activities)
+    distances = bundle.novelty().distance(head.features(windows), activities)
     unknown = (bundle.limits().novelty(distances, activities) > 1).mean()
     assert unknown == pytest.approx(bundle.unknown.false_reject, abs=1e-6)
     assert unknown <= bundle.unknown.false_reject_target == 0.05
     assert bundle.calibration.validation_windows == len(validation.y)
 
 
-def choose(bundle: Bundle, directory: Path, trained: TrainedModel, task: Task, **switches: bool):
+def choose(bundle: Bundle, trained: TrainedModel, task: Task, **switches: bool):
     windows, split = task.windows, task.split
-    extractor = (directory / EXTRACTOR).read_bytes()
     people = (windows.for_subjects(split.train), windows.for_subjects(split.validation))
-    return choose_behind_cut(trained, "fc", bundle.rows, extractor, bundle, *people, **switches)
+    return choose_behind_cut(
+        trained, "fc", bundle.rows, bundle.extractor, bundle, *people, **switches
+    )
 
 
-def test_test_people_choose_nothing(
-    bundle: Bundle, bundle_directory: Path, trained: TrainedModel, task: Task
-) -> None:
+def test_test_people_choose_nothing(bundle: Bundle, trained: TrainedModel, task: Task) -> None:
     junk = task.windows.x.copy()
     junk[np.isin(task.windows.subjects, task.split.test)] = 7.0
     altered = replace(task, windows=replace(task.windows, x=junk))
-    found = choose(bundle, bundle_directory, trained, altered)
+    found = choose(bundle, trained, altered)
     assert (found.calibration, found.unknown) == (bundle.calibration, bundle.unknown)
     assert found.smoother == bundle.smoother
-    shipped = bundle.novelty(bundle_directory)
+    shipped = bundle.novelty()
     assert found.novelty.center.tobytes() == shipped.center.tobytes()
     assert found.novelty.inverse_std.tobytes() == shipped.inverse_std.tobytes()
     assert found.learning == bundle.learning
-    assert found.head.crc() == bundle.new_head(bundle_directory).crc()
+    assert found.head.crc() == bundle.new_head().crc()
 
 
-def test_both_can_be_switched_off(
-    bundle: Bundle, bundle_directory: Path, trained: TrainedModel, task: Task
-) -> None:
-    off = choose(bundle, bundle_directory, trained, task, smoothing=False, rejecting=False)
+def test_both_can_be_switched_off(bundle: Bundle, trained: TrainedModel, task: Task) -> None:
+    off = choose(bundle, trained, task, smoothing=False, rejecting=False)
     assert (off.smoother.change, off.smoother.change_moving) == (1.0, 1.0)
     assert (off.unknown.limit, off.unknown.false_reject) == (float(LIMIT), 0.0)
     # x is at most 255 steps from a center, and a deviation at least one step: no distance is
@@ -93,4 +86,4 @@ def test_centers_that_no_board_could_take_are_refused(
         arrays["novelty_inverse_std"] = np.zeros_like(arrays["novelty_inverse_std"])
     save_weights(tmp_path / HEAD, arrays)
     with pytest.raises(InputError, match="head"):
-        bundle.novelty(tmp_path)
+        bundle.at(tmp_path).novelty()

@@ -61,7 +61,7 @@ def test_samples_are_int8_about_zero_and_none_is_clipped(image_directory: Path) 
 
 
 def test_the_header_says_the_picture(image_directory: Path, tmp_path: Path) -> None:
-    emit(image_directory, tmp_path)
+    emit(load_bundle(image_directory), tmp_path)
     bundle = load_bundle(image_directory)
     assert bundle.spectrogram is not None
     planes = bundle.spectrogram.planes
@@ -81,7 +81,7 @@ def test_a_network_over_samples_is_given_the_window(bundle_directory: Path, tmp_
     x = synthetic_task(people=4, seconds=6).windows.x[:5]
     assert bundle.engine_input(x).tobytes() == quantize_samples(x, bundle.samples).tobytes()
     assert bundle.samples.zero_point == bundle.input.zero_point
-    emit(bundle_directory, tmp_path)
+    emit(load_bundle(bundle_directory), tmp_path)
     header = (tmp_path / "har_model.h").read_text()
     assert "#define HAR_SPECTROGRAM_PIXELS 0 " in header
     assert "#define HAR_ENGINE_INPUT_BYTES 768\n" in header
@@ -126,7 +126,7 @@ def test_an_extractor_of_another_size_is_not_emitted(image_directory: Path, tmp_
     section = content["spectrogram"] | {"pixels": 48}
     copy = rewrite(image_directory, tmp_path / "copy", spectrogram=section)
     with pytest.raises(InputError, match=r"its input is not that of bundle\.json"):
-        emit(copy, tmp_path / "generated")
+        emit(load_bundle(copy), tmp_path / "generated")
 
 
 def test_the_only_head_to_count_is_the_bundle_s_own(image_directory: Path) -> None:

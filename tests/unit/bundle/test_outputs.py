@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from pipeline.bundle import emit, load_bundle
-from pipeline.bundle.bundle import EXTRACTOR, FULL_FLOAT, write_bundle
+from pipeline.bundle.bundle import FULL_FLOAT, write_bundle
 from pipeline.bundle.convert import parameter_count, to_int8
-from pipeline.bundle.tflm_eval import bundle_scores, run_extractor
+from pipeline.bundle.tflm_eval import deployed_scores
 from pipeline.compiler import compile_model, run_tflm
 from pipeline.core.errors import InputError
 from pipeline.training import TrainedModel
@@ -26,7 +26,7 @@ def features(task: Task, trained: TrainedModel, bundle_directory: Path) -> tuple
     the activations are: not standardized."""
     x = task.windows.for_subjects(task.split.test).x
     bundle = load_bundle(bundle_directory)
-    int8 = run_extractor((bundle_directory / EXTRACTOR).read_bytes(), bundle, x)
+    int8 = bundle.at_cut(x)
     sizes = [output.size for output in bundle.outputs]
     zero_points = np.repeat([output.zero_point for output in bundle.outputs], sizes)
     scales = np.repeat([output.scale for output in bundle.outputs], sizes)
@@ -87,7 +87,9 @@ def test_conversion_keeps_the_order_of_outputs_of_one_size(count: int) -> None:
 
 def test_metrics_are_those_of_the_deployed_pair(task: Task, cut_directory: Path) -> None:
     bundle = load_bundle(cut_directory)
-    scores = bundle_scores(bundle, cut_directory, task.windows.for_subjects(task.split.test))
+    scores = deployed_scores(
+        bundle.extractor, bundle, bundle.new_head(), task.windows.for_subjects(task.split.test)
+    )
     assert round(scores.accuracy, 6) == bundle.metrics.int8_accuracy
     assert scores.n == bundle.metrics.test_windows
 
@@ -116,6 +118,6 @@ def test_outputs_that_are_not_the_extractors_are_not_emitted(
     for name in ("format", "model_id", "files"):
         del content[name]
     content["outputs"][0]["zero_point"] += 1
-    write_bundle(directory, content)
+    bundle = write_bundle(directory, content)
     with pytest.raises(InputError, match="outputs are not those"):
-        emit(directory, tmp_path / "generated")
+        emit(bundle, tmp_path / "generated")

@@ -105,7 +105,7 @@ def test_a_bundle_follows_whole_recordings_of_test_people_only(
 ) -> None:
     bundle = load_bundle(bundle_directory)
     unseen = replace(task.windows.subset(np.arange(5)), activities=("x", "y", "z"))
-    found = follow(bundle_directory, bundle, task, unseen)
+    found = follow(bundle, task, unseen)
     recordings = [r for r in task.dataset.recordings if r.subject in task.split.test]
     counts = [1 + (len(r.samples) - 128) // 64 for r in recordings]
     assert np.bincount(found.place[found.place >= 0]).tolist() == counts
@@ -115,5 +115,5 @@ def test_a_bundle_follows_whole_recordings_of_test_people_only(
     assert (found.said[known] == found.truth[known]).mean() > 0.5
     # The smoother starts anew with every recording.
     alone = replace(task, dataset=replace(task.dataset, recordings=(recordings[-1],)))
-    again = follow(bundle_directory, bundle, alone, None)
+    again = follow(bundle, alone, None)
     assert np.array_equal(again.smoothed, found.smoothed[found.place == len(recordings) - 1])
