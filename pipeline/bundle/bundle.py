@@ -83,15 +83,16 @@ class LearningConstants(Strict):
 
 class ReplaySizes(Strict):
     """``capacity``: labelled windows that the device keeps. ``exemplars``: windows of training
-    people that ship, of all activities together."""
+    subjects that ship, of all activities together."""
 
     capacity: int = Field(ge=1, le=REPLAY_MAX)
     exemplars: int = Field(ge=0, le=EXEMPLARS_MAX)
 
 
 class Calibration(Strict):
-    """Temperature scaling on the validation people (docs/SMOOTHING.md). The shipped head is divided
-    by ``temperature`` already; the errors are those of the deployed network with and without."""
+    """Temperature scaling on the validation subjects (docs/SMOOTHING.md). The factory head is
+    divided by ``temperature`` already; the errors are those of the deployed network with and
+    without."""
 
     temperature: float = Field(gt=0)
     expected_calibration_error: float = Field(ge=0, le=1)
@@ -102,7 +103,7 @@ class Calibration(Strict):
 class Unknown(Strict):
     """When a window is like nothing known: its distance to the activity is above ``limit``, which
     a label widens to ``widen`` times the distance of its window. ``false_reject`` is the share of
-    the validation people's windows that are unknown, at most ``false_reject_target``."""
+    the validation subjects' windows that are unknown, at most ``false_reject_target``."""
 
     limit: float = Field(ge=LIMIT_MIN, le=float(LIMIT))
     widen: float = Field(ge=1, le=100)
@@ -111,7 +112,7 @@ class Unknown(Strict):
 
 
 class SmootherConstants(Strict):
-    """Probability that the activity changes between two windows, and beside an unknown one; 1 and
+    """Probability that the activity changes between two windows, and next to an unknown one; 1 and
     1 switch smoothing off."""
 
     change: float = Field(ge=1e-6, le=1)
@@ -119,7 +120,7 @@ class SmootherConstants(Strict):
 
 
 class Metrics(Strict):
-    """Accuracies on the test people of the named split."""
+    """Accuracies on the test subjects of the named split."""
 
     test_windows: int = Field(ge=1)
     float_accuracy: float = Field(ge=0, le=1)
@@ -318,7 +319,7 @@ class Bundle(Interface):
         return windows, of
 
     def novelty(self) -> Novelty:
-        """Where the training people's windows lie, by activity, in the extractor's first output,
+        """Where the training subjects' windows lie, by activity, in the extractor's first output,
         standardized. Raises InputError as `new_head`."""
         shape = (len(self.activities), self.outputs[0].size)
         center = self._array("novelty_center", shape)

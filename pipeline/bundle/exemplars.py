@@ -1,4 +1,4 @@
-"""Which windows of training people ship, to be learned again beside what a person labels."""
+"""Which windows of training subjects ship, to be replayed with what a user labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def choose_exemplars(training: Windows, each: int, seed: int) -> Array:
     round again, so that whoever takes them in turn meets all. An activity with fewer windows is
     left out of the later rounds.
 
-    Of different people as far as there are any: a second one of somebody only after one of
+    Of different subjects as far as there are any: a second one of a subject only after one of
     everybody.
     """
     rng = np.random.default_rng(seed)
@@ -25,7 +25,7 @@ def choose_exemplars(training: Windows, each: int, seed: int) -> Array:
 
 
 def _one_of_each(training: Windows, activity: int, rng: np.random.Generator) -> Iterator[int]:
-    """All windows of an activity: one of each person in random order, then a second, and so on."""
+    """All windows of an activity: one of each subject in random order, then a second, and so on."""
     mine = rng.permutation(np.flatnonzero(training.y == activity))
     subjects = training.subjects[mine]
     people = [mine[subjects == person].tolist() for person in dict.fromkeys(subjects.tolist())]

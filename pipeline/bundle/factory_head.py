@@ -12,7 +12,7 @@ from pipeline.core.types import Array
 from pipeline.head import CutScales, Head, HeadShape, without_denormals
 from pipeline.models import FloatHead
 
-# Keeps a feature that training people never moved from being blown up.
+# Keeps a feature that training subjects never moved from being blown up.
 _STD_LEAST = 1e-3
 
 
@@ -31,7 +31,7 @@ class Standardization:
 
 
 def standardization_of(features: Array) -> Standardization:
-    """Of the training people's windows, features (M, F)."""
+    """Of the training subjects' windows, features (M, F)."""
     features = np.asarray(features, np.float64)
     return Standardization(features.mean(axis=0), features.std(axis=0) + _STD_LEAST)
 
@@ -43,7 +43,7 @@ def shipped_head(
     temperature: float,
     rows: int,
 ) -> Head:
-    """The head behind an extractor with these outputs, for ``rows`` activities, of which the K of
+    """The head after an extractor with these outputs, for ``rows`` activities, of which the K of
     the dense layer ship.
 
     Its logits are those of the dense layer on the features as they are, over ``temperature``: what

@@ -121,7 +121,7 @@ def check_fit(
 ) -> Fit:
     """Judges an image that was built with the compiled engine.
 
-    ``instructions``: of one prediction, ``head_instructions`` of which behind the cut. For the
+    ``instructions``: of one prediction, ``head_instructions`` of which after the cut. For the
     engine ``tflm`` the compiled network's weights and arena are exchanged for the .tflite file,
     TFLM's runtime and its arena, and its instructions are reckoned from ``macs``.
     """
@@ -155,7 +155,7 @@ def check_fit(
 
 @dataclass(frozen=True)
 class Room:
-    """What `har quantize` is told to have room for. ``flash_bytes``: of the shipped parameters
+    """What `har quantize` leaves room for. ``flash_bytes``: of the factory parameters
     and exemplars, which a smaller room saves."""
 
     spare: int

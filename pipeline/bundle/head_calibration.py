@@ -1,7 +1,7 @@
-"""Everything behind the extractor: the head as it ships, and what the bundle says of it.
+"""Everything after the extractor: the factory head, and what the bundle says about it.
 
-The head's features are standardized by the training people's windows; temperature, unknown and
-smoother are chosen on the validation people alone, with the int8 extractor as it is deployed.
+The head's features are standardized by the training subjects' windows; temperature, unknown and
+smoother are chosen on the validation subjects only, with the int8 extractor as deployed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class BehindCut:
     smoother: SmootherConstants
 
 
-def choose_behind_cut(
+def calibrate_head(
     trained: TrainedModel,
     cut: str,
     rows: int,
@@ -57,8 +57,8 @@ def choose_behind_cut(
     smoothing: bool = True,
     rejecting: bool = True,
 ) -> BehindCut:
-    """What stands behind ``cut``, with room for ``rows`` activities: fitted on training people's
-    windows, chosen on the validation people's.
+    """The head after ``cut`` and its thresholds, with room for ``rows`` activities: fitted on
+    training subjects' windows, chosen on the validation subjects'.
 
     Without ``rejecting`` no window is ever unknown; without ``smoothing`` each stands for itself.
     """

@@ -19,7 +19,7 @@ from pipeline.head import (
 from pipeline.head.spectrogram import PIXELS_MAX, ROWS
 
 OUTPUT_BYTES_MAX = 16_384
-"""A window at the cut is kept many times over: a larger map is none for a board."""
+"""A board stores many windows at the cut: a larger map does not fit."""
 
 
 class Strict(BaseModel):

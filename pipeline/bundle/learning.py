@@ -11,14 +11,14 @@ from pipeline.core.types import Array
 # A step makes this share of the correction that a window of average size asks for.
 _RATE = 2.0
 _RATE_CONVOLUTION = 0.3
-# Of the distance to the shipped parameters, what stays at each label.
+# Of the distance to the factory parameters, what stays at each label.
 _KEEP = 0.995
 # Gradient steps per label, one in so many of them on a shipped exemplar.
 _STEPS = 64
 _REPLAY_EVERY = 4
 # One in so many labels of an activity is kept to judge by.
 _HOLD_EVERY = 6
-# Mistakes of the shipped head before the learned one serves.
+# Mistakes of the factory head before the learned one may become active.
 _EVIDENCE = 2
 
 

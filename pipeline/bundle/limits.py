@@ -12,9 +12,9 @@ _SPARE_MAX = 8  # HEAD_STATE has every count of labels and every taught name in 
 ROWS_MAX = _ACTIVITIES_MAX + _SPARE_MAX
 REPLAY_MAX = 1024
 EXEMPLARS_MAX = 4096
-# HELLO_REPLY carries every name behind its length, beside 60 bytes of other fields, in 512.
+# HELLO_REPLY carries every name after its length, and 60 bytes of other fields, in 512.
 _NAMES_BYTES_MAX = 440
-_NAME_BYTES = 32  # the longest name behind its length
+_NAME_BYTES = 32  # the longest name after its length
 
 
 def check_room(activities: Sequence[str], spare: int, replay: int, exemplars: int) -> None:
@@ -53,7 +53,7 @@ def _names_bytes(names: Sequence[str]) -> int:
 
 
 def check_activities(names: Sequence[str]) -> None:
-    """Raises ValueError unless a board can say these names: in HELLO_REPLY, and as text beside
+    """Raises ValueError unless a board can say these names: in HELLO_REPLY, and as text next to
     "unknown"."""
     if not 2 <= len(names) <= _ACTIVITIES_MAX:
         raise ValueError(f"{len(names)} activities: give 2 to {_ACTIVITIES_MAX}")

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.bundle.bundle import EXTRACTOR, FULL_FLOAT, FULL_INT8, HEAD, Bundle, write_bundle
 from pipeline.bundle.convert import parameter_count, to_float, to_int8
 from pipeline.bundle.exemplars import choose_exemplars
-from pipeline.bundle.head_calibration import choose_behind_cut
+from pipeline.bundle.head_calibration import calibrate_head
 from pipeline.bundle.interface import (
     OUTPUT_BYTES_MAX,
     Interface,
@@ -49,12 +49,12 @@ def quantize(
     full: dict[str, bytes] | None = None,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
-    """Converts, calibrates on the split's validation people, measures on its test people, and
+    """Converts, calibrates on the split's validation subjects, measures on its test subjects, and
     writes the bundle to ``output``.
 
     ``cut``: where the frozen extractor ends. ``spare``: rows for activities that are taught.
-    ``replay``: labelled windows that the device keeps. ``exemplars``: training people's windows
-    that ship of each activity. ``smoothing`` and ``rejecting``: as `choose_behind_cut`.
+    ``replay``: labelled windows that the device keeps. ``exemplars``: training subjects' windows
+    that ship of each activity. ``smoothing`` and ``rejecting``: as `calibrate_head`.
     ``full``: the whole network converted, by file name, filled if it is empty: to be handed on when
     the same network is quantized at another cut.
 
@@ -108,7 +108,7 @@ def quantize(
 
         validation = windows.for_subjects(split.validation)
         on_step(f"calibrating on {len(validation.y)} validation windows")
-        behind = choose_behind_cut(
+        calibrated = calibrate_head(
             trained,
             cut,
             len(activities) + spare,
@@ -123,11 +123,11 @@ def quantize(
         save_weights(
             aside / HEAD,
             {
-                "parameters": behind.head.anchor,
-                "feature_scale": behind.head.scales.scale,
-                "feature_offset": behind.head.scales.offset,
-                "novelty_center": behind.novelty.center,
-                "novelty_inverse_std": behind.novelty.inverse_std,
+                "parameters": calibrated.head.anchor,
+                "feature_scale": calibrated.head.scales.scale,
+                "feature_offset": calibrated.head.scales.offset,
+                "novelty_center": calibrated.novelty.center,
+                "novelty_inverse_std": calibrated.novelty.inverse_std,
                 "exemplars": interface.run(extractor, training.x[chosen]),
                 "exemplar_activities": training.y[chosen].astype(np.uint8),
             },
@@ -136,7 +136,7 @@ def quantize(
         on_step(f"measuring on {len(test.y)} test windows")
         logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
         float_scores = score(test.y, logits.argmax(1), test.subjects, len(activities))
-        int8_scores = deployed_scores(extractor, interface, behind.head, test)
+        int8_scores = deployed_scores(extractor, interface, calibrated.head, test)
         one = np.zeros((1, *source.shape[1:]), np.int8)
         arena = run_tflm(extractor, one).arena_bytes
 
@@ -159,11 +159,11 @@ def quantize(
                 "kernel": head.kernel,
                 "stride": head.stride,
             },
-            "learning": behind.learning.model_dump(mode="json"),
+            "learning": calibrated.learning.model_dump(mode="json"),
             "replay": {"capacity": replay, "exemplars": len(chosen)},
-            "calibration": behind.calibration.model_dump(mode="json"),
-            "unknown": behind.unknown.model_dump(mode="json"),
-            "smoother": behind.smoother.model_dump(mode="json"),
+            "calibration": calibrated.calibration.model_dump(mode="json"),
+            "unknown": calibrated.unknown.model_dump(mode="json"),
+            "smoother": calibrated.smoother.model_dump(mode="json"),
             "tflm_arena_bytes": arena,
             "macs": compiled.macs,
             "parameters": parameter_count(full[FULL_FLOAT]),

@@ -45,7 +45,7 @@ def demo(
     extractor = given or load_pretrained(usual)
     data = task.dataset
     note(
-        f"Data: {data.title}: {len(data.subjects)} people, "
+        f"Data: {data.title}: {len(data.subjects)} subjects, "
         f"{sum(r.duration_s for r in data.recordings) / 60:.0f} min at {data.rate_hz:g} Hz, "
         f"{len(task.windows)} windows. {data.terms}"
     )

@@ -66,7 +66,7 @@ def emulate(
     ] = None,
     subject: Annotated[
         str | None,
-        typer.Option(help="Whose recordings of the data set.", show_default="first test person"),
+        typer.Option(help="Which subject's recordings.", show_default="first test subject"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -113,5 +113,5 @@ def _keep(emulator: Emulator) -> None:
             time.sleep(0.2)
     if emulator.running:
         return
-    note(f"the firmware ended by itself: {emulator.log.strip()}")
+    note(f"the firmware ended unexpectedly: {emulator.log.strip()}")
     raise typer.Exit(3)

@@ -1,4 +1,4 @@
-"""`har evaluate`: how well a network does on people it has never seen."""
+"""`har evaluate`: how well a network does on held-out subjects."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def evaluate(
     ),
     as_json: JsonOption = False,
 ) -> None:
-    """Measure on people never seen: float, int8 and the compiled engine, side by side.
+    """Measure on held-out subjects: float, int8 and the compiled engine, side by side.
 
     Networks of other seeds and folds are made by the same recipe: from the shipped weights, or
     pretrained here where none are shipped. What is finished is kept: after Ctrl-C the same command

@@ -21,7 +21,7 @@ FileArgument = Annotated[Path, typer.Argument(help="A .head file.")]
 @app.command()
 @guarded
 def show(port: PortOption = None, as_json: JsonOption = False) -> None:
-    """Where the current head comes from, what it has learned, and whether it serves."""
+    """Show which head is active, what it has learned, and what is stored."""
     from pipeline.board.client import Client
     from pipeline.cli.views.head import head_document
 
@@ -84,7 +84,7 @@ def push(file: FileArgument, port: PortOption = None, as_json: JsonOption = Fals
 @app.command()
 @guarded
 def reset(port: PortOption = None, as_json: JsonOption = False) -> None:
-    """Back to the shipped head; `har head rollback` brings back what was saved."""
+    """Back to the factory head; `har head rollback` brings back what was saved."""
     from pipeline.board.client import Client
     from pipeline.cli.views.head import head_document
 

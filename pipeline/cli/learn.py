@@ -193,4 +193,4 @@ def _print(document: dict[str, Any]) -> None:
         "saved" if document["saved"] else "not saved: `har head save` keeps it through power loss"
     )
     console.print(f"{document['updates']} updates since the head was shipped; {kept}")
-    console.print(f"learned head serves: {document['serving']}", soft_wrap=True)
+    console.print(f"learned head active: {document['serving']}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`har personalize`: what learning on the device does for one person."""
+"""`har personalize`: what learning on the device does for one subject."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.cli.common import (
 @guarded
 def personalize(
     dataset: Annotated[
-        Literal["watch", "hapt", "all"], typer.Option(help="Whose people personalize.")
+        Literal["watch", "hapt", "all"], typer.Option(help="Data set whose subjects personalize.")
     ] = "all",
     teach: Annotated[
         bool, typer.Option("--teach", help="Also teach the watch's exercises to hapt's extractor.")
@@ -34,10 +34,10 @@ def personalize(
     ),
     as_json: JsonOption = False,
 ) -> None:
-    """Let people label a few windows each, on the firmware's own learner, and test it on them.
+    """Let each subject label a few windows on the firmware's own learner, and test it on the rest.
 
-    Each cut (fc, fxc1, fxc2) against not learning, on networks that never saw these people. What
-    is finished is kept: after Ctrl-C the same command goes on from there.
+    Each cut (fc, fxc1, fxc2) against not learning, on networks that were not trained on these
+    subjects. What is finished is kept: after Ctrl-C the same command goes on from there.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

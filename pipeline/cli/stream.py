@@ -1,4 +1,4 @@
-"""`har stream`: recorded people in front of a board."""
+"""`har stream`: recordings streamed to a board."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DatasetOption = Annotated[
 SplitOption = Annotated[
     str | None, typer.Option(help="test, train, validation or all.", show_default="test")
 ]
-SubjectOption = Annotated[str | None, typer.Option(help="Only this person.")]
+SubjectOption = Annotated[str | None, typer.Option(help="Only this subject.")]
 CsvOption = Annotated[Path | None, typer.Option(help="A recording of your own instead.")]
 
 
@@ -39,7 +39,7 @@ def stream(
     windows: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Stream recorded samples to a board and set its predictions beside the labels."""
+    """Stream recorded samples to a board and compare its predictions with the labels."""
     from pipeline.board.client import Client
     from pipeline.board.playback import Replay, replay, stretches
     from pipeline.data.selection import select
@@ -119,8 +119,8 @@ def _print(document: dict[str, Any], result: Replay) -> None:
             ]
             table.add_row(escape(name), *cells)
         console.print(table)
-        for person, share in document["subject_accuracy"].items():
-            console.print(f"{escape(person)}  {share:.1%}")
+        for subject, share in document["subject_accuracy"].items():
+            console.print(f"{escape(subject)}  {share:.1%}")
         console.print(f"accuracy {result.accuracy:.1%} of {len(result.outcomes)} windows")
     else:
         for outcome in result.outcomes:

@@ -34,7 +34,7 @@ BackboneOption = Annotated[
     ),
 ]
 SplitOption = Annotated[
-    str, typer.Option("--split", help="Split by person: official, 5-fold or leave-one-out.")
+    str, typer.Option("--split", help="Split by subject: official, 5-fold or leave-one-out.")
 ]
 FoldOption = Annotated[int, typer.Option(min=0, help="Which of the split's folds.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
@@ -52,7 +52,7 @@ def pretrain(
     ] = False,
     method: Annotated[
         Literal["supervised", "distilled"],
-        typer.Option(help="distilled: without labels, for data sets it never saw."),
+        typer.Option(help="distilled: without labels, for other data sets."),
     ] = "supervised",
     epochs: Annotated[
         int | None,
@@ -71,7 +71,7 @@ def pretrain(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Pretrain the extractor on the training people, never on validation or test people."""
+    """Pretrain the extractor on the training subjects, never on validation or test subjects."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -103,7 +103,7 @@ def pretrain(
     for path, card in cards:
         print(
             f"{path}: validation accuracy {card.validation_accuracy:.3f} "
-            f"({card.validation_windows} windows of {len(card.validation_subjects)} people)"
+            f"({card.validation_windows} windows of {len(card.validation_subjects)} subjects)"
         )
 
 
@@ -131,7 +131,7 @@ def train(
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/train"),
     as_json: JsonOption = False,
 ) -> None:
-    """Train the classifier behind the frozen pretrained extractor."""
+    """Train the head on the frozen pretrained extractor."""
     from pipeline.training.pretrained import load_pretrained
     from pipeline.training.shipped import ExtractorName, find_extractor
     from pipeline.training.task import HOP_SAMPLES, load_task
@@ -145,8 +145,8 @@ def train(
     require_writable(output)
     for line in task.dataset.notes:
         note(line)
-    people = len(task.split.train)
-    with working(f"training the classifier on {people} people of {task.dataset.title}"):
+    subjects = len(task.split.train)
+    with working(f"training the head on {subjects} subjects of {task.dataset.title}"):
         trained = train_head(
             extractor,
             task.windows,
@@ -171,8 +171,8 @@ def train(
 def _say_own(card: TrainCard) -> None:
     if card.own is None:
         return
-    told = ", ".join(f"{name} {count}" for name, count in card.own.windows.items())
-    print(f"windows of {card.own.path}: {told}")
+    counts = ", ".join(f"{name} {count}" for name, count in card.own.windows.items())
+    print(f"windows of {card.own.path}: {counts}")
     for name in card.own.new:
         print(f"{name}: only in your recordings, not judged")
 
@@ -197,7 +197,7 @@ def quantize(
         int, typer.Option(min=1, help="Labelled windows that the board keeps to learn again.")
     ] = 36,
     exemplars: Annotated[
-        int, typer.Option(min=0, help="Training people's windows that ship, of each activity.")
+        int, typer.Option(min=0, help="Training windows shipped as exemplars, of each activity.")
     ] = 4,
     smoothing: Annotated[
         bool, typer.Option("--smoothing/--no-smoothing", help="Let windows before it count, too.")
@@ -236,7 +236,7 @@ def quantize(
         print(
             f"{output}: model {bundle.model_id}, cut {bundle.cut}, "
             f"int8 accuracy {m.int8_accuracy:.4f} (float {m.float_accuracy:.4f}), "
-            f"worst person {m.worst_subject} {m.worst_subject_accuracy:.3f}, n = {m.test_windows}"
+            f"worst subject {m.worst_subject} {m.worst_subject_accuracy:.3f}, n = {m.test_windows}"
         )
         _say_own(card)
 

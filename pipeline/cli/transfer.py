@@ -14,16 +14,16 @@ from pipeline.cli.common import JsonOption, guarded, note, print_json
 @guarded
 def transfer(
     source: Annotated[str, typer.Option(help="Data set that the extractor comes from.")] = "hapt",
-    target: Annotated[str, typer.Option(help="Data set that it never saw.")] = "watch",
+    target: Annotated[str, typer.Option(help="Data set of the new task.")] = "watch",
     backbone: Annotated[str, typer.Option(help="Backbone.")] = "dscnn",
     split: Annotated[
         Literal["official", "5-fold", "leave-one-out"] | None,
-        typer.Option(help="Of the target, by person. Without it: official where published."),
+        typer.Option(help="Of the target, by subject. Without it: official where published."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Extractors of each kind.")] = 3,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a frozen pretrained extractor with random weights on a data set it never saw.
+    """Compare a frozen pretrained extractor with random weights on another data set.
 
     Weights that are not shipped are pretrained into build/pretrained.
     """
@@ -55,7 +55,7 @@ def transfer(
     for remark in notes:
         note(f"har: {remark}")
     title = f"{source} -> {target}, {rows[0].scheme}, {rows[0].windows} windows, {seeds} seeds"
-    table = Table("extractor", "accuracy", "sd", "worst person", "to control", title=title)
+    table = Table("extractor", "accuracy", "sd", "worst subject", "to control", title=title)
     for row in rows:
         worst = f"{row.worst_subject} {row.worst_subject_accuracy:.3f}"
         difference = f"{100 * row.difference_to_control:+.1f} points"

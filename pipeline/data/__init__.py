@@ -1,4 +1,4 @@
-"""Sensor data: sources -> Recording -> Windows; splits by person; safe readers."""
+"""Sensor data: sources -> Recording -> Windows; splits by subject; safe readers."""
 
 from __future__ import annotations
 

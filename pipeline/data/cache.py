@@ -108,13 +108,13 @@ def load_recordings(path: Path, sha256: str) -> tuple[Recording, ...]:
         return _unpack(arrays)
     except (FileNotFoundError, InputError):
         raise
-    # A damaged file can make NumPy raise almost anything; whatever it is, it is made anew.
+    # A damaged file can make NumPy raise almost anything; whatever it is, it is made again.
     except Exception as error:
         raise InputError(f"{path}: damaged ({error}); delete it and load again") from error
 
 
 def load_about(path: Path) -> dict[str, Any]:
-    """What ``save_recordings`` was told about the recordings; they themselves are not read.
+    """What ``save_recordings`` stored about the recordings, which are not read themselves.
 
     Raises:
         InputError: damaged, or of another format version.

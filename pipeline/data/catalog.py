@@ -50,7 +50,7 @@ def find_source(name: str) -> Source:
 def list_sources() -> list[dict[str, Any]]:
     """What can be had, as a JSON-able list; ``cached`` says that it loads offline.
 
-    ``origin`` is ``package`` for what is fetched and ``import`` for what somebody imported.
+    ``origin`` is ``package`` for what is fetched and ``import`` for what a user imported.
     """
     return [*_fetched_rows(), *_imported_rows()]
 
@@ -164,7 +164,7 @@ def load_dataset(name: str, *, progress: bool = True) -> Dataset:
 
 
 def identities(name: str, subjects: Iterable[str]) -> frozenset[str]:
-    """Who the ``subjects`` of the data set ``name`` are, so that a person who was recorded for two
+    """Who the ``subjects`` of the data set ``name`` are, so that someone who was recorded for two
     data sets (HAPT and UCI HAR) has one identity, and two people of one name have two."""
     if JOIN in name:
         parts = [subject.partition("/") for subject in subjects]
@@ -184,7 +184,7 @@ def _people(name: str) -> str:
 
 def _recordings(source: Source, progress: bool) -> tuple[Recording, ...]:
     converted = converted_path(source)
-    # An absent or damaged conversion is made anew from the archive.
+    # An absent or damaged conversion is made again from the archive.
     with contextlib.suppress(FileNotFoundError, InputError):
         return load_recordings(converted, source.sha256)
     with locked(cache_directory()):
@@ -193,7 +193,7 @@ def _recordings(source: Source, progress: bool) -> tuple[Recording, ...]:
         except FileNotFoundError:
             pass
         except InputError:
-            note(f"{converted}: damaged or of another version; making it anew", progress)
+            note(f"{converted}: damaged or of another version; making it again", progress)
         archive = fetch_archive(source, progress)
         note(f"reading {archive.name}", progress)
         recordings = source.read(archive)

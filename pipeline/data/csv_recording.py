@@ -35,7 +35,7 @@ MAX_BYTES = 200_000_000
 MAX_NAME_LENGTH = 64
 MAX_NUMBER = 1e12
 RATE_TOLERANCE = 0.05
-# A step this many times the usual one is a gap; what is before and behind it never shares a window.
+# A step this many times the usual one is a gap; what is before and after it never shares a window.
 GAP_PERIODS = 2.5
 GAP_PERIODS_COUNTED = 1.5  # where lost samples were counted
 

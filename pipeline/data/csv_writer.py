@@ -51,10 +51,10 @@ def float_text(value: np.float32) -> str:
 
 
 class CsvWriter:
-    """One recording of one activity; `path` is where it will stand in the end.
+    """One recording of one activity; `path` is where it ends up.
 
-    Until `close` the file stands beside it as `NAME.part`. Nothing is ever overwritten: a name that
-    is taken gets a number. `keys` go into the header beside `rate_hz` and the late keys. Every
+    Until `close` the file is `NAME.part` in the same folder. Nothing is ever overwritten: a name
+    that is taken gets a number. `keys` go into the header with `rate_hz` and the late keys. Every
     `write` is on its way to the disk before it returns.
 
     Raises InputError for a key or an activity that no line can hold, OSError as the disk does.

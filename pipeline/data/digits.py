@@ -1,7 +1,7 @@
 """Handwritten digits, 8 x 8 pixels: a small image set out of a pinned package.
 
 The wheel holds one gzipped CSV file: 1797 lines of 64 gray values, 0 to 16, row by row, and the
-digit. They are UCI's "Optical Recognition of Handwritten Digits"; who wrote which is not told. The
+digit. They are UCI's "Optical Recognition of Handwritten Digits"; the writers are not named. The
 file is read straight out of the wheel, of which nothing is installed, imported or run.
 """
 

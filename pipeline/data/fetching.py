@@ -24,7 +24,7 @@ def archive_path(source: Pinned) -> Path:
 
 def fetch_archive(source: Pinned, progress: bool = True) -> Path:
     """The verified file in the cache, downloaded where it is missing or damaged. With
-    ``progress``, stderr tells.
+    ``progress``, stderr shows it.
 
     Raises:
         ExternalError: the network, the index or the disk failed.

@@ -1,4 +1,5 @@
-"""HAPT: thirty people with a phone on the waist, six activities and the six ways between them.
+"""HAPT: thirty people with a phone on the waist, six activities and the six transitions between
+them.
 
 The archive holds a gzipped pickle of ``{person: [DataFrame, ...]}`` written by an old pandas. A
 frame keeps its numbers in a block manager; its state names the columns and the rows of each block:

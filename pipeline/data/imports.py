@@ -38,7 +38,7 @@ def import_dataset(
     reserved: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Reads somebody's copy of a published data set, checks it and writes it into the cache.
+    """Reads a user's copy of a published data set, checks it and writes it into the cache.
 
     ``name`` is what it will be called (the importer's own name by default), ``labels`` what to
     call its activities where the common vocabulary is not wanted, ``rate_hz`` the rate to bring
@@ -85,9 +85,9 @@ def import_dataset(
 
 
 def read_own_recordings(path: Path, rate_hz: float) -> Dataset:
-    """One's own recordings as they lie there, checked as `import_dataset` does and brought to
+    """Your own recordings where they are, checked as `import_dataset` does and brought to
     ``rate_hz``: a CSV file, or a folder or zip of them, in the project's form. Activities go by
-    their common names. ``sha256`` is over all of the files; ``notes`` are doubts for the person.
+    their common names. ``sha256`` is over all of the files; ``notes`` are warnings for the user.
 
     Raises:
         InputError: nothing there, no CSV, nothing labelled, or a file that cannot be right.
@@ -96,7 +96,7 @@ def read_own_recordings(path: Path, rate_hz: float) -> Dataset:
     if path.is_dir() and not any(each.is_file() for each in path.rglob("*.[cC][sS][vV]")):
         raise InputError(f"{path}: no CSV file in it; `har record --activity NAME` makes some")
     reading, sha256 = _read(importer, path)
-    # A rhythm of one's own may look like gravity that turns: told, and no reason to refuse.
+    # A personal rhythm may look like gravity that turns: a warning, no reason to refuse.
     _, doubts = _checked(importer, reading, str(path), strict=False)
     recordings, _ = _converted(importer, reading, rate_hz, {}, path)
     return Dataset(
@@ -145,7 +145,7 @@ def _checked_name(name: str, reserved: tuple[str, ...]) -> str:
 def _checked(
     importer: Importer, reading: Reading, where: str, *, strict: bool = True
 ) -> tuple[dict[str, Any], list[str]]:
-    """Figures that tell wrong units or a wrong rate, and what is odd but no reason to refuse.
+    """Figures that show wrong units or a wrong rate, and warnings that are no reason to refuse.
 
     Raises:
         InputError: it cannot be g, rad/s and the stated rate.

@@ -1,4 +1,4 @@
-"""Several data sets as one: recordings side by side, one vocabulary, nobody twice."""
+"""Several data sets as one: recordings side by side, one vocabulary, no subject twice."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pipeline.data.recording import Dataset
 from pipeline.data.vocabulary import in_order
 
 JOIN = "+"
-# Somebody's own recordings: who is who is told by the subjects' names alone.
+# A user's own recordings: only the subjects' names say who is who.
 OWN_PEOPLE = "own recordings"
 
 
 def mix(datasets: Sequence[Dataset]) -> Dataset:
-    """The union; people and sessions get their data set's name in front (``hapt/subject03``).
+    """The union; subjects and sessions get their data set's name in front (``hapt/subject03``).
 
     Activities of one name are one class, so the label maps of the parts decide what meets.
 
@@ -31,8 +31,8 @@ def mix(datasets: Sequence[Dataset]) -> Dataset:
         _refuse_same_people(name, one, other)
     rates = {dataset.name: dataset.rate_hz for dataset in datasets}
     if len(set(rates.values())) > 1:
-        told = ", ".join(f"{part} {rate_hz:g} Hz" for part, rate_hz in rates.items())
-        raise InputError(f"{name}: several rates ({told}); import them with one --rate")
+        listed = ", ".join(f"{part} {rate_hz:g} Hz" for part, rate_hz in rates.items())
+        raise InputError(f"{name}: several rates ({listed}); import them with one --rate")
     shas = "".join(f"{dataset.sha256}\n" for dataset in datasets)
     return Dataset(
         name=name,
@@ -59,16 +59,16 @@ def mix(datasets: Sequence[Dataset]) -> Dataset:
 
 
 def add_own(dataset: Dataset, own: Dataset) -> Dataset:
-    """A data set with one's own recordings (`read_own_recordings`) beside it: everything of the
+    """A data set with your own recordings (`read_own_recordings`) added: everything of the
     data set keeps its name and place, so that its splits stay as they are; activities that it
-    lacks come behind its own. Its people never have the names that the others get
+    lacks come after its own. Its subjects never have the names that the others get
     (``own recordings/anna``).
 
     Raises:
         InputError: another rate.
     """
     if own.rate_hz != dataset.rate_hz:
-        raise InputError(f"{own.title}: {own.rate_hz:g} Hz beside {dataset.rate_hz:g} Hz")
+        raise InputError(f"{own.title}: {own.rate_hz:g} Hz where {dataset.rate_hz:g} Hz belong")
     shas = f"{dataset.sha256}\n{own.sha256}\n"
     return dataclasses.replace(
         dataset,
@@ -98,7 +98,7 @@ def _refuse_same_people(name: str, one: Dataset, other: Dataset) -> None:
         if shared:
             raise InputError(
                 f"{name}: {', '.join(shared[:3])} is in {one.name} and in {other.name}; import "
-                "both as one folder, so that a split keeps a person on one side"
+                "both as one folder, so that a split keeps a subject on one side"
             )
         return
     raise InputError(

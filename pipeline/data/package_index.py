@@ -31,7 +31,7 @@ ATTEMPTS = 4
 CHUNK_BYTES = 1 << 16
 PAGE_BYTES = 20_000_000
 
-Advance = Callable[[int], None]  # told how many bytes are there
+Advance = Callable[[int], None]  # called with the number of bytes so far
 
 
 def index_url() -> str:
@@ -53,9 +53,9 @@ def index_url() -> str:
 
 
 def certificates() -> str | None:
-    """A bundle of certificate authorities, where pip is told to use one."""
+    """A bundle of certificate authorities, where pip is configured to use one."""
     if any(os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")):
-        return os.environ.get("PIP_CERT") or None  # requests finds the other two by itself
+        return os.environ.get("PIP_CERT") or None  # requests finds the other two
     return _pip_setting("cert") or None
 
 
@@ -140,7 +140,7 @@ def find_link(page: str, content_type: str, base_url: str, file: str) -> str | N
 
 
 def download(source: Pinned, target: Path, advance: Advance) -> None:
-    """Fetches the source's file into ``target``, resuming a ``.part`` file beside it.
+    """Fetches the source's file into ``target``, resuming a ``.part`` file in the same folder.
 
     The file appears under its name only after its SHA-256 was found right.
 

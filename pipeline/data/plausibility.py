@@ -15,7 +15,8 @@ Samples = npt.NDArray[np.float32]
 
 STANDARD_GRAVITY = 9.80665  # m/s2
 GRAVITY_RANGE_G = (0.7, 1.3)
-# One person may only have run, so that even the stillest second shakes: wide, but no wrong unit.
+# One subject may only have run, so that even the stillest second shakes: a wide range, that still
+# excludes a wrong unit.
 PERSON_GRAVITY_RANGE_G = (0.5, 1.8)
 STILLEST_FRACTION = 0.1
 MAX_ROTATION_RADS = 35.0  # the gyroscopes' full scale, 2000 deg/s, is 34.9 rad/s
@@ -111,7 +112,7 @@ def turning_gravity(recordings: Iterable[tuple[Samples, float]]) -> TurningGravi
     """Compares the two sensors over (samples (n, 6), rate in Hz), pooled.
 
     Quiet is where |a| stays within 0.1 g of 1 g for a second; both sides are averaged over that
-    second. On HAPT's training people the factor is 0.99 at a
+    second. On HAPT's training subjects the factor is 0.99 at a
     correlation of 0.92 (by recording 0.83 to 1.07); axes, signs, unit and rate must all be right
     for that.
     """
@@ -139,7 +140,7 @@ def turning_gravity(recordings: Iterable[tuple[Samples, float]]) -> TurningGravi
 def check_turning_gravity(
     recordings: Iterable[tuple[Samples, float]], where: str, *, strict: bool = False
 ) -> tuple[TurningGravity, list[str]]:
-    """Raises InputError where the two sensors clearly say deg/s; returns what else is to be told.
+    """Raises InputError where the two sensors clearly say deg/s; returns further warnings.
 
     ``strict`` refuses every other factor too where the comparison is decisive. Silent where too
     little was quiet: the comparison then says nothing.

@@ -163,7 +163,7 @@ def _scan(data: bytes) -> None:
             raise pickle.UnpicklingError(f"opcode {opcode.name} at byte {position}")
         if count > MAX_OPCODES:
             raise pickle.UnpicklingError(f"more than {MAX_OPCODES} opcodes at byte {position}")
-        # The C unpickler allocates a memo as large as the largest index it is told.
+        # The C unpickler allocates a memo as large as the largest index in the stream.
         if opcode.name in _MEMO_OPCODES and int(argument or 0) > MAX_OPCODES:
             raise pickle.UnpicklingError(f"memo index {argument} at byte {position}")
 

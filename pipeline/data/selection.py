@@ -35,7 +35,7 @@ def select(
     csv: Path | None,
     tell: Callable[[str], None],
 ) -> Selection:
-    """Loads what the options name: by default, the test people of the default data set.
+    """Loads what the options name: by default, the test subjects of the default data set.
 
     `split` is a part of the official split or "all". Raises `InputError` for options that exclude
     each other and for people who are not there; what else loading raises.

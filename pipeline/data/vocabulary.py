@@ -46,7 +46,7 @@ SYNONYMS: Mapping[str, str] = {
     "laying": "lying",
     "lying-down": "lying",
     "jog": "jogging",
-    # PAMAP2's "running" was jogging outdoors at a speed that suited the person.
+    # PAMAP2's "running" was jogging outdoors at a speed of the subject's choice.
     "running": "jogging",
     "run": "jogging",
 }

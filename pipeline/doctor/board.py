@@ -47,7 +47,7 @@ U32 = 0xFFFFFFFF
 
 
 def check_permissions(port: str | None) -> Check | None:
-    """May this user open ``port``, or serial ports at all? None where that cannot be told."""
+    """May this user open ``port``, or serial ports at all? None where that cannot be determined."""
     name = "permissions"
     if port is not None:
         if os.name != "posix" or "://" in port:
@@ -84,11 +84,11 @@ def _serial_group() -> struct_group | None:
 def check_ports() -> Check:
     """Which serial ports are there?"""
     there = ports()
-    return Check("ports", "green", ", ".join(there) or "no serial port with hardware behind it")
+    return Check("ports", "green", ", ".join(there) or "no serial port with hardware")
 
 
 def check_usb(port: str | None) -> tuple[Check, str | None]:
-    """The board that is meant, and its port, None when there is nobody to talk to."""
+    """The board that is meant, and its port, None when there is none."""
     try:
         chosen = find_board(port)
     except InputError as error:
@@ -103,7 +103,7 @@ def check_usb(port: str | None) -> tuple[Check, str | None]:
     names = {chosen, os.path.realpath(chosen)}
     found = next((board for board in boards() if board.device in names), None)
     if found is None:
-        return Check("board", "green", f"{chosen}, as told"), chosen
+        return Check("board", "green", f"{chosen}, as given"), chosen
     if found.bootloader:
         text = f"the board on {chosen} waits in its bootloader"
         return Check("board", "yellow", text, "har flash, or press its button once"), None
@@ -152,8 +152,8 @@ def _examine(
     seconds: float,
     tell: Callable[[str], None],
 ) -> Iterator[Check]:
-    told = f"har {hello.firmware_version} on {hello.target.name.lower()}"
-    yield Check("firmware", "green", f"{told}, engine {hello.engine.name.lower()}")
+    detail = f"har {hello.firmware_version} on {hello.target.name.lower()}"
+    yield Check("firmware", "green", f"{detail}, engine {hello.engine.name.lower()}")
     yield Check("protocol", "green", f"version {PROTOCOL_VERSION}")
     yield check_model(hello, model_id)
     state = client.sensor()
@@ -240,7 +240,7 @@ def gather(frames: list[Sensed], rate_hz: float, seconds: float) -> Take:
 
 def check_storage(client: Client) -> Check:
     """Can what is learned be kept? Nothing is written: where no head is stored, going back to an
-    earlier one is refused, and the reason tells."""
+    earlier one is refused, with the reason."""
     head: HeadState = client.head()
     if head.records:
         unsaved = "; what was learned since is not saved" if head.unsaved else ""
@@ -259,9 +259,9 @@ def check_stack(status: Status) -> Check | None:
     if not status.stack_size:
         return None
     used, size = status.stack_used, status.stack_size
-    told = f"{used:,} of {size:,} bytes used at most, {size - used:,} left"
+    detail = f"{used:,} of {size:,} bytes used at most, {size - used:,} left"
     if used > STACK_SHARE_MAX * size:
         return Check(
-            "stack", "yellow", told, "note what the board did before; it should never come near"
+            "stack", "yellow", detail, "note what the board did before; this should not happen"
         )
-    return Check("stack", "green", told)
+    return Check("stack", "green", detail)

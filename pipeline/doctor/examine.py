@@ -28,7 +28,7 @@ def examine(
     """Looks at the project at ``root``, the ``bundle``, and the board on ``port`` (found by USB id
     when None), to whose sensor it listens for ``seconds`` s.
 
-    Never raises for what it finds: that is in the report. ``tell`` takes what is being done.
+    Never raises for what it finds: that is in the report. ``tell`` gets each step as a line.
     """
     return Report(tuple(_checks(root, bundle, port, seconds, tell)))
 

@@ -22,8 +22,8 @@ def check_bundle(directory: Path) -> tuple[Check, Bundle | None]:
         bundle = load_bundle(directory)
     except HarError as error:
         return failed("bundle", error), None
-    told = f"model {bundle.model_id}, {len(bundle.activities)} activities, cut {bundle.cut}"
-    return Check("bundle", "green", told), bundle
+    detail = f"model {bundle.model_id}, {len(bundle.activities)} activities, cut {bundle.cut}"
+    return Check("bundle", "green", detail), bundle
 
 
 def check_generated(generated: Path, bundle: Bundle | None) -> tuple[Check, str | None]:
@@ -56,10 +56,10 @@ def check_room(bundle: Bundle) -> Check:
     )
     ram = board.core_ram_bytes + bundle.tflm_arena_bytes + memory.ram_bytes
     limits = (board.flash_limit_bytes(memory.store_pages), board.ram_limit_bytes)
-    told = (
+    detail = (
         f"at least {flash:,} of {limits[0]:,} bytes of flash, "
         f"{ram:,} of {limits[1]:,} of RAM (estimate)"
     )
     if flash > limits[0] or ram > limits[1]:
-        return Check("fit", "red", told, "a smaller network, or `har quantize` with less to keep")
-    return Check("fit", "green", f"{told}; `har fit` measures it")
+        return Check("fit", "red", detail, "a smaller network, or `har quantize` with less to keep")
+    return Check("fit", "green", f"{detail}; `har fit` measures it")

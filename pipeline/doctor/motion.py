@@ -79,14 +79,14 @@ def check_rate(state: SensorState, take: Take | None) -> Check:
     name = "rate"
     if state.rate_hz is None:
         return Check(name, "yellow", "not measured yet", "run `har doctor` again in some seconds")
-    told = f"{state.rate_hz:.1f} Hz, nominal {state.nominal_hz:g} Hz"
+    detail = f"{state.rate_hz:.1f} Hz, nominal {state.nominal_hz:g} Hz"
     wrong = abs(state.rate_hz - state.nominal_hz) > RATE_TOLERANCE * state.nominal_hz
     if take is not None and take.measured_hz is not None:
-        told += f"; the model gets {take.measured_hz:.1f} of {take.rate_hz:g} Hz"
+        detail += f"; the model gets {take.measured_hz:.1f} of {take.rate_hz:g} Hz"
         wrong = wrong or abs(take.measured_hz - take.rate_hz) > RATE_TOLERANCE * take.rate_hz
     if wrong:
-        return Check(name, "red", told, "unplug the board for a second; if it stays, `har flash`")
-    return Check(name, "green", told)
+        return Check(name, "red", detail, "unplug the board for a second; if it stays, `har flash`")
+    return Check(name, "green", detail)
 
 
 def check_zero(state: SensorState, take: Take) -> Check:
@@ -98,10 +98,10 @@ def check_zero(state: SensorState, take: Take) -> Check:
     if not len(still):
         return Check(name, "green", "known; it moved, so not tried")
     rest = float(np.linalg.norm(np.median(still[:, :, 3:].mean(axis=1), axis=0)))
-    told = f"{rest:.4f} rad/s at rest"
+    detail = f"{rest:.4f} rad/s at rest"
     if rest > ZERO_RADS_MAX:
-        return Check(name, "yellow", told, f"press the board's button once, then {advice}")
-    return Check(name, "green", told)
+        return Check(name, "yellow", detail, f"press the board's button once, then {advice}")
+    return Check(name, "green", detail)
 
 
 def check_noise(take: Take) -> Check:
@@ -126,13 +126,13 @@ def check_noise(take: Take) -> Check:
             name, "yellow", "not looked at: the board moved", "lay it still, run `har doctor` again"
         )
     floor = np.median(still.std(axis=1), axis=0)  # (6,)
-    told = (
+    detail = (
         f"{_each(floor[:3] * 1e3, 1)} mg, {_each(floor[3:] * 1e3, 1)} mrad/s (x, y, z) "
         f"over {len(still)} s at rest"
     )
     if floor[:3].max() > NOISE_G_MAX or floor[3:].max() > NOISE_RADS_MAX:
-        return Check(name, "yellow", told, "lay the board on something that does not shake")
-    return Check(name, "green", told)
+        return Check(name, "yellow", detail, "lay the board on something that does not shake")
+    return Check(name, "green", detail)
 
 
 def check_resting_gravity(take: Take) -> Check:
@@ -144,13 +144,15 @@ def check_resting_gravity(take: Take) -> Check:
         )
     gravity = np.median(still[:, :, :3].mean(axis=1), axis=0)  # (3,)
     size = float(np.linalg.norm(gravity))
-    told = f"{size:.3f} g, {_up(gravity, size)}"
+    detail = f"{size:.3f} g, {_up(gravity, size)}"
     off = abs(size - 1.0)
     if off > GRAVITY_TOLERANCE_MAX:
-        return Check(name, "red", told, "the unit or the range is wrong: `har flash` again")
+        return Check(name, "red", detail, "the unit or the range is wrong: `har flash` again")
     if off > GRAVITY_TOLERANCE:
-        return Check(name, "yellow", told, "let it rest, then again; the sensor's own zero is off")
-    return Check(name, "green", told)
+        return Check(
+            name, "yellow", detail, "let it rest, then again; the sensor's offset is large"
+        )
+    return Check(name, "green", detail)
 
 
 def check_axes(take: Take) -> Check:
@@ -170,10 +172,10 @@ def check_axes(take: Take) -> Check:
             f"gravity and gyroscope hardly agree (correlation {found.correlation:.2f})",
             f"{TURN_ADVICE}, about one axis after the other",
         )
-    told = f"gravity turns {found.factor:.2f} times as fast as the gyroscope says"
+    detail = f"gravity turns {found.factor:.2f} times as fast as the gyroscope says"
     if not found.may_be(1.0):
-        return Check(name, "red", f"{told}, not 1: its unit or rate is wrong", "har flash")
-    return Check(name, "green", f"{told}, over {found.seconds:.0f} s")
+        return Check(name, "red", f"{detail}, not 1: its unit or rate is wrong", "har flash")
+    return Check(name, "green", f"{detail}, over {found.seconds:.0f} s")
 
 
 def check_lost(take: Take, before: SensorState, after: SensorState) -> Check:
@@ -192,12 +194,12 @@ def check_lost(take: Take, before: SensorState, after: SensorState) -> Check:
         "beyond the range": _since(before.saturated, after.saturated),
     }
     seen = [f"{count} {what}" for what, count in counts.items() if count]
-    told = f"{take.samples} in {take.seconds:.0f} s, {', '.join(seen) or 'none lost, none late'}"
+    detail = f"{take.samples} in {take.seconds:.0f} s, {', '.join(seen) or 'none lost, none late'}"
     if lost > LOST_SHARE_MAX * (take.samples + lost):
-        return Check(name, "red", told, "another cable or USB socket, no hub; then again")
+        return Check(name, "red", detail, "another cable or USB socket, no hub; then again")
     if seen:
-        return Check(name, "yellow", told, "again; if it stays, another cable or USB socket")
-    return Check(name, "green", told)
+        return Check(name, "yellow", detail, "again; if it stays, another cable or USB socket")
+    return Check(name, "green", detail)
 
 
 def _since(before: int, after: int) -> int:

@@ -35,7 +35,7 @@ class Bench:
     learning: LearningCost | None = None
 
     def document(self) -> dict[str, object]:
-        """For --json: the fields of ``learning`` beside the others, null where it is None."""
+        """For --json: the fields of ``learning`` among the others, null where it is None."""
         document = asdict(self)
         learning = document.pop("learning")
         empty = dict.fromkeys(field.name for field in fields(LearningCost))
@@ -43,7 +43,7 @@ class Bench:
 
 
 def bench(target: Target, image: Path, flash: Path, *, repeats: int = 10, seed: int = 0) -> Bench:
-    """Boots ``image``, streams a seeded signal that moves as a person does, labels each window.
+    """Boots ``image``, streams a seeded signal that moves like a person, labels each window.
 
     Nothing is saved. Raises ExternalError when the board answers no prediction.
     """

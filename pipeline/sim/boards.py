@@ -12,7 +12,7 @@ STORE_PAGES_LEAST = 16
 
 @dataclass(frozen=True)
 class Board:
-    """What a board offers; bytes. ``flash_bytes``: for the program and, behind it, learned heads;
+    """What a board offers; bytes. ``flash_bytes``: for the program and, after it, learned heads;
     ``core_*``: the share of the board's own software."""
 
     name: str

@@ -30,7 +30,7 @@ _ERROR = re.compile(r"^.*(?:error:|Error at|undefined reference).*$", re.MULTILI
 
 @dataclass(frozen=True)
 class FirmwareImage:
-    """A built image: `path` is what `launch` takes; `map` tells where every byte went."""
+    """A built image: `path` is what `launch` takes; `map` says where every byte went."""
 
     path: Path
     target: Target

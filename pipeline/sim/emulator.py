@@ -30,7 +30,7 @@ Target = Literal["host", "mps2"]
 TARGETS: tuple[Target, ...] = ("host", "mps2")
 
 FLASH_REGION_BYTES = 64 * 1024  # kept for learned heads
-FLASH_FILE_BYTES = 16 * 1024 * 1024  # the machine's external RAM; sparse behind the region
+FLASH_FILE_BYTES = 16 * 1024 * 1024  # the machine's external RAM; sparse after the region
 SENSOR_OFFSET = 0x200000  # in it: the recording that the emulated core plays
 SENSOR_BYTES_MAX = FLASH_FILE_BYTES - SENSOR_OFFSET
 READY_LINE = b"har: ready"
@@ -59,12 +59,12 @@ def launch(
     again, as what its own motion sensor measures. The emulator dies with this process, however that
     ends. Raises `ExternalError` when QEMU, the image, the recording or the flash file cannot be
     had,
-    or the firmware does not start, `InputError` when the flash file or the recording is none.
+    or the firmware does not start, `InputError` for an invalid flash file or recording.
     """
     check_runnable(target, image)
     recording = b"" if sensor is None else read_played(sensor)
     if len(recording) > SENSOR_BYTES_MAX:
-        raise InputError(f"{sensor} is longer than an emulated board can play: choose one person")
+        raise InputError(f"{sensor} is longer than an emulated board can play: choose one subject")
     lock = open_flash(flash)
     try:
         _put_recording(lock, recording if target == "mps2" else b"")
@@ -109,7 +109,7 @@ class Emulator:
 
     @property
     def log(self) -> str:
-        """What the emulator and the firmware (asserts, faults) said beside the serial line."""
+        """What the emulator and the firmware (asserts, faults) wrote apart from the serial line."""
         if self._log.closed:
             return ""
         return _contents(self._log).decode(errors="replace")
@@ -296,7 +296,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def run_to_end(command: list[str], timeout_s: float, what: str, remedy: str) -> None:
-    """Runs a program that ends by itself.
+    """Runs a program to its end.
 
     Raises ExternalError when it does not within ``timeout_s`` seconds (``remedy`` says what to
     do), or

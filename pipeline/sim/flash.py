@@ -1,7 +1,7 @@
 """The firmware onto the real board, with PlatformIO.
 
-Everything that can be told before the board is touched is told first: it is there, it is the right
-one, its port opens, the firmware builds and fits. What was uploaded then has to answer.
+Everything that can be checked before the board is touched is checked first: it is there, it is the
+right one, its port opens, the firmware builds and fits. What was uploaded then has to answer.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def flash(
     fit
     or another model answers; ExternalError when the board, PlatformIO, or its registry cannot be
     had,
-    nothing has come of it after ``limit_s`` seconds, or nobody answers.
+    it is not done after ``limit_s`` seconds, or no board answers.
     """
     if engine not in ENVIRONMENTS:
         raise InputError(f"no engine {engine!r}; there are: {', '.join(ENVIRONMENTS)}")
@@ -128,7 +128,7 @@ def check_board(port: str) -> str | None:
     names = {port, os.path.realpath(port)}
     info = next((info for info in list_ports.comports() if info.device in names), None)
     if info is None:
-        return None  # not listed, as in some containers; the upload will tell
+        return None  # not listed, as in some containers; the upload will show
     if info.vid != ARDUINO_VENDOR or info.pid not in NANO33BLE_PRODUCTS:
         usb = "no USB device" if info.vid is None else f"USB id {info.vid:04x}:{info.pid:04x}"
         raise InputError(f"{port} is no Nano 33 BLE Sense ({usb}): give the port of one")
@@ -151,7 +151,7 @@ def greet(port: str, limit_s: float | None = None) -> tuple[Hello, SensorState]:
                 return hello, _sensor(client)
         except ExternalError as error:
             if time.monotonic() >= deadline:
-                raise ExternalError(f"uploaded, but {error}; `har doctor` tells more") from None
+                raise ExternalError(f"uploaded, but {error}; `har doctor` says more") from None
         time.sleep(PAUSE_S)
 
 

@@ -2,7 +2,7 @@
 (firmware/tools/learner_bench.c), bytes, energy.
 
 Parameters and windows are seeded random numbers: what is counted hardly depends on them, and a
-head that no bundle has can be counted beside the others.
+head that no bundle has can be counted with the others.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LABELS = 3  # the one that takes the most instructions counts
 
 _REQUEST = struct.Struct("<4s16I4fi6I")
 _SCALE = 1 / 74  # int8 numbers drawn evenly, times this, have unit variance
-_ZERO_POINT = -128  # of a map behind a ReLU
+_ZERO_POINT = -128  # of a map after a ReLU
 _RATE, _RATE_CONVOLUTION = 0.5, 0.1
 _TIMEOUT_S = 120.0
 _TIMEOUT_S_PER_MAC = 4e-7  # the emulated core does some 50 M instructions a second
@@ -42,7 +42,7 @@ _FLOAT_BYTES = 4
 
 @dataclass(frozen=True)
 class Material:
-    """What a head is counted with: a shipped head and windows int8 (N + L + E, B), those of the
+    """What a head is counted with: a factory head and windows int8 (N + L + E, B), those of the
     full store, those to label, and the shipped exemplars. Window i of each is of activity i % A.
 
     ``learning``: with rates that suit the head; ``capacity`` N, ``exemplars`` E.
@@ -90,7 +90,7 @@ class HeadCost:
 
     Instructions: update, one labelled window with all its steps, judging included; step, one
     gradient step; predict, the head's part of one prediction. ``training_macs`` are those of the
-    same update, see `training_macs`. ``flash_bytes``: shipped parameters, scales and exemplars, and
+    same update, see `training_macs`. ``flash_bytes``: factory parameters, scales and exemplars, and
     the learner's code. ``energy_uj``, of an update: instructions x cycles per instruction / clock
     x power of the board; ``energy_mac_nj``: its MACs x 3.2 pJ. ``estimates`` names what is not
     counted.
@@ -262,7 +262,7 @@ def count_learning(image: FirmwareImage, material: Material) -> Counts:
     answer = _run(image, request + b"".join(blocks), _TIMEOUT_S + _TIMEOUT_S_PER_MAC * macs)
     predict, step, update, learned, held, crc = _REQUEST.unpack(answer)[-6:]
     if not learned:
-        raise ExternalError("no label was learned on the emulated board: is every one held back?")
+        raise ExternalError("no label was learned on the emulated board: are all in the holdout?")
     return Counts(predict=predict, step=step, update=update, held=held, crc=crc)
 
 

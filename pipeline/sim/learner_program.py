@@ -38,7 +38,7 @@ Predicts = Literal["serving", "learned", "shipped"]
 
 @dataclass(frozen=True)
 class LearnerState:
-    """``activities`` A; whether the learned parameters serve; labels learned; the guard's counts
+    """``activities`` A; whether the learned head is active; labels learned; the guard's counts
     (firmware/lib/learn/har_learner.h); CRC-32 of the learned parameters."""
 
     activities: U8
@@ -82,7 +82,7 @@ def learner_digest(generated: Path) -> str:
 
 
 class LearnerProgram:
-    """One learner in a process of its own, as shipped at first.
+    """One learner in a separate process, as shipped at first.
 
     Windows are int8 (N, B), as they leave the extractor at the cut. For one thread at a time.
     Raises ExternalError where the process cannot be started or ends.
@@ -130,7 +130,7 @@ class LearnerProgram:
             self._process.wait()
 
     def reset(self) -> None:
-        """To the shipped head."""
+        """To the factory head."""
         self.activities = self._ask("R", answer_bytes=1)[0]
 
     def blind(self, features: int) -> None:

@@ -60,7 +60,7 @@ class Sizes:
 
 
 def parse_map(text: str) -> LinkerMap:
-    """Reads a GNU ld map. Raises `ExternalError` when the text is none."""
+    """Reads a GNU ld map. Raises `ExternalError` for any other text."""
     _, begins, body = text.partition(_MAP_BEGINS)
     sections: dict[str, int] = {}
     pieces: list[Piece] = []

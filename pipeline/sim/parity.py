@@ -42,7 +42,7 @@ _TIMEOUT_S_PER_MAC = 2e-7  # the emulated core does some 50 M instructions a sec
 class ParityReport:
     """``compared`` inputs, of which ``mismatches`` gave other bytes than TFLite-Micro.
 
-    ``distinct_outputs`` tells how much that proves: a net with three answers agrees easily.
+    ``distinct_outputs`` says how much that proves: a net with three answers agrees easily.
     flash_bytes: the net's constants and code with the kernels it calls; arena_bytes: its
     activations; instructions: of one inference, the largest, None where they are not counted.
     """

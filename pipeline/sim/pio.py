@@ -146,7 +146,7 @@ def _first(lines: Sequence[str], signs: Sequence[str]) -> str | None:
 
 
 def _reason(lines: Sequence[str]) -> str:
-    """What a person would look at first: the compiler's or a tool's words, else SCons's."""
+    """The most useful line: the compiler's or a tool's, else SCons's."""
     spoken = [line.strip() for line in lines if not line.startswith(("***", "===", "scons"))]
     for sign in ("error:", "undefined reference", "rror", "ailed", "No device found"):
         for line in spoken:

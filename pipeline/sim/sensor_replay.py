@@ -71,9 +71,9 @@ def recording_to_play(
     what: str, subject: str | None, rate_hz: float, tell: Callable[[str], None]
 ) -> tuple[npt.NDArray[Any], str]:
     """Samples (n, 6) float32 at `rate_hz`, and in words what they are: of a CSV file, or of one
-    person of a data set, by default the first test person.
+    subject of a data set, by default the first test subject.
 
-    Raises `InputError` for another rate and for people who are not there; what else loading raises.
+    Raises `InputError` for another rate and for unknown subjects; what else loading raises.
     """
     import numpy as np
 

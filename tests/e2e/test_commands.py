@@ -222,7 +222,7 @@ def test_a_board_learns_an_activity_that_the_model_never_had(board: str, tmp_pat
     assert (undone["labels"]["hand stand"], undone["unsaved"]) == (5, True)
     assert _har("head", "undo", *port, cwd=tmp_path).returncode == 1
     table = _har("head", "show", *port, cwd=tmp_path).stdout
-    assert "hand stand 5 (taught)" in table and "learned, not saved" in table
+    assert "hand stand 5 (added)" in table and "learned, not saved" in table
     _json("head", "pull", "new.head", *port, cwd=tmp_path)
     assert _json("head", "reset", *port, cwd=tmp_path)["taught"] == []
     pushed = _json("head", "push", "new.head", *port, cwd=tmp_path)

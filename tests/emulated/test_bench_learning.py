@@ -106,7 +106,7 @@ def test_counts_repeat_and_an_update_is_all_of_its_steps(image: FirmwareImage) -
 
 def test_no_window_learned_is_an_error(image: FirmwareImage) -> None:
     material = material_for(SHAPES["dense 64 x 6"], 6, replace(LEARNING, hold_every=1), 6, 6)
-    with pytest.raises(ExternalError, match="held back"):
+    with pytest.raises(ExternalError, match="holdout"):
         count_learning(image, material)
 
 

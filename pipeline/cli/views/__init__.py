@@ -1,1 +1,1 @@
-"""What a person looks at while a board works."""
+"""Live views of a board in the terminal."""

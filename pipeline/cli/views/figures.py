@@ -28,7 +28,7 @@ U32 = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class Figures:
-    """What is known beside a prediction; None where something cannot be known.
+    """What is known about a prediction; None where something cannot be known.
 
     `predictions_hz` is measured as they arrive, `sensor_hz` by the board, of the sensor itself.
     `samples_lost` counts from the beginning of the session. `count` is what extractor and head took
@@ -64,7 +64,7 @@ class Figures:
         }
 
     def line(self) -> str:
-        """For a person: only what is known."""
+        """One line of text: only what is known."""
         parts = []
         if self.predictions_hz is not None:
             parts.append(f"{self.predictions_hz:.2f} predictions/s")
@@ -88,7 +88,7 @@ def _rounded(value: float | None, digits: int) -> float | None:
 
 
 def sensor_line(state: SensorState, board: Hello) -> str:
-    """One line for a person: the sensor that there is, or what its trouble is and what to do."""
+    """One line: the sensor that there is, or what its trouble is and what to do."""
     if state.trouble == SensorTrouble.ABSENT and board.target != Target.NANO33BLE:
         return "this emulated board plays no recording: `har emulate --sensor NAME` gives it one"
     line = describe(state)
@@ -122,7 +122,7 @@ class Gauge:
         return self.sensor
 
     def figures(self, prediction: Prediction) -> Figures:
-        """The figures beside a prediction that has just arrived."""
+        """The figures of a prediction that has just arrived."""
         now = time.monotonic()
         self._arrivals.append(now)
         count = (prediction.engine_count + prediction.head_count) & U32

@@ -1,4 +1,4 @@
-"""A board's learned head, told to a person: what it learned, whether it serves, what is kept."""
+"""A board's learned head as text: what it learned, whether it is active, what is stored."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 _OUTCOMES = {
     "learned": "learned",
-    "held_back": "held back",
+    "held_back": "holdout",
     "undone": "undone by the guard",
 }
 
 
 def head_document(client: Client, state: HeadState) -> dict[str, Any]:
-    """For --json: `state`, which `client` has just told, with the activities by name. Times are
-    Unix times, null where unknown; `held_accuracy` is null while no window is held back."""
+    """For --json: `state`, which `client` has just reported, with the activities by name. Times are
+    Unix times, null where unknown; `held_accuracy` is null while the holdout is empty."""
     board = client.board
     return {
         "port": client.port,
@@ -55,7 +55,7 @@ def head_document(client: Client, state: HeadState) -> dict[str, Any]:
 
 
 def serving(state: HeadState) -> str:
-    """Whether the learned head answers, not the shipped one, and why not yet."""
+    """Whether the learned head is active, and if not, why."""
     if state.serves:
         return "yes"
     if state.source == HeadSource.SHIPPED:
@@ -64,10 +64,10 @@ def serving(state: HeadState) -> str:
         return "not yet: no label has changed the head"
     if state.evidence_missing:
         mistakes = f"{state.evidence_missing} more mistake{_s(state.evidence_missing)}"
-        return f"not yet: {mistakes} of the shipped head needed (of {state.evidence})"
+        return f"not yet: {mistakes} of the factory head needed (of {state.evidence})"
     return (
         f"not yet: of {state.guard.judged} labels it got {state.guard.learned_right} right, "
-        f"the shipped head {state.guard.shipped_right}"
+        f"the factory head {state.guard.shipped_right}"
     )
 
 
@@ -84,24 +84,24 @@ def head_table(document: dict[str, Any]) -> Table:
     learned = document["source"] == "learned"
     taught = document["taught"]
     labels = [
-        f"{escape(name)} {count}{' (taught)' if name in taught else ''}"
+        f"{escape(name)} {count}{' (added)' if name in taught else ''}"
         for name, count in document["labels"].items()
         if count or name in taught
     ]
     free = document["rows"] - len(document["labels"])
     rows = {
-        "head": ("learned" if learned else "shipped") + _unsaved(document),
-        "serves": document["serving"],
+        "head": ("learned" if learned else "factory") + _unsaved(document),
+        "active": document["serving"],
         "labels": ", ".join(labels) or "none",
         "updates": f"{document['updates']}, {document['undone']} undone by the guard",
         "since": _local(document["since_s"]) if learned else "-",
         "saved": _local(document["saved_s"]) if learned and document["records"] else "-",
-        "held back": _share(document["held_right"], document["held_windows"], "windows right"),
-        "judged": f"of {document['judged']} labels the shipped head got "
+        "holdout": _share(document["held_right"], document["held_windows"], "windows right"),
+        "judged": f"of {document['judged']} labels the factory head got "
         f"{document['shipped_right']} right, the learned one {document['learned_right']}",
-        "replay": f"{document['replay_windows']} of {document['replay_capacity']} windows kept",
+        "replay": f"{document['replay_windows']} of {document['replay_capacity']} windows stored",
         "room": f"for {free} more activit{'y' if free == 1 else 'ies'}",
-        "undo": "the last label can be taken back" if document["can_undo"] else "-",
+        "undo": "the last label can be undone" if document["can_undo"] else "-",
         "stored": f"{document['records']} record{_s(document['records'])}, "
         f"sequence {document['sequence']}",
         "model": document["model_id"],
@@ -122,7 +122,7 @@ def labels_given(state: HeadState) -> int:
 
 def unsaved_note(client: Client, before: HeadState) -> str | None:
     """What to do about labels given since the board said `before`, when a command ends early. None
-    where there is nothing to say, or nobody to ask."""
+    where there is nothing to say, or no board to ask."""
     try:
         state = client.head()
     except HarError:

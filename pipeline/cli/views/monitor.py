@@ -39,10 +39,10 @@ Open = Callable[[str], Transport]
 class Sighting:
     """One prediction, `time_s` seconds after the monitor began.
 
-    `activity` is what the board shows: smoothed, or "unknown", and then `probability` tells how
+    `activity` is what the board shows: smoothed, or "unknown", and then `probability` says how
     near to known, 1 at the limit. `probabilities` by activity are the head's, of this window alone;
-    in text the board tells only what it shows. `end_index` is the number of the window's last
-    sample; text does not tell it.
+    in text mode the board sends only what it shows. `end_index` is the number of the window's last
+    sample; text mode does not have it.
     """
 
     time_s: float
@@ -76,8 +76,8 @@ def watch(
     """Predictions as they come, for ever; closing the generator says BYE.
 
     A port that cannot be opened at first raises `ExternalError`; one that vanishes later is waited
-    for, under another name too where its USB serial number tells that it is the same board. What
-    happens is told in single lines.
+    for, under another name too where its USB serial number says that it is the same board.
+    Events are reported in single lines.
     """
     began = time.monotonic()
     serial = serial_number(port)
@@ -90,7 +90,7 @@ def watch(
         except BoardRefused as error:
             if error.status != ErrorCode.STATE:
                 raise
-            tell(f"the board on {transport.name} has started anew")
+            tell(f"the board on {transport.name} has restarted")
         finally:
             transport.close()
         transport = _open_again(port, serial, open_transport, retry_s)

@@ -32,11 +32,11 @@ class View(Protocol):
         """One more."""
 
     def tell(self, message: str) -> None:
-        """One line for the person."""
+        """One line for the user."""
 
 
 class _Lines:
-    """Writes to `out`, a line at a time, and tells on stderr."""
+    """Writes to `out`, a line at a time, and reports on stderr."""
 
     def __init__(self, out: TextIO) -> None:
         self.out = out

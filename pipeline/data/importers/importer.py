@@ -1,4 +1,4 @@
-"""What is known in advance about a data set that somebody has a copy of."""
+"""What is known in advance about a data set that a user has a copy of."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Reading:
     """What a reader found.
 
     ``recordings`` are in g and rad/s, at the source's rate, with the source's own labels;
-    ``counts`` says how much was left out or mended and why; ``warnings`` are for the person.
+    ``counts`` says how much was left out or repaired and why; ``warnings`` are for the user.
     """
 
     recordings: tuple[Recording, ...]

@@ -21,7 +21,7 @@ def read_own_csv(tree: Tree) -> Reading:
     Raises InputError as `read_pieces`, and for one file under two names.
     """
     recordings: list[Recording] = []
-    told: list[str] = []
+    doubts: list[str] = []
     seen: dict[bytes, str] = {}
     nameless = 0
     for name in tree.names:
@@ -41,17 +41,17 @@ def read_own_csv(tree: Tree) -> Reading:
             pieces = read_pieces(PurePath(tree.where) / name, data, default_name)
         recordings += pieces
         nameless += pieces[0].subject == default_name
-        told += [
+        doubts += [
             str(warning.message)
             for warning in caught
             if issubclass(warning.category, RecordingWarning)
         ]
     if nameless > 1:
-        told.append(
+        doubts.append(
             f"{nameless} files name no subject and count as a person each; if they are of one "
             "person, write '# subject: NAME' into them, or that person trains and tests at once"
         )
-    return Reading(tuple(recordings), warnings=tuple(told))
+    return Reading(tuple(recordings), warnings=tuple(doubts))
 
 
 IMPORTER = Importer(

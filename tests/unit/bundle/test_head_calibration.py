@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.bundle.bundle import HEAD, Bundle, load_bundle
-from pipeline.bundle.head_calibration import choose_behind_cut
+from pipeline.bundle.head_calibration import calibrate_head
 from pipeline.core.errors import InputError
 from pipeline.head import LIMIT
 from pipeline.models import load_weights, save_weights
@@ -38,9 +38,7 @@ def test_no_more_validation_windows_than_stated_are_unknown(bundle: Bundle, task
 def choose(bundle: Bundle, trained: TrainedModel, task: Task, **switches: bool):
     windows, split = task.windows, task.split
     people = (windows.for_subjects(split.train), windows.for_subjects(split.validation))
-    return choose_behind_cut(
-        trained, "fc", bundle.rows, bundle.extractor, bundle, *people, **switches
-    )
+    return calibrate_head(trained, "fc", bundle.rows, bundle.extractor, bundle, *people, **switches)
 
 
 def test_test_people_choose_nothing(bundle: Bundle, trained: TrainedModel, task: Task) -> None:

@@ -248,9 +248,12 @@ def test_learn_tells_what_each_label_did_and_what_is_missing(board, tmp_path):
         "learned",
         "undone by the guard",
         "learned",
-        "held back",
+        "holdout",
     ]
-    assert f"serves: not yet: {EVIDENCE} more mistakes of the shipped head needed" in result.stdout
+    assert (
+        f"learned head active: not yet: {EVIDENCE} more mistakes of the factory head needed"
+        in result.stdout
+    )
     assert "not saved: `har head save` keeps it" in result.stdout
     # What is taken for sitting is lying, says the person.
     unlabelled = write_csv(tmp_path / "lying.csv", ("", 256))
@@ -415,15 +418,18 @@ def test_a_head_goes_to_a_file_and_back(board, tmp_path):
     assert pushed["head_crc"] == pulled["head_crc"]
     back = json.loads(har("head", "rollback", "--port", board.port, "--json").stdout)
     assert back["updates"] == 0
-    assert "shipped" in har("head", "show", "--port", board.port).stdout
+    assert "factory" in har("head", "show", "--port", board.port).stdout
 
 
 def test_head_show_explains_a_shipped_head(board):
     result = har("head", "show", "--port", board.port)
     said = shown(result)
-    assert (said["head"], said["serves"]) == ("shipped", "no: nothing was learned")
+    assert (said["head"], said["active"]) == (
+        "factory",
+        "no: nothing was learned",
+    )
     assert (said["labels"], said["since"], said["saved"]) == ("none", "-", "-")
-    assert (said["held back"], said["undo"]) == ("none yet", "-")
+    assert (said["holdout"], said["undo"]) == ("none yet", "-")
     assert (said["room"], said["stored"]) == ("for 2 more activities", "0 records, sequence 0")
     document = json.loads(har("head", "show", "--port", board.port, "--json").stdout)
     assert (document["source"], document["serves"], document["held_accuracy"]) == (
@@ -455,16 +461,16 @@ def test_head_show_explains_a_learned_head(board):
     board.board.head.names = ["[red]row"]
     said = shown(har("head", "show", "--port", board.port))
     assert said["head"] == "learned, not saved"
-    assert said["serves"] == "not yet: of 11 labels it got 6 right, the shipped head 7"
-    assert said["labels"] == "walking 6, [red]row 5 (taught)"
+    assert said["active"] == "not yet: of 11 labels it got 6 right, the factory head 7"
+    assert said["labels"] == "walking 6, [red]row 5 (added)"
     assert said["updates"] == "9, 1 undone by the guard"
     assert said["since"] == time.strftime("%Y-%m-%d %H:%M", time.localtime(1_763_709_000))
     assert said["saved"] == "unknown"
-    assert said["held back"] == "3 of 4 windows right (75%)"
-    assert said["judged"] == "of 11 labels the shipped head got 7 right, the learned one 6"
-    assert said["replay"] == "8 of 8 windows kept"
+    assert said["holdout"] == "3 of 4 windows right (75%)"
+    assert said["judged"] == "of 11 labels the factory head got 7 right, the learned one 6"
+    assert said["replay"] == "8 of 8 windows stored"
     assert said["room"] == "for 1 more activity"
-    assert said["undo"] == "the last label can be taken back"
+    assert said["undo"] == "the last label can be undone"
     assert said["stored"] == "4 records, sequence 17"
     assert (said["model"], said["checksum"]) == (MODEL_ID.hex(), f"{state.head_crc:08x}")
     document = json.loads(har("head", "show", "--port", board.port, "--json").stdout)
@@ -479,9 +485,9 @@ def test_head_show_explains_a_learned_head(board):
         ({"updates": 0}, "not yet: no label has changed the head"),
         (
             {"guard": Guard(judged=9, shipped_right=8)},
-            "not yet: 1 more mistake of the shipped head needed",
+            "not yet: 1 more mistake of the factory head needed",
         ),
-        ({"guard": Guard()}, f"not yet: {EVIDENCE} more mistakes of the shipped head needed"),
+        ({"guard": Guard()}, f"not yet: {EVIDENCE} more mistakes of the factory head needed"),
     ],
 )
 def test_head_show_says_why_the_learned_head_does_not_serve_yet(board, changes, reason):
@@ -489,7 +495,7 @@ def test_head_show_says_why_the_learned_head_does_not_serve_yet(board, changes, 
         board.board._state(), **{"source": m.HeadSource.LEARNED, "updates": 2} | changes
     )
     board.board._state = lambda: state
-    assert shown(har("head", "show", "--port", board.port))["serves"].startswith(reason)
+    assert shown(har("head", "show", "--port", board.port))["active"].startswith(reason)
 
 
 def test_the_last_label_is_undone_once(board, csv):

@@ -136,7 +136,7 @@ def test_a_board_that_started_anew_is_greeted_again():
     with context as sightings:
         assert next(sightings).end_index == 127
         assert next(sightings).end_index == 127
-    assert any("started anew" in line for line in told)
+    assert any("restarted" in line for line in told)
 
 
 def test_a_port_that_is_not_there_at_first_is_an_error():

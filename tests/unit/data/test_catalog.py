@@ -102,7 +102,7 @@ def test_a_damaged_conversion_is_noticed_and_made_anew(
     else:
         path.write_bytes({"empty": b"", "text": b"hello", "cut": data[: len(data) // 2]}[damage])
     assert same(first, load_dataset("hapt", progress=True))
-    assert "making it anew" in capsys.readouterr().err
+    assert "making it again" in capsys.readouterr().err
     assert path.read_bytes() == data
 
 

@@ -121,7 +121,7 @@ def test_missing_people_are_named() -> None:
 @pytest.mark.parametrize(("scheme", "enough"), [("5-fold", 5), ("leave-one-out", 3)])
 def test_too_few_people_are_refused_in_one_line(scheme: str, enough: int) -> None:
     assert split_subjects(dataset(range(enough)), scheme).train
-    with pytest.raises(InputError, match=f"has {enough - 1} people") as caught:
+    with pytest.raises(InputError, match=f"has {enough - 1} subjects") as caught:
         split_subjects(dataset(range(enough - 1)), scheme)
     assert "\n" not in str(caught.value)
 
@@ -129,7 +129,7 @@ def test_too_few_people_are_refused_in_one_line(scheme: str, enough: int) -> Non
 def test_official_test_people_alone_leave_nobody_to_train() -> None:
     alone = dataset()
     kept = tuple(r for r in alone.recordings if r.subject in (*OFFICIAL, "subject01"))
-    with pytest.raises(InputError, match="1 people are left outside the test"):
+    with pytest.raises(InputError, match="1 subjects are outside the test"):
         split_subjects(dataclasses.replace(alone, recordings=kept))
 
 
@@ -145,7 +145,7 @@ def test_nobody_may_stand_on_two_sides() -> None:
         with pytest.raises(InputError, match=r"subject0[12] would be on both sides"):
             SubjectSplit("x", *sides)
     for sides in ((one, (), two, three), ((), one, two, three)):
-        with pytest.raises(InputError, match="nobody is left to train"):
+        with pytest.raises(InputError, match="no subject is left to train"):
             SubjectSplit("x", *sides)
     assert SubjectSplit("x", one + two, two, (), three).pretrain == one + two
 

@@ -130,7 +130,7 @@ def test_what_cannot_be_played_is_refused_before_anything_starts(
         launch("host", image, tmp_path / "flash", sensor=recording)
     write_played(recording, np.zeros((1, 6), np.float32))
     monkeypatch.setattr(module, "SENSOR_BYTES_MAX", 39)
-    with pytest.raises(InputError, match="choose one person"):
+    with pytest.raises(InputError, match="choose one subject"):
         launch("host", image, tmp_path / "flash", sensor=recording)
     assert not (tmp_path / "flash").exists()
 
