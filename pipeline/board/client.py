@@ -6,17 +6,19 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.board.errors import BoardRefused
+from pipeline.board.errors import BoardRefused, NoAnswer
 from pipeline.board.link import Answer, Link
+from pipeline.board.pace import PREDICTIONS_AHEAD, Pace, StreamResult
 from pipeline.board.ports import find_board
+from pipeline.board.sensor_text import describe
 from pipeline.board.transport import Transport, open_port
-from pipeline.core.errors import CheckFailed, HarError, InputError
-from pipeline.head import check_name
+from pipeline.core.errors import CheckFailed, ExternalError, HarError, InputError
+from pipeline.head import HEAD_START_BYTES, check_name, head_size, unpack, values_offset
 from pipeline.protocol import messages
 from pipeline.protocol.frames import DELIMITER
 from pipeline.protocol.messages import (
@@ -32,13 +34,12 @@ from pipeline.protocol.messages import (
     SensorState,
     Status,
 )
-
-if TYPE_CHECKING:
-    from pipeline.board.stream import StreamResult
+from pipeline.protocol.samples import CHANNELS, SAMPLES_PER_FRAME_MAX, encode_samples
 
 TIMEOUT_S = 2.0
 ATTEMPTS = 5
 GOODBYE_ATTEMPTS = 2
+HEAD_BYTES_MAX = 1 << 20  # far above what any board stores
 U32 = 0xFFFFFFFF
 
 
@@ -168,12 +169,72 @@ class Client:
         start_index: int | None = None,
         on_prediction: Callable[[Prediction], None] | None = None,
     ) -> StreamResult:
-        """Streams samples (n, 6) float32 [g, rad/s]; see `pipeline.board.stream.stream`."""
-        from pipeline.board.stream import stream
+        """Streams samples (n, 6) float32 [ax ay az g, gx gy gz rad/s] and collects the predictions.
 
-        return stream(
-            self, samples, restart=restart, start_index=start_index, on_prediction=on_prediction
+        `restart` empties the board's window first. Samples are numbered from `start_index`, by
+        default on from the last stream: so an `end_index` names one window of the whole session,
+        and a LABEL can never mean another.
+
+        Raises `InputError` for a wrong shape or values that are not finite, before anything is
+        sent; `PortLost` or `NoAnswer` when the board is gone or silent.
+        """
+        wire, saturated = encode_samples(samples)
+        if self.origin is None:
+            # From a host's first sample on, a board no longer listens to its own sensor. The stream
+            # that follows restarts, so that this sample reaches no window.
+            self.send_samples(0, np.zeros((1, CHANNELS), np.int16), restart=True)
+            restart = True
+        start = self.next_index if start_index is None else start_index
+        if restart:
+            self.origin = start
+        elif start != self.next_index:
+            raise InputError(
+                f"a stream that does not restart goes on at sample {self.next_index}, not {start}"
+            )
+        before = self.status()
+        self._link.predictions.clear()  # of samples before these
+        board = self.board
+        pace = Pace(start, len(wire), self.origin or 0, board.window, board.hop, on_prediction)
+        for at in range(0, len(wire), SAMPLES_PER_FRAME_MAX):
+            piece = wire[at : at + SAMPLES_PER_FRAME_MAX]
+            self.send_samples(start + at, piece, restart=restart and at == 0)
+            self.next_index = start + at + len(piece)
+            self._keep_pace(pace)
+        after = self.status()  # answered in order: what has not come by now never will
+        self._collect(pace, 0.0)
+        gaps = (after.samples_lost - before.samples_lost) & U32
+        # The loss of a stream's last samples leaves no gap that the board could see.
+        unseen = len(wire) - ((after.samples_received - before.samples_received) & U32)
+        return StreamResult(
+            start_index=start,
+            predictions=tuple(pace.predictions),
+            samples_sent=len(wire),
+            saturated=saturated,
+            samples_lost=max(gaps, unseen, 0),
+            predictions_missing=max(0, pace.expected - len(pace.predictions)),
         )
+
+    def _keep_pace(self, pace: Pace) -> None:
+        """Holds the sender back while too many predictions are due."""
+        self._collect(pace, 0.0)
+        while pace.due(self.next_index) > PREDICTIONS_AHEAD:
+            if not self._collect(pace, self.timeout_s):
+                self.status()  # answered in order: predictions still due were lost
+                self._collect(pace, 0.0)
+                pace.give_up(self.next_index)
+
+    def _collect(self, pace: Pace, timeout_s: float) -> bool:
+        """Takes the predictions that are there; waits at most `timeout_s` seconds for one of this
+        stream. False when there was none."""
+        deadline = time.monotonic() + timeout_s
+        accepted = False
+        while True:
+            left = 0.0 if accepted else max(0.0, deadline - time.monotonic())
+            prediction = self.prediction(left)
+            if prediction is not None:
+                accepted |= pace.accept(prediction)
+            if prediction is None or (not self._link.predictions and (accepted or left == 0.0)):
+                return accepted
 
     def send_samples(self, index: int, wire: npt.NDArray[np.int16], *, restart: bool) -> None:
         """Sends one SAMPLES frame, 1 to 32 samples (n, 6) in wire units, and waits for nothing."""
@@ -195,6 +256,16 @@ class Client:
         wanted = self._sensing and self._hello is not None if send is None else send
         state = self.request(messages.SensorRequest(wanted), SensorState)
         self._sensing = wanted
+        return state
+
+    def require_sensor(
+        self, verb: str = "learn live", remedy: str = "a recording can teach it, too (--csv)"
+    ) -> SensorState:
+        """The state of the board's own motion sensor. Raises `ExternalError`, which says that the
+        board cannot ``verb`` and what to do, when it does not work."""
+        state = self.sensor()
+        if not state.works:
+            raise ExternalError(f"{self.port} cannot {verb}: {describe(state)}; {remedy}")
         return state
 
     def sensed(self, timeout_s: float = 0.0) -> Sensed | None:
@@ -262,23 +333,48 @@ class Client:
         return self._head_state(messages.HeadRollbackRequest())
 
     def pull(self) -> bytes:
-        """The current head; see `pipeline.board.heads.pull`."""
-        from pipeline.board.heads import pull
+        """The current head as the payload of docs/STORAGE.md, checked against the board's CRC.
 
-        return pull(self)
+        Raises `NoAnswer` when it changed meanwhile, `DecodeError` for an invalid one.
+        """
+        state, shipped = self.head(), self.board.shipped
+        payload = self._read_head(0, HEAD_START_BYTES)
+        size = head_size(payload, shipped)
+        if not HEAD_START_BYTES < size <= HEAD_BYTES_MAX:
+            raise DecodeError(f"{self.port} names a head of {size} bytes")
+        while len(payload) < size:
+            piece = min(messages.HEAD_PIECE_BYTES_MAX, size - len(payload))
+            payload += self._read_head(len(payload), piece)
+        if zlib.crc32(payload[values_offset(state.rows, shipped) :]) != state.head_crc:
+            raise NoAnswer(f"the head on {self.port} changed while it was read: pull again")
+        return payload
+
+    def _read_head(self, offset: int, size: int) -> bytes:
+        piece = self.request(messages.HeadReadRequest(offset, size), messages.HeadData)
+        if piece.offset != offset or len(piece.data) != size:
+            raise DecodeError(f"{self.port} sent another piece of its head than was asked for")
+        return piece.data
 
     def push(self, payload: bytes) -> HeadState:
         """Makes `payload` (docs/STORAGE.md) the current head and stores it.
 
-        Raises `InputError`, before anything of it is sent, for what is no head, or none of this
-        board's shape; the board checks all of it again, and the CRC, before it changes.
+        Raises `InputError`, before anything of it is sent, for an invalid head or one of another
+        shape; the board checks all of it again, and the CRC, before it changes.
         """
-        from pipeline.board.heads import stage
-
-        stage(self, payload)
-        model_id = self.board.model_id
-        commit = messages.HeadCommitRequest(model_id, len(payload), zlib.crc32(payload))
-        return self._head_state(commit)
+        board = self.board
+        head = unpack(payload, board.shipped)
+        if (head.features, head.rows) != (board.features, board.rows):
+            raise InputError(
+                f"a head made for {head.features} features and {head.rows} activities, not "
+                f"{board.features} and {board.rows}: use one of the same model"
+            )
+        for name in head.names:
+            check_name(name, board.activities[: board.shipped])
+        for offset in range(0, len(payload), messages.HEAD_PIECE_BYTES_MAX):
+            piece = payload[offset : offset + messages.HEAD_PIECE_BYTES_MAX]
+            self.request(messages.HeadWriteRequest(offset, piece), messages.HeadWritten)
+        crc = zlib.crc32(payload)
+        return self._head_state(messages.HeadCommitRequest(board.model_id, len(payload), crc))
 
     def _head_state(self, request: Message) -> HeadState:
         """Raises `DecodeError` for the state of another head than HELLO told of."""

@@ -1,8 +1,8 @@
-"""Requests and answers over one transport, and what the board says unasked.
+"""Requests and replies over one transport, and what the board sends unasked.
 
-No threads: whoever asks also listens, and what arrives meanwhile waits in queues. A request without
-an answer is sent again under the same seq, which the board answers from memory, so that nothing is
-executed twice.
+No threads: whoever asks also listens. A request without a reply is sent again under the same seq,
+which the board answers from memory, so that nothing is executed twice. Every wait ends by the clock
+whatever the board sends meanwhile, and what is kept for later is bounded.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ Unasked = TypeVar("Unasked", Prediction, Sensed)
 
 
 class Link:
-    """`predictions` and `sensed` wait here, the oldest first; the newest `KEPT` of each are kept.
+    """`predictions` and `sensed` wait here, the oldest first. Of each the newest `KEPT` are kept;
+    their numbers show what is missing.
 
-    ``greeted``: the board has answered HELLO. Until then what it says is an earlier session's.
+    ``greeted``: the board has answered HELLO. Until then what it sends is an earlier session's.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -35,9 +36,10 @@ class Link:
         self.predictions: deque[Prediction] = deque(maxlen=KEPT)
         self.sensed: deque[Sensed] = deque(maxlen=KEPT)
         self._decoder = FrameDecoder()
-        # A random start, so that a late answer to an earlier program is not taken for ours.
+        # A random start, so that a late reply to an earlier program is not taken for ours.
         self._seq = int.from_bytes(os.urandom(2), "little")
-        self._replies: deque[Frame] = deque()
+        self._awaited: tuple[int, MessageType] | None = None  # seq and type of the reply
+        self._reply: Frame | None = None
 
     @property
     def frames_bad(self) -> int:
@@ -55,54 +57,47 @@ class Link:
         comes, and returns that. Raises `NoAnswer` or `BoardRefused`."""
         seq = self._next_seq()
         data = encode_frame(message.TYPE, seq, message.encode())
-        self._replies.clear()
         for _ in range(attempts):
+            self._awaited, self._reply = (seq, answer.TYPE), None
             self.transport.write(data)
-            frame = self._await(seq, answer.TYPE, timeout_s)
-            if frame is None:
+            deadline = time.monotonic() + timeout_s
+            while self._reply is None and (left := deadline - time.monotonic()) > 0:
+                self._listen(left)
+            self._awaited = None
+            if self._reply is None:
                 continue
-            if frame.type == MessageType.ERROR:
-                raise _refused(ErrorReply.decode(frame.payload))
-            return answer.decode(frame.payload)
+            if self._reply.type == MessageType.ERROR:
+                raise _refused(ErrorReply.decode(self._reply.payload))
+            return answer.decode(self._reply.payload)
         raise NoAnswer(
             f"{self.transport.name} does not answer {message.TYPE.name}: is the har firmware on "
             "it, and no other program on the port? Reset the board, then retry"
         )
 
     def oldest(self, queue: deque[Unasked], timeout_s: float) -> Unasked | None:
-        """Takes the oldest of `predictions` or `sensed`; waits at most `timeout_s` seconds."""
+        """Takes the oldest of `predictions` or `sensed`; waits at most `timeout_s` seconds. At 0 it
+        still takes in what has arrived, as much as one read gives."""
         deadline = time.monotonic() + timeout_s
         while not queue:
-            left = max(0.0, deadline - time.monotonic())
-            if not self._listen(left) and left == 0.0:
+            self._listen(max(0.0, deadline - time.monotonic()))
+            if not queue and time.monotonic() >= deadline:
                 return None
         return queue.popleft()
 
-    def _await(self, seq: int, kind: MessageType, timeout_s: float) -> Frame | None:
-        deadline = time.monotonic() + timeout_s
-        while True:
-            while self._replies:
-                frame = self._replies.popleft()
-                # Any other seq is a late or repeated answer to an earlier request.
-                if frame.seq == seq and frame.type in (kind, MessageType.ERROR):
-                    return frame
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return None
-            self._listen(left)
-
-    def _listen(self, timeout_s: float) -> bool:
-        """Takes what has arrived; False when nothing came within `timeout_s` seconds."""
-        data = self.transport.read(timeout_s)
-        for frame in self._decoder.push(data):
+    def _listen(self, timeout_s: float) -> None:
+        """Takes in what has arrived; waits at most `timeout_s` seconds for some."""
+        for frame in self._decoder.push(self.transport.read(timeout_s)):
             if frame.type == MessageType.PREDICTION:
                 self.predictions.append(Prediction.decode(frame.payload))
             elif frame.type == MessageType.SENSED:
                 self.sensed.append(Sensed.decode(frame.payload))
             else:
                 self._look_at(frame)
-                self._replies.append(frame)
-        return bool(data)
+                if self._awaited is not None and self._reply is None:
+                    # Any other seq is a late or repeated reply to an earlier request.
+                    seq, kind = self._awaited
+                    if frame.seq == seq and frame.type in (kind, MessageType.ERROR):
+                        self._reply = frame
 
     def _look_at(self, reply: Frame) -> None:
         if not self.greeted:

@@ -6,6 +6,7 @@ truth, `lessons_of` and `teach` label windows for it.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.board.errors import NoAnswer
+from pipeline.board.errors import BoardRefused, NoAnswer
 from pipeline.core.errors import InputError
+from pipeline.protocol.messages import ErrorCode
 
 if TYPE_CHECKING:
     from pipeline.board.client import Client
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 RATE_TOLERANCE = 0.01
 TRIES_PER_WINDOW = 3
+PATIENCE_WINDOWS = 3.0  # a prediction is missed after so many windows' time without one
+LABEL_PATIENCE = 4.0  # times that: without a label that the board takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,6 +234,49 @@ def teach(
         done.append(lesson)
         if on_lesson is not None:
             on_lesson(lesson)
+    return done
+
+
+def teach_live(
+    client: Client,
+    activity: str,
+    windows: int,
+    *,
+    on_lesson: Callable[[Lesson], None] | None = None,
+) -> list[Lesson]:
+    """Begins a session and labels the next ``windows`` windows that the board's own sensor fills.
+
+    Windows overlap as the model's do. One that the board has left behind before its label came is
+    not labelled, and the next one takes its place. Raises ``ExternalError`` without a working
+    sensor, ``NoAnswer`` when no prediction comes or no label is taken in time.
+    """
+    board = client.hello()
+    client.activity_index(activity)
+    client.require_sensor()
+    patience_s = PATIENCE_WINDOWS * board.window / board.rate_hz
+    done: list[Lesson] = []
+    deadline = time.monotonic() + LABEL_PATIENCE * patience_s
+    while len(done) < windows:
+        if time.monotonic() > deadline:
+            raise NoAnswer(
+                f"{client.port} took no label for {LABEL_PATIENCE * patience_s:.0f} s: each window "
+                "was gone before its label came; `har doctor` tells more"
+            )
+        prediction = client.prediction(patience_s)
+        if prediction is None:
+            raise NoAnswer(
+                f"{client.port} gave no prediction for {patience_s:.0f} s: `har doctor` tells more"
+            )
+        try:
+            learned = client.label(prediction.end_index, activity)
+        except BoardRefused as error:
+            if error.status != ErrorCode.STATE:
+                raise
+            continue
+        deadline = time.monotonic() + LABEL_PATIENCE * patience_s
+        done.append(Lesson(activity, learned))
+        if on_lesson is not None:
+            on_lesson(done[-1])
     return done
 
 

@@ -20,7 +20,6 @@ import numpy.typing as npt
 
 from pipeline.board.client import Client
 from pipeline.board.errors import BoardRefused
-from pipeline.board.live import require_sensor
 from pipeline.board.sensor_text import describe
 from pipeline.core.errors import ExternalError, HarError, InputError
 from pipeline.data import RecordingWarning, read_csv
@@ -142,7 +141,7 @@ def record(
     remedy = "`har emulate --sensor NAME` plays a recording to an emulated one"
     if board.target == Target.NANO33BLE:
         remedy = "`har doctor` tells more"
-    begun = require_sensor(client, "record", remedy)
+    begun = client.require_sensor("record", remedy)
     take = _Take(client, plan, board, on_progress)
     take.count_down()
     when = now()
@@ -284,24 +283,24 @@ class _Take:
         self._tell(self._show)
         sensed = self._client.sensed(LISTEN_S)
         now = time.monotonic()
-        if sensed is None:
-            if now - self._heard > SILENCE_S:
-                state = self._client.sensor()  # tells when nobody is there any more
-                raise ExternalError(
-                    f"{self._client.port} sent no samples for {SILENCE_S:.0f} s: "
-                    f"{describe(state)}; `har doctor` tells more"
-                )
-            return None, 0
-        self._heard = now
-        # What was lost on the way here counts like what the board itself lost.
-        gap = 0 if self._expected is None else (sensed.index - self._expected) & U32
-        if gap >> 31:
-            return None, 0  # told before
-        self._expected = (sensed.index + len(sensed.samples)) & U32
-        window = self._board.window
-        missing = np.full((min(gap, window), CHANNELS), np.nan, np.float32)
-        self._show.trace = np.concatenate((self._show.trace, missing, sensed.samples))[-window:]
-        return sensed, gap
+        if sensed is not None:
+            # What was lost on the way here counts like what the board itself lost.
+            gap = 0 if self._expected is None else (sensed.index - self._expected) & U32
+            if not gap >> 31:  # else a repetition
+                self._heard = now
+                self._expected = (sensed.index + len(sensed.samples)) & U32
+                window = self._board.window
+                missing = np.full((min(gap, window), CHANNELS), np.nan, np.float32)
+                trace = np.concatenate((self._show.trace, missing, sensed.samples))
+                self._show.trace = trace[-window:]
+                return sensed, gap
+        if now - self._heard > SILENCE_S:
+            state = self._client.sensor()  # tells when nobody is there any more
+            raise ExternalError(
+                f"{self._client.port} sent no new samples for {SILENCE_S:.0f} s: "
+                f"{describe(state)}; `har doctor` tells more"
+            )
+        return None, 0
 
 
 def _state_after(client: Client) -> tuple[SensorState | None, str | None]:

@@ -96,9 +96,9 @@ def learn(
 
 def _live(client: Client, activity: str, windows: int) -> Lessons:
     """What the board's own sensor measures from now on."""
-    from pipeline.board.live import require_sensor, teach_live
+    from pipeline.board.playback import teach_live
 
-    require_sensor(client)
+    client.require_sensor()
     note(f"keep {activity} going: the board labels what it measures from now on")
     return (
         "the board's own sensor",

@@ -568,7 +568,7 @@ def test_a_head_of_any_size_is_not_read():
     wire.board._head = lambda: whole[:4] + b"\xff" * 4 + whole[8:]
     state = wire.board._state()
     wire.board._state = lambda: state
-    with pytest.raises(DecodeError, match="tells of a head of 17179869"):
+    with pytest.raises(DecodeError, match="names a head of 17179869"):
         client.pull()
 
 

@@ -188,7 +188,7 @@ def test_a_sensor_that_falls_silent_ends_it(tmp_path):
     wire = Person(FakeBoard(), dict.fromkeys(range(16, 400), silent))
     wire.board.sensor_next.extend([LSM9DS1, replace(LSM9DS1, trouble=m.SensorTrouble.SILENT)])
     taken = taking(wire, plan(tmp_path))
-    assert "sent no samples for 0 s: motion sensor LSM9DS1 (Rev1): answers no more" in (
+    assert "sent no new samples for 0 s: motion sensor LSM9DS1 (Rev1): answers no more" in (
         taken.interrupted
     )
     assert (taken.samples, taken.interrupted_exit_code) == (KEPT, 3)
@@ -242,7 +242,7 @@ def test_no_sensor_is_one_line(tmp_path, board, words):
 
 
 def test_a_sensor_that_sends_nothing_is_one_line(tmp_path):
-    with pytest.raises(ExternalError, match=r"sent no samples for 0 s: .*har doctor"):
+    with pytest.raises(ExternalError, match=r"sent no new samples for 0 s: .*har doctor"):
         taking(Person(FakeBoard(), dict.fromkeys(range(400), silent)), plan(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
