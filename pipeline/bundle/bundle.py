@@ -295,7 +295,7 @@ class Bundle(Interface):
         values that the board could not take."""
         shape = self.shape
         parameters = self._array("parameters", (shape.parameters,))
-        return Head(shape, self.scales(), parameters, shipped=len(self.activities))
+        return Head(shape, self.scales(), parameters, len(self.activities))
 
     def new_learner(self) -> Learner:
         """The factory head with all that learns it, nothing labelled. Raises InputError as

@@ -67,7 +67,7 @@ def shipped_head(
     bias[:activities] = (head.bias + head.weights @ mean) / temperature
     parts = [*head.convolutions, weights, bias]
     parameters = np.concatenate([without_denormals(part).ravel() for part in parts])
-    return Head(shape, _scales(head, outputs, standardization), parameters, shipped=activities)
+    return Head(shape, _scales(head, outputs, standardization), parameters, activities)
 
 
 def _scales(

@@ -79,7 +79,7 @@ class Witness:
             end_index=learned.end_index,
             activity=label,
             outcome=outcome,
-            serves=learner.serves,
+            serves=learner.learned_active,
             updates=learner.updates,
             probability_before=float(before),
             probability_after=float(learner.head.predict(window)[label]),
@@ -109,12 +109,12 @@ class Witness:
             capacity=learner.replay.capacity,
         )
         counts = {
-            "serves": learner.serves,
+            "serves": learner.learned_active,
             "updates": learner.updates,
             "head_crc": learner.head.crc(),
             "guard": guard,
-            "held": learner.held()[0],
-            "held_right": learner.held()[1],
+            "held": learner.holdout()[0],
+            "held_right": learner.holdout()[1],
             "stored": learner.replay.count,
             "evidence": learner.learning.evidence,
             "labels": tuple(learner.labels[: learner.head.activities]),
@@ -129,4 +129,4 @@ class Witness:
 
     def _features(self, windows: Array) -> Array:
         """Windows at the cut, int8 (..., B) -> what the dense layer that serves sees, (..., F)."""
-        return self._learner.head.features(windows, shipped=not self._learner.serves)
+        return self._learner.head.features(windows, factory=not self._learner.learned_active)

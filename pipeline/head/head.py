@@ -140,14 +140,16 @@ def check_parameters(values: Array, what: str) -> None:
 class Head:
     """Dense layer with softmax, after up to two convolutions, that learns in place.
 
-    It starts as a copy of the factory head, ``anchor`` (P,) float32, whose first ``shipped`` (K)
-    rows of the dense layer are activities. ``parameters`` (P,) and ``activities`` (A) are its
-    state.
+    It starts as a copy of the factory head, ``anchor`` (P,) float32, whose first
+    ``factory_activities`` (K) rows of the dense layer are activities. ``parameters`` (P,) and
+    ``activities`` (A) are its state.
     """
 
-    def __init__(self, shape: HeadShape, scales: CutScales, anchor: Array, shipped: int) -> None:
+    def __init__(
+        self, shape: HeadShape, scales: CutScales, anchor: Array, factory_activities: int
+    ) -> None:
         """Raises InputError for sizes that do not match and for values that the board refuses."""
-        self.shape, self.shipped = shape, shipped
+        self.shape, self.factory_activities = shape, factory_activities
         self.scales = CutScales(
             np.array(scales.scale, np.float32),
             np.array(scales.offset, np.float32),
@@ -161,15 +163,15 @@ class Head:
             )
         if not self.scales.scale.shape == self.scales.offset.shape == (shape.features,):
             raise InputError(f"head: scales and offsets must both be ({shape.features},)")
-        if not 1 <= shipped <= shape.rows:
-            raise InputError(f"head: {shipped} factory activities of {shape.rows} rows")
+        if not 1 <= factory_activities <= shape.rows:
+            raise InputError(f"head: {factory_activities} factory activities of {shape.rows} rows")
         check_parameters(self.anchor, "head")
         self.reset()
 
     def reset(self) -> None:
         """Back to the factory head."""
         self.parameters = self.anchor.copy()
-        self.activities = self.shipped
+        self.activities = self.factory_activities
 
     def load(self, parameters: Array, activities: int) -> None:
         """Takes a learned state, (P,) and A; the anchor stays. Raises InputError, with nothing
@@ -179,24 +181,24 @@ class Head:
             raise InputError(
                 f"learned head: {taken.shape} parameters where {self.parameters.shape} belong"
             )
-        if not self.shipped <= activities <= self.shape.rows:
+        if not self.factory_activities <= activities <= self.shape.rows:
             raise InputError(
-                f"learned head: {activities} activities where {self.shipped} to {self.shape.rows} "
-                "belong"
+                f"learned head: {activities} activities where "
+                f"{self.factory_activities} to {self.shape.rows} belong"
             )
         check_parameters(taken, "learned head")
         self.parameters, self.activities = taken, activities
 
-    def features(self, windows: Array, shipped: bool = False) -> Array:
+    def features(self, windows: Array, factory: bool = False) -> Array:
         """int8 windows (..., B) -> x (..., F) float32, what the dense layer sees: by the
-        parameters in use, or by the shipped ones."""
-        return self._forward(windows, self.anchor if shipped else self.parameters).x
+        parameters in use, or by the factory ones."""
+        return self._forward(windows, self.anchor if factory else self.parameters).x
 
-    def predict(self, windows: Array, shipped: bool = False) -> Array:
-        """int8 windows (..., B) -> probabilities (..., A) float32. With ``shipped``: by the shipped
+    def predict(self, windows: Array, factory: bool = False) -> Array:
+        """int8 windows (..., B) -> probabilities (..., A) float32. With ``factory``: by the factory
         parameters, 0 for the activities that they do not have."""
-        parameters = self.anchor if shipped else self.parameters
-        known = self.shipped if shipped else self.activities
+        parameters = self.anchor if factory else self.parameters
+        known = self.factory_activities if factory else self.activities
         found = self._classify(self._forward(windows, parameters).x, parameters, known)
         if known == self.activities:
             return found
@@ -220,7 +222,7 @@ class Head:
             _update(forward.x[None], gradient[None], layers.dense, layers.dense_bias)
 
     def pull(self, keep: float) -> None:
-        """Draws every parameter toward the shipped one: keeps ``keep``, 0..1, of the distance."""
+        """Draws every parameter toward the factory one: keeps ``keep``, 0..1, of the distance."""
         self.parameters = self.anchor + np.float32(keep) * (self.parameters - self.anchor)
 
     def settle(self) -> None:

@@ -17,8 +17,8 @@ from pipeline.core.wire import U32
 from pipeline.head.head import Head
 from pipeline.head.replay import Replay
 
-TRUSTED = 255
-_TRUST_LEAST = 5
+FULL_WEIGHT = 255
+_LEAST_WEIGHT = 5
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Learning:
 
         ``rate`` of the dense layer, > 0; ``rate_convolution``, >= 0; ``keep`` of the distance to
         the factory parameters, per label, 0..1; ``steps`` per label, >= 1; of the steps, one in
-        ``replay_every`` is on a shipped exemplar (0: none); of an activity's labels, one in
+        ``replay_every`` is on an exemplar (0: none); of an activity's labels, one in
         ``hold_every`` goes to the holdout (0: none); ``evidence``: mistakes of the factory
         parameters before
     the learned head is active. Raises InputError where the board answers HAR_ERR_ARGUMENT.
@@ -97,12 +97,12 @@ class _Before:
     """of the store that the window took"""
     window: Array | None = None
     label: int = 0
-    trust: int = 0
+    sample_weight: int = 0
 
 
 class Learner:
     """Head, replay and guard, joined. ``updates``: labels learned from; ``labels`` (R,): given, by
-    activity; ``exemplars``: shipped exemplars drawn; ``guard``."""
+    activity; ``exemplars``: exemplars drawn; ``guard``."""
 
     def __init__(self, head: Head, replay: Replay, learning: Learning) -> None:
         """Raises InputError when head and replay are of different sizes."""
@@ -131,7 +131,7 @@ class Learner:
         return self._before is not None
 
     @property
-    def serves(self) -> bool:
+    def learned_active(self) -> bool:
         """Whether the learned head is active, not the factory head."""
         guard = self.guard
         wrong = guard.judged - guard.shipped_right
@@ -140,7 +140,7 @@ class Learner:
 
     def predict(self, windows: Array) -> Array:
         """int8 windows (..., B) -> probabilities (..., A) of the active parameters."""
-        return self.head.predict(windows, shipped=not self.serves)
+        return self.head.predict(windows, factory=not self.learned_active)
 
     def add(self) -> None:
         """One more activity, in a spare row. Raises InputError when no row is left."""
@@ -165,7 +165,7 @@ class Learner:
         head, replay, guard = self.head, self.replay, self.guard
         if not 0 <= activity < head.activities:
             raise InputError(f"label: activity {activity} of {head.activities}")
-        shipped, learned = head.predict(window, shipped=True), head.predict(window)
+        factory, learned = head.predict(window, factory=True), head.predict(window)
         self._before = _Before(
             head.parameters.copy(),
             self.updates,
@@ -175,36 +175,36 @@ class Learner:
             activity,
             replay.seen[activity],
         )
-        right = int(shipped.argmax() == activity), int(learned.argmax() == activity)
-        trust = self._trust(activity, max(shipped[activity], learned[activity]))
+        right = int(factory.argmax() == activity), int(learned.argmax() == activity)
+        sample_weight = self._sample_weight(activity, max(factory[activity], learned[activity]))
         self.guard = replace(
             guard,
-            judged=guard.judged + int(any(right) or trust > _TRUST_LEAST),
+            judged=guard.judged + int(any(right) or sample_weight > _LEAST_WEIGHT),
             shipped_right=guard.shipped_right + right[0],
             learned_right=guard.learned_right + right[1],
         )
         self.labels[activity] += 1
         hold_every = self.learning.hold_every
-        held = hold_every > 0 and self.labels[activity] % hold_every == 0
-        entry = replay.place(activity, held)
+        holdout = hold_every > 0 and self.labels[activity] % hold_every == 0
+        entry = replay.place(activity, holdout)
         if entry < replay.capacity:
             self._before = replace(
                 self._before,
                 entry=entry,
                 window=replay.windows[entry].copy(),
                 label=int(replay.labels[entry]),
-                trust=int(replay.trust[entry]),
+                sample_weight=int(replay.sample_weight[entry]),
             )
-        replay.put(entry, window, activity, trust, held)
-        if held:
+        replay.put(entry, window, activity, sample_weight, holdout)
+        if holdout:
             return Outcome.HELD_BACK
-        before = self._held_right(shipped=False)
+        before = self._holdout_right(factory=False)
         try:
-            self._learn(window, activity, trust)
+            self._learn(window, activity, sample_weight)
         except InputError:
             self.undo()
             raise
-        if self._held_right(shipped=False) >= before:
+        if self._holdout_right(factory=False) >= before:
             self.updates += 1
             return Outcome.LEARNED
         head.parameters = self._before.parameters.copy()
@@ -225,31 +225,31 @@ class Learner:
         self.labels[before.activity] -= 1
         self._before = None
 
-    def held(self) -> tuple[int, int]:
+    def holdout(self) -> tuple[int, int]:
         """Holdout windows, and how many of them the active parameters get right."""
-        return len(self.replay.held), self._held_right(shipped=not self.serves)
+        return len(self.replay.holdout), self._holdout_right(factory=not self.learned_active)
 
-    def _held_right(self, shipped: bool) -> int:
-        entries = self.replay.held
+    def _holdout_right(self, factory: bool) -> int:
+        entries = self.replay.holdout
         if not len(entries):
             return 0
-        found = self.head.predict(self.replay.windows[entries], shipped).argmax(axis=-1)
+        found = self.head.predict(self.replay.windows[entries], factory).argmax(axis=-1)
         return int(np.count_nonzero(found == self.replay.labels[entries] & 0x7F))
 
-    def _trust(self, activity: int, probability: np.float32) -> int:
+    def _sample_weight(self, activity: int, probability: np.float32) -> int:
         """p^(3/4) in 255ths; full weight for activities that the factory head does not have."""
-        if activity >= self.head.shipped:
-            return TRUSTED
+        if activity >= self.head.factory_activities:
+            return FULL_WEIGHT
         root = np.sqrt(probability)
         weight = root * np.sqrt(root)
-        return max(int(weight * np.float32(255.0) + np.float32(0.5)), _TRUST_LEAST)
+        return max(int(weight * np.float32(255.0) + np.float32(0.5)), _LEAST_WEIGHT)
 
-    def _learn(self, window: Array, activity: int, trust: int) -> None:
+    def _learn(self, window: Array, activity: int, sample_weight: int) -> None:
         """The new window first, then what was labelled and what ships."""
         learning = self.learning
         self.head.pull(learning.keep)
         for step in range(learning.steps):
-            chosen: tuple[Array, int, int] | None = (window, activity, trust)
+            chosen: tuple[Array, int, int] | None = (window, activity, sample_weight)
             if step:
                 chosen = self._choose(step)
             if chosen is None:
@@ -264,9 +264,9 @@ class Learner:
         every = self.learning.replay_every
         if every and step % every == 0:
             turn, self.exemplars = self.exemplars, (self.exemplars + 1) & 0xFFFFFFFF
-            shipped = self.replay.exemplar(turn)
-            if shipped is not None:
-                return (*shipped, TRUSTED)
+            exemplar = self.replay.exemplar(turn)
+            if exemplar is not None:
+                return (*exemplar, FULL_WEIGHT)
         return self.replay.draw()
 
     def _take_window_back(self, before: _Before) -> None:
@@ -276,4 +276,4 @@ class Learner:
         if before.entry is not None:
             replay.windows[before.entry] = before.window
             replay.labels[before.entry] = before.label
-            replay.trust[before.entry] = before.trust
+            replay.sample_weight[before.entry] = before.sample_weight

@@ -40,13 +40,13 @@ class Novelty:
         that activity, float32 (...); 0 from one beyond K, which is not in the training data. The
         sum runs from f = 0 upwards."""
         x = np.asarray(x, np.float32)[..., : self.features]
-        shipped = np.asarray(activity) < len(self.center)
-        row = np.where(shipped, activity, 0)
+        known = np.asarray(activity) < len(self.center)
+        row = np.where(known, activity, 0)
         z = (x - self.center[row]) * self.inverse_std[row]
         total = np.zeros(x.shape[:-1], np.float32)
         for f in range(self.features):
             total = total + z[..., f] * z[..., f]
-        distance = np.where(shipped, total / np.float32(self.features), np.float32(0.0))
+        distance = np.where(known, total / np.float32(self.features), np.float32(0.0))
         return np.asarray(distance, np.float32)
 
 
@@ -60,17 +60,17 @@ class Limits:
     """
 
     def __init__(
-        self, activities: int, shipped: float, widen: float, rows: int | None = None
+        self, activities: int, limit: float, widen: float, rows: int | None = None
     ) -> None:
         """``rows`` R, K unless given."""
-        self._shipped, self._widen = np.float32(shipped), np.float32(widen)
+        self._factory_limit, self._widen = np.float32(limit), np.float32(widen)
         self._activities, self._rows = activities, activities if rows is None else rows
         self.reset()
 
     def reset(self) -> None:
         """Back to the factory limit."""
         self.values = np.full(self._rows, LIMIT, np.float32)
-        self.values[: self._activities] = self._shipped
+        self.values[: self._activities] = self._factory_limit
 
     def novelty(self, distance: Array, activity: Array | int) -> Array:
         """Distances (...) to activities (...) as shares of their limits, float32 (...), at most

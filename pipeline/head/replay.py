@@ -10,7 +10,7 @@ from pipeline.core.types import Array
 
 FREE = 0xFF
 """Label of an entry that holds nothing."""
-HELD = 0x80
+HOLDOUT = 0x80
 """Bit of a label: in the holdout, never trained on."""
 _LABEL = 0x7F
 _SEED = 0x48415231
@@ -19,9 +19,9 @@ _SEED = 0x48415231
 class Replay:
     """Labelled windows at the cut, kept to be learned again, and the exemplars that ship.
 
-    ``windows`` int8 (N, B), ``labels`` uint8 (N,) activity and HELD, or FREE, ``trust`` uint8
-    (N,) weight of its steps in 255ths, ``seen`` list (R,) windows offered by activity without
-    the held, ``random`` state of the generator. Used entries come first.
+    ``windows`` int8 (N, B), ``labels`` uint8 (N,) activity and HOLDOUT, or FREE, ``sample_weight``
+    uint8 (N,) weight of its steps in 255ths, ``seen`` list (R,) windows offered by activity without
+    the holdout, ``random`` state of the generator. Used entries come first.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Replay:
         """Empties the store and seeds the generator."""
         self.windows = np.zeros((self.capacity, self.window_bytes), np.int8)
         self.labels = np.full(self.capacity, FREE, np.uint8)
-        self.trust = np.zeros(self.capacity, np.uint8)
+        self.sample_weight = np.zeros(self.capacity, np.uint8)
         self.seen = [0] * self.rows
         self.random = _SEED
 
@@ -60,15 +60,15 @@ class Replay:
         return int(np.count_nonzero(self.labels != FREE))
 
     @property
-    def held(self) -> Array:
+    def holdout(self) -> Array:
         """Entries of the holdout, (n,) in order."""
-        return np.flatnonzero((self.labels != FREE) & (self.labels & HELD != 0))
+        return np.flatnonzero((self.labels != FREE) & (self.labels & HOLDOUT != 0))
 
-    def place(self, activity: int, held: bool) -> int:
+    def place(self, activity: int, holdout: bool) -> int:
         """Where the next window of ``activity`` would go: an entry, or the capacity when it is not
         kept. Draws from the generator when the store is full."""
         count = self.count
-        if not held:
+        if not holdout:
             self.seen[activity] += 1
         if count < self.capacity:
             return count
@@ -81,13 +81,15 @@ class Replay:
         turn = self._draw(max(self.seen[activity], most))
         return int(np.flatnonzero(kept == activity)[turn]) if turn < mine else self.capacity
 
-    def put(self, entry: int, window: Array, activity: int, trust: int, held: bool) -> None:
+    def put(
+        self, entry: int, window: Array, activity: int, sample_weight: int, holdout: bool
+    ) -> None:
         """Puts a window (B,) where `place` said."""
         if entry >= self.capacity:
             return
         self.windows[entry] = window
-        self.labels[entry] = activity | (HELD if held else 0)
-        self.trust[entry] = trust
+        self.labels[entry] = activity | (HOLDOUT if holdout else 0)
+        self.sample_weight[entry] = sample_weight
 
     def draw(self) -> tuple[Array, int, int] | None:
         """A window to learn, its activity and sample weight: one of a random activity that has been
@@ -98,10 +100,10 @@ class Replay:
             return None
         activity = int(labelled[self._draw(len(labelled))])
         entry = np.flatnonzero(self.labels == activity)[self._draw(int(counts[activity]))]
-        return self.windows[entry], activity, int(self.trust[entry])
+        return self.windows[entry], activity, int(self.sample_weight[entry])
 
     def exemplar(self, turn: int) -> tuple[Array, int] | None:
-        """The shipped exemplar number ``turn``, in an order that goes round, and its activity;
+        """The exemplar number ``turn``, in an order that goes round, and its activity;
         None when none ship."""
         if not len(self.exemplars):
             return None

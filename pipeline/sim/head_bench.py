@@ -247,7 +247,7 @@ def count_learning(image: FirmwareImage, material: Material) -> Counts:
     sizes = (shape.features, shape.rows, shape.frozen, shape.map_length, shape.channels)
     request = _REQUEST.pack(
         b"HARL",
-        *(*sizes, shape.filters, shape.kernel, shape.stride, material.head.shipped),
+        *(*sizes, shape.filters, shape.kernel, shape.stride, material.head.factory_activities),
         *(material.capacity, material.exemplars, LABELS),
         *(learning.steps, learning.replay_every, learning.hold_every, learning.evidence),
         *(learning.rate, learning.rate_convolution, learning.keep),
@@ -258,7 +258,7 @@ def count_learning(image: FirmwareImage, material: Material) -> Counts:
     parts = np.split(material.windows, [material.capacity, material.capacity + LABELS])
     blocks = [array.astype("<f4").tobytes() for array in arrays]
     blocks += [_padded(part.tobytes()) for part in parts]
-    macs = LABELS * training_macs(shape, material.head.shipped, learning.steps)
+    macs = LABELS * training_macs(shape, material.head.factory_activities, learning.steps)
     answer = _run(image, request + b"".join(blocks), _TIMEOUT_S + _TIMEOUT_S_PER_MAC * macs)
     predict, step, update, learned, held, crc = _REQUEST.unpack(answer)[-6:]
     if not learned:

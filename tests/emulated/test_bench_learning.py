@@ -67,13 +67,13 @@ def twin_of(material: Material) -> Learner:
         material.capacity,
         head.shape.rows,
         material.windows[material.capacity + LABELS :],
-        np.arange(material.exemplars) % head.shipped,
+        np.arange(material.exemplars) % head.factory_activities,
     )
     learner = Learner(head, replay, material.learning)
     for i in range(material.capacity):
         held = hold_every > 0 and i % hold_every == hold_every - 1
-        replay.put(i, material.windows[i], i % head.shipped, 255, held)
-        replay.seen[i % head.shipped] += not held
+        replay.put(i, material.windows[i], i % head.factory_activities, 255, held)
+        replay.seen[i % head.factory_activities] += not held
     return learner
 
 
@@ -88,9 +88,9 @@ def test_what_is_counted_is_what_numpy_computes(
     shipped = material.head.crc()
     counts = count_learning(image, material)
     learner = twin_of(material)
-    assert counts.held == len(learner.replay.held) == (2 if hold_every else 0)
+    assert counts.held == len(learner.replay.holdout) == (2 if hold_every else 0)
     for i in range(LABELS):
-        learner.label(material.windows[material.capacity + i], i % material.head.shipped)
+        learner.label(material.windows[material.capacity + i], i % material.head.factory_activities)
     assert counts.crc == learner.head.crc()
     assert counts.crc != shipped or learner.guard.undone == LABELS
 

@@ -226,7 +226,7 @@ def test_what_was_labelled_is_known_from_then_on(board: Board) -> None:
         assert behind(frame) == twin.behind[-1]
         board.ask(wire.LABEL, struct.pack("<IB", end_index, 1))
         twin.label(1)
-    assert twin.learner.serves
+    assert twin.learner.learned_active
     assert prediction(frame)[2] == 1
     assert behind(frame)[2] == np.float32(1 / WIDEN)
     board.ask(wire.RESET)

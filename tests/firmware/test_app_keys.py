@@ -94,7 +94,7 @@ def test_help_says_when_the_learned_parameters_serve(text: Board) -> None:
         move(text, twin, 6)
         typed(text, b"1")
         twin.label(1)
-    assert twin.learner.serves
+    assert twin.learner.learned_active
     count = twin.learner.updates
     typed(text, b"s")
     said = typed(text, b"?")

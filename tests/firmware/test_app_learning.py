@@ -67,13 +67,13 @@ def test_labels_teach_as_numpy_does_bit_for_bit(
             assert behind(got[0]) == twin.behind[-1]
             label = int(rng.integers(len(twin.names)))
             outcomes.add(learn(board, twin, label).payload[5])
-            served.add(twin.learner.serves)
+            served.add(twin.learner.learned_active)
             assert pull(board, size) == twin.payload()
         state = head_state(board.ask(wire.SAVE))
     assert outcomes == {0, 1, 2} and served == {False, True}
     assert stored(flash, model) == twin.record()
     learner, guard = twin.learner, twin.learner.guard
-    assert (state["held"], state["held_right"]) == learner.held()
+    assert (state["held"], state["held_right"]) == learner.holdout()
     assert (state["stored"], state["capacity"]) == (learner.replay.count, model.capacity)
     assert (state["judged"], state["undone"]) == (guard.judged, guard.undone)
     assert (state["shipped_right"], state["learned_right"]) == (
@@ -81,7 +81,7 @@ def test_labels_teach_as_numpy_does_bit_for_bit(
         guard.learned_right,
     )
     assert state["labels"] == tuple(learner.labels[: len(twin.names)])
-    assert (state["source"], state["serves"], state["unsaved"]) == (1, learner.serves, 0)
+    assert (state["source"], state["serves"], state["unsaved"]) == (1, learner.learned_active, 0)
     assert (state["updates"], state["names"]) == (learner.updates, ("juggling",))
     assert (state["features"], state["rows"]) == (model.shape.features, R)
 
@@ -189,7 +189,7 @@ def test_a_taught_activity_is_learned_told_and_kept(program: Path, flash: Path) 
             assert len(prediction(frame)[4]) == K + 1
             learn(board, twin, K)
         frame = next_window(board, twin, 1)
-        assert twin.learner.serves and prediction(frame)[2] == K
+        assert twin.learner.learned_active and prediction(frame)[2] == K
         assert behind(frame)[2] == 0.0  # what was taught is never unknown
         saved = head_state(board.ask(wire.SAVE))
     assert stored(flash) == twin.record()

@@ -56,10 +56,10 @@ def _twin(made: MadeUpHead) -> Learner:
 
 
 def _state(twin: Learner) -> LearnerState:
-    held, right = twin.held()
+    held, right = twin.holdout()
     return LearnerState(
         activities=twin.head.activities,
-        serves=twin.serves,
+        serves=twin.learned_active,
         updates=twin.updates,
         guard=twin.guard,
         held=held,
@@ -91,7 +91,7 @@ def test_the_program_learns_and_says_what_numpy_does(name: str, programs: dict[s
             said = {
                 "serving": twin.predict(windows),
                 "learned": twin.head.predict(windows),
-                "shipped": twin.head.predict(windows, shipped=True),
+                "shipped": twin.head.predict(windows, factory=True),
             }
             for by, probabilities in said.items():
                 found = learner.predict(windows, by)  # type: ignore[arg-type]

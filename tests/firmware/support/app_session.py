@@ -75,7 +75,7 @@ def learn(board: Board, twin: Twin, label: int) -> Frame:
     assert reply.type == wire.LEARNED
     assert reply.payload[:23] == struct.pack(
         "<IBBBIffI",
-        *(end, label, outcome, learner.serves, learner.updates),
+        *(end, label, outcome, learner.learned_active, learner.updates),
         *(before, after, twin.head.crc()),
     )
     assert struct.unpack("<I", reply.payload[23:])[0] > 0  # what it cost

@@ -211,7 +211,7 @@ class Twin:
         return int(belief.argmax()), float(belief.max()), float(novelty)
 
     def _distance(self, activity: int) -> np.ndarray:
-        x = self.head.features(self.last, shipped=not self.learner.serves)
+        x = self.head.features(self.last, factory=not self.learner.learned_active)
         return self.model.novelty.distance(x, activity)
 
     def restart(self) -> None:
@@ -263,7 +263,7 @@ class Twin:
         """What a save stores: the head, and the windows behind it."""
         replay = self.learner.replay
         behind = np.array(replay.seen, "<u4").tobytes() + replay.labels.tobytes()
-        behind += replay.trust.tobytes() + replay.windows.tobytes()
+        behind += replay.sample_weight.tobytes() + replay.windows.tobytes()
         return self.payload() + behind.ljust(-(-len(behind) // 4) * 4, b"\0")
 
 

@@ -296,20 +296,20 @@ def _do(learner: Learner, script: Script, line: Line) -> tuple[int, int]:
 
 def _all(learner: Learner, window: np.ndarray, status: int, outcome: int) -> list[np.ndarray]:
     head, replay, guard = learner.head, learner.replay, learner.guard
-    held = learner.held()
+    held = learner.holdout()
     head = [
         *(status, outcome, head.crc(), head.activities),
         *(learner.updates, learner.exemplars, replay.random),
         *(guard.judged, guard.shipped_right, guard.learned_right, guard.undone),
-        *(learner.serves, learner.can_undo, *held),
+        *(learner.learned_active, learner.can_undo, *held),
         zlib.crc32(replay.windows.tobytes()),
     ]
-    whole = np.uint32([*head, *learner.labels, *replay.seen, *replay.labels, *replay.trust])
+    whole = np.uint32([*head, *learner.labels, *replay.seen, *replay.labels, *replay.sample_weight])
     probabilities = np.zeros((3, head.shape.rows), np.float32)
     used = slice(0, head.activities)
     probabilities[0, used] = learner.predict(window)
     probabilities[1, used] = head.predict(window)
-    probabilities[2, used] = head.predict(window, shipped=True)
+    probabilities[2, used] = head.predict(window, factory=True)
     return [whole, np.uint32(zlib.crc32(head.features(window).tobytes())), probabilities]
 
 

@@ -44,7 +44,7 @@ def random_learner(
 def state_of(learner: Learner) -> tuple[object, ...]:
     """All that a label may change."""
     replay = learner.replay
-    arrays = learner.head.parameters, replay.windows, replay.labels, replay.trust
+    arrays = learner.head.parameters, replay.windows, replay.labels, replay.sample_weight
     counts = learner.updates, learner.exemplars, replay.random, learner.guard
     return (
         *(array.tobytes() for array in arrays),

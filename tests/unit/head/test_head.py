@@ -127,10 +127,10 @@ def test_the_shipped_parameters_still_predict_beside_the_learned(
     head.activities = head.shape.rows
     for _ in range(5):
         head.step(window, SHIPPED, 0.1, 0.1, 1.0)
-    found = head.predict(window, shipped=True)
+    found = head.predict(window, factory=True)
     assert found[:SHIPPED].tobytes() == shipped.tobytes()
     assert (found[SHIPPED:] == 0).all() and found.shape == (head.shape.rows,)
-    assert head.features(window, shipped=True).tobytes() == x.tobytes()
+    assert head.features(window, factory=True).tobytes() == x.tobytes()
     assert (head.features(window).tobytes() == x.tobytes()) == (head.shape.map_length == 0)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.errors import InputError
 from pipeline.head import Guard, Head, HeadShape, Learner, Learning, Outcome, Replay
-from pipeline.head.learner import TRUSTED
+from pipeline.head.learner import FULL_WEIGHT
 from tests.unit.head.samples import (
     LEARNING,
     SHAPES,
@@ -52,7 +52,7 @@ def test_every_fourth_window_of_an_activity_is_held_back(
     assert learner.label(windows[3], 1) is Outcome.HELD_BACK
     assert (learner.head.crc(), learner.updates) == before
     assert learner.label(windows[4], 0) is not Outcome.HELD_BACK
-    assert learner.held()[0] == 1 and learner.guard.judged <= 5
+    assert learner.holdout()[0] == 1 and learner.guard.judged <= 5
 
 
 def test_the_learned_serve_once_the_shipped_were_wrong_and_they_were_as_often_right() -> None:
@@ -66,7 +66,7 @@ def test_the_learned_serve_once_the_shipped_were_wrong_and_they_were_as_often_ri
         (Guard(judged=6, shipped_right=3, learned_right=4), 1, True),
     ):
         learner.guard, learner.updates = guard, updates
-        assert learner.serves is serves, guard
+        assert learner.learned_active is serves, guard
     window = random_windows(SHAPES["fc"])
     learner.head.step(window, 0, 0.5, 0.0, 1.0)
     assert learner.predict(window).tobytes() == learner.head.predict(window).tobytes()
@@ -86,26 +86,26 @@ def surprised(probability: float) -> tuple[Learner, np.ndarray]:
 
 
 @pytest.mark.parametrize("probability", [0.9, 0.5, 0.1, 0.01])
-def test_trust_is_the_probability_to_the_three_quarters(probability: float) -> None:
+def test_sample_weight_is_the_probability_to_the_three_quarters(probability: float) -> None:
     learner, window = surprised(probability)
     learner.label(window, 0)
-    assert learner.replay.trust[0] == pytest.approx(255 * probability**0.75, abs=0.6)
+    assert learner.replay.sample_weight[0] == pytest.approx(255 * probability**0.75, abs=0.6)
     assert learner.guard.judged == 1
 
 
-def test_what_looks_impossible_is_hardly_trusted_and_not_judged() -> None:
+def test_implausible_label_weighs_little_and_is_not_judged() -> None:
     learner, window = surprised(1e-5)
     assert learner.label(window, 0) is Outcome.LEARNED
-    assert learner.replay.trust[0] == 5
+    assert learner.replay.sample_weight[0] == 5
     assert learner.guard == Guard() and learner.updates == 1 and learner.labels[0] == 1
 
 
-def test_a_taught_activity_is_trusted_and_always_judged() -> None:
+def test_added_activity_has_full_weight_and_is_always_judged() -> None:
     learner, window = surprised(0.999)
     learner.add()
     learner.head.parameters[-2] = -30.0  # the bias of the row that was added
     assert learner.label(window, SHIPPED) is Outcome.LEARNED
-    assert learner.replay.trust[0] == TRUSTED
+    assert learner.replay.sample_weight[0] == FULL_WEIGHT
     assert learner.guard == Guard(judged=1)
 
 
@@ -121,7 +121,7 @@ def test_an_update_that_makes_held_back_windows_worse_is_undone() -> None:
     assert learner.label(window, wrong) is Outcome.UNDONE
     assert (learner.head.crc(), learner.replay.seen, learner.replay.count) == before
     assert learner.guard.undone == 1 and learner.updates == 0 and learner.labels[wrong] == 1
-    assert learner.held() == (1, 1)
+    assert learner.holdout() == (1, 1)
 
 
 def test_undo_takes_each_kind_of_label_back_whole(learner: Learner, shape: HeadShape) -> None:
@@ -200,7 +200,7 @@ def test_a_taught_activity_is_found_and_exemplars_keep_the_others(shape: HeadSha
         learner.add()
         for window in new(12):
             learner.label(window, SHIPPED)
-        assert learner.serves
+        assert learner.learned_active
         assert (learner.predict(new(50)).argmax(axis=-1) == SHIPPED).mean() > 0.9
         kept[replay_every] = (learner.predict(shown).argmax(axis=-1) == activities).mean()
     assert kept[2] > kept[0] + 0.2
@@ -213,7 +213,7 @@ def test_reset_gives_a_fresh_learner(learner: Learner, shape: HeadShape) -> None
         learner.label(window, i % (SHIPPED + 1))
     assert state_of(learner) != fresh
     learner.reset()
-    assert state_of(learner) == fresh and not learner.serves and learner.held() == (0, 0)
+    assert state_of(learner) == fresh and not learner.learned_active and learner.holdout() == (0, 0)
 
 
 def test_the_same_labels_give_the_same_state(shape: HeadShape) -> None:

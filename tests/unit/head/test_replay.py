@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.errors import InputError
 from pipeline.head import Replay
-from pipeline.head.replay import FREE, HELD
+from pipeline.head.replay import FREE, HOLDOUT
 
 BYTES, ROWS = 3, 5
 
@@ -32,9 +32,9 @@ def number_of(window: np.ndarray) -> int:
 def test_entries_fill_in_order_and_say_what_they_hold() -> None:
     replay = store(4)
     assert [offer(replay, k, k, held=k == 2) for k in range(4)] == [0, 1, 2, 3]
-    assert replay.labels.tolist() == [0, 1, 2 | HELD, 3]
-    assert replay.trust.tolist() == [100, 101, 102, 103]
-    assert replay.held.tolist() == [2] and replay.count == 4
+    assert replay.labels.tolist() == [0, 1, 2 | HOLDOUT, 3]
+    assert replay.sample_weight.tolist() == [100, 101, 102, 103]
+    assert replay.holdout.tolist() == [2] and replay.count == 4
     assert replay.seen == [1, 1, 0, 1, 0]
     assert [number_of(window) for window in replay.windows] == [0, 1, 2, 3]
 
@@ -125,7 +125,11 @@ def test_reset_empties_and_seeds_again() -> None:
     assert replay.random != fresh
     replay.reset()
     assert replay.random == fresh and replay.count == 0 and replay.seen == [0] * ROWS
-    assert (replay.labels == FREE).all() and not replay.windows.any() and not replay.trust.any()
+    assert (
+        (replay.labels == FREE).all()
+        and not replay.windows.any()
+        and not replay.sample_weight.any()
+    )
 
 
 @pytest.mark.parametrize(("capacity", "rows"), [(0, 5), (0x10000, 5), (4, 0), (4, 128)])
