@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pipeline.core.errors import CheckFailed, InputError
+from pipeline.core.files import write_whole
 from pipeline.head import unpack
 from pipeline.head.records import (
     FORMAT_VERSION,
@@ -39,12 +39,7 @@ def write_head(path: Path, payload: bytes, *, model_id: bytes, sequence: int) ->
         kind=RecordKind.LEARNED,
         payload=payload,
     )
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(record)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, record)
 
 
 def read_head(path: Path, *, model_id: bytes | None = None) -> Record:

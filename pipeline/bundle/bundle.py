@@ -23,6 +23,7 @@ from pipeline.bundle.interface import Interface, Strict
 from pipeline.bundle.limits import EXEMPLARS_MAX, REPLAY_MAX, ROWS_MAX, check_activities, check_rows
 from pipeline.compiler import CompiledModel, compile_model
 from pipeline.core.errors import InputError
+from pipeline.core.files import restore
 from pipeline.core.types import Array
 from pipeline.head import (
     LIMIT,
@@ -398,6 +399,7 @@ def load_bundle(directory: Path) -> Bundle:
 
     Raises InputError naming the file and what is wrong with it.
     """
+    restore(directory)
     manifest = directory / MANIFEST
     _refuse_other_format(manifest)
     bundle = read_card(Bundle, manifest, "make a bundle with `har quantize`")

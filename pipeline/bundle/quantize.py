@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,8 +23,8 @@ from pipeline.bundle.limits import check_room
 from pipeline.bundle.tflm_eval import deployed_scores
 from pipeline.compiler import compile_model, run_tflm
 from pipeline.core.errors import InputError
+from pipeline.core.files import write_npz, written_aside
 from pipeline.data import SubjectSplit, Windows
-from pipeline.models import save_weights
 from pipeline.training import Scores, TrainedModel, score
 from pipeline.training.train import TrainCard
 
@@ -58,7 +57,8 @@ def quantize(
     ``full``: the whole network converted, by file name, filled if it is empty: to be handed on when
     the same network is quantized at another cut.
 
-    An older bundle in ``output`` is replaced only when the new one is complete. Raises InputError
+    An older bundle in ``output`` is replaced only when the new one is complete; another run that
+    writes there waits meanwhile. Raises InputError
     if the windows are not those the model was trained for, the backbone has no such cut, or a board
     has no room for so much or could not say the activities' names.
     """
@@ -76,10 +76,8 @@ def quantize(
             f"cut {cut}: a map of {head.map_length} x {head.channels} is too large to be kept on a "
             "board; choose another cut or backbone"
         )
-    aside = output.with_name(output.name + ".part")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
+    with written_aside(output) as aside:
+        aside.mkdir()
         training = windows.for_subjects(split.train)
         test = windows.for_subjects(split.test)
         shuffled = np.random.default_rng(card.seed).permutation(len(training.y))
@@ -120,7 +118,7 @@ def quantize(
             rejecting=rejecting,
         )
         chosen = choose_exemplars(training, exemplars, card.seed)
-        save_weights(
+        write_npz(
             aside / HEAD,
             {
                 "parameters": calibrated.head.anchor,
@@ -170,16 +168,7 @@ def quantize(
             "metrics": _metrics(float_scores, int8_scores),
             "provenance": {**_provenance(card), "tensorflow": tf.__version__},
         }
-        bundle = write_bundle(aside, content)
-        old = output.with_name(output.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
-        if output.exists():
-            output.rename(old)
-        aside.rename(output)
-        shutil.rmtree(old, ignore_errors=True)
-        return bundle.at(output)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        return write_bundle(aside, content).at(output)
 
 
 def _spectrogram(card: TrainCard) -> SpectrogramSection | None:

@@ -11,14 +11,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.core.errors import ExternalError, InputError
+from pipeline.core import files
+from pipeline.core.errors import InputError
+from pipeline.core.files import read_npz, write_npz
 from pipeline.data.recording import Recording, Segment
 
 FORMAT_VERSION = 1
@@ -37,19 +38,9 @@ def locked(directory: Path) -> Iterator[None]:
     Raises:
         ExternalError: the directory cannot be written, or the disk is full.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with (directory / ".lock").open("a") as file:
-            with contextlib.suppress(ImportError):
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-    except OSError as error:
-        raise ExternalError(
-            f"cache {directory}: {error.strerror or error}; free some space or set HAR_CACHE to a "
-            "directory you may write"
-        ) from error
+    remedy = "free some space or set HAR_CACHE to a directory you may write"
+    with files.locked(directory / "cache", remedy), files.disk_errors(directory, remedy):
+        yield
 
 
 def save_recordings(
@@ -78,17 +69,7 @@ def save_recordings(
         "activities": np.array(activities, np.str_),
         "about": np.array(json.dumps(about or {})),
     }
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_npz(path, arrays)
 
 
 def load_recordings(path: Path, sha256: str) -> tuple[Recording, ...]:
@@ -98,18 +79,12 @@ def load_recordings(path: Path, sha256: str) -> tuple[Recording, ...]:
         InputError: damaged, of another format version, or made from another archive.
         FileNotFoundError: no such file.
     """
+    arrays = read_npz(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if int(stored["format_version"]) != FORMAT_VERSION or str(stored["sha256"]) != sha256:
-                raise InputError(
-                    f"{path}: made by another version or from another archive; delete it"
-                )
-            arrays = {name: stored[name] for name in stored.files}
+        if int(arrays["format_version"]) != FORMAT_VERSION or str(arrays["sha256"]) != sha256:
+            raise InputError(f"{path}: made by another version or from another archive; delete it")
         return _unpack(arrays)
-    except (FileNotFoundError, InputError):
-        raise
-    # A damaged file can make NumPy raise almost anything; whatever it is, it is made again.
-    except Exception as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise InputError(f"{path}: damaged ({error}); delete it and load again") from error
 
 
@@ -120,17 +95,15 @@ def load_about(path: Path) -> dict[str, Any]:
         InputError: damaged, or of another format version.
         FileNotFoundError: no such file.
     """
+    stored = read_npz(path, "format_version", "about")
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if int(stored["format_version"]) != FORMAT_VERSION:
-                raise InputError(f"{path}: made by another version; delete it and import again")
-            about = json.loads(str(stored["about"]))
+        if int(stored["format_version"]) != FORMAT_VERSION:
+            raise InputError(f"{path}: made by another version; delete it and import again")
+        about = json.loads(str(stored["about"]))
         if not isinstance(about, dict):
             raise ValueError("no JSON object about it")
         return about
-    except (FileNotFoundError, InputError):
-        raise
-    except Exception as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"{path}: damaged ({error}); delete it and import again") from error
 
 

@@ -20,7 +20,7 @@ from pipeline.models.float_head import FloatHead
 from pipeline.models.images import ImageSize
 from pipeline.models.macs import layer_macs, model_macs, output_floats
 from pipeline.models.parts import split_model
-from pipeline.models.weights import load_weights, save_weights
+from pipeline.models.weights import load_weights
 
 __all__ = [
     "Backbone",
@@ -39,7 +39,6 @@ __all__ = [
     "load_weights",
     "model_macs",
     "output_floats",
-    "save_weights",
     "shape_of",
     "split_model",
     "trained_layers",

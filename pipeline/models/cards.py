@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pipeline.core.errors import InputError
+from pipeline.core.files import write_whole
 
 Card = TypeVar("Card", bound=BaseModel)
 
@@ -26,7 +27,5 @@ def read_card(kind: type[Card], path: Path, remedy: str) -> Card:
 
 
 def write_card(path: Path, card: BaseModel) -> None:
-    """Writes a card aside and then renames it."""
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(card.model_dump(mode="json"), indent=2) + "\n")
-    aside.replace(path)
+    """Write a card, whole or not at all."""
+    write_whole(path, json.dumps(card.model_dump(mode="json"), indent=2) + "\n")

@@ -18,6 +18,7 @@ import numpy as np
 from pipeline.core import wire
 from pipeline.core.digests import sources_digest
 from pipeline.core.errors import ExternalError, InputError
+from pipeline.core.files import write_whole, written_aside
 from pipeline.core.types import Array
 from pipeline.core.wire import U8, U16, U32
 from pipeline.head import Guard
@@ -64,10 +65,9 @@ def build_learner(generated: Path, program: Path, build_dir: Path) -> None:
             return
     image = build_image("har_learner", "host", build_dir, generated)
     note.unlink(missing_ok=True)
-    aside = program.with_name(program.name + ".part")
-    shutil.copy2(image.path, aside)
-    aside.replace(program)
-    note.write_text(digest + "\n")
+    with written_aside(program) as part:
+        shutil.copy2(image.path, part)
+    write_whole(note, digest + "\n")
 
 
 def learner_digest(generated: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import ExternalError, InputError
+from pipeline.core.files import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,10 +34,8 @@ def write_played(path: Path, samples: npt.NDArray[np.float32]) -> None:
         raise InputError(f"a recording to play is (n, 6) with n > 0, not {samples.shape}")
     if not np.isfinite(samples).all():
         raise InputError("a recording to play has a value that is not finite: cut that stretch")
-    aside = path.with_name(f".{path.name}.partial")
     header = MAGIC + struct.pack("<III", len(samples), 0, 0)
-    aside.write_bytes(header + samples.astype("<f4").tobytes())
-    aside.replace(path)
+    write_whole(path, header + samples.astype("<f4").tobytes())
 
 
 def read_played(path: Path) -> bytes:

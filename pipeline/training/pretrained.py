@@ -12,8 +12,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.core.errors import InputError
+from pipeline.core.files import write_npz
 from pipeline.core.types import Array
-from pipeline.models import backbone, load_weights, save_weights
+from pipeline.models import backbone, load_weights
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.classifier import fit_head
@@ -192,7 +193,7 @@ def _save(
 
 def save_pretrained(path: Path, model: Any, card: dict[str, Any]) -> PretrainedCard:
     """Writes ``path`` (.npz) and its card (.json)."""
-    save_weights(path, model_arrays(model))
+    write_npz(path, model_arrays(model))
     full = PretrainedCard(**card, weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     write_card(path.with_suffix(".json"), full)
     return full

@@ -11,9 +11,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.core.errors import InputError
+from pipeline.core.files import write_npz
 from pipeline.core.types import Array
 from pipeline.data import SubjectSplit, Windows, identities
-from pipeline.models import FloatHead, backbone, load_weights, save_weights
+from pipeline.models import FloatHead, backbone, load_weights
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import model_arrays, set_model_arrays
 from pipeline.training.augment import augment
@@ -176,7 +177,7 @@ def train(
 def save_trained(trained: TrainedModel, directory: Path) -> TrainCard:
     """Writes weights.npz and, last, train.json."""
     path = directory / WEIGHTS
-    save_weights(path, model_arrays(trained.model))
+    write_npz(path, model_arrays(trained.model))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     card = trained.card.model_copy(update={"weights_sha256": digest})
     write_card(directory / CARD, card)

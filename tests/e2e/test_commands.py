@@ -61,7 +61,7 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
     from pipeline.bundle.convert import to_int8
     from pipeline.bundle.interface import output_of
     from pipeline.compiler import compile_model
-    from pipeline.models import save_weights
+    from pipeline.core.files import write_npz
 
     features = 1100
     network = Sequential(
@@ -74,7 +74,7 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
     (directory / "extractor.int8.tflite").write_bytes(model)
     content = load_bundle(bundle_directory).model_dump(mode="json")
     near = np.ones((3, features), np.float32)
-    save_weights(
+    write_npz(
         directory / "head.npz",
         {
             "parameters": np.zeros(content["rows"] * (features + 1), np.float32),

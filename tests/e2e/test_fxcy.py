@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.experiments.jobs import made_once
+from pipeline.experiments.jobs import build_cached
 
 ROOT = Path(__file__).parents[2]
 HAR = [sys.executable, "-m", "pipeline.cli.main", "fxcy"]
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, done.stderr
         (folder / "stdout.json").write_text(done.stdout)
 
-    return made_once(root / "har-fxcy", make)
+    return build_cached(root / "har-fxcy", make)
 
 
 @pytest.fixture(scope="session")

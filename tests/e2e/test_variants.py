@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.experiments.jobs import made_once
+from pipeline.experiments.jobs import build_cached
 
 pytestmark = pytest.mark.emulated
 
@@ -50,7 +50,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, done.stderr
         (folder / "stdout.json").write_text(done.stdout)
 
-    return made_once(root / "har-variants", make)
+    return build_cached(root / "har-variants", make)
 
 
 @pytest.fixture(scope="session")

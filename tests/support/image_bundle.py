@@ -15,7 +15,8 @@ from pipeline.bundle.interface import (
     output_of,
 )
 from pipeline.compiler import compile_model, run_tflm
-from pipeline.models import ImageSize, save_weights
+from pipeline.core.files import write_npz
+from pipeline.models import ImageSize
 from pipeline.training.inputs import SpectrogramInput, fit_input
 from tests.support.synthetic import ACTIVITIES, synthetic_task
 from tests.support.tflite_builder import RELU, RELU6, SAME, Net
@@ -70,7 +71,7 @@ def write_image_bundle(
         "novelty_center": rng.normal(0, 1, known),
         "novelty_inverse_std": np.ones(known),
     }
-    save_weights(
+    write_npz(
         directory / HEAD,
         {name: values.astype(np.float32) for name, values in arrays.items()}
         | {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.build_cached import made_once
+from pipeline.core.files import build_cached
 
 Shared = Callable[[str, Callable[[Path], object]], Path]
 """``shared(name, make)`` is the path of ``name``, which ``make`` has written."""
@@ -23,6 +23,6 @@ def shared_artefacts(tmp_path_factory: pytest.TempPathFactory) -> Shared:
         def write(part: Path) -> None:
             make(part)
 
-        return made_once(folder / name, write)
+        return build_cached(folder / name, write)
 
     return shared

@@ -28,7 +28,7 @@ from pipeline.core.types import Array
 from pipeline.data import Windows
 from pipeline.experiments.fxcy.device_rule import CutWindows, RuleInTensorFlow
 from pipeline.experiments.fxcy.domains import Domain, Examples
-from pipeline.experiments.jobs import made_once
+from pipeline.experiments.jobs import build_cached
 from pipeline.models import backbone
 from pipeline.sim.build import ROOT
 from pipeline.sim.learner_program import LearnerProgram, build_learner
@@ -97,7 +97,7 @@ def learn_on_device(
         show("quantizing", 0.0)
         key = _key(pretrained, target, cut, settings)
         place = folder / f"{target.name.replace('+', '_')}-{cut}-{key[:16]}"
-        made_once(place, lambda part: _prepare(pretrained, target, cut, settings, part))
+        build_cached(place, lambda part: _prepare(pretrained, target, cut, settings, part))
         bundle = load_bundle(place / "bundle")
         with np.load(place / _WINDOWS, allow_pickle=False) as kept:
             train, test = kept["train"], kept["test"]

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.files import write_npz
 from pipeline.core.types import Array
 from pipeline.experiments.fxcy.domains import Domain, load_domain, require_version, thin
 from pipeline.experiments.fxcy.images import PhotoInput, fit_photo_input
 from pipeline.experiments.fxcy.settings import Learning, SourceLearning
-from pipeline.experiments.jobs import made_once
+from pipeline.experiments.jobs import build_cached
 from pipeline.models import backbone as find_backbone
-from pipeline.models import load_weights, save_weights
+from pipeline.models import load_weights
 from pipeline.training.inputs import NetworkInput
 from pipeline.training.pretrained import Pretrained, load_pretrained, pretrain_extractor
 from pipeline.training.shipped import DIRECTORY, ExtractorName, recipe
@@ -59,7 +60,7 @@ def source_network(
     domain = None if path.exists() else load_domain(source, seed=_SEED, progress=False)
     if domain is not None:
         require_version(domain, version)
-    made = made_once(path, lambda part: _make(domain, backbone, learning, part))
+    made = build_cached(path, lambda part: _make(domain, backbone, learning, part))
     return _loaded(made / "weights.npz", MADE.format(source))
 
 
@@ -138,7 +139,7 @@ def _train_on_images(domain: Domain, backbone: str, learning: SourceLearning, pa
     model.fit(
         inputs(train.x), train.y, batch_size=learning.batch, epochs=learning.epochs, verbose=0
     )
-    save_weights(path, model_arrays(model))
+    write_npz(path, model_arrays(model))
     card = {"activities": domain.activities, "input": asdict(inputs)}
     path.with_name("images.json").write_text(json.dumps(card, indent=2) + "\n")
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from pipeline.bundle import Bundle, emit, load_bundle
 from pipeline.core.digests import sources_digest
 from pipeline.core.errors import InputError
+from pipeline.core.files import read_npz, write_npz, write_whole
 from pipeline.core.types import Array
 from pipeline.data import Dataset, Windows, load_dataset, split_subjects
 from pipeline.experiments.networks import Folders, prepare_all
@@ -165,16 +166,12 @@ def _at_cut(bundle: Bundle, target: Dataset, own: Windows) -> Array:
     key = f"{bundle.model_id} {target.sha256} {len(own)}"
     directory = bundle.directory
     path = directory.with_name(f"{directory.name}.{target.name}.npz")
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            if str(kept["key"]) == key:
-                return np.asarray(kept["windows"])
-    except (OSError, ValueError, KeyError, BadZipFile):
-        pass  # absent or damaged
+    with suppress(OSError, InputError, KeyError):  # absent or damaged
+        kept = read_npz(path)
+        if str(kept["key"]) == key:
+            return kept["windows"]
     windows = bundle.at_cut(own.x)
-    aside = path.with_suffix(".part.npz")
-    np.savez(aside, windows=windows, key=np.array(key))
-    aside.replace(path)
+    write_npz(path, {"windows": windows, "key": np.array(key)})
     return windows
 
 
@@ -190,6 +187,4 @@ def _read(path: Path) -> dict[str, list[dict[str, Any]]] | None:
 
 
 def _write(path: Path, outcomes: dict[str, list[dict[str, Any]]]) -> None:
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(outcomes))
-    aside.replace(path)
+    write_whole(path, json.dumps(outcomes))

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.core.errors import CheckFailed, ExternalError
 from pipeline.core.types import Array
-from pipeline.experiments.jobs import made_once
+from pipeline.experiments.jobs import build_cached
 from pipeline.experiments.variants.app_footprint import Around, measure_around, read_around
 from pipeline.experiments.variants.optimize import prune
 from pipeline.experiments.variants.settings import Effort
@@ -86,7 +86,7 @@ def base_network(asked: Origin, material: Material, keep: Path) -> Base:
         trained = load_pretrained(path)
         _keep(path, trained, trained.model(), material, steps, trained.card.epochs)
 
-    folder = made_once(_base_folder(origin, keep), make)
+    folder = build_cached(_base_folder(origin, keep), make)
     return Base(load_pretrained(folder / _WEIGHTS), origin)
 
 
@@ -104,7 +104,7 @@ def pruned_network(base: Base, material: Material, keep: Path, sparsity: float) 
         epochs = card.epochs + plan.epochs
         _keep(folder / _WEIGHTS, base.network, model, material, steps, epochs)
 
-    folder = made_once(origin.folder(keep, kind="pruned", sparsity=sparsity), make)
+    folder = build_cached(origin.folder(keep, kind="pruned", sparsity=sparsity), make)
     return load_pretrained(folder / _WEIGHTS)
 
 
@@ -123,7 +123,7 @@ def surroundings(base: Base, material: Material, keep: Path) -> tuple[Around | N
     # Neither weights nor seed change what is linked around them.
     plain = replace(base.origin, seed=0, weights="none", source="", source_sha256="")
     try:
-        path = made_once(plain.folder(keep, kind="around"), make) / _AROUND
+        path = build_cached(plain.folder(keep, kind="around"), make) / _AROUND
     except ExternalError as error:
         return None, _line(error)
     content = json.loads(path.read_text())

@@ -9,8 +9,9 @@ from pipeline.bundle import load_bundle
 from pipeline.bundle.bundle import FILES, HEAD, MANIFEST, model_id_of
 from pipeline.bundle.quantize import quantize
 from pipeline.core.errors import InputError
+from pipeline.core.files import write_npz
 from pipeline.head import LIMIT
-from pipeline.models import load_weights, save_weights
+from pipeline.models import load_weights
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
 
@@ -178,7 +179,7 @@ def test_values_that_no_board_takes_are_refused(
     arrays = dict(load_weights(bundle_directory / HEAD))
     arrays[name] = arrays[name].copy()
     arrays[name].flat[-1] = value
-    save_weights(tmp_path / HEAD, arrays)
+    write_npz(tmp_path / HEAD, arrays)
     with pytest.raises(InputError, match=rf"head\.npz: {name}"):
         _read_all(bundle_directory, tmp_path)
 
@@ -195,7 +196,7 @@ def test_arrays_that_are_not_the_bundle_s_are_refused(
         arrays[name] = arrays[name][:-1]
     else:
         arrays[name] = arrays[name].astype(np.float64)
-    save_weights(tmp_path / HEAD, arrays)
+    write_npz(tmp_path / HEAD, arrays)
     with pytest.raises(InputError, match=rf"head\.npz.*{name}"):
         _read_all(bundle_directory, tmp_path)
 
@@ -205,6 +206,6 @@ def test_an_exemplar_of_an_activity_that_does_not_ship_is_refused(
 ) -> None:
     arrays = dict(load_weights(bundle_directory / HEAD))
     arrays["exemplar_activities"] = arrays["exemplar_activities"] + np.uint8(1)
-    save_weights(tmp_path / HEAD, arrays)
+    write_npz(tmp_path / HEAD, arrays)
     with pytest.raises(InputError, match="exemplar is of no activity"):
         load_bundle(bundle_directory).at(tmp_path).new_learner()

@@ -12,8 +12,9 @@ import pytest
 from pipeline.bundle.bundle import HEAD, Bundle, load_bundle
 from pipeline.bundle.head_calibration import calibrate_head
 from pipeline.core.errors import InputError
+from pipeline.core.files import write_npz
 from pipeline.head import LIMIT
-from pipeline.models import load_weights, save_weights
+from pipeline.models import load_weights
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
 
@@ -82,6 +83,6 @@ def test_centers_that_no_board_could_take_are_refused(
         arrays["novelty_center"] = np.full_like(arrays["novelty_center"], 2 * LIMIT)
     else:
         arrays["novelty_inverse_std"] = np.zeros_like(arrays["novelty_inverse_std"])
-    save_weights(tmp_path / HEAD, arrays)
+    write_npz(tmp_path / HEAD, arrays)
     with pytest.raises(InputError, match="head"):
         bundle.at(tmp_path).novelty()

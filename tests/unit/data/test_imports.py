@@ -132,7 +132,7 @@ def test_a_full_disk_leaves_what_was_there(ucihar: Path, monkeypatch: pytest.Mon
         import_dataset("ucihar", ucihar, rate_hz=25.0, force=True)
     assert imported_path("ucihar").read_bytes() == before
     files = sorted(path.name for path in imported_path("ucihar").parent.iterdir())
-    assert files == [".lock", "ucihar.npz"]
+    assert files == ["ucihar.npz"]
 
 
 # ---- rate and labels -----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import ExternalError
-from pipeline.experiments.jobs import made_once
+from pipeline.core.files import build_cached
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -35,11 +35,11 @@ def _fill(part: Path) -> None:
 
 
 def _get(path: Path, log: Path) -> None:
-    assert made_once(path, partial(_slowly, log=log)).read_text() == "whole"
+    assert build_cached(path, partial(_slowly, log=log)).read_text() == "whole"
 
 
 def _get_and_die(path: Path, log: Path) -> None:
-    made_once(path, partial(_dies, log=log))
+    build_cached(path, partial(_dies, log=log))
 
 
 def _forbidden(_: Path) -> None:
@@ -48,13 +48,13 @@ def _forbidden(_: Path) -> None:
 
 def test_what_is_there_is_not_made_again(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "net.npz"
-    made_once(path, lambda part: path.parent.is_dir() and part.write_text("first"))
-    assert made_once(path, _forbidden).read_text() == "first"
+    build_cached(path, lambda part: path.parent.is_dir() and part.write_text("first"))
+    assert build_cached(path, _forbidden).read_text() == "first"
 
 
 def test_a_folder_can_be_made_too(tmp_path: Path) -> None:
-    assert (made_once(tmp_path / "net", _fill) / "weights").read_text() == "1 2 3"
-    made_once(tmp_path / "net", _forbidden)
+    assert (build_cached(tmp_path / "net", _fill) / "weights").read_text() == "1 2 3"
+    build_cached(tmp_path / "net", _forbidden)
 
 
 def test_two_processes_make_it_once_and_both_see_the_whole(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_when_the_maker_dies_the_next_one_makes_it(tmp_path: Path, folder: bool)
         assert doomed.is_alive() or log.exists()
         time.sleep(0.01)
     # Waits for the lock of the maker, which is about to die.
-    made_once(path, _fill if folder else (lambda part: part.write_text("mine") and None))
+    build_cached(path, _fill if folder else (lambda part: part.write_text("mine") and None))
     doomed.join(120)
     assert doomed.exitcode == 9
     assert path.is_dir() if folder else path.read_text() == "mine"
@@ -91,13 +91,13 @@ def test_what_a_maker_raises_is_raised_and_leaves_nothing_behind(tmp_path: Path)
         raise RuntimeError("no such luck")
 
     with pytest.raises(RuntimeError, match="no such luck"):
-        made_once(tmp_path / "net", broken)
+        build_cached(tmp_path / "net", broken)
     assert not (tmp_path / "net").exists()
     assert not list(tmp_path.glob(".net.part*"))
-    assert made_once(tmp_path / "net", lambda part: part.write_text("now") and None).exists()
+    assert build_cached(tmp_path / "net", lambda part: part.write_text("now") and None).exists()
 
 
 def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ExternalError, match=r"file: .*name another folder"):
-        made_once(tmp_path / "file" / "net", _forbidden)
+        build_cached(tmp_path / "file" / "net", _forbidden)
