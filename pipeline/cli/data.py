@@ -12,7 +12,7 @@ from pipeline.cli.common import JsonOption, guarded, note, print_json, working
 if TYPE_CHECKING:
     from pipeline.data import Dataset
 
-app = typer.Typer(help="Data sets: list, fetch, import, look.", no_args_is_help=True)
+app = typer.Typer(help="Data sets: list, fetch, inspect, import.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(help="A name from `har data list`.")]
 NameOrFileArgument = Annotated[
@@ -26,7 +26,7 @@ NameOrFileArgument = Annotated[
 @app.command("list")
 @guarded
 def list_(as_json: JsonOption = False) -> None:
-    """What can be had by name: fetched, or imported before."""
+    """List the data sets: those that can be fetched and those that were imported."""
     from pipeline.data import list_sources
 
     rows = list_sources()
@@ -52,7 +52,7 @@ def list_(as_json: JsonOption = False) -> None:
 @app.command()
 @guarded
 def fetch(name: NameArgument, as_json: JsonOption = False) -> None:
-    """Downloads, verifies and converts a data set; does nothing where that is already done."""
+    """Download, verify and convert a data set; does nothing if it is there already."""
     from pipeline.data import fetch_dataset
 
     result = fetch_dataset(name)
@@ -70,8 +70,10 @@ def import_(
         str, typer.Argument(help="ucihar, hapt, pamap2, motionsense, wisdm or csv.")
     ],
     path: Annotated[Path, typer.Argument(help="Your copy: its folder or zip; for csv a file too.")],
-    name: Annotated[str, typer.Option("--as", help="What to call it from here on.")] = "",
-    rate: Annotated[float, typer.Option(help="Rate to bring it to, in Hz.")] = 50.0,
+    name: Annotated[
+        str, typer.Option("--as", help="Name for it; the importer's if not given.")
+    ] = "",
+    rate: Annotated[float, typer.Option(help="Resample to this rate, in Hz.")] = 50.0,
     label_map: Annotated[
         str, typer.Option(help="OLD=NEW,...: other names for activities; OLD= drops the label.")
     ] = "",
@@ -81,7 +83,7 @@ def import_(
     force: Annotated[bool, typer.Option(help="Replace another import of that name.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Brings a published data set, or your own CSV files, into the cache: g, rad/s, one rate."""
+    """Import your copy of a published data set, or your own CSV files: to g, rad/s, one rate."""
     from pipeline.data import describe, import_dataset, load_dataset
     from pipeline.data.vocabulary import parse_label_map
 
@@ -110,7 +112,7 @@ def import_(
 @app.command()
 @guarded
 def info(target: NameOrFileArgument, as_json: JsonOption = False) -> None:
-    """People, minutes and windows per activity, rate, units and terms."""
+    """Show subjects, minutes and windows per activity, rate, units and terms."""
     from pipeline.data import describe
 
     document = describe(_load(target))

@@ -27,7 +27,7 @@ def doctor(
     bundle: Annotated[Path, typer.Option(help="Bundle folder.")] = Path("build/bundle"),
     as_json: JsonOption = False,
 ) -> None:
-    """Look at this machine, the model and the board, and say what to mend. Exit code 1 if so."""
+    """Check this machine, the model and the board, and say what to fix. Exit code 1 if anything."""
     from pipeline.doctor import examine
 
     with working("looking at this machine") as show:

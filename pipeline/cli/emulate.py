@@ -70,7 +70,7 @@ def emulate(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Boot the firmware and keep it running; prints the port that every command takes."""
+    """Boot the firmware in the emulator and keep it running; prints the --port of it."""
     from pipeline.sim.build import build_firmware
     from pipeline.sim.emulator import launch
 

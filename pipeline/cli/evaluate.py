@@ -31,10 +31,10 @@ def evaluate(
     ] = None,
     split: Annotated[
         Literal["official", "5-fold", "leave-one-out", "all"] | None,
-        typer.Option(help="By person. Without it: official (where published) and 5-fold."),
+        typer.Option(help="By subject. Without it: official (where published) and 5-fold."),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Seeds of each; 3 of official, else 1.")
+        int | None, typer.Option(min=1, max=100, help="Seeds per split; 3 for official, else 1.")
     ] = None,
     unseen: Annotated[
         str | None,

@@ -22,7 +22,7 @@ def fit(
     build_directory: BuildOption = Path("build/fit"),
     as_json: JsonOption = False,
 ) -> None:
-    """Say before flashing whether a bundle fits the board. Exit code 1 if it does not."""
+    """Check before flashing whether a bundle fits the board. Exit code 1 if it does not."""
     from pipeline.bundle.measure import fit_bundle
 
     with working("building and counting on the emulated core"):
@@ -59,7 +59,7 @@ def bench(
     build_directory: BuildOption = Path("build/bench"),
     as_json: JsonOption = False,
 ) -> None:
-    """Count what one prediction costs, and one update with the head of each cut."""
+    """Count instructions, flash and RAM of one prediction and of one update at each cut."""
     from pipeline.bundle.measure import bench_bundle
 
     with working(f"building and counting on {target}"):

@@ -32,7 +32,7 @@ def show(port: PortOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 @guarded
 def save(port: PortOption = None, as_json: JsonOption = False) -> None:
-    """Keep the current head through power loss."""
+    """Save the current head to flash, where it survives power loss."""
     from pipeline.board.client import Client
     from pipeline.cli.views.head import head_document
 
@@ -43,7 +43,7 @@ def save(port: PortOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 @guarded
 def undo(port: PortOption = None, as_json: JsonOption = False) -> None:
-    """Take the last label back, as if it had never been given. Only the last one, and once."""
+    """Undo the last label. Only the last one can be undone, and once."""
     from pipeline.board.client import Client
     from pipeline.cli.views.head import head_document
 
@@ -54,7 +54,7 @@ def undo(port: PortOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 @guarded
 def pull(file: FileArgument, port: PortOption = None, as_json: JsonOption = False) -> None:
-    """Copy the current head, saved or not, to a file that checks itself."""
+    """Copy the current head, saved or not, to a file with checksums."""
     from pipeline.board.client import Client
     from pipeline.board.headfile import write_head
     from pipeline.cli.views.head import head_document
@@ -69,7 +69,7 @@ def pull(file: FileArgument, port: PortOption = None, as_json: JsonOption = Fals
 @app.command()
 @guarded
 def push(file: FileArgument, port: PortOption = None, as_json: JsonOption = False) -> None:
-    """Make a file's head the current one, and store it. Refuses another model's."""
+    """Load a head from a file onto the board and save it. A head of another model is refused."""
     from pipeline.board.client import Client
     from pipeline.board.headfile import read_head
     from pipeline.cli.views.head import head_document
@@ -84,7 +84,7 @@ def push(file: FileArgument, port: PortOption = None, as_json: JsonOption = Fals
 @app.command()
 @guarded
 def reset(port: PortOption = None, as_json: JsonOption = False) -> None:
-    """Back to the factory head; `har head rollback` brings back what was saved."""
+    """Return to the factory head; `har head rollback` restores what was saved."""
     from pipeline.board.client import Client
     from pipeline.cli.views.head import head_document
 
@@ -95,7 +95,7 @@ def reset(port: PortOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 @guarded
 def rollback(port: PortOption = None, as_json: JsonOption = False) -> None:
-    """Drop what was not saved; if all was, back to the head stored before (again: a redo)."""
+    """Drop unsaved labels; if there are none, return to the record before (again: redo)."""
     from pipeline.board.client import Client
     from pipeline.cli.views.head import head_document
 

@@ -25,21 +25,23 @@ if TYPE_CHECKING:
 def learn(
     port: PortOption = None,
     activity: Annotated[
-        str | None, typer.Option(help="What the recording shows; else its own labels count.")
+        str | None, typer.Option(help="Activity to label; by default the recording's own labels.")
     ] = None,
     new: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The same, for an activity that the model never had."),
+        typer.Option(metavar="NAME", help="The same, for an activity that is new to the model."),
     ] = None,
     csv: CsvOption = None,
     dataset: DatasetOption = None,
     subject: SubjectOption = None,
     windows: Annotated[int, typer.Option(min=1, help="Labelled windows per activity.")] = 1,
-    save: Annotated[bool, typer.Option("--save", help="Keep it through power loss.")] = False,
+    save: Annotated[bool, typer.Option("--save", help="Save to flash when done.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Label windows, of a recording that is streamed or of what you do now, and show what the
-    board learned. With --activity or --new alone its own motion sensor is what teaches."""
+    """Label windows, of a recording or of what you do now, and show what the board learned.
+
+    With --activity or --new alone, the board's own motion sensor is used.
+    """
     from pipeline.board.client import Client
     from pipeline.cli.views.head import head_document
     from pipeline.core.errors import InputError
@@ -48,11 +50,11 @@ def learn(
     live = csv is None and subject is None and dataset is None
     if csv is None and subject is None and not (live and (activity or new)):
         raise InputError(
-            "name who teaches: --subject NAME of the data set, or --csv FILE; or what you do now: "
+            "choose the windows: --subject NAME of the data set, --csv FILE, or what you do now: "
             "--activity NAME"
         )
     if activity is not None and new is not None:
-        raise InputError("give --activity, or --new for one that the model never had, not both")
+        raise InputError("give --activity, or --new for an activity new to the model, not both")
     if new is not None:
         new = new.strip()
         check_name(new)
@@ -95,7 +97,7 @@ def learn(
 
 
 def _live(client: Client, activity: str, windows: int) -> Lessons:
-    """What the board's own sensor measures from now on."""
+    """Windows of what the board's own sensor measures from now on."""
     from pipeline.board.playback import teach_live
 
     client.require_sensor()
@@ -115,7 +117,7 @@ def _recorded(
     shown: str | None,
     windows: int,
 ) -> Lessons:
-    """Windows of a recording that shows the activity `shown`; None: what its labels say."""
+    """Windows of a recording that shows the activity `shown`; None: by its labels."""
     from pipeline.board.playback import lessons_of, stretches, teach
     from pipeline.data.selection import as_activity, select
 

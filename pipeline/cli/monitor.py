@@ -21,9 +21,11 @@ def monitor(
     port: PortOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
-    count: Annotated[int | None, typer.Option(min=1, help="End after so many.")] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many predictions.")
+    ] = None,
 ) -> None:
-    """Show predictions as they come: live bars in a terminal, else one line each. Ctrl-C ends."""
+    """Show predictions as they arrive: live bars in a terminal, else one line each. Ctrl-C ends."""
     from contextlib import closing
 
     from pipeline.board.ports import find_board

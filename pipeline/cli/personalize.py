@@ -23,12 +23,15 @@ def personalize(
         Literal["watch", "hapt", "all"], typer.Option(help="Data set whose subjects personalize.")
     ] = "all",
     teach: Annotated[
-        bool, typer.Option("--teach", help="Also teach the watch's exercises to hapt's extractor.")
+        bool,
+        typer.Option("--teach", help="Also add the watch's exercises to a model trained on hapt."),
     ] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="One fold, seed 0, cut fc, one user who teaches.")
+        bool, typer.Option("--quick", help="One fold, seed 0, cut fc, one user.")
     ] = False,
-    seeds: Annotated[int, typer.Option(min=1, max=100, help="Of the whole chain.")] = 3,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=100, help="Seeds of the whole chain, from pretraining on.")
+    ] = 3,
     folder: Annotated[Path, typer.Option(help="Folder for the report and the runs.")] = Path(
         "build/personalize"
     ),

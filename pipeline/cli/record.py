@@ -16,14 +16,18 @@ SECONDS_MAX = 36_000.0
 
 @guarded
 def record(
-    activity: Annotated[str, typer.Option(help="What you do meanwhile: 1 to 31 bytes.")],
+    activity: Annotated[
+        str, typer.Option(help="Activity that you do meanwhile: a name of 1 to 31 bytes.")
+    ],
     seconds: Annotated[
         float, typer.Option(min=1.0, max=SECONDS_MAX, help="How long; Ctrl-C ends it earlier.")
     ] = 60.0,
     port: PortOption = None,
     output: Annotated[Path, typer.Option(help="Folder for the file.")] = Path("data/recordings"),
     subject: Annotated[str, typer.Option(help="Who wears the board.")] = "me",
-    countdown: Annotated[float, typer.Option(min=0.0, max=3600.0, help="Seconds before it.")] = 3.0,
+    countdown: Annotated[
+        float, typer.Option(min=0.0, max=3600.0, help="Seconds to wait before recording.")
+    ] = 3.0,
     as_json: JsonOption = False,
 ) -> None:
     """Record what the board's own sensor measures, labelled, as CSV."""

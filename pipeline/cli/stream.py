@@ -36,7 +36,9 @@ def stream(
     split: SplitOption = None,
     subject: SubjectOption = None,
     csv: CsvOption = None,
-    windows: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    windows: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many windows.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Stream recorded samples to a board and compare its predictions with the labels."""

@@ -48,7 +48,8 @@ def pretrain(
     fold: FoldOption = 0,
     seed: SeedOption = 0,
     every: Annotated[
-        bool, typer.Option("--all-shipped", help="All that lie in data/pretrained, one by one.")
+        bool,
+        typer.Option("--all-shipped", help="Pretrain every extractor of data/pretrained again."),
     ] = False,
     method: Annotated[
         Literal["supervised", "distilled"],
@@ -56,11 +57,13 @@ def pretrain(
     ] = "supervised",
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, max=1000, help="Of supervised training; the recipe's if not given."),
+        typer.Option(
+            min=1, max=1000, help="Epochs of supervised training; the recipe's if not given."
+        ),
     ] = None,
     knee: Annotated[
         float | None,
-        typer.Option(min=0.0, help="Of the gyroscope's companding, rad/s; 0 for none."),
+        typer.Option(min=0.0, help="Knee of the gyroscope's companding, rad/s; 0 for none."),
     ] = None,
     folder: Annotated[
         Path | None,
@@ -186,24 +189,27 @@ def quantize(
     cut: Annotated[
         str,
         typer.Option(
-            help="Where the frozen extractor ends: fc (the classifier learns), fxc1 or fxc2 (the "
+            help="Where the frozen extractor ends: fc (the dense layer learns), fxc1 or fxc2 (the "
             "last one or two convolutions learn too)."
         ),
     ] = "fc",
     spare: Annotated[
-        int, typer.Option(min=0, help="Room for so many activities that the board is taught.")
+        int, typer.Option(min=0, help="Spare rows: room for activities added on the board.")
     ] = 2,
     replay: Annotated[
-        int, typer.Option(min=1, help="Labelled windows that the board keeps to learn again.")
+        int, typer.Option(min=1, help="Labelled windows that the board stores for replay.")
     ] = 36,
     exemplars: Annotated[
         int, typer.Option(min=0, help="Training windows shipped as exemplars, of each activity.")
     ] = 4,
     smoothing: Annotated[
-        bool, typer.Option("--smoothing/--no-smoothing", help="Let windows before it count, too.")
+        bool, typer.Option("--smoothing/--no-smoothing", help="Smooth predictions over time.")
     ] = True,
     rejecting: Annotated[
-        bool, typer.Option("--unknown/--no-unknown", help="Call what is like nothing unknown.")
+        bool,
+        typer.Option(
+            "--unknown/--no-unknown", help="Report windows unlike the training data as unknown."
+        ),
     ] = True,
     as_json: JsonOption = False,
 ) -> None:

@@ -356,7 +356,7 @@ def test_a_refusal_in_the_middle_tells_what_is_not_saved_too(board, csv):
 def test_learn_asks_who_teaches(board, options):
     result = har("learn", "--port", board.port, *options)
     assert result.exit_code == 2
-    assert "name who teaches" in one_line(result)
+    assert "choose the windows" in one_line(result)
     assert board.board.executed == []
 
 
