@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import time
@@ -16,41 +14,12 @@ import pytest
 
 from pipeline.sim.build import FirmwareImage, build_image
 from pipeline.sim.emulator import Emulator, launch
+from tests.support.board_check import Wire
 
 pytestmark = pytest.mark.emulated
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = 4096
-
-
-class Wire:
-    """Speaks the commands of firmware/tools/board_check.c."""
-
-    def __init__(self, port: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", int(port.rsplit(":", 1)[1])))
-        self.socket.settimeout(30)
-
-    def send(self, letter: bytes, *numbers: int, data: bytes = b"") -> None:
-        self.socket.sendall(letter + struct.pack(f"<{len(numbers)}I", *numbers) + data)
-
-    def take(self, size: int) -> bytes:
-        taken = b""
-        while len(taken) < size:
-            piece = self.socket.recv(size - len(taken))
-            assert piece, "the board hung up"
-            taken += piece
-        return taken
-
-    def number(self) -> int:
-        return int(struct.unpack("<I", self.take(4))[0])
-
-    def ask(self, letter: bytes, *numbers: int, data: bytes = b"") -> int:
-        self.send(letter, *numbers, data=data)
-        return self.number()
-
-    def flash(self, offset: int, size: int) -> bytes:
-        assert self.ask(b"r", offset, size) == 0
-        return self.take(size)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +33,12 @@ def board(image: FirmwareImage, tmp_path: Path) -> Iterator[Emulator]:
         yield emulator
 
 
+@pytest.fixture
+def wire(board: Emulator) -> Iterator[Wire]:
+    with Wire(board.port) as connected:
+        yield connected
+
+
 def test_boots_within_a_second(image: FirmwareImage, tmp_path: Path) -> None:
     durations = []
     for _ in range(3):  # the quickest: other work on the machine is not the firmware's fault
@@ -73,8 +48,7 @@ def test_boots_within_a_second(image: FirmwareImage, tmp_path: Path) -> None:
     assert min(durations) < 1.0
 
 
-def test_serial_carries_every_byte_both_ways_without_loss(board: Emulator) -> None:
-    wire = Wire(board.port)
+def test_serial_carries_every_byte_both_ways_without_loss(wire: Wire) -> None:
     data = bytes(i * 7 % 256 for i in range(10_000))
     wire.send(b"e", len(data), data=data)
     assert wire.take(len(data)) == data
@@ -82,8 +56,7 @@ def test_serial_carries_every_byte_both_ways_without_loss(board: Emulator) -> No
     assert wire.take(5000) == bytes(i % 256 for i in range(5000))
 
 
-def test_serial_input_flows_faster_than_10_kb_a_second(board: Emulator) -> None:
-    wire = Wire(board.port)
+def test_serial_input_flows_faster_than_10_kb_a_second(wire: Wire) -> None:
     rates = []
     for _ in range(3):
         begin = time.monotonic()
@@ -97,8 +70,10 @@ def test_equal_work_counts_equal_instructions_in_every_boot(
     image: FirmwareImage, tmp_path: Path
 ) -> None:
     def counts() -> list[int]:
-        with launch("mps2", image.path, tmp_path / "flash") as emulator:
-            wire = Wire(emulator.port)
+        with (
+            launch("mps2", image.path, tmp_path / "flash") as emulator,
+            Wire(emulator.port) as wire,
+        ):
             return [wire.ask(b"c", loops) for loops in (10, 1000, 1000, 1000, 54_321)]
 
     first = counts()
@@ -106,30 +81,26 @@ def test_equal_work_counts_equal_instructions_in_every_boot(
     assert first[1] == first[2] == first[3]
 
 
-def test_a_loop_of_two_instructions_counts_two_a_turn(board: Emulator) -> None:
-    wire = Wire(board.port)
+def test_a_loop_of_two_instructions_counts_two_a_turn(wire: Wire) -> None:
     few, many = wire.ask(b"c", 1000), wire.ask(b"c", 101_000)
     assert abs(many - few - 200_000) <= 1  # a timer tick is five eighths of an instruction
     assert 2000 <= few <= 2010
 
 
-def test_time_passes_while_the_board_is_idle(board: Emulator) -> None:
-    wire = Wire(board.port)
+def test_time_passes_while_the_board_is_idle(wire: Wire) -> None:
     before = wire.ask(b"m")
     time.sleep(0.5)
     passed = wire.ask(b"m") - before
     assert 400 <= passed <= 2000
 
 
-def test_the_stack_is_measured(board: Emulator) -> None:
-    wire = Wire(board.port)
+def test_the_stack_is_measured(wire: Wire) -> None:
     used, size = wire.ask(b"k"), wire.number()
     assert size == 8192
     assert 0 < used < 1024
 
 
-def test_flash_clears_bits_on_write_and_sets_pages_on_erase(board: Emulator) -> None:
-    wire = Wire(board.port)
+def test_flash_clears_bits_on_write_and_sets_pages_on_erase(wire: Wire) -> None:
     assert wire.flash(PAGE, 8) == b"\xff" * 8
     assert wire.ask(b"w", PAGE, 4, data=b"\xf0\x0f\xaa\x55") == 0
     assert wire.ask(b"w", PAGE, 4, data=b"\x3c\x3c\xff\x00") == 0
@@ -149,28 +120,28 @@ def test_flash_clears_bits_on_write_and_sets_pages_on_erase(board: Emulator) -> 
     ],
 )
 def test_flash_refuses_what_lies_outside_or_askew(
-    board: Emulator, letter: bytes, numbers: tuple[int, ...], data: bytes
+    wire: Wire, letter: bytes, numbers: tuple[int, ...], data: bytes
 ) -> None:
-    assert Wire(board.port).ask(letter, *numbers, data=data) == 1
+    assert wire.ask(letter, *numbers, data=data) == 1
 
 
 def test_flash_survives_a_power_cut_and_other_hosts_find_it(
     image: FirmwareImage, tmp_path: Path
 ) -> None:
     flash = tmp_path / "flash"
-    with launch("mps2", image.path, flash) as emulator:
-        assert Wire(emulator.port).ask(b"w", 0, 4, data=b"kept") == 0
+    with launch("mps2", image.path, flash) as emulator, Wire(emulator.port) as wire:
+        assert wire.ask(b"w", 0, 4, data=b"kept") == 0
         emulator.kill()
     assert flash.read_bytes()[:8] == b"kept\xff\xff\xff\xff"
     with launch("mps2", image.path, flash) as emulator:
         for _ in range(2):
-            wire = Wire(emulator.port)
-            assert wire.flash(0, 4) == b"kept"
-            wire.socket.close()
+            with Wire(emulator.port) as wire:
+                assert wire.flash(0, 4) == b"kept"
 
 
-def test_a_failed_assert_ends_the_emulator_and_is_told_on_both_ways(board: Emulator) -> None:
-    wire = Wire(board.port)
+def test_a_failed_assert_ends_the_emulator_and_is_told_on_both_ways(
+    board: Emulator, wire: Wire
+) -> None:
     wire.send(b"!")
     assert board.wait_exit(10) == 1
     assert "assert failed" in board.log

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.sim.build import build_image
 from pipeline.sim.emulator import launch
-from tests.emulated.test_boot import Wire
+from tests.support.board_check import Wire
 
 pytestmark = pytest.mark.emulated
 
@@ -20,8 +20,7 @@ TURNS = 10_000_000  # of two instructions: 1.28 s, so the timer also passes zero
 
 def test_the_clock_goes_on_while_interrupts_are_masked(tmp_path: Path) -> None:
     image = build_image("har_board_check", "mps2", tmp_path / "build")
-    with launch("mps2", image.path, tmp_path / "flash") as emulator:
-        wire = Wire(emulator.port)
+    with launch("mps2", image.path, tmp_path / "flash") as emulator, Wire(emulator.port) as wire:
         for _ in range(2):
             begin, before = time.monotonic(), wire.ask(b"m")
             counted_ms = wire.ask(b"c", TURNS) * INSTRUCTION_MS
