@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.compiler.graph import Graph, KernelCall, Step, TensorInfo, View
@@ -38,7 +38,6 @@ def graphs(draw: st.DrawFn) -> Graph:
     return Graph(tensors, tuple(steps), 0, tuple(outputs))
 
 
-@settings(max_examples=150, deadline=None)
 @given(graphs())
 def test_any_graph_gets_a_plan_that_the_verifier_accepts(graph: Graph) -> None:
     plan = plan_memory(graph)
@@ -48,7 +47,6 @@ def test_any_graph_gets_a_plan_that_the_verifier_accepts(graph: Graph) -> None:
     )
 
 
-@settings(max_examples=150, deadline=None)
 @given(graphs(), st.data())
 def test_the_verifier_finds_a_live_tensor_that_another_is_moved_onto(
     graph: Graph, data: st.DataObject

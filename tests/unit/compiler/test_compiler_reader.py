@@ -31,7 +31,7 @@ def _compiles_or_says_no(model: bytes) -> None:
         assert "\n" not in str(error)
 
 
-@settings(max_examples=400, deadline=2000)
+@settings(deadline=2000)
 @given(st.data())
 def test_any_flipped_bytes_compile_or_give_one_clear_error(data: st.DataObject) -> None:
     model = bytearray(_good())
@@ -41,7 +41,7 @@ def test_any_flipped_bytes_compile_or_give_one_clear_error(data: st.DataObject) 
     _compiles_or_says_no(bytes(model))
 
 
-@settings(max_examples=200, deadline=2000)
+@settings(deadline=2000)
 @given(st.data())
 def test_any_planted_offset_or_length_gives_one_clear_error(data: st.DataObject) -> None:
     model = bytearray(_good())
@@ -51,7 +51,7 @@ def test_any_planted_offset_or_length_gives_one_clear_error(data: st.DataObject)
     _compiles_or_says_no(bytes(model))
 
 
-@settings(max_examples=100, deadline=2000)
+@settings(deadline=2000)
 @given(st.integers(0, len(_good()) - 1))
 @example(0)
 @example(8)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
@@ -151,7 +151,6 @@ def test_reconstruct_builds_nothing_but_arrays() -> None:
         load(b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\ndtype\n(I0\ntVb\ntR.")
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_bit_flips_and_cuts_give_an_answer_or_a_refusal_and_nothing_else(data: Any) -> None:
     good = pickle.dumps({"a": [np.arange(4.0), np.array(["x"], dtype=object)]}, protocol=2)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
@@ -25,7 +25,6 @@ def recordings(draw: st.DrawFn) -> Recording:
     return recording(segments, samples=at + draw(st.integers(1, 20)), subject=subject)
 
 
-@settings(deadline=None)
 @given(
     st.lists(recordings(), max_size=3),
     st.lists(st.sampled_from(NAMES), min_size=1, unique=True),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
@@ -227,7 +227,6 @@ def test_parts_that_do_not_belong_are_refused() -> None:
             pack(replace(HEAD, **changes))  # type: ignore[arg-type]
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.binary(min_size=len(PAYLOAD), max_size=len(PAYLOAD)), st.integers(0, len(PAYLOAD)))
 def test_any_bytes_are_taken_or_refused_in_one_line(data: bytes, good: int) -> None:
     try:
