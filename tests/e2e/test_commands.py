@@ -1,4 +1,4 @@
-"""What a user types, from a bundle to a board: each command as its own process."""
+"""What a user types, from a bundle to a board."""
 
 import json
 import os
@@ -13,34 +13,17 @@ from typing import Any
 import pytest
 
 from pipeline import __version__
+from tests.support.cli import har, har_json
 
 ROOT = Path(__file__).parents[2]
 EMULATED = pytest.param("mps2", marks=pytest.mark.emulated)
 HAR = [sys.executable, "-m", "pipeline.cli.main"]
 
 
-def _har(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*HAR, *arguments],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-
-
-def _json(*arguments: str, cwd: Path) -> Any:
-    done = _har(*arguments, "--json", cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 @pytest.mark.emulated
 @pytest.mark.parametrize("engine", ["compiled", "tflm"])
 def test_fit_answers_with_every_figure(bundle_directory: Path, tmp_path: Path, engine: str) -> None:
-    fit = _json("fit", "--bundle", str(bundle_directory), "--engine", engine, cwd=tmp_path)
+    fit = har_json("fit", "--bundle", str(bundle_directory), "--engine", engine, cwd=tmp_path)
     assert fit["fits"] is True
     assert fit["flash_bytes"]["used"] < fit["flash_bytes"]["limit"] == 917_504
     assert fit["ram_bytes"]["used"] < fit["ram_bytes"]["limit"] == 262_144
@@ -104,10 +87,8 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
 @pytest.mark.emulated
 @pytest.mark.parametrize("engine", ["compiled", "tflm"])
 def test_fit_says_no_with_every_figure(oversized_bundle: Path, tmp_path: Path, engine: str) -> None:
-    done = _har(
-        "fit", "--bundle", str(oversized_bundle), "--engine", engine, "--json", cwd=tmp_path
-    )
-    assert done.returncode == 1, done.stderr
+    done = har("fit", "--bundle", str(oversized_bundle), "--engine", engine, "--json", cwd=tmp_path)
+    assert done.exit_code == 1, done.stderr
     fit = json.loads(done.stdout)
     assert fit["fits"] is False
     assert fit["flash_bytes"]["used"] > fit["flash_bytes"]["limit"] == 917_504
@@ -115,7 +96,9 @@ def test_fit_says_no_with_every_figure(oversized_bundle: Path, tmp_path: Path, e
 
 @pytest.mark.emulated
 def test_bench_counts_the_same_instructions_twice(bundle_directory: Path, tmp_path: Path) -> None:
-    first, second = (_json("bench", "--bundle", str(bundle_directory), cwd=tmp_path) for _ in "12")
+    first, second = (
+        har_json("bench", "--bundle", str(bundle_directory), cwd=tmp_path) for _ in "12"
+    )
     for answer in (first, second):  # how deep an interrupt finds the stack depends on the host
         assert 0 < answer.pop("stack_used_bytes") < answer["stack_size_bytes"]
     assert first == second
@@ -129,7 +112,7 @@ def test_bench_counts_the_same_instructions_twice(bundle_directory: Path, tmp_pa
 @pytest.mark.parametrize("target", ["host", EMULATED])
 def test_parity_finds_no_difference(bundle_directory: Path, tmp_path: Path, target: str) -> None:
     model = str(bundle_directory / "full.int8.tflite")
-    report = _json(
+    report = har_json(
         "parity", "--model", model, "--inputs", "30", "--seed", "5", "--target", target,
         cwd=tmp_path,
     )  # fmt: skip
@@ -142,8 +125,8 @@ def test_parity_names_an_unsupported_model_and_exits_1(
     bundle_directory: Path, tmp_path: Path
 ) -> None:
     model = str(bundle_directory / "full.float.tflite")
-    done = _har("parity", "--model", model, "--target", "host", "--json", cwd=tmp_path)
-    assert done.returncode == 1
+    done = har("parity", "--model", model, "--target", "host", "--json", cwd=tmp_path)
+    assert done.exit_code == 1
     assert "CONV_2D" in done.stderr
     assert done.stdout == "" and "Traceback" not in done.stderr
 
@@ -151,7 +134,7 @@ def test_parity_names_an_unsupported_model_and_exits_1(
 @pytest.fixture
 def board(bundle_directory: Path, tmp_path: Path) -> Iterator[str]:
     """The port of `har emulate`, run as a user does."""
-    assert _har("emit", "--bundle", str(bundle_directory), "--output", "c", cwd=tmp_path).stdout
+    assert har("emit", "--bundle", str(bundle_directory), "--output", "c", cwd=tmp_path).stdout
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process = subprocess.Popen(
         [*HAR, "emulate", "--target", "host", "--generated", "c", "--flash", "flash.img", "--json"],
@@ -183,19 +166,19 @@ def test_a_recording_teaches_a_board_whose_head_moves_to_a_file(board: str, tmp_
     lines += [f"{i / 50:.3f},{1 + 0.01 * (i % 3)},0,0,0,0,0,walking" for i in range(400)]
     (tmp_path / "me.csv").write_text("\n".join(lines) + "\n")
     port = ("--port", board)
-    streamed = _json("stream", *port, "--csv", "me.csv", cwd=tmp_path)
+    streamed = har_json("stream", *port, "--csv", "me.csv", cwd=tmp_path)
     assert streamed["samples_lost"] == 0
-    _json(
+    har_json(
         "learn", *port, "--activity", "walking", "--csv", "me.csv", "--save",
         cwd=tmp_path,
     )  # fmt: skip
-    learned = _json("head", "show", *port, cwd=tmp_path)
-    _json("head", "pull", "mine.head", *port, cwd=tmp_path)
+    learned = har_json("head", "show", *port, cwd=tmp_path)
+    har_json("head", "pull", "mine.head", *port, cwd=tmp_path)
     assert (tmp_path / "mine.head").stat().st_size > 1000
-    _json("head", "reset", *port, cwd=tmp_path)
-    factory = _json("head", "show", *port, cwd=tmp_path)
-    _json("head", "push", "mine.head", *port, cwd=tmp_path)
-    pushed = _json("head", "show", *port, cwd=tmp_path)
+    har_json("head", "reset", *port, cwd=tmp_path)
+    factory = har_json("head", "show", *port, cwd=tmp_path)
+    har_json("head", "push", "mine.head", *port, cwd=tmp_path)
+    pushed = har_json("head", "show", *port, cwd=tmp_path)
     assert factory["head_crc"] != learned["head_crc"] == pushed["head_crc"]
 
 
@@ -205,9 +188,9 @@ def test_a_board_learns_an_activity_that_the_model_never_had(board: str, tmp_pat
     lines += [f"{i / 50:.3f},0,0,{-1 + 0.5 * (i % 2)},{i % 3 - 1},0,2," for i in range(512)]
     (tmp_path / "new.csv").write_text("\n".join(lines) + "\n")
     port, csv = ("--port", board), ("--csv", "new.csv")
-    shipped = _json("head", "show", *port, cwd=tmp_path)
+    shipped = har_json("head", "show", *port, cwd=tmp_path)
     assert (shipped["source"], shipped["taught"], shipped["can_undo"]) == ("shipped", [], False)
-    learned = _json(
+    learned = har_json(
         "learn", *port, *csv, "--new", "hand stand", "--windows", "6", "--save", cwd=tmp_path
     )
     assert learned["taught"] == ["hand stand"]
@@ -216,23 +199,23 @@ def test_a_board_learns_an_activity_that_the_model_never_had(board: str, tmp_pat
     assert learned["lessons"][-1]["probability_after"] > 0.5
     assert (learned["serves"], learned["evidence_missing"], learned["unsaved"]) == (True, 0, False)
     assert learned["replay_windows"] == 6
-    streamed = _json("stream", *port, *csv, cwd=tmp_path)
+    streamed = har_json("stream", *port, *csv, cwd=tmp_path)
     assert streamed["activities"][-1] == "hand stand"
-    undone = _json("head", "undo", *port, cwd=tmp_path)
+    undone = har_json("head", "undo", *port, cwd=tmp_path)
     assert (undone["labels"]["hand stand"], undone["unsaved"]) == (5, True)
-    assert _har("head", "undo", *port, cwd=tmp_path).returncode == 1
-    table = _har("head", "show", *port, cwd=tmp_path).stdout
+    assert har("head", "undo", *port, cwd=tmp_path).exit_code == 1
+    table = har("head", "show", *port, cwd=tmp_path).stdout
     assert "hand stand 5 (added)" in table and "learned, not saved" in table
-    _json("head", "pull", "new.head", *port, cwd=tmp_path)
-    assert _json("head", "reset", *port, cwd=tmp_path)["taught"] == []
-    pushed = _json("head", "push", "new.head", *port, cwd=tmp_path)
+    har_json("head", "pull", "new.head", *port, cwd=tmp_path)
+    assert har_json("head", "reset", *port, cwd=tmp_path)["taught"] == []
+    pushed = har_json("head", "push", "new.head", *port, cwd=tmp_path)
     assert (pushed["taught"], pushed["head_crc"]) == (["hand stand"], undone["head_crc"])
     assert (pushed["replay_windows"], pushed["can_undo"]) == (0, False)
     spare = pushed["rows"] - len(pushed["labels"])
     for i in range(spare):
-        _json("learn", *port, *csv, "--new", f"trick {i}", cwd=tmp_path)
-    full = _har("learn", *port, *csv, "--new", "one more", cwd=tmp_path)
-    assert full.returncode == 1
+        har_json("learn", *port, *csv, "--new", f"trick {i}", cwd=tmp_path)
+    full = har("learn", *port, *csv, "--new", "one more", cwd=tmp_path)
+    assert full.exit_code == 1
     assert "it was taught: hand stand" in full.stderr
 
 
@@ -240,35 +223,50 @@ def test_a_tampered_head_file_is_refused_before_the_board_is_touched(
     board: str, tmp_path: Path
 ) -> None:
     port = ("--port", board)
-    _json("head", "reset", *port, cwd=tmp_path)
-    before = _json("head", "show", *port, cwd=tmp_path)
+    har_json("head", "reset", *port, cwd=tmp_path)
+    before = har_json("head", "show", *port, cwd=tmp_path)
     (tmp_path / "bad.head").write_bytes(b"HARH" + bytes(60))
-    done = _har("head", "push", "bad.head", *port, cwd=tmp_path)
-    assert done.returncode == 2 and "bad.head" in done.stderr and "Traceback" not in done.stderr
-    assert _json("head", "show", *port, cwd=tmp_path) == before
+    done = har("head", "push", "bad.head", *port, cwd=tmp_path)
+    assert done.exit_code == 2 and "bad.head" in done.stderr and "Traceback" not in done.stderr
+    assert har_json("head", "show", *port, cwd=tmp_path) == before
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        (["quantize", "--model", "nowhere"], 2),
-        (["emit", "--bundle", "nowhere"], 2),
-        (["fit", "--bundle", "nowhere"], 2),
-        (["parity", "--model", "nowhere.tflite", "--target", "host"], 2),
-        (["build", "--generated", "nowhere", "--target", "host"], 2),
-        (["head", "show", "--port", "nowhere"], 3),
-        (["train", "--pretrained", "nowhere.npz"], 2),
-        (["data", "info", "nowhere.csv"], 2),
-        (["demo", "--target", "moon"], 2),
-    ],
-)
-def test_a_refusal_is_one_clear_line(arguments: list[str], code: int, tmp_path: Path) -> None:
-    done = _har(*arguments, cwd=tmp_path)
+REFUSALS = [
+    (["quantize", "--model", "nowhere"], 2),
+    (["emit", "--bundle", "nowhere"], 2),
+    (["fit", "--bundle", "nowhere"], 2),
+    (["parity", "--model", "nowhere.tflite", "--target", "host"], 2),
+    (["build", "--generated", "nowhere", "--target", "host"], 2),
+    (["head", "show", "--port", "nowhere"], 3),
+    (["train", "--pretrained", "nowhere.npz"], 2),
+    (["data", "info", "nowhere.csv"], 2),
+    (["demo", "--target", "moon"], 2),
+]
+
+
+def test_a_refusal_is_one_clear_line(tmp_path: Path) -> None:
+    for arguments, code in REFUSALS:
+        done = har(*arguments, cwd=tmp_path)
+        assert done.exit_code == code, done.stderr
+        if "moon" not in arguments:  # the option parser draws a box around its own
+            assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+            assert "nowhere" in done.stderr
+
+
+@pytest.mark.parametrize(("arguments", "code"), [REFUSALS[1], REFUSALS[5], REFUSALS[8]])
+def test_a_process_ends_with_the_code_of_the_refusal(
+    arguments: list[str], code: int, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [*HAR, *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
     assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    if "moon" not in arguments:  # the option parser draws a box around its own
-        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-        assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr and done.stdout == ""
 
 
 def test_the_firmware_says_the_package_s_version() -> None:

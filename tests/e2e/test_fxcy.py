@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.experiments.jobs import build_cached
+from tests.support.cli import har
+from tests.support.shared import Shared
 
 ROOT = Path(__file__).parents[2]
 HAR = [sys.executable, "-m", "pipeline.cli.main", "fxcy"]
@@ -30,10 +31,8 @@ def _har(*arguments: str, cwd: Path, timeout: float) -> subprocess.CompletedProc
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the command ran; once, even where several processes share the tests."""
-    root = tmp_path_factory.getbasetemp()
-    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+def folder(shared: Shared) -> Path:
+    """Where the command ran."""
 
     def make(folder: Path) -> None:
         folder.mkdir()
@@ -41,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, done.stderr
         (folder / "stdout.json").write_text(done.stdout)
 
-    return build_cached(root / "har-fxcy", make)
+    return shared("har-fxcy", make)
 
 
 @pytest.fixture(scope="session")
@@ -97,9 +96,8 @@ def test_the_report_is_written_and_a_second_run_only_reads(report: Any, folder: 
     assert json.loads(again.stdout)["rows"] == report["rows"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
+def test_a_refusal_is_one_clear_line(tmp_path: Path) -> None:
+    for arguments, words in (
         (["--pair", "hapt"], "SOURCE:TARGET"),
         (["--pair", "hapt:hapt"], "the same"),
         (["--source", "hapt"], "give both"),
@@ -108,11 +106,8 @@ def test_the_report_is_written_and_a_second_run_only_reads(report: Any, folder: 
         (["--backbone", "nonsense"], "nonsense"),
         (["--backbone", "dscnn", "--case", "fxc10"], "fxc9"),
         (["--backbone", "dscnn", "--case", "last_dense"], "fc"),
-    ],
-)
-def test_a_refusal_is_one_clear_line(arguments: list[str], words: str, tmp_path: Path) -> None:
-    done = _har(*arguments, "--json", cwd=tmp_path, timeout=240)
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == "" and "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert words in done.stderr
+    ):
+        done = har("fxcy", *arguments, "--json", cwd=tmp_path)
+        assert done.exit_code == 2, done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        assert words in done.stderr

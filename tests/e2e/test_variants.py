@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.experiments.jobs import build_cached
+from tests.support.cli import har
+from tests.support.shared import Shared
 
 pytestmark = pytest.mark.emulated
 
@@ -36,10 +37,8 @@ def _har(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="session")
-def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the run wrote; one run, even where several processes share the tests."""
-    root = tmp_path_factory.getbasetemp()
-    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+def output(shared: Shared) -> Path:
+    """What the run wrote."""
 
     def make(folder: Path) -> None:
         done = _har(
@@ -50,7 +49,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, done.stderr
         (folder / "stdout.json").write_text(done.stdout)
 
-    return build_cached(root / "har-variants", make)
+    return shared("har-variants", make)
 
 
 @pytest.fixture(scope="session")
@@ -132,21 +131,18 @@ def test_whoever_shares_the_study_finds_everything_done(
     assert json.loads(again.stdout)["rows"] == kept
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
+def test_bad_requests_get_one_line(tmp_path: Path) -> None:
+    for arguments, says in (
         (("--backbone", "lenet"), "lenet"),
         (("--variant", "int4"), "int4"),
         (("--sparsity", "0.99"), "0.95"),
         (("--dataset", "nowhere"), "nowhere"),
         (("--source", "hapt"), "both hapt"),
-    ],
-)
-def test_bad_requests_get_one_line(arguments: tuple[str, str], says: str, tmp_path: Path) -> None:
-    done = _har("variants", *arguments, "--output", str(tmp_path / "out"))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert says in done.stderr and done.stderr.count("\n") == 1
-    assert not (tmp_path / "out").exists()
+    ):
+        done = har("variants", *arguments, "--output", tmp_path / "out", cwd=ROOT)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert says in done.stderr and done.stderr.count("\n") == 1
+        assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.usefixtures("document")
