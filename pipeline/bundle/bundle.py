@@ -38,6 +38,7 @@ from pipeline.head import (
     Smoother,
     check_parameters,
 )
+from pipeline.head.memory import LearningMemory, learning_memory
 from pipeline.head.spectrogram import FRAME
 from pipeline.models.cards import read_card, write_card
 from pipeline.models.weights import load_weights
@@ -272,6 +273,12 @@ class Bundle(Interface):
             head.kernel,
             head.stride,
         )
+
+    @property
+    def learning_memory(self) -> LearningMemory:
+        """What learning with this bundle takes of a board."""
+        kept = self.replay
+        return learning_memory(self.shape, len(self.activities), kept.capacity, kept.exemplars)
 
     def scales(self) -> CutScales:
         """From int8 activations at the cut to what the head computes with. Raises InputError as

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.bundle.bundle import EXTRACTOR, Bundle
-from pipeline.bundle.fit import learning_memory_of
 from pipeline.bundle.interface import output_of
 from pipeline.compiler import c_float
 from pipeline.core.errors import InputError
@@ -109,7 +108,7 @@ def _model_header(bundle: Bundle, operators: tuple[str, ...]) -> str:
     map_scale, map_zero_point = bundle.map_scale, bundle.map_zero_point
     spectrogram = bundle.spectrogram
     pixels, planes = (spectrogram.pixels, spectrogram.planes) if spectrogram else (0, 0)
-    parameters, pages = bundle.shape.parameters, learning_memory_of(bundle).store_pages
+    parameters, pages = bundle.shape.parameters, bundle.learning_memory.store_pages
     return f"""\
 /* Written by `har emit` from bundle {bundle.model_id}. Do not edit. */
 #ifndef HAR_MODEL_H

@@ -23,7 +23,7 @@ def fit(
     as_json: JsonOption = False,
 ) -> None:
     """Check before flashing whether a bundle fits the board. Exit code 1 if it does not."""
-    from pipeline.bundle.measure import fit_bundle
+    from pipeline.bundle.footprint import fit_bundle
 
     with working("building and counting on the emulated core"):
         result = fit_bundle(bundle, engine, build_directory)

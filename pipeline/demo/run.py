@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle import Bundle, emit
-from pipeline.bundle.fit import learning_memory_of
 from pipeline.bundle.quantize import quantize
 from pipeline.bundle.tflm_eval import deployed_scores
 from pipeline.core.types import Array
@@ -280,7 +279,7 @@ def details_of(result: DemoResult) -> DemoDetails:
     """What the page shows beyond report.json."""
     activities = result.task.windows.activities
     teaching, dataset = result.teachings[-1], result.task.dataset
-    store_pages = learning_memory_of(result.bundle).store_pages
+    store_pages = result.bundle.learning_memory.store_pages
     return DemoDetails(
         activities=activities,
         confusion=result.int8.confusion,

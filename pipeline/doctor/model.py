@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.bundle.bundle import MANIFEST, Bundle, load_bundle
-from pipeline.bundle.fit import TFLM_RUNTIME_FLASH_BYTES, learning_memory_of
+from pipeline.bundle.footprint import least_footprint
 from pipeline.core.errors import HarError
 from pipeline.doctor.check import Check, failed
-from pipeline.sim.boards import NANO33BLE
 from pipeline.sim.pio import check_emitted
 
 _MAKE = "make train quantize"
@@ -46,20 +45,12 @@ def check_generated(generated: Path, bundle: Bundle | None) -> tuple[Check, str 
 def check_room(bundle: Bundle) -> Check:
     """Can the bundle fit the board at all? What is known without building: the board's own
     software, TFLite-Micro, the network, and what learning takes; our code comes on top."""
-    memory, board = learning_memory_of(bundle), NANO33BLE
-    flash = (
-        board.core_flash_bytes
-        + TFLM_RUNTIME_FLASH_BYTES
-        + len(bundle.extractor)
-        + memory.exemplar_flash_bytes
-        + 4 * bundle.shape.parameters
-    )
-    ram = board.core_ram_bytes + bundle.tflm_arena_bytes + memory.ram_bytes
-    limits = (board.flash_limit_bytes(memory.store_pages), board.ram_limit_bytes)
+    needs = least_footprint(bundle)
+    flash, ram = needs.flash_bytes, needs.ram_bytes
     detail = (
-        f"at least {flash:,} of {limits[0]:,} bytes of flash, "
-        f"{ram:,} of {limits[1]:,} of RAM (estimate)"
+        f"at least {flash.used:,} of {flash.limit:,} bytes of flash, "
+        f"{ram.used:,} of {ram.limit:,} of RAM (estimate)"
     )
-    if flash > limits[0] or ram > limits[1]:
+    if not needs.fits:
         return Check("fit", "red", detail, "a smaller network, or `har quantize` with less to keep")
     return Check("fit", "green", f"{detail}; `har fit` measures it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -42,14 +43,18 @@ class Bench:
         return {**document, **(learning or empty)}
 
 
-def bench(target: Target, image: Path, flash: Path, *, repeats: int = 10, seed: int = 0) -> Bench:
+def bench(target: Target, image: Path, *, repeats: int = 10, seed: int = 0) -> Bench:
     """Boots ``image``, streams a seeded signal that moves like a person, labels each window.
 
     Nothing is saved. Raises ExternalError when the board answers no prediction.
     """
     rng = np.random.default_rng(seed)
     engine, head, total, update = [], [], [], []
-    with launch(target, image, flash) as emulator, Client.open(emulator.port) as client:
+    with (
+        tempfile.TemporaryDirectory(prefix="har-bench-") as scratch,
+        launch(target, image, Path(scratch) / "flash.img") as emulator,
+        Client.open(emulator.port) as client,
+    ):
         hello = client.hello()
         gravity = np.array([1.0, 0, 0, 0, 0, 0])
         time_s = np.arange(hello.window)[:, None] / hello.rate_hz

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.head.memory import STORE_PAGES_LEAST
 from pipeline.head.records import PAGE_BYTES
-
-STORE_PAGES_LEAST = 16
-"""Pages at the end of the flash that keep learned heads, if these need no more."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ import numpy as np
 
 from pipeline.core.errors import ExternalError
 from pipeline.core.types import Array
-from pipeline.head import CutScales, Head, HeadShape, Learning, head_bytes, record_bytes
+from pipeline.head import CutScales, Head, HeadShape, Learning
+from pipeline.head.memory import RamParts, learning_memory
 from pipeline.models.macs import nanojoules
 from pipeline.sim.boards import NANO33BLE, Board
 from pipeline.sim.build import FirmwareImage
@@ -37,11 +38,10 @@ _ZERO_POINT = -128  # of a map after a ReLU
 _RATE, _RATE_CONVOLUTION = 0.5, 0.1
 _TIMEOUT_S = 120.0
 _TIMEOUT_S_PER_MAC = 4e-7  # the emulated core does some 50 M instructions a second
-_FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
-class Material:
+class HeadWorkload:
     """What a head is counted with: a factory head and windows int8 (N + L + E, B), those of the
     full store, those to label, and the shipped exemplars. Window i of each is of activity i % A.
 
@@ -65,23 +65,6 @@ class Counts:
     update: int
     held: int
     crc: int
-
-
-@dataclass(frozen=True)
-class RamParts:
-    """Bytes of RAM that learning takes. record: parameters, guard, names and replay, as they are
-    stored (docs/STORAGE.md); undo: the parameters before the last label, or a head that comes in,
-    and the window that made room; scratch: of the head's arithmetic; window: at the cut, the last
-    one, which a label is for."""
-
-    record: int
-    undo: int
-    scratch: int
-    window: int
-
-    @property
-    def total(self) -> int:
-        return self.record + self.undo + self.scratch + self.window
 
 
 @dataclass(frozen=True)
@@ -141,23 +124,23 @@ def bench_heads(
     code_bytes = image.map.flash_bytes_from(r"lib/learn/har_\w+\.c\.o")
     heads = {}
     for cut, shape in shapes.items():
-        material = material_for(shape, shipped, learning, capacity, exemplars)
-        counts = count_learning(image, material)
+        workload = random_workload(shape, shipped, learning, capacity, exemplars)
+        counts = count_learning(image, workload)
         macs = training_macs(shape, shipped, learning.steps)
-        ram = ram_parts(shape, shipped, capacity)
+        memory = learning_memory(shape, shipped, capacity, exemplars)
         seconds = counts.update * board.cycles_per_instruction / board.clock_hz
         heads[cut] = HeadCost(
             update_instructions=counts.update,
             step_instructions=counts.step,
             predict_instructions=counts.predict,
-            ram_bytes=ram.total,
-            ram_parts=ram,
-            flash_bytes=shipped_bytes(shape, exemplars) + code_bytes,
+            ram_bytes=memory.ram_bytes,
+            ram_parts=memory.ram_parts,
+            flash_bytes=memory.flash_bytes + memory.scale_flash_bytes + code_bytes,
             training_macs=macs,
             energy_uj=round(seconds * board.active_watts * 1e6, 3),
             energy_mac_nj=round(nanojoules(macs), 3),
         )
-    small = material_for(HeadShape(64, 6, 64), 6, learning, 6, 6)
+    small = random_workload(HeadShape(64, 6, 64), 6, learning, 6, 6)
     return LearningCost(heads, heads[own].ram_bytes, count_learning(image, small).step)
 
 
@@ -177,31 +160,7 @@ def training_macs(shape: HeadShape, activities: int, steps: int) -> int:
     return steps * (2 * (dense + pointwise + depthwise) + back)
 
 
-def ram_parts(shape: HeadShape, shipped: int, capacity: int) -> RamParts:
-    """RAM of learning with ``shipped`` (K) activities and a replay of ``capacity`` windows."""
-    return RamParts(
-        record=record_bytes(shape, shipped, capacity),
-        undo=head_bytes(shape, shipped) + shape.window_bytes,
-        scratch=_FLOAT_BYTES * scratch_floats(shape),
-        window=shape.window_bytes,
-    )
-
-
-def scratch_floats(shape: HeadShape) -> int:
-    """HAR_TAIL_SCRATCH of har_tail.h."""
-    maps = shape.map_length * shape.channels + shape.positions * shape.filters
-    depthwise = 2 * shape.positions * shape.channels if shape.kernel else 0
-    return shape.features + shape.rows + maps + depthwise
-
-
-def shipped_bytes(shape: HeadShape, exemplars: int) -> int:
-    """Flash of the head as it ships: parameters, scale and offset of each feature, and the
-    exemplars with their activities."""
-    floats = shape.parameters + 2 * shape.features
-    return _FLOAT_BYTES * floats + exemplars * (shape.window_bytes + 1)
-
-
-def material_for(
+def random_workload(
     shape: HeadShape,
     shipped: int,
     learning: Learning,
@@ -209,7 +168,7 @@ def material_for(
     exemplars: int,
     *,
     seed: int = 0,
-) -> Material:
+) -> HeadWorkload:
     """Seeded random parameters and windows, with the constants of ``learning`` but rates that keep
     such a head finite."""
     rng = np.random.default_rng(seed)
@@ -238,27 +197,27 @@ def material_for(
         evidence=learning.evidence,
     )
     head = Head(shape, scales, parameters, shipped)
-    return Material(head, constants, windows, capacity, exemplars)
+    return HeadWorkload(head, constants, windows, capacity, exemplars)
 
 
-def count_learning(image: FirmwareImage, material: Material) -> Counts:
-    """Runs `har_learner_bench` on ``material``. Raises ExternalError when it stops."""
-    shape, scales, learning = material.head.shape, material.head.scales, material.learning
+def count_learning(image: FirmwareImage, workload: HeadWorkload) -> Counts:
+    """Runs `har_learner_bench` on ``workload``. Raises ExternalError when it stops."""
+    shape, scales, learning = workload.head.shape, workload.head.scales, workload.learning
     sizes = (shape.features, shape.rows, shape.frozen, shape.map_length, shape.channels)
     request = _REQUEST.pack(
         b"HARL",
-        *(*sizes, shape.filters, shape.kernel, shape.stride, material.head.factory_activities),
-        *(material.capacity, material.exemplars, LABELS),
+        *(*sizes, shape.filters, shape.kernel, shape.stride, workload.head.factory_activities),
+        *(workload.capacity, workload.exemplars, LABELS),
         *(learning.steps, learning.replay_every, learning.hold_every, learning.evidence),
         *(learning.rate, learning.rate_convolution, learning.keep),
         *(scales.map_scale, scales.map_zero_point),
         *(0, 0, 0, 0, 0, 0),
     )
-    arrays = material.head.anchor, scales.scale, scales.offset
-    parts = np.split(material.windows, [material.capacity, material.capacity + LABELS])
+    arrays = workload.head.anchor, scales.scale, scales.offset
+    parts = np.split(workload.windows, [workload.capacity, workload.capacity + LABELS])
     blocks = [array.astype("<f4").tobytes() for array in arrays]
     blocks += [_padded(part.tobytes()) for part in parts]
-    macs = LABELS * training_macs(shape, material.head.factory_activities, learning.steps)
+    macs = LABELS * training_macs(shape, workload.head.factory_activities, learning.steps)
     answer = _run(image, request + b"".join(blocks), _TIMEOUT_S + _TIMEOUT_S_PER_MAC * macs)
     predict, step, update, learned, held, crc = _REQUEST.unpack(answer)[-6:]
     if not learned:

@@ -13,10 +13,10 @@ from pipeline.head import HeadShape, Learner, Learning, Replay
 from pipeline.sim.build import FirmwareImage, build_image
 from pipeline.sim.head_bench import (
     LABELS,
-    Material,
+    HeadWorkload,
     bench_heads,
     count_learning,
-    material_for,
+    random_workload,
     training_macs,
 )
 
@@ -59,20 +59,20 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> FirmwareImage:
     return build_image("har_learner_bench", "mps2", tmp_path_factory.mktemp("build"))
 
 
-def twin_of(material: Material) -> Learner:
+def twin_of(workload: HeadWorkload) -> Learner:
     """The NumPy learner as the program begins with: a full store, a share of it held back."""
-    head, hold_every = material.head, material.learning.hold_every
+    head, hold_every = workload.head, workload.learning.hold_every
     replay = Replay(
         head.shape.window_bytes,
-        material.capacity,
+        workload.capacity,
         head.shape.rows,
-        material.windows[material.capacity + LABELS :],
-        np.arange(material.exemplars) % head.factory_activities,
+        workload.windows[workload.capacity + LABELS :],
+        np.arange(workload.exemplars) % head.factory_activities,
     )
-    learner = Learner(head, replay, material.learning)
-    for i in range(material.capacity):
+    learner = Learner(head, replay, workload.learning)
+    for i in range(workload.capacity):
         held = hold_every > 0 and i % hold_every == hold_every - 1
-        replay.put(i, material.windows[i], i % head.factory_activities, 255, held)
+        replay.put(i, workload.windows[i], i % head.factory_activities, 255, held)
         replay.seen[i % head.factory_activities] += not held
     return learner
 
@@ -84,30 +84,30 @@ def test_what_is_counted_is_what_numpy_computes(
 ) -> None:
     shape = SHAPES[name]
     learning = replace(LEARNING, steps=12, hold_every=hold_every)
-    material = material_for(shape, min(shape.rows, 6), learning, 11, 5, seed=3)
-    shipped = material.head.crc()
-    counts = count_learning(image, material)
-    learner = twin_of(material)
+    workload = random_workload(shape, min(shape.rows, 6), learning, 11, 5, seed=3)
+    shipped = workload.head.crc()
+    counts = count_learning(image, workload)
+    learner = twin_of(workload)
     assert counts.held == len(learner.replay.holdout) == (2 if hold_every else 0)
     for i in range(LABELS):
-        learner.label(material.windows[material.capacity + i], i % material.head.factory_activities)
+        learner.label(workload.windows[workload.capacity + i], i % workload.head.factory_activities)
     assert counts.crc == learner.head.crc()
     assert counts.crc != shipped or learner.guard.undone == LABELS
 
 
 def test_counts_repeat_and_an_update_is_all_of_its_steps(image: FirmwareImage) -> None:
-    material = material_for(DEFAULT["fc"], 6, LEARNING, 36, 24)
-    counts = count_learning(image, material)
-    assert count_learning(image, material) == counts
+    workload = random_workload(DEFAULT["fc"], 6, LEARNING, 36, 24)
+    counts = count_learning(image, workload)
+    assert count_learning(image, workload) == counts
     assert 0 < counts.predict < counts.step
-    fewer = count_learning(image, replace(material, learning=replace(LEARNING, steps=32)))
+    fewer = count_learning(image, replace(workload, learning=replace(LEARNING, steps=32)))
     assert counts.update - fewer.update == pytest.approx(32 * counts.step, rel=0.15)
 
 
 def test_no_window_learned_is_an_error(image: FirmwareImage) -> None:
-    material = material_for(SHAPES["dense 64 x 6"], 6, replace(LEARNING, hold_every=1), 6, 6)
+    workload = random_workload(SHAPES["dense 64 x 6"], 6, replace(LEARNING, hold_every=1), 6, 6)
     with pytest.raises(ExternalError, match="holdout"):
-        count_learning(image, material)
+        count_learning(image, workload)
 
 
 def test_learning_costs_no_more_than_promised(image: FirmwareImage) -> None:

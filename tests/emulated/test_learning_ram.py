@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.bundle import emit, load_bundle
-from pipeline.bundle.fit import learning_memory_of
 from pipeline.sim.build import UNBOUNDED, build_image
 
 pytestmark = pytest.mark.emulated
@@ -26,5 +25,5 @@ def test_the_ram_for_learning_is_what_the_linker_gave_it(
         if piece.output_section == ".bss" and "har_app_head.c" in piece.origin
     ]
     bundle = load_bundle(bundle_directory)
-    reckoned = learning_memory_of(bundle).ram_bytes - bundle.cut_bytes  # the last one: the stream's
+    reckoned = bundle.learning_memory.ram_bytes - bundle.cut_bytes  # the last one: the stream's
     assert reckoned <= sum(piece.size_bytes for piece in linked) < reckoned + _FLAGS

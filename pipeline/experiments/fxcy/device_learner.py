@@ -20,7 +20,6 @@ import numpy as np
 
 from pipeline.bundle import Bundle, emit, load_bundle
 from pipeline.bundle.bundle import LearningConstants, write_bundle
-from pipeline.bundle.fit import learning_memory_of
 from pipeline.bundle.limits import REPLAY_MAX
 from pipeline.core.digests import sources_digest
 from pipeline.core.errors import InputError
@@ -115,7 +114,7 @@ def learn_on_device(
         "labels": len(order),
         "updates": updates,
         "kept_windows": bundle.replay.capacity,
-        "kept_bytes": learning_memory_of(bundle).ram_bytes,
+        "kept_bytes": bundle.learning_memory.ram_bytes,
     }
 
 

@@ -128,8 +128,8 @@ def counts(backbone: str, network: CaseNetwork, activities: int) -> dict[str, An
 def board_bytes(network: Backbone, model: Any, case: str, activities: int) -> int | None:
     """RAM that the firmware's learner takes for this case, with as many labelled windows as it
     keeps by default; None where it does not have the case."""
-    from pipeline.bundle.fit import learning_memory
     from pipeline.head import HeadShape
+    from pipeline.head.memory import learning_memory
 
     if network.image is not None or case not in CUTS:
         return None

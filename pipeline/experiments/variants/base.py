@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.bundle.footprint import Application
 from pipeline.core.errors import CheckFailed, ExternalError
 from pipeline.core.types import Array
 from pipeline.experiments.jobs import build_cached
-from pipeline.experiments.variants.app_footprint import Around, measure_around, read_around
+from pipeline.experiments.variants.app_footprint import measure_around, read_around
 from pipeline.experiments.variants.optimize import prune
 from pipeline.experiments.variants.settings import Effort
 from pipeline.experiments.variants.task import Material, source_task, thin_task
@@ -108,7 +109,7 @@ def pruned_network(base: Base, material: Material, keep: Path, sparsity: float) 
     return load_pretrained(folder / _WEIGHTS)
 
 
-def surroundings(base: Base, material: Material, keep: Path) -> tuple[Around | None, str]:
+def surroundings(base: Base, material: Material, keep: Path) -> tuple[Application | None, str]:
     """What the application takes around this network on a board, and, where it cannot be measured,
     why not. Only a reason that holds on any machine is kept: a tool that is missing may be there
     next time."""

@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.bundle.convert import to_float, to_float16, to_int8
+from pipeline.bundle.footprint import Application, Footprint, footprint
 from pipeline.bundle.interface import Interface, Normalization, Output, Quantization
 from pipeline.compiler.reader import read_model
 from pipeline.core.errors import CheckFailed
 from pipeline.core.types import Array
 from pipeline.data import load_dataset
-from pipeline.experiments.variants.app_footprint import (
-    NOTHING,
-    Around,
-    BoardFit,
-    fit_compiled,
-    fit_tflm,
-)
+from pipeline.experiments.variants.app_footprint import NOTHING, too_large
 from pipeline.experiments.variants.base import (
     Base,
     Origin,
@@ -148,7 +143,7 @@ def _measure(
     around, unmeasured = surroundings(base, material, keep)
     fit = _fit(around or NOTHING, engines, figures.bytes)
     if fit:
-        limits += fit.limits(alone=around is None)
+        limits += too_large(fit, alone=around is None)
     if around is None:
         limits.append(f"The firmware around it was not measured: {unmeasured.rstrip('.')}.")
     macs = model_macs(base.network.model())
@@ -177,16 +172,16 @@ def _measure(
     }
 
 
-def _fit(around: Around, engines: EngineFigures, file_bytes: int) -> BoardFit | None:
+def _fit(application: Application, engines: EngineFigures, file_bytes: int) -> Footprint | None:
     """By the compiled engine where it takes the file, else by TFLite-Micro, else by none."""
     if engines.flash_bytes is not None and engines.ram_bytes is not None:
-        return fit_compiled(around, engines.flash_bytes, engines.ram_bytes)
+        return footprint(application, "compiled", engines.flash_bytes, engines.ram_bytes)
     if engines.tflm_arena_bytes is not None:
-        return fit_tflm(around, file_bytes, engines.tflm_arena_bytes)
+        return footprint(application, "tflm", file_bytes, engines.tflm_arena_bytes)
     return None
 
 
-def fits_board(fit: BoardFit | None, *, alone: bool, unmeasured: bool) -> bool | None:
+def fits_board(fit: Footprint | None, *, alone: bool, unmeasured: bool) -> bool | None:
     """None: not measured. ``fit``: by an engine that runs the file, None without any; ``alone``:
     with nothing of ours around it, as that was not measured; ``unmeasured``: the compiled engine
     may need less."""

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 from pipeline.head import HeadShape, Learning, head_bytes
+from pipeline.head.memory import learning_memory
 from pipeline.sim.bench import Bench
 from pipeline.sim.head_bench import (
     LABELS,
     HeadCost,
     LearningCost,
     RamParts,
-    material_for,
-    ram_parts,
-    shipped_bytes,
+    random_workload,
     training_macs,
 )
 
@@ -67,7 +66,7 @@ def test_training_macs_are_all_that_a_step_does(name: str, steps: int) -> None:
 
 def test_ram_is_record_undo_scratch_and_the_last_window() -> None:
     shape = SHAPES["fxc2"]
-    parts = ram_parts(shape, 4, 10)
+    parts = learning_memory(shape, 4, 10, 0).ram_parts
     window = 3 + 9 * 2
     replay = 4 * 5 + 10 * (2 + window)
     parameters = (3 + 1) * 2 + (2 + 1) * 4 + 5 * (7 + 1)
@@ -81,20 +80,21 @@ def test_ram_is_record_undo_scratch_and_the_last_window() -> None:
 
 
 def test_learning_with_the_default_bundle_stays_below_48_kb() -> None:
-    assert ram_parts(HeadShape(416, 8, 416), 6, 36).total < 48 * 1024
+    assert learning_memory(HeadShape(416, 8, 416), 6, 36, 0).ram_bytes < 48 * 1024
 
 
 def test_what_ships_is_parameters_scales_and_exemplars() -> None:
-    assert shipped_bytes(SHAPES["fc"], 3) == 4 * (5 * 8 + 2 * 7) + 3 * (7 + 1)
+    memory = learning_memory(SHAPES["fc"], 4, 10, 3)
+    assert memory.flash_bytes + memory.scale_flash_bytes == 4 * (5 * 8 + 2 * 7) + 3 * (7 + 1)
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_material_is_seeded_and_of_unit_variance(name: str) -> None:
+def test_the_workload_is_seeded_and_of_unit_variance(name: str) -> None:
     shape = SHAPES[name]
-    one, two = (material_for(shape, 4, LEARNING, 200, 8, seed=5) for _ in "12")
+    one, two = (random_workload(shape, 4, LEARNING, 200, 8, seed=5) for _ in "12")
     assert one.windows.tobytes() == two.windows.tobytes()
     assert one.head.crc() == two.head.crc()
-    assert one.head.crc() != material_for(shape, 4, LEARNING, 200, 8, seed=6).head.crc()
+    assert one.head.crc() != random_workload(shape, 4, LEARNING, 200, 8, seed=6).head.crc()
     assert one.windows.shape == (200 + LABELS + 8, shape.window_bytes)
     frozen = one.head.features(one.windows)[:, : shape.frozen]
     assert np.var(frozen) == pytest.approx(1, abs=0.1)

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
+from pipeline.bundle.footprint import Application, footprint
 from pipeline.core.errors import CheckFailed, ExternalError
 from pipeline.experiments.variants import base as base_module
-from pipeline.experiments.variants.app_footprint import NOTHING, Around, fit_compiled
+from pipeline.experiments.variants.app_footprint import NOTHING
 from pipeline.experiments.variants.base import Base, Origin, base_network, surroundings
 from pipeline.experiments.variants.job import fits_board
 from pipeline.experiments.variants.settings import effort_for
 
-FOUND = Around(flash_bytes=50_000, ram_bytes=40_000, store_pages=16)
+FOUND = Application(flash_bytes=50_000, ram_bytes=40_000, store_pages=16)
 NONE: Any = None
 
 
@@ -120,17 +121,17 @@ def test_imagenets_network_once_trained_needs_no_way_to_it(world: _World, tmp_pa
 
 
 def test_only_what_was_measured_or_is_ruled_out_has_an_answer() -> None:
-    small, large = (fit_compiled(FOUND, size, 10_000) for size in (20_000, 2_000_000))
+    small, large = (footprint(FOUND, "compiled", size, 10_000) for size in (20_000, 2_000_000))
     assert fits_board(small, alone=False, unmeasured=False) is True
     assert fits_board(large, alone=False, unmeasured=False) is False
-    alone = fit_compiled(NOTHING, 20_000, 10_000)
+    alone = footprint(NOTHING, "compiled", 20_000, 10_000)
     assert fits_board(alone, alone=True, unmeasured=False) is None
-    too_large = fit_compiled(NOTHING, 2_000_000, 10_000)
+    too_large = footprint(NOTHING, "compiled", 2_000_000, 10_000)
     assert fits_board(too_large, alone=True, unmeasured=False) is False
     assert fits_board(None, alone=False, unmeasured=False) is False
 
 
 def test_an_engine_that_was_not_measured_may_still_take_it() -> None:
-    large = fit_compiled(FOUND, 2_000_000, 10_000)
+    large = footprint(FOUND, "compiled", 2_000_000, 10_000)
     assert fits_board(large, alone=False, unmeasured=True) is None
     assert fits_board(None, alone=True, unmeasured=True) is None

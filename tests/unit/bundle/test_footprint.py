@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.bundle.fit import LearningMemory, check_fit, learning_memory, remedy, rooms
+from pipeline.bundle.footprint import check_fit, remedy, smaller_options
 from pipeline.core.errors import InputError
 from pipeline.head import HeadShape
+from pipeline.head.memory import LearningMemory, learning_memory, scratch_floats
 from pipeline.head.records import PAGE_BYTES, RECORD_OVERHEAD_BYTES, SlotLayout
 from pipeline.sim.boards import NANO33BLE
-from pipeline.sim.head_bench import scratch_floats
 
 ROOT = Path(__file__).parents[3]
 
@@ -132,22 +132,22 @@ def test_tflm_takes_its_runtime_and_arena_instead_of_the_compiled_network() -> N
 
 def test_less_room_to_learn_takes_less_of_everything_and_names_its_options() -> None:
     shape = HeadShape(1280, 8, 1280)
-    found = list(rooms(shape, 6, 36, 4))
-    assert found[0].options == "--replay 36 --spare 2 --exemplars 4"
+    found = list(smaller_options(shape, 6, 36, 4))
+    assert str(found[0]) == "--replay 36 --spare 2 --exemplars 4"
     assert found[0].memory == learning_memory(shape, 6, 36, 24)
-    assert found[-1].options == "--replay 3 --spare 0 --exemplars 0"
+    assert str(found[-1]) == "--replay 3 --spare 0 --exemplars 0"
     assert found[-1].memory.exemplar_flash_bytes == 0
     assert found[-1].memory.ram_bytes < 0.6 * found[0].memory.ram_bytes
     no_spare = next(room for room in found if room.spare == 0)
-    assert found[0].flash_bytes - no_spare.flash_bytes == 4 * 2 * 1281
+    assert found[0].memory.flash_bytes - no_spare.memory.flash_bytes == 4 * 2 * 1281
 
 
 def test_a_room_that_is_small_already_is_not_made_larger() -> None:
-    assert [room.replay for room in rooms(HeadShape(12, 3, 12), 3, 8, 0)] == [8, 6, 3]
+    assert [room.replay for room in smaller_options(HeadShape(12, 3, 12), 3, 8, 0)] == [8, 6, 3]
 
 
 def test_the_remedy_is_a_command_or_another_network() -> None:
-    room = next(rooms(HeadShape(12, 3, 12), 3, 8, 0))
+    room = next(smaller_options(HeadShape(12, 3, 12), 3, 8, 0))
     assert "har quantize --replay 8 --spare 0 --exemplars 0" in remedy(room, "tflm")
     assert remedy(None, "tflm").endswith("or the compiled engine")
     assert remedy(None, "compiled").endswith("take a smaller network")
