@@ -44,7 +44,7 @@ U32 = 0xFFFFFFFF
 
 
 class Client:
-    """One board behind one `Transport`; use it as a context manager, so that it says BYE.
+    """One board on one `Transport`; use it as a context manager, so that it says BYE.
 
     `model_id` (8 bytes or 16 hex digits): refuse a board that runs another model. Each request
     waits `timeout_s` seconds for its answer and is sent up to `attempts` times.
@@ -68,7 +68,7 @@ class Client:
         self._link = Link(transport)
         self._model_id = _model_id(model_id)
         self._hello: Hello | None = None
-        self._sensing = False  # the board was told to send what its sensor measures
+        self._sensing = False  # the board was asked to send what its sensor measures
         self._closed = False
 
     @classmethod
@@ -88,7 +88,7 @@ class Client:
 
     @property
     def port(self) -> str:
-        """The port as a person would type it."""
+        """The port as a user would type it."""
         return self._link.transport.name
 
     @property
@@ -325,7 +325,7 @@ class Client:
         return self._head_state(messages.HeadShowRequest())
 
     def head_reset(self) -> HeadState:
-        """Back to the shipped head, for good."""
+        """Back to the factory head, for good."""
         return self._head_state(messages.HeadResetRequest())
 
     def head_rollback(self) -> HeadState:
@@ -377,21 +377,21 @@ class Client:
         return self._head_state(messages.HeadCommitRequest(board.model_id, len(payload), crc))
 
     def _head_state(self, request: Message) -> HeadState:
-        """Raises `DecodeError` for the state of another head than HELLO told of."""
+        """Raises `DecodeError` for the state of another head than HELLO described."""
         state = self.request(request, HeadState)
         board = self.board
-        told = (board.features, board.rows, board.shipped)
+        expected = (board.features, board.rows, board.shipped)
         found = (state.features, state.rows, len(state.labels) - len(state.taught))
-        if found != told:
+        if found != expected:
             raise DecodeError(
                 f"{self.port}: a head over {found[0]} features with {found[2]} of {found[1]} rows "
-                f"shipped from a board that told of {told[0]}, {told[2]} and {told[1]}"
+                f"used, from a board of {expected[0]}, {expected[2]} and {expected[1]}"
             )
         self._taught(state.taught)
         return state
 
     def _taught(self, names: tuple[str, ...]) -> None:
-        """The board now knows these activities beside the model's."""
+        """The board now knows these activities in addition to the model's."""
         board = self.board
         activities = (*board.activities[: board.shipped], *names)
         if activities == board.activities:

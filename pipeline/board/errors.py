@@ -10,7 +10,7 @@ class PortLost(ExternalError):
 
 
 class NoAnswer(ExternalError):
-    """The port is there; nobody on it answers as a board should."""
+    """The port is there, but nothing on it answers as a board should."""
 
 
 class BoardRefused(CheckFailed):

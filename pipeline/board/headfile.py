@@ -45,8 +45,8 @@ def write_head(path: Path, payload: bytes, *, model_id: bytes, sequence: int) ->
 def read_head(path: Path, *, model_id: bytes | None = None) -> Record:
     """Reads a file of `write_head` and checks all of it.
 
-    Raises `InputError` for a file that is none, cut off or changed, or that holds values which no
-    board takes, and `CheckFailed` for a head of another model than `model_id`.
+    Raises `InputError` for a file that is no head file, cut off or changed, or that holds values
+    which no board takes, and `CheckFailed` for a head of another model than `model_id`.
     """
     if not path.is_file():
         raise InputError(f"no file {path}: give one that `har head pull` wrote")

@@ -106,7 +106,7 @@ class Link:
                 self.sensed.clear()
         elif reply.type == MessageType.ERROR:
             error = ErrorReply.decode(reply.payload)
-            if error.type == MessageType.SAMPLES:  # nobody waits for an answer to these
+            if error.type == MessageType.SAMPLES:  # no request waits for an answer to these
                 raise _refused(error)
 
     def _next_seq(self) -> int:

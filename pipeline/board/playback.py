@@ -1,7 +1,7 @@
-"""Recorded people in front of a board: does it recognise them, and teach it what they do.
+"""Recordings streamed to a board: to compare its predictions, and to label windows for it.
 
-`stretches` cuts recordings into what a board can follow, `replay` sets its predictions beside the
-truth, `lessons_of` and `teach` label windows for it.
+`stretches` cuts recordings into what a board can follow, `replay` compares its predictions with
+the truth, `labelled_windows` and `teach` label windows for it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LABEL_PATIENCE = 4.0  # times that: without a label that the board takes
 @dataclass(frozen=True, eq=False)
 class Stretch:
     """A piece of a recording, at least one window long, to stream in one go: samples (n, 6) float32
-    [g, rad/s] of one person doing one activity (None: not known which)."""
+    [g, rad/s] of one subject doing one activity (None: not known which)."""
 
     subject: str
     activity: str | None
@@ -42,7 +42,7 @@ class Stretch:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """One prediction beside the truth."""
+    """One prediction and the truth."""
 
     subject: str
     activity: str | None
@@ -70,12 +70,12 @@ class Replay:
 
     @property
     def subject_accuracy(self) -> dict[str, float]:
-        """The same for each person, by name."""
-        people: dict[str, list[Outcome]] = {}
+        """The same for each subject, by name."""
+        subjects: dict[str, list[Outcome]] = {}
         for outcome in self.outcomes:
             if outcome.activity is not None:
-                people.setdefault(outcome.subject, []).append(outcome)
-        return {name: _share(people[name]) for name in sorted(people)}
+                subjects.setdefault(outcome.subject, []).append(outcome)
+        return {name: _share(subjects[name]) for name in sorted(subjects)}
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
@@ -86,8 +86,8 @@ class Replay:
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
-        people = self.subject_accuracy
-        worst = min(people, key=lambda name: people[name], default=None)
+        subjects = self.subject_accuracy
+        worst = min(subjects, key=lambda name: subjects[name], default=None)
         return {
             "segments": self.segments,
             "predictions_received": len(self.outcomes),
@@ -96,15 +96,15 @@ class Replay:
             "samples_lost": self.samples_lost,
             "values_saturated": self.saturated,
             "accuracy": self.accuracy,
-            "subject_accuracy": people,
-            "worst_subject": None if worst is None else {"id": worst, "accuracy": people[worst]},
+            "subject_accuracy": subjects,
+            "worst_subject": None if worst is None else {"id": worst, "accuracy": subjects[worst]},
             "activities": list(self.activities),
             "confusion": self.confusion.tolist(),
         }
 
 
 @dataclass(frozen=True)
-class Lesson:
+class UpdateResult:
     """One window that `teach` labelled, and what the board says it learned from it."""
 
     activity: str
@@ -161,9 +161,9 @@ def replay(
     into: Replay | None = None,
     on_stretch: Callable[[Replay], None] | None = None,
 ) -> Replay:
-    """Streams each stretch from an empty window and sets the predictions beside the truth.
+    """Streams each stretch from an empty window and compares the predictions with the truth.
 
-    `into` is filled as it goes, so that an interrupted replay still tells what it saw.
+    `into` is filled as it goes, so that an interrupted replay still has its results.
     """
     names = client.board.activities
     result = into if into is not None else Replay(names)
@@ -183,7 +183,7 @@ def replay(
     return result
 
 
-def lessons_of(
+def labelled_windows(
     what: Sequence[Stretch], client: Client, *, per_activity: int
 ) -> list[tuple[npt.NDArray[np.float32], str]]:
     """The first `per_activity` windows (T, 6) of each activity, one of each in turn.
@@ -208,17 +208,17 @@ def lessons_of(
 
 def teach(
     client: Client,
-    lessons: Iterable[tuple[npt.NDArray[np.float32], str]],
+    labelled: Iterable[tuple[npt.NDArray[np.float32], str]],
     *,
-    on_lesson: Callable[[Lesson], None] | None = None,
-) -> list[Lesson]:
+    on_update: Callable[[UpdateResult], None] | None = None,
+) -> list[UpdateResult]:
     """Shows each window (T, 6) to the board and labels it, in this order.
 
     A window that gets lost on the way is shown again; a label is never applied twice. Raises
     `NoAnswer` for a board that gives no prediction.
     """
-    done: list[Lesson] = []
-    for samples, activity in lessons:
+    done: list[UpdateResult] = []
+    for samples, activity in labelled:
         client.activity_index(activity)
         for _ in range(TRIES_PER_WINDOW):
             streamed = client.stream(samples)
@@ -230,10 +230,10 @@ def teach(
                 "check the cable, then `har stream`"
             )
         learned = client.label(streamed.predictions[-1].end_index, activity)
-        lesson = Lesson(activity, learned)
-        done.append(lesson)
-        if on_lesson is not None:
-            on_lesson(lesson)
+        result = UpdateResult(activity, learned)
+        done.append(result)
+        if on_update is not None:
+            on_update(result)
     return done
 
 
@@ -242,11 +242,11 @@ def teach_live(
     activity: str,
     windows: int,
     *,
-    on_lesson: Callable[[Lesson], None] | None = None,
-) -> list[Lesson]:
+    on_update: Callable[[UpdateResult], None] | None = None,
+) -> list[UpdateResult]:
     """Begins a session and labels the next ``windows`` windows that the board's own sensor fills.
 
-    Windows overlap as the model's do. One that the board has left behind before its label came is
+    Windows overlap as the model's do. One that the board has passed before its label came is
     not labelled, and the next one takes its place. Raises ``ExternalError`` without a working
     sensor, ``NoAnswer`` when no prediction comes or no label is taken in time.
     """
@@ -254,18 +254,18 @@ def teach_live(
     client.activity_index(activity)
     client.require_sensor()
     patience_s = PATIENCE_WINDOWS * board.window / board.rate_hz
-    done: list[Lesson] = []
+    done: list[UpdateResult] = []
     deadline = time.monotonic() + LABEL_PATIENCE * patience_s
     while len(done) < windows:
         if time.monotonic() > deadline:
             raise NoAnswer(
                 f"{client.port} took no label for {LABEL_PATIENCE * patience_s:.0f} s: each window "
-                "was gone before its label came; `har doctor` tells more"
+                "was gone before its label came; `har doctor` says more"
             )
         prediction = client.prediction(patience_s)
         if prediction is None:
             raise NoAnswer(
-                f"{client.port} gave no prediction for {patience_s:.0f} s: `har doctor` tells more"
+                f"{client.port} gave no prediction for {patience_s:.0f} s: `har doctor` says more"
             )
         try:
             learned = client.label(prediction.end_index, activity)
@@ -274,9 +274,9 @@ def teach_live(
                 raise
             continue
         deadline = time.monotonic() + LABEL_PATIENCE * patience_s
-        done.append(Lesson(activity, learned))
-        if on_lesson is not None:
-            on_lesson(done[-1])
+        done.append(UpdateResult(activity, learned))
+        if on_update is not None:
+            on_update(done[-1])
     return done
 
 

@@ -78,7 +78,7 @@ class Progress:
 class Taken:
     """What was recorded. `path` is None when no sample was. `interrupted` is why it is shorter than
     asked, `refused` why the project's own reader will not take it, `doubts` what is to be known
-    about it; each is one line for a person."""
+    about it; each is one line of text."""
 
     path: Path | None
     activity: str
@@ -119,7 +119,7 @@ class Taken:
 
 
 def rate_is_wrong(state: SensorState) -> bool:
-    """Whether the sensor was measured to run at another rate than it was told."""
+    """Whether the sensor runs at another rate than it was set to."""
     rate_hz, nominal_hz = state.rate_hz, state.nominal_hz
     return bool(rate_hz and nominal_hz and abs(rate_hz / nominal_hz - 1) > RATE_TOLERANCE)
 
@@ -135,12 +135,12 @@ def record(
 
     Raises ``ExternalError`` or ``BoardRefused`` when nothing can begin: no answer, no sensor, no
     sample within three seconds, no file. Once it has begun, what goes wrong, Ctrl-C included, is
-    told in the answer.
+    in the answer.
     """
     board = client.hello()
     remedy = "`har emulate --sensor NAME` plays a recording to an emulated one"
     if board.target == Target.NANO33BLE:
-        remedy = "`har doctor` tells more"
+        remedy = "`har doctor` says more"
     begun = client.require_sensor("record", remedy)
     take = _Take(client, plan, board, on_progress)
     take.count_down()
@@ -165,7 +165,7 @@ def record(
     except OSError as error:
         raise ExternalError(
             f"{writer.path}: cannot be finished ({error.strerror or error}); what was written "
-            "stands beside it as .part"
+            "is next to it as .part"
         ) from None
     refused, doubts = (None, []) if kept < 2 else _read_again(writer.path)
     if trouble is not None:
@@ -253,7 +253,7 @@ class _Take:
         except BoardRefused as error:
             if error.status != ErrorCode.STATE:
                 return str(error), error.exit_code
-            return f"the board on {self._client.port} has started anew", ExternalError.exit_code
+            return f"the board on {self._client.port} has restarted", ExternalError.exit_code
         except HarError as error:
             return str(error), error.exit_code
 
@@ -295,10 +295,10 @@ class _Take:
                 self._show.trace = trace[-window:]
                 return sensed, gap
         if now - self._heard > SILENCE_S:
-            state = self._client.sensor()  # tells when nobody is there any more
+            state = self._client.sensor()  # raises when no board is there any more
             raise ExternalError(
                 f"{self._client.port} sent no new samples for {SILENCE_S:.0f} s: "
-                f"{describe(state)}; `har doctor` tells more"
+                f"{describe(state)}; `har doctor` says more"
             )
         return None, 0
 
@@ -342,7 +342,7 @@ def _sensor_doubts(begun: SensorState, ended: SensorState | None) -> list[str]:
         doubts.append(f"the sensor runs at {state.rate_hz:.1f} Hz, not {state.nominal_hz:g} Hz")
     if begun.sensor != Sensor.PLAYED and not (ended or begun).zero_known:
         doubts.append(
-            "the gyroscope's zero was not known: lay the board still for two seconds after "
+            "the gyroscope's bias was not known: lay the board still for two seconds after "
             "plugging it in, then record again"
         )
     if ended is not None:

@@ -30,7 +30,7 @@ class Transport(Protocol):
 
     @property
     def name(self) -> str:
-        """The port as a person would type it."""
+        """The port as a user would type it."""
 
     def read(self, timeout_s: float) -> bytes:
         """What has arrived; waits at most `timeout_s` seconds for the first byte, else b""."""
@@ -102,7 +102,7 @@ class SerialTransport:
 def open_port(port: str) -> SerialTransport:
     """Opens a device name (`/dev/ttyACM0`, `COM3`) or a pyserial URL, for this program alone.
 
-    Raises `ExternalError` (no such port, busy, no permission, nobody listening) or `InputError`
+    Raises `ExternalError` (no such port, busy, no permission, no listener) or `InputError`
     (not a
     port at all), each saying what to do.
     """
@@ -124,14 +124,14 @@ def open_port(port: str) -> SerialTransport:
 
 
 def ports() -> list[str]:
-    """The serial ports of this machine that have hardware behind them, by name."""
+    """The serial ports of this machine that belong to hardware, by name."""
     from serial.tools import list_ports
 
     return sorted(info.device for info in list_ports.comports() if info.hwid != "n/a")
 
 
 def serial_number(port: str) -> str | None:
-    """What the USB device behind `port` calls itself, to find it again under another name."""
+    """The identity of the USB device at `port`, to find it again under another name."""
     from serial.tools import list_ports
 
     return next((i.serial_number for i in list_ports.comports() if i.device == port), None)
@@ -167,7 +167,7 @@ def _send_at_once(opened: Any) -> None:
 
 def _why_not(port: str, error: Exception) -> ExternalError | InputError:
     if "://" in port:
-        return ExternalError(f"nobody answers at {port}: start the emulator or server there first")
+        return ExternalError(f"nothing answers at {port}: start the emulator or server there first")
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "FileNotFoundError" in str(error):
         there = ", ".join(ports()) or "none: plug the board in with a data cable"

@@ -14,11 +14,11 @@ from pipeline.cli.stream import CsvOption, DatasetOption, PortOption, SubjectOpt
 
 if TYPE_CHECKING:
     from pipeline.board.client import Client
-    from pipeline.board.playback import Lesson
+    from pipeline.board.playback import UpdateResult
 
-    Show = Callable[[Lesson], None]
+    Show = Callable[[UpdateResult], None]
     # Where the windows are from, how many there are, and what teaches them.
-    Lessons = tuple[str, int, Callable[[Show], list[Lesson]]]
+    Updates = tuple[str, int, Callable[[Show], list[UpdateResult]]]
 
 
 @guarded
@@ -67,25 +67,25 @@ def learn(
             source, count, teach_all = _live(client, str(shown), windows)
         else:
             source, count, teach_all = _recorded(client, dataset, subject, csv, shown, windows)
-        with _unsaved_told(client), _progress(count) as show:
+        with _note_unsaved(client), _progress(count) as show:
             if new is not None and new not in client.board.activities:
                 client.name(new)
-            lessons = teach_all(show)
+            results = teach_all(show)
             state = client.save() if save else client.head()
         head = head_document(client, state)
     document = {
         "dataset": source,
         "subject": subject,
-        "labelled_windows": len(lessons),
+        "labelled_windows": len(results),
         "lessons": [
             {
-                "activity": lesson.activity,
-                "outcome": lesson.learned.outcome.name.lower(),
-                "serves": lesson.learned.serves,
-                "probability_before": lesson.learned.probability_before,
-                "probability_after": lesson.learned.probability_after,
+                "activity": result.activity,
+                "outcome": result.learned.outcome.name.lower(),
+                "serves": result.learned.serves,
+                "probability_before": result.learned.probability_before,
+                "probability_after": result.learned.probability_after,
             }
-            for lesson in lessons
+            for result in results
         ],
         "saved": save,
         **head,
@@ -96,7 +96,7 @@ def learn(
         _print(document)
 
 
-def _live(client: Client, activity: str, windows: int) -> Lessons:
+def _live(client: Client, activity: str, windows: int) -> Updates:
     """Windows of what the board's own sensor measures from now on."""
     from pipeline.board.playback import teach_live
 
@@ -105,7 +105,7 @@ def _live(client: Client, activity: str, windows: int) -> Lessons:
     return (
         "the board's own sensor",
         windows,
-        lambda show: teach_live(client, activity, windows, on_lesson=show),
+        lambda show: teach_live(client, activity, windows, on_update=show),
     )
 
 
@@ -116,25 +116,25 @@ def _recorded(
     csv: Path | None,
     shown: str | None,
     windows: int,
-) -> Lessons:
+) -> Updates:
     """Windows of a recording that shows the activity `shown`; None: by its labels."""
-    from pipeline.board.playback import lessons_of, stretches, teach
+    from pipeline.board.playback import labelled_windows, stretches, teach
     from pipeline.data.selection import as_activity, select
 
     selection = select(dataset, None, subject, csv, note)
     if shown is not None:
         selection = as_activity(selection, shown)
     what = stretches(selection.recordings, client, new=shown)
-    labelled = lessons_of(what, client, per_activity=windows)
+    labelled = labelled_windows(what, client, per_activity=windows)
     return (
         selection.source,
         len(labelled),
-        lambda show: teach(client, labelled, on_lesson=show),
+        lambda show: teach(client, labelled, on_update=show),
     )
 
 
 @contextmanager
-def _unsaved_told(client: Client) -> Iterator[None]:
+def _note_unsaved(client: Client) -> Iterator[None]:
     """Says what is left unsaved when the block ends early."""
     from pipeline.cli.views.head import unsaved_note
     from pipeline.core.errors import HarError
@@ -149,7 +149,7 @@ def _unsaved_told(client: Client) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(windows: int) -> Iterator[Callable[[Lesson], None]]:
+def _progress(windows: int) -> Iterator[Callable[[UpdateResult], None]]:
     """A bar on stderr that grows with the windows labelled; silent where stderr is no terminal."""
     from rich.console import Console
     from rich.markup import escape
@@ -162,12 +162,12 @@ def _progress(windows: int) -> Iterator[Callable[[Lesson], None]]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("teaching", total=windows)
 
-        def show(lesson: Lesson) -> None:
-            learned = lesson.learned
+        def show(result: UpdateResult) -> None:
+            learned = result.learned
             bar.update(
                 task,
                 advance=1,
-                description=f"{escape(lesson.activity)} {learned.probability_before:.2f} -> "
+                description=f"{escape(result.activity)} {learned.probability_before:.2f} -> "
                 f"{learned.probability_after:.2f}, {outcome_text(learned.outcome.name)}",
             )
 

@@ -1,6 +1,6 @@
 """Frames on the serial line: ``COBS(type u8 | seq u16 | payload | crc32 u32) 0x00``.
 
-The twin of firmware/lib/link/har_frame.h; every byte is told in docs/PROTOCOL.md. What the decoder
+The twin of firmware/lib/link/har_frame.h; docs/PROTOCOL.md describes every byte. What the decoder
 guarantees, whatever bytes arrive, stands there as G1 .. G7.
 """
 
@@ -55,7 +55,7 @@ def cobs_encode(data: bytes) -> bytes:
         out.append(len(run) + 1)
         out += run
         if len(run) == _RUN_BYTES_MAX and number < len(runs) - 1:
-            out.append(1)  # a full group implies no 0x00 behind it: an empty one does
+            out.append(1)  # a full group implies no 0x00 after it: an empty one does
     return bytes(out)
 
 

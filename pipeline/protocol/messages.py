@@ -286,7 +286,7 @@ class SensorRequest(Message, type=MessageType.SENSOR):
 @dataclass(frozen=True)
 class Hello(Message, type=MessageType.HELLO_REPLY):
     """HELLO_REPLY: who the board is. Window and hop in samples. Of its ``activities`` the first
-    ``shipped`` are the model's, the others were taught; there is room for ``rows``."""
+    ``shipped`` are the model's, the others were added; there is room for ``rows``."""
 
     version: U8
     model_id: ModelId
@@ -314,7 +314,7 @@ class Hello(Message, type=MessageType.HELLO_REPLY):
         require(self.features >= 1, "has no features")
         require(
             1 <= self.shipped <= named <= self.rows,
-            f"names {named} activities of {self.shipped} shipped and room for {self.rows}",
+            f"names {named} activities of {self.shipped} factory ones and room for {self.rows}",
         )
         distinct = len(set(self.activities)) == named and all(self.activities)
         require(distinct, "names activities that are empty or the same")
@@ -384,8 +384,8 @@ class HeadState(Message, type=MessageType.HEAD_STATE):
     newest record in flash, 0 when there is none. ``held``: windows of the holdout, never learned,
     of which the active head gets ``held_right`` right; ``stored``, of ``capacity``: windows kept,
     as holdout or to be learned again. ``evidence``: mistakes of the factory head before the learned
-    one may serve. Times are Unix times, 0 where unknown. ``labels`` by activity; ``taught`` names
-    those that the model does not have.
+    one may become active. Times are Unix times, 0 where unknown. ``labels`` by activity; ``taught``
+    names those that the model does not have.
     """
 
     source: HeadSource
@@ -411,14 +411,14 @@ class HeadState(Message, type=MessageType.HEAD_STATE):
 
     @property
     def evidence_missing(self) -> int:
-        """Mistakes of the factory head that are missing before the learned one may serve."""
+        """Mistakes of the factory head still needed before the learned one may be active."""
         return max(0, self.evidence - max(0, self.guard.judged - self.guard.shipped_right))
 
     def check(self) -> None:
         require(
             self.held_right <= self.held <= self.stored <= self.capacity,
-            f"counts {self.held_right} right of {self.held} held back of {self.stored} stored of "
-            f"{self.capacity}",
+            f"counts {self.held_right} right of {self.held} in the holdout, {self.stored} stored "
+            f"of {self.capacity}",
         )
         named, activities = len(self.taught), len(self.labels)
         require(

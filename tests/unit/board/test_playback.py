@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.board.client import Client
 from pipeline.board.errors import NoAnswer
-from pipeline.board.playback import Stretch, lessons_of, replay, stretches, teach
+from pipeline.board.playback import Stretch, labelled_windows, replay, stretches, teach
 from pipeline.core.errors import InputError
 from pipeline.data import Dataset, Recording, Segment, selection
 from pipeline.data.selection import Selection, as_activity, select
@@ -101,19 +101,19 @@ def test_an_interrupted_replay_still_tells_what_it_saw(client):
 
 def test_lessons_take_turns_and_say_when_there_are_too_few(client):
     found = stretches([recording(("walking", 300), ("lying", 192), ("walking", 128))], client)
-    lessons = lessons_of(found, client, per_activity=2)
+    lessons = labelled_windows(found, client, per_activity=2)
     assert [name for _, name in lessons] == ["walking", "lying", "walking", "lying"]
     assert all(samples.shape == (128, 6) for samples, _ in lessons)
     with pytest.raises(InputError, match="lying has 2 windows, not 3"):
-        lessons_of(found, client, per_activity=3)
+        labelled_windows(found, client, per_activity=3)
     with pytest.raises(InputError, match="name its --activity"):
-        lessons_of([Stretch("anna", None, found[0].samples)], client, per_activity=1)
+        labelled_windows([Stretch("anna", None, found[0].samples)], client, per_activity=1)
 
 
 def test_each_lesson_is_learned_once(client):
     found = stretches([recording(("walking", 300), ("lying", 192))], client)
     heard = []
-    done = teach(client, lessons_of(found, client, per_activity=2), on_lesson=heard.append)
+    done = teach(client, labelled_windows(found, client, per_activity=2), on_update=heard.append)
     assert done == heard
     assert [lesson.learned.updates for lesson in done] == [1, 2, 3, 4]
     assert client.head().labels == (2, 0, 2)

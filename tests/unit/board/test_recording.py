@@ -170,7 +170,7 @@ def test_indices_may_wrap(tmp_path):
     [
         (interrupt, "interrupted", 130),
         (unplug, "fake is gone", 3),
-        (start_anew, "has started anew", 3),
+        (start_anew, "has restarted", 3),
     ],
 )
 def test_an_interruption_keeps_what_came_before(tmp_path, happens, why, code):
@@ -229,7 +229,7 @@ def test_cut_off_at_once_leaves_no_file(tmp_path):
     [
         (board_with(), "cannot record: motion sensor: not found"),
         (board_with(), "har emulate --sensor NAME"),
-        (board_with(target=m.Target.NANO33BLE), "`har doctor` tells more"),
+        (board_with(target=m.Target.NANO33BLE), "`har doctor` says more"),
     ],
 )
 def test_no_sensor_is_one_line(tmp_path, board, words):
@@ -274,7 +274,7 @@ def test_what_the_sensor_says_of_itself_is_told(tmp_path):
     board.sensor_next.extend([board.sensor, worse])
     doubts = "; ".join(taking(Person(board), plan(tmp_path)).doubts)
     assert "the sensor runs at 100.0 Hz, not 119 Hz" in doubts
-    assert "the gyroscope's zero was not known" in doubts
+    assert "the gyroscope's bias was not known" in doubts
     assert "5 samples with an axis beyond" in doubts
     assert "1 times the sensor had to drop samples" in doubts
     assert "2 failed transfers" in doubts

@@ -142,7 +142,7 @@ def test_a_socket_nobody_listens_on_is_a_world_error():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number = probe.getsockname()[1]
-    with pytest.raises(ExternalError, match="nobody answers at socket://"):
+    with pytest.raises(ExternalError, match="nothing answers at socket://"):
         open_port(f"socket://127.0.0.1:{number}")
 
 
