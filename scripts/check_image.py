@@ -27,8 +27,8 @@ RAM_BYTES = 0x40000
 # Mbed's main thread runs the sketch on this array (mbed_rtos_rtx.c; MAIN_THREAD_STACK_SIZE).
 MAIN_STACK = "_main_stack"
 # What all of our code runs in on the emulated board, which faults one byte further
-# (HAR_STACK_BYTES in firmware/board/mps2/sections.ld). `har bench` sees about 1,150 of them used by
-# prediction and learning; the other 7,000 are for what only the real board calls from there:
+# (HAR_STACK_BYTES in firmware/boards/mps2/sections.ld). `har bench` sees about 1,150 of them used
+# by prediction and learning; the other 7,000 are for what only the real board calls from there:
 # TFLite-Micro's interpreter, the motion sensors' bus and USB.
 MAIN_STACK_NEED = 8192
 

@@ -1,8 +1,8 @@
 // The sketch. What it does is in lib/app; how it touches the board, in board/nano33ble.
 #include <Arduino.h>
 
-#include "har_app.h"
-#include "har_board.h"
+#include "hal/har_board.h"
+#include "lib/app/har_app.h"
 
 void setup() {
     har_board_init();

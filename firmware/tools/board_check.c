@@ -14,9 +14,9 @@
  */
 #include <string.h>
 
-#include "har_app.h"
-#include "har_assert.h"
-#include "har_board.h"
+#include "hal/har_board.h"
+#include "lib/app/har_app.h"
+#include "lib/base/har_assert.h"
 
 #define DATA_BYTES 4096u
 #define FLASH_PAGES 16u

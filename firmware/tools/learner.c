@@ -3,33 +3,33 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "har_learner.h"
 #include "har_model.h"
+#include "lib/head/har_learner.h"
 
-#define POSITIONS HAR_TAIL_POSITIONS(HAR_TAIL_MAP_LENGTH, HAR_TAIL_KERNEL, HAR_TAIL_STRIDE)
+#define POSITIONS HAR_HEAD_POSITIONS(HAR_HEAD_MAP_LENGTH, HAR_HEAD_KERNEL, HAR_HEAD_STRIDE)
 #define PARAMETERS                                                                   \
-    HAR_TAIL_PARAMETERS(HAR_ROWS, HAR_FEATURES, HAR_TAIL_CHANNELS, HAR_TAIL_FILTERS, \
-                        HAR_TAIL_KERNEL)
+    HAR_HEAD_PARAMETERS(HAR_ROWS, HAR_FEATURES, HAR_HEAD_CHANNELS, HAR_HEAD_FILTERS, \
+                        HAR_HEAD_KERNEL)
 #define SCRATCH                                                                      \
-    HAR_TAIL_SCRATCH(HAR_ROWS, HAR_FEATURES, HAR_TAIL_MAP_LENGTH, HAR_TAIL_CHANNELS, \
-                     HAR_TAIL_FILTERS, POSITIONS, HAR_TAIL_KERNEL)
+    HAR_HEAD_SCRATCH(HAR_ROWS, HAR_FEATURES, HAR_HEAD_MAP_LENGTH, HAR_HEAD_CHANNELS, \
+                     HAR_HEAD_FILTERS, POSITIONS, HAR_HEAD_KERNEL)
 #define REFUSED 0x80u
 
-static const struct har_tail_shape shape = {
-    HAR_FEATURES,      HAR_ROWS,         HAR_TAIL_FROZEN, HAR_TAIL_MAP_LENGTH,
-    HAR_TAIL_CHANNELS, HAR_TAIL_FILTERS, HAR_TAIL_KERNEL, HAR_TAIL_STRIDE};
+static const struct har_head_shape shape = {
+    HAR_FEATURES,      HAR_ROWS,         HAR_HEAD_FROZEN, HAR_HEAD_MAP_LENGTH,
+    HAR_HEAD_CHANNELS, HAR_HEAD_FILTERS, HAR_HEAD_KERNEL, HAR_HEAD_STRIDE};
 
 static float scale[HAR_FEATURES];
 static float offset[HAR_FEATURES];
 static float parameters[PARAMETERS];
 static float scratch[SCRATCH];
-static struct har_tail tail = {
+static struct har_head head = {
     .shape = &shape,
     .anchor = har_factory_parameters,
     .scale = scale,
     .offset = offset,
-    .map_scale = HAR_TAIL_MAP_SCALE,
-    .map_zero_point = HAR_TAIL_MAP_ZERO_POINT,
+    .map_scale = HAR_HEAD_MAP_SCALE,
+    .map_zero_point = HAR_HEAD_MAP_ZERO_POINT,
     .parameters = parameters,
     .scratch = scratch,
     .shipped = HAR_ACTIVITIES,
@@ -67,7 +67,7 @@ static uint32_t labels[HAR_ROWS];
 static float previous[PARAMETERS];
 static int8_t previous_window[HAR_CUT_BYTES];
 static struct har_learner learner = {
-    .tail = &tail,
+    .head = &head,
     .replay = &replay,
     .learning = &learning,
     .state = &state,
@@ -108,9 +108,9 @@ static uint16_t predict(uint8_t which) {
     if (which == HAR_PREDICT_SERVING) {
         har_learner_predict(&learner, window, probabilities);
     } else {
-        har_tail_predict(&tail, window, which == HAR_PREDICT_SHIPPED, probabilities);
+        har_head_predict(&head, window, which == HAR_PREDICT_SHIPPED, probabilities);
     }
-    return har_tail_argmax(probabilities, tail.activities);
+    return har_head_argmax(probabilities, head.activities);
 }
 
 static void hello(void) {
@@ -126,7 +126,7 @@ static void tell(void) {
     uint16_t held;
     uint16_t right;
     har_learner_held(&learner, probabilities, &held, &right);
-    put(tail.activities, 1);
+    put(head.activities, 1);
     put(har_learner_serves(&learner), 1);
     put(state.updates, 4);
     put(state.guard.judged, 4);
@@ -135,7 +135,7 @@ static void tell(void) {
     put(state.guard.undone, 4);
     put(held, 2);
     put(right, 2);
-    put(har_tail_crc(&tail), 4);
+    put(har_head_crc(&head), 4);
 }
 
 /* False for what is no request. */
@@ -173,7 +173,7 @@ static bool answer(uint8_t operation, uint8_t argument, uint32_t count) {
         default:
             return false;
     }
-    put(tail.activities, 1);
+    put(head.activities, 1);
     return true;
 }
 

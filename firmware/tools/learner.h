@@ -7,7 +7,7 @@
  * a window at the cut, A the number of activities.
  *
  *   'H' hello: model id 8, B u32, F u16, R u8, K u8
- *   'R' reset, to the shipped tail: A u8
+ *   'R' reset, to the shipped head: A u8
  *   'A' add an activity: A u8, as before when no row is left
  *   'B' blind, count < F: A u8
  *   'L' label; item: activity u8, window B: a u8 an item, enum har_outcome or 0x80 + har_status

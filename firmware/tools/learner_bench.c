@@ -1,16 +1,16 @@
-/* Counts what learning costs with a tail of any shape, on the emulated board. The host
+/* Counts what learning costs with a head of any shape, on the emulated board. The host
  * (pipeline/sim/head_bench.py) leaves a request in memory and reads the counts there.
  *
  * The exchange memory, little-endian, words of 4 bytes from its start:
  *    0  magic "HARL"                                                        host
  *    1  features F, rows R, frozen, map_length, channels, filters, kernel,
- *       stride: struct har_tail_shape, a word each                          host
+ *       stride: struct har_head_shape, a word each                          host
  *    9  activities A, all of them shipped                                   host
  *   10  capacity N and exemplars E of the replay                            host
  *   12  labels L to give, at least 1                                        host
  *   13  steps, replay_every, hold_every, evidence                           host
  *   17  rate, rate_convolution, keep, map_scale (float32), map_zero_point   host
- *   22  instructions of one prediction by the tail                          board
+ *   22  instructions of one prediction by the head                          board
  *   23  instructions of one gradient step                                   board
  *   24  instructions of a label, the most of those not held back            board
  *   25  labels not held back                                                board
@@ -27,9 +27,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "har_board.h"
-#include "har_learner.h"
-#include "mps2.h"
+#include "boards/mps2/mps2.h"
+#include "hal/har_board.h"
+#include "lib/head/har_learner.h"
 
 #define EXCHANGE_OFFSET 0x10000u /* as of the exchange memory of parity.h */
 #define TRUSTED 255u
@@ -78,8 +78,8 @@ static void *take(struct memory *memory, uint32_t count, uint32_t item_bytes) {
 }
 
 struct bench {
-    struct har_tail_shape shape;
-    struct har_tail tail;
+    struct har_head_shape shape;
+    struct har_head head;
     struct har_replay replay;
     struct har_learning learning;
     struct har_learner_state state;
@@ -93,12 +93,12 @@ struct bench {
 static bool build(struct bench *bench, const struct request *request, struct memory *memory) {
     const uint32_t *s = request->shape;
     bench->shape =
-        (struct har_tail_shape){(uint16_t)s[0], (uint16_t)s[1], (uint16_t)s[2], (uint16_t)s[3],
+        (struct har_head_shape){(uint16_t)s[0], (uint16_t)s[1], (uint16_t)s[2], (uint16_t)s[3],
                                 (uint16_t)s[4], (uint16_t)s[5], (uint16_t)s[6], (uint16_t)s[7]};
-    const uint32_t parameters = har_tail_parameters(&bench->shape);
-    const uint32_t window = har_tail_window_bytes(&bench->shape);
-    const uint32_t positions = HAR_TAIL_POSITIONS(s[3], s[6], s[7]);
-    bench->tail = (struct har_tail){
+    const uint32_t parameters = har_head_parameters(&bench->shape);
+    const uint32_t window = har_head_window_bytes(&bench->shape);
+    const uint32_t positions = HAR_HEAD_POSITIONS(s[3], s[6], s[7]);
+    bench->head = (struct har_head){
         .shape = &bench->shape,
         .anchor = take(memory, parameters, 4),
         .scale = take(memory, s[0], 4),
@@ -124,9 +124,9 @@ static bool build(struct bench *bench, const struct request *request, struct mem
     bench->replay.labels = take(memory, request->capacity, 1);
     bench->replay.trust = take(memory, request->capacity, 1);
     bench->replay.seen = take(memory, s[1], 4);
-    bench->tail.parameters = take(memory, parameters, 4);
-    bench->tail.scratch =
-        take(memory, HAR_TAIL_SCRATCH(s[1], s[0], s[3], s[4], s[5], positions, s[6]), 4);
+    bench->head.parameters = take(memory, parameters, 4);
+    bench->head.scratch =
+        take(memory, HAR_HEAD_SCRATCH(s[1], s[0], s[3], s[4], s[5], positions, s[6]), 4);
     bench->probabilities = take(memory, s[1], 4);
     bench->learning = (struct har_learning){
         .step = {request->rate, request->rate_convolution},
@@ -137,7 +137,7 @@ static bool build(struct bench *bench, const struct request *request, struct mem
         .evidence = (uint16_t)request->evidence,
     };
     bench->learner = (struct har_learner){
-        .tail = &bench->tail,
+        .head = &bench->head,
         .replay = &bench->replay,
         .learning = &bench->learning,
         .state = &bench->state,
@@ -157,7 +157,7 @@ static uint32_t fill(struct bench *bench) {
     const uint32_t hold_every = bench->learning.hold_every;
     uint32_t held_back = 0;
     for (uint16_t i = 0; i < bench->replay.capacity; ++i) {
-        const uint8_t activity = (uint8_t)(i % bench->tail.activities);
+        const uint8_t activity = (uint8_t)(i % bench->head.activities);
         const bool held = hold_every && i % hold_every == hold_every - 1u;
         har_replay_put(&bench->replay, i, bench->stored + i * bench->replay.window_bytes, activity,
                        TRUSTED, held);
@@ -167,15 +167,15 @@ static uint32_t fill(struct bench *bench) {
     return held_back;
 }
 
-static void count_tail(struct bench *bench, struct request *request) {
+static void count_head(struct bench *bench, struct request *request) {
     har_board_count_begin();
-    har_tail_predict(&bench->tail, bench->given, false, bench->probabilities);
+    har_head_predict(&bench->head, bench->given, false, bench->probabilities);
     request->predict_count = har_board_count_end();
 
     har_board_count_begin();
-    har_tail_step(&bench->tail, &bench->learning.step, bench->given, 0, 1.0f);
+    har_head_step(&bench->head, &bench->learning.step, bench->given, 0, 1.0f);
     request->step_count = har_board_count_end();
-    har_tail_reset(&bench->tail);
+    har_head_reset(&bench->head);
 }
 
 static int run(uint8_t *memory, uint32_t size_bytes) {
@@ -190,7 +190,7 @@ static int run(uint8_t *memory, uint32_t size_bytes) {
         return 2;
     har_learner_reset(&bench.learner);
     request.held = fill(&bench);
-    count_tail(&bench, &request);
+    count_head(&bench, &request);
     request.update_count = 0;
     request.learned = 0;
     for (uint32_t i = 0; i < request.labels; ++i) {
@@ -206,7 +206,7 @@ static int run(uint8_t *memory, uint32_t size_bytes) {
         request.learned += 1;
         if (counted > request.update_count) request.update_count = counted;
     }
-    request.crc = har_tail_crc(&bench.tail);
+    request.crc = har_head_crc(&bench.head);
     memcpy(memory, &request, sizeof request);
     return 0;
 }

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "har_board.h"
+#include "hal/har_board.h"
 #include "har_net.h"
 
 struct request {

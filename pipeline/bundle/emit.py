@@ -140,15 +140,15 @@ extern "C" {{
 #define HAR_INPUT_SCALE {c_float(bundle.input.scale)}
 #define HAR_INPUT_ZERO_POINT ({bundle.input.zero_point})
 
-/* The head (har_tail.h); 0, and stride 1, where the cut has none. */
-#define HAR_TAIL_FROZEN {head.frozen} /* F0 */
-#define HAR_TAIL_MAP_LENGTH {head.map_length} /* T */
-#define HAR_TAIL_CHANNELS {head.channels} /* C, of the map */
-#define HAR_TAIL_FILTERS {head.filters} /* M */
-#define HAR_TAIL_KERNEL {head.kernel} /* J */
-#define HAR_TAIL_STRIDE {head.stride}
-#define HAR_TAIL_MAP_SCALE {c_float(map_scale)}
-#define HAR_TAIL_MAP_ZERO_POINT ({map_zero_point})
+/* The head (har_head.h); 0, and stride 1, where the cut has none. */
+#define HAR_HEAD_FROZEN {head.frozen} /* F0 */
+#define HAR_HEAD_MAP_LENGTH {head.map_length} /* T */
+#define HAR_HEAD_CHANNELS {head.channels} /* C, of the map */
+#define HAR_HEAD_FILTERS {head.filters} /* M */
+#define HAR_HEAD_KERNEL {head.kernel} /* J */
+#define HAR_HEAD_STRIDE {head.stride}
+#define HAR_HEAD_MAP_SCALE {c_float(map_scale)}
+#define HAR_HEAD_MAP_ZERO_POINT ({map_zero_point})
 
 #define HAR_LEARNING_RATE {c_float(learning.rate)}
 #define HAR_LEARNING_RATE_CONVOLUTION {c_float(learning.rate_convolution)}
@@ -181,7 +181,7 @@ extern const float har_norm_mean[HAR_CHANNELS]; /* (C,) companded */
 extern const float har_norm_gain[HAR_CHANNELS]; /* (C,) steps per companded */
 extern const float har_level_mean[]; /* (planes, 32) of the spectrogram */
 extern const float har_level_gain[]; /* (planes, 32) steps per level */
-extern const float har_factory_parameters[{parameters}]; /* (P,), as har_tail.h has them */
+extern const float har_factory_parameters[{parameters}]; /* (P,), as har_head.h has them */
 extern const float har_feature_scale[HAR_FEATURES];
 extern const float har_feature_offset[HAR_FEATURES];
 extern const int8_t har_exemplars[]; /* (E, B) */

@@ -97,7 +97,7 @@ class _Source:
         yield ""
         yield "#include <stddef.h>"
         yield ""
-        yield '#include "har_nn.h"'
+        yield '#include "lib/nn/har_nn.h"'
         yield ""
         yield from self._constants()
         yield f"_Alignas({ALIGNMENT}) static int8_t arena[{self._upper}_ARENA_BYTES];"

@@ -1,4 +1,4 @@
-"""The head, the trainable part after the cut: the NumPy twin of firmware/lib/learn/har_tail.c, bit
+"""The head, the trainable part after the cut: the NumPy twin of firmware/lib/head/har_head.c, bit
 for bit.
 
 Every formula stands in docs/LEARNING.md. Sums run from the first index upwards; what NumPy may
@@ -18,7 +18,7 @@ from pipeline.core.types import Array
 from pipeline.head.mathematics import softmax
 
 LIMIT = np.float32(2.0**20)
-"""No parameter may be larger in size (HAR_TAIL_LIMIT)."""
+"""No parameter may be larger in size (HAR_HEAD_LIMIT)."""
 
 _SMALLEST = np.finfo(np.float32).tiny
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -27,7 +27,7 @@ _MANY = 512
 
 @dataclass(frozen=True)
 class HeadShape:
-    """Sizes of a head (struct har_tail_shape): ``features`` F = frozen + filters, ``rows`` R.
+    """Sizes of a head (struct har_head_shape): ``features`` F = frozen + filters, ``rows`` R.
 
     The window at the cut is int8: ``frozen`` activations, then, unless ``map_length`` is 0 (cut
     fc), a map (map_length, channels). ``kernel`` 0: no depthwise convolution (cut fxc1). Raises
@@ -128,7 +128,7 @@ def without_denormals(values: Array) -> Array:
 
 
 def check_parameters(values: Array, what: str) -> None:
-    """Raises InputError, naming ``what``, where the board refuses (har_tail_check): a value that is
+    """Raises InputError, naming ``what``, where the board refuses (har_head_check): a value that is
     NaN, infinite, denormal or beyond LIMIT."""
     size = np.abs(np.asarray(values, np.float32))
     if not bool(np.all(size <= LIMIT)):  # False for NaN as well

@@ -1,5 +1,5 @@
 """The learner, which updates the head from labels: the NumPy twin of
-firmware/lib/learn/har_learner.c, bit for bit.
+firmware/lib/head/har_learner.c, bit for bit.
 
 docs/LEARNING.md has the algorithm; har_learner.h describes the guard's four parts.
 """

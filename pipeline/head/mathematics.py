@@ -1,4 +1,4 @@
-"""The exponential and the softmax of firmware/lib/learn/har_math.c, bit for bit.
+"""The exponential and the softmax of firmware/lib/head/har_math.c, bit for bit.
 
 NumPy's elementwise float32 operations round once each, as C's do without contraction. What NumPy
 may reorder (sum, dot, matmul) is not used.
@@ -27,7 +27,7 @@ def exp32(x: Array) -> Array:
     """e^x for x <= 0, float32 of any shape, within 1 ulp; 0 below -87 (and for NaN).
 
     Range reduction after Cody & Waite (1980), then a polynomial of degree 4; the constants are
-    described in firmware/lib/learn/har_math.c.
+    described in firmware/lib/head/har_math.c.
     """
     x = np.asarray(x, np.float32)
     inside = x >= _LOWEST

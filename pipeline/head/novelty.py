@@ -1,4 +1,4 @@
-"""Known or unknown: the NumPy twin of firmware/lib/learn/har_novelty.c, bit for bit."""
+"""Known or unknown: the NumPy twin of firmware/lib/head/har_novelty.c, bit for bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latent replay: the NumPy twin of firmware/lib/learn/har_replay.c, entry for entry and draw for
+"""Latent replay: the NumPy twin of firmware/lib/head/har_replay.c, entry for entry and draw for
 draw."""
 
 from __future__ import annotations

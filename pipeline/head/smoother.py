@@ -1,4 +1,4 @@
-"""The smoother: the NumPy twin of firmware/lib/app/har_smoother.c, bit for bit."""
+"""The smoother: the NumPy twin of firmware/lib/head/har_smoother.c, bit for bit."""
 
 from __future__ import annotations
 

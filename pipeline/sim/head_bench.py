@@ -121,7 +121,7 @@ def bench_heads(
 
     Raises ExternalError when the emulator is missing or the learner stops.
     """
-    code_bytes = image.map.flash_bytes_from(r"lib/learn/har_\w+\.c\.o")
+    code_bytes = image.map.flash_bytes_from(r"lib/head/har_\w+\.c\.o")
     heads = {}
     for cut, shape in shapes.items():
         workload = random_workload(shape, shipped, learning, capacity, exemplars)

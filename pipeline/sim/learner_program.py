@@ -30,7 +30,10 @@ _STATE_BYTES = 30  # of `LearnerState`
 _ITEMS = 4096  # of one request
 _PREDICTS = {"serving": 0, "learned": 1, "shipped": 2}
 _REFUSED = 0x80  # and above: har_status
-_SOURCES = ("CMakeLists.txt", "lib/base/*", "lib/learn/*", "board/host/*", "tools/learner.*")
+_SOURCES = (
+    *("CMakeLists.txt", "hal/*", "lib/base/*", "lib/head/*"),
+    *("boards/host/*", "boards/played/*", "tools/learner.*"),
+)
 _GENERATED = ("har_model.h", "har_model.c")
 _END_S = 10.0
 
@@ -40,7 +43,7 @@ Predicts = Literal["serving", "learned", "shipped"]
 @dataclass(frozen=True)
 class LearnerState:
     """``activities`` A; whether the learned head is active; labels learned; the guard's counts
-    (firmware/lib/learn/har_learner.h); CRC-32 of the learned parameters."""
+    (firmware/lib/head/har_learner.h); CRC-32 of the learned parameters."""
 
     activities: U8
     serves: bool

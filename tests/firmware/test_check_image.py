@@ -115,7 +115,7 @@ def test_prints_the_main_thread_s_stack_and_refuses_one_that_is_too_small(tmp_pa
 
 
 def test_the_stack_that_is_needed_is_the_one_that_the_emulated_board_has() -> None:
-    script = (ROOT / "firmware" / "board" / "mps2" / "sections.ld").read_text()
+    script = (ROOT / "firmware" / "boards" / "mps2" / "sections.ld").read_text()
     assert f"HAR_STACK_BYTES = {MAIN_STACK_NEED};" in script
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.compiler import compile_model, run_tflm
 from tests.support.host_net import (
-    NN,
+    FIRMWARE,
     SANITIZE,
     WARNINGS,
     HostNet,
@@ -107,9 +107,9 @@ def test_two_networks_live_in_one_program_under_their_own_names(tmp_path: Path) 
         "    return first_output(0) == second_output(0) || first_output(FIRST_OUTPUTS) != 0;\n}\n"
     )
     program = tmp_path / "program"
-    files = [str(path) for path in (main, *sources, *sorted(NN.glob("*.c")))]
-    command = ["gcc", *WARNINGS, "-O1", f"-I{NN}", f"-I{tmp_path}", *files, "-o", str(program)]
-    subprocess.run(command, check=True)
+    files = [str(path) for path in (main, *sources, *sorted(FIRMWARE.glob("lib/nn/*.c")))]
+    command = ["gcc", *WARNINGS, "-O1", f"-I{FIRMWARE}", f"-I{tmp_path}", *files]
+    subprocess.run([*command, "-o", str(program)], check=True)
     assert subprocess.run([str(program)]).returncode == 0
 
 
@@ -120,6 +120,6 @@ def test_kernels_and_generated_code_build_for_the_cortex_m4f_without_warnings(
     if not any(Path(folder, compiler).exists() for folder in os.environ.get("PATH", "").split(":")):
         pytest.skip(f"{compiler} is not installed")
     sources = write_sources(compile_model(inverted_residual(1)), tmp_path)
-    files = [str(path) for path in (*sources, *sorted(NN.glob("*.c")))]
-    flags = [*WARNINGS, *CORTEX_M4F, "-fno-exceptions", "-Wstack-usage=512", f"-I{NN}"]
+    files = [str(path) for path in (*sources, *sorted(FIRMWARE.glob("lib/nn/*.c")))]
+    flags = [*WARNINGS, *CORTEX_M4F, "-fno-exceptions", "-Wstack-usage=512", f"-I{FIRMWARE}"]
     subprocess.run([compiler, *flags, f"-I{tmp_path}", "-c", *files], cwd=tmp_path, check=True)

@@ -12,7 +12,7 @@ import pytest
 from tests.firmware.support.app_board import INCLUDES, ROOT, SANITIZE, STRICT, SUPPORT
 from tests.firmware.support.harness import answers
 
-PLAYED = ROOT / "firmware" / "board" / "played"
+PLAYED = ROOT / "firmware" / "boards" / "played"
 PERIOD_MS = 20
 
 
@@ -20,7 +20,7 @@ PERIOD_MS = 20
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("played") / "played"
     sources = [SUPPORT / "played_script.c", PLAYED / "played.c"]
-    command = ["gcc", *STRICT, *SANITIZE, *INCLUDES, f"-I{PLAYED}", *map(str, sources)]
+    command = ["gcc", *STRICT, *SANITIZE, *INCLUDES, *map(str, sources)]
     subprocess.run([*command, "-o", str(path)], check=True)
     return path
 

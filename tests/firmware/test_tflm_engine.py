@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.firmware.support.harness import LIB, SANITIZE, SUPPORT
+from tests.firmware.support.harness import SANITIZE, SUPPORT
 from tests.firmware.support.nano33ble import INCLUDES
 from tests.firmware.test_nano33ble_sources import MODEL
 
@@ -22,7 +22,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         'extern "C" const unsigned int har_extractor_tflite_len;\n'
     )
     command = ["g++", "-std=gnu++14", "-Wall", "-Wextra", "-Werror", *SANITIZE, *INCLUDES, *MODEL]
-    command += [f"-I{folder}", f"-I{LIB / 'engine'}", str(SUPPORT / "tflm_host.cpp")]
+    command += [f"-I{folder}", str(SUPPORT / "tflm_host.cpp")]
     subprocess.run([*command, "-o", str(folder / "program")], check=True)
     return folder / "program"
 

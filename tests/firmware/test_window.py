@@ -18,7 +18,7 @@ OUT_OF_RANGE = np.float32(3e38)
 
 _ASSERT = """
 #include <stdlib.h>
-#include "har_assert.h"
+#include "lib/base/har_assert.h"
 void har_assert_failed(const char *file, int line) { (void)file; (void)line; abort(); }
 """
 
@@ -98,7 +98,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     (folder / "assert.c").write_text(_ASSERT)
     command = ["gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wconversion"]
     command += ["-ffp-contract=off", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
-    command += ["-fPIC", "-shared", f"-I{LIB / 'base'}", f"-I{LIB / 'window'}"]
+    command += ["-fPIC", "-shared", f"-I{LIB.parent}"]
     sources = [LIB / "window" / "har_window.c", folder / "assert.c"]
     subprocess.run([*command, *map(str, sources), "-o", str(folder / "window.so")], check=True)
     return ctypes.CDLL(str(folder / "window.so"))

@@ -12,7 +12,7 @@ from pipeline.compiler import CompiledModel
 from pipeline.core.types import Array
 
 ROOT = Path(__file__).resolve().parents[2]
-NN = ROOT / "firmware" / "lib" / "nn"
+FIRMWARE = ROOT / "firmware"
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion"]
 
 # Reads inputs from stdin and writes all outputs to stdout until stdin ends.
@@ -33,9 +33,9 @@ int main(void) {
 
 def kernel_objects(folder: Path, *flags: str) -> list[Path]:
     """Compiles all kernels once; many networks link them."""
-    sources = sorted(NN.glob("*.c"))
+    sources = sorted(FIRMWARE.glob("lib/nn/*.c"))
     folder.mkdir(parents=True, exist_ok=True)
-    command = ["gcc", *WARNINGS, *flags, "-fPIC", "-c", f"-I{NN}", *map(str, sources)]
+    command = ["gcc", *WARNINGS, *flags, "-fPIC", "-c", f"-I{FIRMWARE}", *map(str, sources)]
     subprocess.run(command, cwd=folder, check=True)
     return [folder / f"{source.stem}.o" for source in sources]
 
@@ -56,7 +56,7 @@ class HostNet:
         library = folder / "net.so"
         sources = write_sources(compiled, folder)
         subprocess.run(
-            ["gcc", *WARNINGS, "-O1", "-fPIC", "-shared", f"-I{NN}", f"-I{folder}"]
+            ["gcc", *WARNINGS, "-O1", "-fPIC", "-shared", f"-I{FIRMWARE}", f"-I{folder}"]
             + [str(path) for path in (*sources, *objects)]
             + ["-o", str(library)],
             check=True,
@@ -87,7 +87,7 @@ def run_sanitized(
     main.write_text(_PIPE_MAIN)
     program = folder / "net"
     subprocess.run(
-        ["gcc", *WARNINGS, *SANITIZE, f"-I{NN}", f"-I{folder}"]
+        ["gcc", *WARNINGS, *SANITIZE, f"-I{FIRMWARE}", f"-I{folder}"]
         + [str(path) for path in (main, *sources, *objects)]
         + ["-o", str(program)],
         check=True,

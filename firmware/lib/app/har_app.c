@@ -1,11 +1,11 @@
-#include "har_app.h"
+#include "lib/app/har_app.h"
 
 #include <string.h>
 
-#include "har_app_parts.h"
-#include "har_board.h"
-#include "har_engine.h"
+#include "hal/har_board.h"
 #include "har_model.h"
+#include "lib/app/har_app_parts.h"
+#include "lib/engine/har_engine.h"
 
 #define CHUNK_BYTES 64u
 #define PREDICTION_SHOWN_MS 150u
@@ -40,7 +40,7 @@ void har_app_init(void) {
     framed = false;
     har_keys_begin();
     send_banner();
-    const char *notice = har_head_init();
+    const char *notice = har_app_head_init();
     if (notice != NULL) har_send_notice(notice);
     har_sensor_init();
     har_stream_init();
@@ -106,11 +106,12 @@ static struct har_answer execute_hello(struct har_reader *in, struct har_writer 
     har_put_u16(reply, HAR_FEATURES);
     har_put_u8(reply, HAR_ROWS);
     har_put_u8(reply, HAR_ACTIVITIES);
-    har_put_u8(reply, (uint8_t)har_head_activities());
-    for (uint16_t k = 0; k < har_head_activities(); ++k) har_put_string(reply, har_head_name(k));
+    har_put_u8(reply, (uint8_t)har_app_head_activities());
+    for (uint16_t k = 0; k < har_app_head_activities(); ++k)
+        har_put_string(reply, har_app_head_name(k));
     har_put_string(reply, HAR_FIRMWARE_VERSION);
     if (reply->failed) return refuse(HAR_ERR_LENGTH, "the activities' names are too long");
-    har_head_set_time(time_s);
+    har_app_head_set_time(time_s);
     framed = true;
     har_stream_begin(true);
     return done();
@@ -123,7 +124,7 @@ static struct har_answer execute_label(struct har_reader *in, struct har_writer 
     if (!har_reader_done(in)) return wrong_length();
     const int8_t *window = har_stream_window(end_index);
     if (window == NULL) return refuse(HAR_ERR_STATE, "only the last window can be labelled");
-    const struct har_answer answer = har_head_learn(window, activity, &lesson);
+    const struct har_answer answer = har_app_head_learn(window, activity, &lesson);
     if (answer.status != HAR_OK) return answer;
     har_put_u32(reply, end_index);
     har_put_u8(reply, activity);
@@ -132,7 +133,7 @@ static struct har_answer execute_label(struct har_reader *in, struct har_writer 
     har_put_u32(reply, lesson.updates);
     har_put_f32(reply, lesson.before);
     har_put_f32(reply, lesson.after);
-    har_put_u32(reply, lesson.tail_crc);
+    har_put_u32(reply, lesson.head_crc);
     har_put_u32(reply, lesson.count);
     return done();
 }
@@ -142,7 +143,7 @@ static struct har_answer execute_name(struct har_reader *in, struct har_writer *
     const uint8_t *name = har_get_bytes(in, size);
     uint8_t activity = 0;
     if (!har_reader_done(in)) return wrong_length();
-    const struct har_answer answer = har_head_add(name, size, &activity);
+    const struct har_answer answer = har_app_head_add(name, size, &activity);
     if (answer.status == HAR_OK) har_put_u8(reply, activity);
     return answer;
 }
@@ -151,7 +152,7 @@ static struct har_answer execute_head_read(struct har_reader *in, struct har_wri
     const uint32_t offset = har_get_u32(in);
     const uint16_t length = har_get_u16(in);
     if (!har_reader_done(in)) return wrong_length();
-    const uint8_t *bytes = har_head_bytes(offset, length);
+    const uint8_t *bytes = har_app_head_bytes(offset, length);
     if (length > HAR_HEAD_PIECE_BYTES_MAX || bytes == NULL) {
         return refuse(HAR_ERR_ARGUMENT, "that piece is not inside the head, or longer than 508");
     }
@@ -165,7 +166,8 @@ static struct har_answer execute_head_write(struct har_reader *in, struct har_wr
     if (in->failed) return wrong_length();
     const size_t size = har_reader_left(in);
     uint32_t end = 0;
-    const struct har_answer answer = har_head_write(offset, har_get_bytes(in, size), size, &end);
+    const struct har_answer answer =
+        har_app_head_write(offset, har_get_bytes(in, size), size, &end);
     if (answer.status == HAR_OK) har_put_u32(reply, end);
     return answer;
 }
@@ -175,7 +177,7 @@ static struct har_answer execute_head_commit(struct har_reader *in) {
     const uint32_t length_bytes = har_get_u32(in);
     const uint32_t crc = har_get_u32(in);
     if (!har_reader_done(in)) return wrong_length();
-    return har_head_commit(model_id, length_bytes, crc);
+    return har_app_head_commit(model_id, length_bytes, crc);
 }
 
 static struct har_answer execute_sensor(struct har_reader *in, struct har_writer *reply) {
@@ -206,13 +208,13 @@ static struct har_answer execute_plain(uint8_t type, const struct har_reader *in
     if (har_reader_left(in) != 0) return wrong_length();
     switch (type) {
         case HAR_MSG_UNDO:
-            return har_head_undo();
+            return har_app_head_undo();
         case HAR_MSG_SAVE:
-            return har_head_save();
+            return har_app_head_save();
         case HAR_MSG_HEAD_RESET:
-            return har_head_reset();
+            return har_app_head_reset();
         case HAR_MSG_HEAD_ROLLBACK:
-            return har_head_rollback();
+            return har_app_head_rollback();
         case HAR_MSG_STATUS:
             put_status(reply);
             return done();
@@ -292,16 +294,16 @@ static void handle(const struct har_frame *frame) {
     uint8_t payload[HAR_LINK_MAX_PAYLOAD];
     struct har_writer reply;
     har_writer_init(&reply, payload, sizeof payload);
-    const uint16_t activities = har_head_activities();
+    const uint16_t activities = har_app_head_activities();
     const struct har_answer answer = execute(frame, &reply);
-    if (har_head_activities() != activities) har_stream_forget();
+    if (har_app_head_activities() != activities) har_stream_forget();
     uint8_t type = reply_type(frame->type);
     if (answer.status != HAR_OK) {
         type = HAR_MSG_ERROR;
         reply.size = har_send_error_payload(payload, sizeof payload, frame->type, frame->seq,
                                             answer.status, answer.text);
     } else if (type == HAR_MSG_HEAD_STATE) {
-        har_head_put_state(&reply);
+        har_app_head_put_state(&reply);
     }
     if (frame->type != HAR_MSG_SAMPLES) {
         har_send_reply(frame, type, payload, reply.size);
@@ -341,7 +343,7 @@ static void read_wire(void) {
 }
 
 void har_app_poll(void) {
-    (void)har_head_now_s(); /* or it would miss that the board's clock begins again */
+    (void)har_app_head_now_s(); /* or it would miss that the board's clock begins again */
     har_send_drain();
     if (!work()) read_wire();
     if (!framed) har_sensor_tell();

@@ -1,4 +1,4 @@
-/* The app: a state machine with no hardware in it. Samples in, window, engine, tail, prediction
+/* The app: a state machine with no hardware in it. Samples in, window, engine, head, prediction
  * out; label in, lesson out. One instance; all its memory is static (see har_app.c).
  * Talks text until a HELLO frame comes, frames from then on (docs/PROTOCOL.md). */
 #ifndef HAR_APP_H
@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-/* Loads the newest learned tail of this model, or the shipped one. Call after har_board_init(). */
+/* Loads the newest learned head of this model, or the factory head. Call after har_board_init(). */
 void har_app_init(void);
 
 /* One turn: takes what the serial line and the IMU have, answers, returns. Takes no longer than one

@@ -1,19 +1,20 @@
-#include "har_app_head.h"
+#include "lib/app/har_app_head.h"
 
 #include <string.h>
 
-#include "har_board.h"
-#include "har_novelty.h"
+#include "hal/har_board.h"
+#include "lib/head/har_novelty.h"
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 
 #define HEAD_BYTES (48u + 8u * HAR_ROWS + 32u * HAR_SPARE + 4u * HAR_PARAMETERS)
-_Static_assert(offsetof(struct har_head, state) == 8 && offsetof(struct har_head, since_s) == 36 &&
-                   offsetof(struct har_head, window_bytes) == 44 &&
-                   offsetof(struct har_head, labels) == 48 &&
-                   offsetof(struct har_head, values) == HEAD_BYTES - 4u * HAR_PARAMETERS &&
-                   sizeof(struct har_head) == HEAD_BYTES,
+_Static_assert(offsetof(struct har_app_head, state) == 8 &&
+                   offsetof(struct har_app_head, since_s) == 36 &&
+                   offsetof(struct har_app_head, window_bytes) == 44 &&
+                   offsetof(struct har_app_head, labels) == 48 &&
+                   offsetof(struct har_app_head, values) == HEAD_BYTES - 4u * HAR_PARAMETERS &&
+                   sizeof(struct har_app_head) == HEAD_BYTES,
                "the head is the first part of the payload of docs/STORAGE.md, without padding");
 _Static_assert(offsetof(struct har_learned, kept) == HEAD_BYTES &&
                    offsetof(struct har_kept, labels) == 4 * HAR_ROWS &&
@@ -25,11 +26,11 @@ _Static_assert(55u + 4u * HAR_ROWS + 32u * HAR_SPARE <= HAR_LINK_MAX_PAYLOAD,
                "the state of the head must fit one frame");
 _Static_assert(HAR_NOVELTY_FEATURES <= HAR_FEATURES, "novelty looks at features");
 
-struct har_heads har_heads;
+struct har_app_heads har_app_heads;
 
-static const struct har_tail_shape shape = {
-    HAR_FEATURES,      HAR_ROWS,         HAR_TAIL_FROZEN, HAR_TAIL_MAP_LENGTH,
-    HAR_TAIL_CHANNELS, HAR_TAIL_FILTERS, HAR_TAIL_KERNEL, HAR_TAIL_STRIDE,
+static const struct har_head_shape shape = {
+    HAR_FEATURES,      HAR_ROWS,         HAR_HEAD_FROZEN, HAR_HEAD_MAP_LENGTH,
+    HAR_HEAD_CHANNELS, HAR_HEAD_FILTERS, HAR_HEAD_KERNEL, HAR_HEAD_STRIDE,
 };
 static const struct har_learning learning = {
     {HAR_LEARNING_RATE, HAR_LEARNING_RATE_CONVOLUTION},
@@ -45,18 +46,18 @@ static const struct har_novelty novelty = {
     har_novelty_inverse_std,
 };
 
-#define POSITIONS HAR_TAIL_POSITIONS(HAR_TAIL_MAP_LENGTH, HAR_TAIL_KERNEL, HAR_TAIL_STRIDE)
+#define POSITIONS HAR_HEAD_POSITIONS(HAR_HEAD_MAP_LENGTH, HAR_HEAD_KERNEL, HAR_HEAD_STRIDE)
 static float
-    scratch[HAR_TAIL_SCRATCH(HAR_ROWS, HAR_FEATURES, HAR_TAIL_MAP_LENGTH, HAR_TAIL_CHANNELS,
-                             HAR_TAIL_FILTERS, POSITIONS, HAR_TAIL_KERNEL)];
-static struct har_tail tail = {
+    scratch[HAR_HEAD_SCRATCH(HAR_ROWS, HAR_FEATURES, HAR_HEAD_MAP_LENGTH, HAR_HEAD_CHANNELS,
+                             HAR_HEAD_FILTERS, POSITIONS, HAR_HEAD_KERNEL)];
+static struct har_head tail = {
     .shape = &shape,
     .anchor = har_factory_parameters,
     .scale = har_feature_scale,
     .offset = har_feature_offset,
-    .map_scale = HAR_TAIL_MAP_SCALE,
-    .map_zero_point = HAR_TAIL_MAP_ZERO_POINT,
-    .parameters = har_heads.current.head.values,
+    .map_scale = HAR_HEAD_MAP_SCALE,
+    .map_zero_point = HAR_HEAD_MAP_ZERO_POINT,
+    .parameters = har_app_heads.current.head.values,
     .scratch = scratch,
     .shipped = HAR_ACTIVITIES,
     .activities = HAR_ACTIVITIES,
@@ -68,19 +69,19 @@ static struct har_replay replay = {
     .rows = HAR_ROWS,
     .shipped = har_exemplars,
     .shipped_of = har_exemplar_activities,
-    .windows = har_heads.current.kept.windows,
-    .labels = har_heads.current.kept.labels,
-    .trust = har_heads.current.kept.trust,
-    .seen = har_heads.current.kept.seen,
+    .windows = har_app_heads.current.kept.windows,
+    .labels = har_app_heads.current.kept.labels,
+    .trust = har_app_heads.current.kept.trust,
+    .seen = har_app_heads.current.kept.seen,
 };
 static int8_t previous_window[HAR_CUT_BYTES];
 static struct har_learner learner = {
-    .tail = &tail,
+    .head = &tail,
     .replay = &replay,
     .learning = &learning,
-    .state = &har_heads.current.head.state,
-    .labels = har_heads.current.head.labels,
-    .previous = har_heads.staged.values,
+    .state = &har_app_heads.current.head.state,
+    .labels = har_app_heads.current.head.labels,
+    .previous = har_app_heads.staged.values,
     .previous_window = previous_window,
     .pause = har_board_collect,
 };
@@ -107,13 +108,13 @@ static struct har_answer refuse(har_status status, const char *text) {
 
 /* ---- time ---- */
 
-void har_head_set_time(uint32_t unix_s) {
+void har_app_head_set_time(uint32_t unix_s) {
     if (unix_s == 0) return;
     time_s = unix_s;
     time_ms = har_board_millis();
 }
 
-uint32_t har_head_now_s(void) {
+uint32_t har_app_head_now_s(void) {
     if (time_s == 0) return 0;
     const uint32_t passed_s = (har_board_millis() - time_ms) / 1000u;
     time_s += passed_s;
@@ -123,9 +124,9 @@ uint32_t har_head_now_s(void) {
 
 /* ---- which head is in use ---- */
 
-void har_head_take_shipped(void) {
-    struct har_head *head = &har_heads.current.head;
-    memset(&har_heads.current, 0, sizeof har_heads.current);
+void har_app_head_take_shipped(void) {
+    struct har_app_head *head = &har_app_heads.current.head;
+    memset(&har_app_heads.current, 0, sizeof har_app_heads.current);
     head->features = HAR_FEATURES;
     head->rows = HAR_ROWS;
     head->activities = HAR_ACTIVITIES;
@@ -133,29 +134,29 @@ void har_head_take_shipped(void) {
     head->window_bytes = HAR_CUT_BYTES;
     head->capacity = HAR_REPLAY_CAPACITY;
     for (unsigned k = 0; k < HAR_ROWS; ++k) {
-        head->limits[k] = k < HAR_ACTIVITIES ? HAR_NOVELTY_LIMIT : HAR_TAIL_LIMIT;
+        head->limits[k] = k < HAR_ACTIVITIES ? HAR_NOVELTY_LIMIT : HAR_HEAD_LIMIT;
     }
     har_learner_reset(&learner);
-    har_heads.learned = false;
-    har_heads.unsaved = false;
+    har_app_heads.learned = false;
+    har_app_heads.unsaved = false;
 }
 
-void har_head_taken(bool saved) {
-    tail.activities = har_heads.current.head.activities;
+void har_app_head_taken(bool saved) {
+    tail.activities = har_app_heads.current.head.activities;
     har_learner_taken(&learner);
-    har_heads.learned = true;
-    har_heads.unsaved = !saved;
+    har_app_heads.learned = true;
+    har_app_heads.unsaved = !saved;
 }
 
-void har_head_empty_kept(void) {
+void har_app_head_empty_kept(void) {
     har_replay_reset(&replay);
 }
 
-void har_head_forget_undo(void) {
+void har_app_head_forget_undo(void) {
     learner.can_undo = false;
 }
 
-har_status har_head_check(const struct har_head *head) {
+har_status har_app_head_check(const struct har_app_head *head) {
     if (head->features != HAR_FEATURES || head->rows != HAR_ROWS ||
         head->parameters != HAR_PARAMETERS || head->window_bytes != HAR_CUT_BYTES ||
         head->capacity != HAR_REPLAY_CAPACITY || head->activities < HAR_ACTIVITIES ||
@@ -170,60 +171,60 @@ har_status har_head_check(const struct har_head *head) {
     for (unsigned k = 0; k < HAR_ROWS; ++k) {
         if (!(head->limits[k] > 0.0f)) return HAR_ERR_NOT_FINITE; /* NaN too */
     }
-    const har_status status = har_tail_check(head->limits, HAR_ROWS);
-    return status == HAR_OK ? har_tail_check(head->values, HAR_PARAMETERS) : status;
+    const har_status status = har_head_check(head->limits, HAR_ROWS);
+    return status == HAR_OK ? har_head_check(head->values, HAR_PARAMETERS) : status;
 }
 
 /* ---- predicting ---- */
 
-uint16_t har_head_activities(void) {
+uint16_t har_app_head_activities(void) {
     return tail.activities;
 }
 
-bool har_head_serves(void) {
+bool har_app_head_serves(void) {
     return har_learner_serves(&learner);
 }
 
-void har_head_predict(const int8_t *window, float *probabilities) {
+void har_app_head_predict(const int8_t *window, float *probabilities) {
     har_learner_predict(&learner, window, probabilities);
 }
 
 /* Limits may be tiny: never infinite. */
-float har_head_novelty(uint16_t activity) {
+float har_app_head_novelty(uint16_t activity) {
     if (activity >= HAR_ACTIVITIES) return 0.0f;
-    const float share =
-        har_novelty_distance(&novelty, scratch, activity) / har_heads.current.head.limits[activity];
-    return share > HAR_TAIL_LIMIT ? HAR_TAIL_LIMIT : share;
+    const float share = har_novelty_distance(&novelty, scratch, activity) /
+                        har_app_heads.current.head.limits[activity];
+    return share > HAR_HEAD_LIMIT ? HAR_HEAD_LIMIT : share;
 }
 
 /* ---- learning ---- */
 
 /* A label says that windows like this one, too, are that activity. */
 static float widened(const int8_t *window, uint8_t activity) {
-    if (activity >= HAR_ACTIVITIES) return HAR_TAIL_LIMIT;
-    const float *x = har_tail_features(&tail, window, !har_learner_serves(&learner));
+    if (activity >= HAR_ACTIVITIES) return HAR_HEAD_LIMIT;
+    const float *x = har_head_features(&tail, window, !har_learner_serves(&learner));
     const float limit = HAR_NOVELTY_WIDEN * har_novelty_distance(&novelty, x, activity);
-    if (limit > HAR_TAIL_LIMIT) return HAR_TAIL_LIMIT;
-    const float old = har_heads.current.head.limits[activity];
+    if (limit > HAR_HEAD_LIMIT) return HAR_HEAD_LIMIT;
+    const float old = har_app_heads.current.head.limits[activity];
     return limit > old ? limit : old;
 }
 
 /* Since the shipped head. */
-static uint32_t label_count(const struct har_head *head) {
+static uint32_t label_count(const struct har_app_head *head) {
     uint32_t count = 0;
     for (unsigned k = 0; k < HAR_ROWS; ++k) count += head->labels[k];
     return count;
 }
 
-struct har_answer har_head_learn(const int8_t *window, uint8_t activity,
-                                 struct har_lesson *lesson) {
-    struct har_head *head = &har_heads.current.head;
+struct har_answer har_app_head_learn(const int8_t *window, uint8_t activity,
+                                     struct har_lesson *lesson) {
+    struct har_app_head *head = &har_app_heads.current.head;
     float probabilities[HAR_ROWS]; /* (A,) */
     enum har_outcome outcome;
     if (activity >= tail.activities) return refuse(HAR_ERR_ARGUMENT, "no such activity");
-    har_tail_predict(&tail, window, false, probabilities);
+    har_head_predict(&tail, window, false, probabilities);
     lesson->before = probabilities[activity];
-    har_heads.staged_bytes = 0;
+    har_app_heads.staged_bytes = 0;
     har_show(HAR_SHOW_LEARNING);
     har_board_count_begin();
     const float limit = widened(window, activity);
@@ -236,41 +237,41 @@ struct har_answer har_head_learn(const int8_t *window, uint8_t activity,
     before.activity = activity;
     before.limit = head->limits[activity];
     before.since_s = head->since_s;
-    before.learned = har_heads.learned;
-    before.unsaved = har_heads.unsaved;
+    before.learned = har_app_heads.learned;
+    before.unsaved = har_app_heads.unsaved;
     if (outcome != HAR_UNDONE) head->limits[activity] = limit;
-    if (label_count(head) == 1) head->since_s = har_head_now_s();
-    har_heads.learned = true;
-    har_heads.unsaved = true;
+    if (label_count(head) == 1) head->since_s = har_app_head_now_s();
+    har_app_heads.learned = true;
+    har_app_heads.unsaved = true;
 
-    har_tail_predict(&tail, window, false, probabilities);
+    har_head_predict(&tail, window, false, probabilities);
     lesson->after = probabilities[activity];
     lesson->outcome = (uint8_t)outcome;
     lesson->serves = har_learner_serves(&learner);
     lesson->updates = head->state.updates;
-    lesson->tail_crc = har_tail_crc(&tail);
+    lesson->head_crc = har_head_crc(&tail);
     return done();
 }
 
-struct har_answer har_head_undo(void) {
+struct har_answer har_app_head_undo(void) {
     if (har_learner_undo(&learner) != HAR_OK) {
         return refuse(HAR_ERR_STATE, "no label to take back: only the last one can be, and once");
     }
-    struct har_head *head = &har_heads.current.head;
+    struct har_app_head *head = &har_app_heads.current.head;
     head->limits[before.activity] = before.limit;
     head->since_s = before.since_s;
-    har_heads.learned = before.learned;
-    har_heads.unsaved = before.unsaved;
+    har_app_heads.learned = before.learned;
+    har_app_heads.unsaved = before.unsaved;
     return done();
 }
 
-void har_head_saved(void) {
-    har_heads.unsaved = false;
+void har_app_head_saved(void) {
+    har_app_heads.unsaved = false;
     before.unsaved = true; /* the flash holds what undo takes back */
 }
 
-struct har_answer har_head_add(const uint8_t *name, size_t size, uint8_t *activity) {
-    struct har_head *head = &har_heads.current.head;
+struct har_answer har_app_head_add(const uint8_t *name, size_t size, uint8_t *activity) {
+    struct har_app_head *head = &har_app_heads.current.head;
     if (!har_name_fits(head, tail.activities, name, size)) {
         return refuse(HAR_ERR_ARGUMENT,
                       "a name has 1 to 31 printable bytes, and no other activity has it");
@@ -285,32 +286,32 @@ struct har_answer har_head_add(const uint8_t *name, size_t size, uint8_t *activi
     memset(entry, 0, sizeof *entry);
     entry->size = (uint8_t)size;
     memcpy(entry->text, name, size);
-    har_heads.learned = true;
-    har_heads.unsaved = true;
+    har_app_heads.learned = true;
+    har_app_heads.unsaved = true;
     return done();
 }
 
 /* ---- telling ---- */
 
-const uint8_t *har_head_bytes(uint32_t offset, size_t size) {
+const uint8_t *har_app_head_bytes(uint32_t offset, size_t size) {
     if (offset > HEAD_BYTES || size > HEAD_BYTES - offset) return NULL;
-    return (const uint8_t *)&har_heads.current.head + offset;
+    return (const uint8_t *)&har_app_heads.current.head + offset;
 }
 
-void har_head_put_state(struct har_writer *writer) {
-    const struct har_head *head = &har_heads.current.head;
+void har_app_head_put_state(struct har_writer *writer) {
+    const struct har_app_head *head = &har_app_heads.current.head;
     const struct har_guard *guard = &head->state.guard;
     float probabilities[HAR_ROWS];
     uint16_t held;
     uint16_t right;
     har_learner_held(&learner, probabilities, &held, &right);
-    har_put_u8(writer, har_heads.learned ? 1u : 0u);
+    har_put_u8(writer, har_app_heads.learned ? 1u : 0u);
     har_put_u8(writer, har_learner_serves(&learner) ? 1u : 0u);
-    har_put_u8(writer, har_heads.unsaved ? 1u : 0u);
+    har_put_u8(writer, har_app_heads.unsaved ? 1u : 0u);
     har_put_u8(writer, learner.can_undo ? 1u : 0u);
     har_put_u32(writer, har_record_newest_sequence());
     har_put_u32(writer, head->state.updates);
-    har_put_u32(writer, har_tail_crc(&tail));
+    har_put_u32(writer, har_head_crc(&tail));
     har_put_u8(writer, har_record_count());
     har_put_u16(writer, HAR_FEATURES);
     har_put_u8(writer, HAR_ROWS);
@@ -328,6 +329,6 @@ void har_head_put_state(struct har_writer *writer) {
     har_put_u8(writer, head->activities);
     for (unsigned k = 0; k < head->activities; ++k) har_put_u32(writer, head->labels[k]);
     for (uint16_t k = HAR_ACTIVITIES; k < head->activities; ++k) {
-        har_put_string(writer, har_head_name(k));
+        har_put_string(writer, har_app_head_name(k));
     }
 }

@@ -7,14 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "har_app_parts.h"
-#include "har_learner.h"
 #include "har_model.h"
+#include "lib/app/har_app_parts.h"
+#include "lib/head/har_learner.h"
 
 #define HAR_SPARE (HAR_ROWS - HAR_ACTIVITIES)
 #define HAR_PARAMETERS                                                               \
-    HAR_TAIL_PARAMETERS(HAR_ROWS, HAR_FEATURES, HAR_TAIL_CHANNELS, HAR_TAIL_FILTERS, \
-                        HAR_TAIL_KERNEL)
+    HAR_HEAD_PARAMETERS(HAR_ROWS, HAR_FEATURES, HAR_HEAD_CHANNELS, HAR_HEAD_FILTERS, \
+                        HAR_HEAD_KERNEL)
 
 #define HAR_NAME_BYTES_MAX 31u
 
@@ -24,7 +24,7 @@ struct har_name {
 };
 
 /* Laid out as docs/STORAGE.md has it, so that storing and sending are copies of bytes. */
-struct har_head {
+struct har_app_head {
     uint16_t features;
     uint8_t rows;
     uint8_t activities; /* A */
@@ -39,7 +39,7 @@ struct har_head {
 #if HAR_SPARE > 0
     struct har_name names[HAR_SPARE]; /* of the activities from K on */
 #endif
-    float values[HAR_PARAMETERS]; /* of the tail */
+    float values[HAR_PARAMETERS]; /* of the layers */
 };
 
 /* The windows that are learned again; behind the head in a record. */
@@ -51,42 +51,42 @@ struct har_kept {
 };
 
 struct har_learned {
-    struct har_head head;
+    struct har_app_head head;
     struct har_kept kept;
 };
 
-struct har_heads {
+struct har_app_heads {
     struct har_learned current; /* in use */
     bool learned;               /* current is not the shipped head */
     bool unsaved;               /* current is not what the next start takes */
 
     /* A head from outside until it has been checked. Its values are also what undo goes back to,
      * so that a head that comes in forgets the undo, and a label what came in. */
-    struct har_head staged;
+    struct har_app_head staged;
     uint32_t staged_bytes; /* of it that HEAD_WRITE has filled */
 };
-extern struct har_heads har_heads;
+extern struct har_app_heads har_app_heads;
 
 /* ---- har_app_head.c ---- */
 
 /* The shipped head into use. */
-void har_head_take_shipped(void);
+void har_app_head_take_shipped(void);
 
-/* After har_heads.current was filled, and checked. `saved`: as it is stored. */
-void har_head_taken(bool saved);
+/* After har_app_heads.current was filled, and checked. `saved`: as it is stored. */
+void har_app_head_taken(bool saved);
 
-/* After this har_heads.staged may be filled. */
-void har_head_forget_undo(void);
+/* After this har_app_heads.staged may be filled. */
+void har_app_head_forget_undo(void);
 
-/* Empties har_heads.current.kept. */
-void har_head_empty_kept(void);
+/* Empties har_app_heads.current.kept. */
+void har_app_head_empty_kept(void);
 
-/* After har_heads.current has become the newest record. */
-void har_head_saved(void);
+/* After har_app_heads.current has become the newest record. */
+void har_app_head_saved(void);
 
 /* Whether a head's sizes, values and names are right for this model; HAR_ERR_MODEL when it has
  * another shape, HAR_ERR_ARGUMENT for its names, HAR_ERR_NOT_FINITE for its values and counts. */
-har_status har_head_check(const struct har_head *head);
+har_status har_app_head_check(const struct har_app_head *head);
 
 /* ---- har_app_record.c ---- */
 
@@ -99,12 +99,13 @@ uint8_t har_record_count(void);
 /* ---- har_app_names.c ---- */
 
 /* Where the name of a taught activity stands, K <= activity < R. */
-struct har_name *har_name_entry(struct har_head *head, uint16_t activity);
+struct har_name *har_name_entry(struct har_app_head *head, uint16_t activity);
 
 /* Whether `text` (`size` bytes) can be one more name behind the first `count` activities'. */
-bool har_name_fits(const struct har_head *head, uint16_t count, const uint8_t *text, size_t size);
+bool har_name_fits(const struct har_app_head *head, uint16_t count, const uint8_t *text,
+                   size_t size);
 
 /* Whether the names of all taught activities are right. */
-bool har_names_right(const struct har_head *head);
+bool har_names_right(const struct har_app_head *head);
 
 #endif

@@ -1,8 +1,8 @@
 #include <stdbool.h>
 
-#include "har_app_head.h"
-#include "har_app_parts.h"
-#include "har_board.h"
+#include "hal/har_board.h"
+#include "lib/app/har_app_head.h"
+#include "lib/app/har_app_parts.h"
 
 #define SILENCE_MS 50u
 #define AGAIN_MS 5000u /* how long `r` waits for the second one; between two remarks */
@@ -51,20 +51,20 @@ static void help(void) {
     };
     struct har_line line;
     for (unsigned i = 0; i < sizeof keys / sizeof *keys; ++i) har_send_notice(keys[i]);
-    for (uint16_t k = 0; k < har_head_activities(); ++k) {
+    for (uint16_t k = 0; k < har_app_head_activities(); ++k) {
         har_line_begin(&line);
         har_line_text(&line, "  ");
         har_line_number(&line, k);
         har_line_text(&line, " ");
-        har_line_text(&line, har_head_name(k));
+        har_line_text(&line, har_app_head_name(k));
         har_line_send(&line);
     }
     for (unsigned i = 0; i < sizeof more / sizeof *more; ++i) har_send_notice(more[i]);
     har_line_begin(&line);
-    har_line_text(&line, har_head_serves() ? "the learned" : "the shipped");
+    har_line_text(&line, har_app_head_serves() ? "the learned" : "the shipped");
     har_line_text(&line, " parameters serve; ");
-    har_line_number(&line, har_heads.current.head.state.updates);
-    har_line_text(&line, har_heads.unsaved ? " labels learned, not saved" : " labels learned");
+    har_line_number(&line, har_app_heads.current.head.state.updates);
+    har_line_text(&line, har_app_heads.unsaved ? " labels learned, not saved" : " labels learned");
     har_line_send(&line);
 }
 
@@ -81,7 +81,7 @@ static void label(uint8_t activity) {
     };
     struct har_lesson lesson;
     const int8_t *window = har_stream_last();
-    if (activity >= har_head_activities()) {
+    if (activity >= har_app_head_activities()) {
         har_send_notice("no such activity; ? lists them");
         return;
     }
@@ -89,7 +89,7 @@ static void label(uint8_t activity) {
         har_send_notice("there is no window yet to label");
         return;
     }
-    const struct har_answer answer = har_head_learn(window, activity, &lesson);
+    const struct har_answer answer = har_app_head_learn(window, activity, &lesson);
     if (answer.status != HAR_OK) {
         har_send_notice(answer.text);
         return;
@@ -97,7 +97,7 @@ static void label(uint8_t activity) {
     struct har_line line;
     har_line_begin(&line);
     if (lesson.outcome == HAR_LEARNED) har_line_text(&line, "learned ");
-    har_line_text(&line, har_head_name(activity));
+    har_line_text(&line, har_app_head_name(activity));
     if (lesson.outcome == HAR_LEARNED) {
         har_line_text(&line, ", ");
         har_line_share(&line, lesson.before);
@@ -110,7 +110,7 @@ static void label(uint8_t activity) {
 }
 
 static void save(void) {
-    const struct har_answer answer = har_head_save();
+    const struct har_answer answer = har_app_head_save();
     if (answer.status != HAR_OK) {
         har_send_notice(answer.text);
         return;
@@ -138,9 +138,9 @@ static void reset(bool asked) {
         har_send_notice("press r again within 5 s to forget all that was learned");
         return;
     }
-    const uint16_t activities = har_head_activities();
-    tell(har_head_reset(), "forgotten: the shipped parameters serve");
-    if (har_head_activities() != activities) har_stream_forget();
+    const uint16_t activities = har_app_head_activities();
+    tell(har_app_head_reset(), "forgotten: the shipped parameters serve");
+    if (har_app_head_activities() != activities) har_stream_forget();
 }
 
 static void press(uint8_t key) {
@@ -158,7 +158,7 @@ static void press(uint8_t key) {
             turn_printing();
             return;
         case 'u':
-            tell(har_head_undo(), "the last label is taken back");
+            tell(har_app_head_undo(), "the last label is taken back");
             return;
         case 's':
             save();

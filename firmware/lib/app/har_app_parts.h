@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "har_board.h"
-#include "har_protocol.h"
-#include "har_status.h"
+#include "hal/har_board.h"
+#include "lib/base/har_status.h"
+#include "lib/link/har_protocol.h"
 
 #ifndef HAR_FIRMWARE_VERSION
 #define HAR_FIRMWARE_VERSION "0.1.0"
@@ -69,14 +69,14 @@ uint32_t har_send_dropped(void);
 
 /* Takes the newest stored head of this model, else the shipped one. Returns a line for a person
  * when a stored head could not be taken, else NULL. */
-const char *har_head_init(void);
+const char *har_app_head_init(void);
 
 /* Unix time from a host; 0, which it does not know, changes nothing. */
-void har_head_set_time(uint32_t unix_s);
+void har_app_head_set_time(uint32_t unix_s);
 
 /* Unix time, 0 when no host has told it. To be asked at least every 49 days: the board's own clock
  * begins again from 0. */
-uint32_t har_head_now_s(void);
+uint32_t har_app_head_now_s(void);
 
 /* What every change of the head answers; `text` says what to do when `status` is not HAR_OK. */
 struct har_answer {
@@ -85,53 +85,55 @@ struct har_answer {
 };
 
 /* A, shipped and taught. */
-uint16_t har_head_activities(void);
+uint16_t har_app_head_activities(void);
 
 /* Of an activity < A; valid until the next call. */
-const char *har_head_name(uint16_t activity);
+const char *har_app_head_name(uint16_t activity);
 
 /* int8 window (B,) at the cut -> probabilities (A,), of the parameters that serve. */
-void har_head_predict(const int8_t *window, float *probabilities);
+void har_app_head_predict(const int8_t *window, float *probabilities);
 
 /* The distance of the window that was predicted last from what is known of `activity`, as a share
- * of the limit, at most HAR_TAIL_LIMIT: above 1 it is unknown. 0 for what was taught. */
-float har_head_novelty(uint16_t activity);
+ * of the limit, at most HAR_HEAD_LIMIT: above 1 it is unknown. 0 for what was taught. */
+float har_app_head_novelty(uint16_t activity);
 
 struct har_lesson {
     float before; /* probability of the label, by the learned parameters */
     float after;
     uint32_t updates; /* labels learned from since the shipped head */
-    uint32_t tail_crc;
+    uint32_t head_crc;
     uint32_t count;  /* cost of the label, in the unit of har_board_counter() */
     uint8_t outcome; /* enum har_outcome */
     bool serves;     /* the learned parameters, not the shipped ones */
 };
 
 /* Learns that the window (B,) was `activity`. */
-struct har_answer har_head_learn(const int8_t *window, uint8_t activity, struct har_lesson *lesson);
+struct har_answer har_app_head_learn(const int8_t *window, uint8_t activity,
+                                     struct har_lesson *lesson);
 
 /* Whether the learned parameters serve, not the shipped ones. */
-bool har_head_serves(void);
+bool har_app_head_serves(void);
 
 /* Takes the last label back. */
-struct har_answer har_head_undo(void);
+struct har_answer har_app_head_undo(void);
 
 /* One more activity of that name (UTF-8, no NUL). */
-struct har_answer har_head_add(const uint8_t *name, size_t size, uint8_t *activity);
+struct har_answer har_app_head_add(const uint8_t *name, size_t size, uint8_t *activity);
 
-struct har_answer har_head_save(void);
-struct har_answer har_head_reset(void);
-struct har_answer har_head_rollback(void);
-struct har_answer har_head_commit(const uint8_t *model_id, uint32_t length_bytes, uint32_t crc);
+struct har_answer har_app_head_save(void);
+struct har_answer har_app_head_reset(void);
+struct har_answer har_app_head_rollback(void);
+struct har_answer har_app_head_commit(const uint8_t *model_id, uint32_t length_bytes, uint32_t crc);
 
 /* One piece of a head from the host; *end is where the next belongs. */
-struct har_answer har_head_write(uint32_t offset, const uint8_t *data, size_t size, uint32_t *end);
+struct har_answer har_app_head_write(uint32_t offset, const uint8_t *data, size_t size,
+                                     uint32_t *end);
 
 /* `size` bytes of the current head, or NULL when they are not all inside it. */
-const uint8_t *har_head_bytes(uint32_t offset, size_t size);
+const uint8_t *har_app_head_bytes(uint32_t offset, size_t size);
 
 /* HEAD_STATE payload. */
-void har_head_put_state(struct har_writer *writer);
+void har_app_head_put_state(struct har_writer *writer);
 
 /* ---- stream (har_app_stream.c) ------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "har_app_parts.h"
-#include "har_board.h"
+#include "hal/har_board.h"
+#include "lib/app/har_app_parts.h"
 
 #define RING_BYTES 2048u                       /* about 30 predictions of 6 activities */
 #define ROOM_BYTES (2u * HAR_FRAME_WIRE_BYTES) /* samples with their prediction, and a reply */

@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "har_app_parts.h"
-#include "har_board.h"
+#include "hal/har_board.h"
+#include "lib/app/har_app_parts.h"
 
 /* Of the 20 that a SENSED may carry; RAM is scarce. */
 #define HELD 10u

@@ -1,14 +1,14 @@
 #include <string.h>
 
-#include "har_app_parts.h"
-#include "har_board.h"
-#include "har_crc32.h"
-#include "har_engine.h"
+#include "hal/har_board.h"
 #include "har_model.h"
-#include "har_smoother.h"
-#include "har_spectrogram.h"
-#include "har_tail.h"
-#include "har_window.h"
+#include "lib/app/har_app_parts.h"
+#include "lib/base/har_crc32.h"
+#include "lib/engine/har_engine.h"
+#include "lib/head/har_head.h"
+#include "lib/head/har_smoother.h"
+#include "lib/window/har_spectrogram.h"
+#include "lib/window/har_window.h"
 
 _Static_assert(HAR_CHANNELS == HAR_SAMPLE_CHANNELS, "the wire carries six channels");
 _Static_assert(HAR_SPECTROGRAM_PIXELS == 0 || HAR_CHANNELS == HAR_SPECTROGRAM_CHANNELS,
@@ -67,7 +67,7 @@ static void restart(void) {
 }
 
 void har_stream_forget(void) {
-    smoother.activities = har_head_activities();
+    smoother.activities = har_app_head_activities();
     har_smoother_restart(&smoother);
 }
 
@@ -110,7 +110,7 @@ static void keep_outputs(void) {
     }
 }
 
-/* The window is complete: engine, tail, prediction out. */
+/* The window is complete: engine, head, prediction out. */
 static void predict(uint32_t end_index, uint32_t time_ms) {
     const uint16_t seq = (uint16_t)counts.windows;
     ++counts.windows;
@@ -128,12 +128,12 @@ static void predict(uint32_t end_index, uint32_t time_ms) {
     float probabilities[HAR_ROWS]; /* (A,) */
     har_board_count_begin();
     keep_outputs();
-    har_head_predict(last, probabilities);
-    const uint16_t activity = har_tail_argmax(probabilities, activities);
-    const float novelty = har_head_novelty(activity);
+    har_app_head_predict(last, probabilities);
+    const uint16_t activity = har_head_argmax(probabilities, activities);
+    const float novelty = har_app_head_novelty(activity);
     har_smoother_push(&smoother, probabilities, novelty > 1.0f);
-    const uint16_t smoothed = har_tail_argmax(belief, activities);
-    const uint32_t tail_count = har_board_count_end();
+    const uint16_t smoothed = har_head_argmax(belief, activities);
+    const uint32_t head_count = har_board_count_end();
     has_last = true;
     last_end_index = end_index;
     har_show(HAR_SHOW_PREDICTING);
@@ -143,7 +143,7 @@ static void predict(uint32_t end_index, uint32_t time_ms) {
         if (novelty > 1.0f) {
             har_send_prediction_line("unknown", 1.0f / novelty);
         } else {
-            har_send_prediction_line(har_head_name(smoothed), belief[smoothed]);
+            har_send_prediction_line(har_app_head_name(smoothed), belief[smoothed]);
         }
         return;
     }
@@ -155,7 +155,7 @@ static void predict(uint32_t end_index, uint32_t time_ms) {
     har_put_u8(&writer, (uint8_t)activity);
     har_put_u32(&writer, har_crc32(0, last, sizeof last));
     har_put_u32(&writer, engine_count);
-    har_put_u32(&writer, tail_count);
+    har_put_u32(&writer, head_count);
     har_put_u8(&writer, (uint8_t)smoothed);
     har_put_f32(&writer, belief[smoothed]);
     har_put_f32(&writer, novelty);

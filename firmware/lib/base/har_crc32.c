@@ -1,4 +1,4 @@
-#include "har_crc32.h"
+#include "lib/base/har_crc32.h"
 
 /* A table of 16 nibbles: 64 bytes of flash, a quarter of the speed of the 1 KB table, and the
  * serial line is slower than either. */

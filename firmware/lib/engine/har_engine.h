@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "har_status.h"
+#include "lib/base/har_status.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -2,9 +2,9 @@
  * har_net and har_model may come from different bundles. */
 #include <stdbool.h>
 
-#include "har_engine.h"
 #include "har_model.h"
 #include "har_net.h"
+#include "lib/engine/har_engine.h"
 
 _Static_assert(HAR_NET_INPUT_BYTES == HAR_ENGINE_INPUT_BYTES && HAR_NET_OUTPUTS == HAR_OUTPUTS,
                "har_net and har_model come from different bundles: run `har emit` again");

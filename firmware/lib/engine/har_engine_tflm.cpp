@@ -2,9 +2,9 @@
 // the bundle (har_model.h); nothing is taken on trust: what does not match is named and refused.
 #include <stddef.h>
 
-#include "har_engine.h"
 #include "har_extractor_tflite.h"
 #include "har_model.h"
+#include "lib/engine/har_engine.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
 #include "tensorflow/lite/schema/schema_generated.h"

@@ -1,4 +1,4 @@
-#include "har_cobs.h"
+#include "lib/link/har_cobs.h"
 
 #define FULL_GROUP 0xFFu /* 254 bytes without a 0x00 and none implied behind them */
 

@@ -1,6 +1,6 @@
-#include "har_frame.h"
+#include "lib/link/har_frame.h"
 
-#include "har_crc32.h"
+#include "lib/base/har_crc32.h"
 
 static uint16_t load_u16(const uint8_t *bytes) {
     return (uint16_t)(bytes[0] | (uint16_t)(bytes[1] << 8));

@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "har_cobs.h"
+#include "lib/link/har_cobs.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,4 +1,4 @@
-#include "har_protocol.h"
+#include "lib/link/har_protocol.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "har_frame.h"
+#include "lib/link/har_frame.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,5 +1,5 @@
-#include "har_nn.h"
-#include "har_requant.h"
+#include "lib/nn/har_nn.h"
+#include "lib/nn/har_requant.h"
 
 /* Both inputs are brought to a common scale (twice the larger one) with this many extra bits. */
 #define HAR_ADD_HEADROOM_BITS 20

@@ -1,5 +1,5 @@
-#include "har_nn.h"
-#include "har_requant.h"
+#include "lib/nn/har_nn.h"
+#include "lib/nn/har_requant.h"
 
 static int32_t larger(int32_t a, int32_t b) {
     return a > b ? a : b;

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "har_nn.h"
+#include "lib/nn/har_nn.h"
 
 void har_concatenation_s8(const har_concatenation_params *params, const int8_t *const *inputs,
                           const int32_t *widths, int8_t *output) {

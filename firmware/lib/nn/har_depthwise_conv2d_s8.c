@@ -1,5 +1,5 @@
-#include "har_nn.h"
-#include "har_requant.h"
+#include "lib/nn/har_nn.h"
+#include "lib/nn/har_requant.h"
 
 void har_depthwise_conv2d_s8(const har_conv2d_params *params, const int8_t *input,
                              const int8_t *weights, const int32_t *bias, const int32_t *multiplier,

@@ -1,4 +1,4 @@
-#include "har_nn.h"
+#include "lib/nn/har_nn.h"
 
 void har_pad_s8(const har_pad_params *params, const int8_t *input, int8_t *output) {
     const int32_t *size = params->output_shape;

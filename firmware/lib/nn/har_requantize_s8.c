@@ -1,5 +1,5 @@
-#include "har_nn.h"
-#include "har_requant.h"
+#include "lib/nn/har_nn.h"
+#include "lib/nn/har_requant.h"
 
 void har_requantize_s8(const har_requantize_params *params, const int8_t *input, int8_t *output) {
     const har_requantize_params p = *params;

@@ -1,7 +1,7 @@
 /* Softmax in fixed point. "Qn" below is a signed 32-bit number with n integer bits: raw / 2^(31-n).
  */
-#include "har_nn.h"
-#include "har_requant.h"
+#include "lib/nn/har_nn.h"
+#include "lib/nn/har_requant.h"
 
 enum {
     ONE_Q0 = INT32_MAX,       /* the largest Q0 stands for 1 */

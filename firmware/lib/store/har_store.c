@@ -1,10 +1,10 @@
-#include "har_store.h"
+#include "lib/store/har_store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "har_crc32.h"
+#include "lib/base/har_crc32.h"
 
 #define HEADER_BYTES 28u
 #define HEADER_CRC_AT 24u

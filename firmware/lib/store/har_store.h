@@ -1,4 +1,4 @@
-/* Learned tails that survive a power cut: whole records in alternating flash slots.
+/* Learned heads that survive a power cut: whole records in alternating flash slots.
  * Every byte is told in docs/STORAGE.md.
  *
  * The newest valid record wins. A cut at any write or erase leaves the old record or the new one,
@@ -14,8 +14,8 @@
 
 #include <stdint.h>
 
-#include "har_flash.h"
-#include "har_status.h"
+#include "hal/har_flash.h"
+#include "lib/base/har_status.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -24,7 +24,7 @@ extern "C" {
 #define HAR_MODEL_ID_BYTES 8u
 
 enum har_record_kind {
-    HAR_RECORD_FACTORY = 0, /* back to the shipped tail; no payload */
+    HAR_RECORD_FACTORY = 0, /* back to the factory head; no payload */
     HAR_RECORD_LEARNED = 1
 };
 

@@ -1,8 +1,8 @@
-#include "har_spectrogram.h"
+#include "lib/window/har_spectrogram.h"
 
-#include "har_assert.h"
-#include "har_quantize.h"
-#include "har_spectrogram_tables.h"
+#include "lib/base/har_assert.h"
+#include "lib/window/har_quantize.h"
+#include "lib/window/har_spectrogram_tables.h"
 
 #define BINS 16u /* bin 0 among them */
 #define HALF 16u /* samples of a frame that are not another's mirror image */

@@ -1,9 +1,9 @@
-#include "har_window.h"
+#include "lib/window/har_window.h"
 
 #include <string.h>
 
-#include "har_assert.h"
-#include "har_quantize.h"
+#include "lib/base/har_assert.h"
+#include "lib/window/har_quantize.h"
 
 static bool is_finite(float value) {
     return value - value == 0.0f; /* NaN for NaN and the infinities */

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "har_status.h"
+#include "lib/base/har_status.h"
 
 #ifdef __cplusplus
 extern "C" {

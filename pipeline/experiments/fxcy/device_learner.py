@@ -45,7 +45,7 @@ _PROGRAM = "har_learner"
 _WINDOWS = "windows.npz"
 # What decides a device's row, beside the network and the data.
 _SOURCES = (
-    *("firmware/lib/learn/*.[ch]", "firmware/tools/*.[ch]"),
+    *("firmware/lib/head/*.[ch]", "firmware/tools/*.[ch]"),
     *("pipeline/bundle/*.py", "pipeline/compiler/*.py"),
 )
 

@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "har_app.h"
-#include "har_assert.h"
-#include "har_board.h"
+#include "hal/har_board.h"
+#include "lib/app/har_app.h"
+#include "lib/base/har_assert.h"
 
 #define PAGE 4096u
 #define FOREVER 0xFFFFFFFFu

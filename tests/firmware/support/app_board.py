@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[3]
-LIB = ROOT / "firmware" / "lib"
+FIRMWARE = ROOT / "firmware"
+LIB = FIRMWARE / "lib"
 SUPPORT = Path(__file__).resolve().parent
-PARTS = ("base", "link", "window", "learn", "store", "engine", "app")
-INCLUDES = [f"-I{LIB / part}" for part in PARTS] + [f"-I{SUPPORT}"]
+PARTS = ("base", "link", "window", "head", "store", "engine", "app")
+INCLUDES = [f"-I{FIRMWARE}", f"-I{SUPPORT}"]
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 

@@ -3,8 +3,8 @@
  * has the last values, output 1 those before them, and so on. */
 #include <stddef.h>
 
-#include "har_engine.h"
 #include "har_model.h"
+#include "lib/engine/har_engine.h"
 
 const float har_norm_knee[HAR_CHANNELS] = {0.0f, 0.0f, 0.0f, 0.1f, 0.25f, 0.0f};
 const float har_norm_mean[HAR_CHANNELS] = {0.1f, -0.2f, 0.9f, 0.0f, 0.05f, -0.1f};

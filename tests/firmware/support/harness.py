@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).resolve().parents[3]
-LIB = ROOT / "firmware" / "lib"
+FIRMWARE = ROOT / "firmware"
+LIB = FIRMWARE / "lib"
 SUPPORT = Path(__file__).resolve().parent
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -18,9 +19,8 @@ SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=
 def build(source: str, program: Path, *libraries: str) -> Path:
     """Links SUPPORT/`source` with whole libraries of firmware/lib, under ASan and UBSan."""
     sources = [path for name in libraries for path in sorted((LIB / name).glob("*.c"))]
-    includes = [f"-I{LIB / name}" for name in libraries]
-    command = ["gcc", *STRICT, *SANITIZE, *includes, str(SUPPORT / source), *map(str, sources)]
-    subprocess.run([*command, "-o", str(program)], check=True)
+    command = ["gcc", *STRICT, *SANITIZE, f"-I{FIRMWARE}", str(SUPPORT / source)]
+    subprocess.run([*command, *map(str, sources), "-o", str(program)], check=True)
     return program
 
 

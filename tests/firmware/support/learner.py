@@ -17,16 +17,17 @@ from pipeline.head import CutScales, Head, HeadShape, Learner, Learning, Replay,
 
 ROOT = Path(__file__).resolve().parents[3]
 SUPPORT = Path(__file__).resolve().parent
-LIB = ROOT / "firmware" / "lib"
-LEARN = [LIB / "base" / "har_crc32.c", *sorted((LIB / "learn").glob("*.c"))]
+FIRMWARE = ROOT / "firmware"
+LIB = FIRMWARE / "lib"
+LEARN = [LIB / "base" / "har_crc32.c", *sorted((LIB / "head").glob("*.c"))]
 SOURCES = [SUPPORT / "learner_script.c", SUPPORT / "learner_room.c", *LEARN]
 SMOOTHER_SOURCES = [
     SUPPORT / "smoother_script.c",
-    LIB / "app" / "har_smoother.c",
-    LIB / "learn" / "har_novelty.c",
+    LIB / "head" / "har_smoother.c",
+    LIB / "head" / "har_novelty.c",
 ]
 FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
-INCLUDES = [f"-I{LIB / part}" for part in ("base", "learn", "store", "app")] + [f"-I{SUPPORT}"]
+INCLUDES = [f"-I{FIRMWARE}", f"-I{SUPPORT}"]
 
 OK, ARGUMENT, STATE, NOT_FINITE = 0, 1, 6, 7
 HEAD_WORDS = 16
@@ -169,7 +170,7 @@ def _from_outside(rng: np.random.Generator, anchor: np.ndarray) -> list[Line]:
     return [*lines, Line(Do.TAKE, payload=values)]
 
 
-# Sizes that leave every remainder of the blocks in har_tail_kernels.c.
+# Sizes that leave every remainder of the blocks in har_head_kernels.c.
 FC = HeadShape(features=37, rows=7, frozen=37)
 FXC1 = HeadShape(features=21, rows=8, frozen=13, map_length=7, channels=9, filters=8)
 FXC2 = HeadShape(21, 6, frozen=8, map_length=15, channels=8, filters=13, kernel=5, stride=2)
@@ -297,14 +298,16 @@ def _do(learner: Learner, script: Script, line: Line) -> tuple[int, int]:
 def _all(learner: Learner, window: np.ndarray, status: int, outcome: int) -> list[np.ndarray]:
     head, replay, guard = learner.head, learner.replay, learner.guard
     held = learner.holdout()
-    head = [
+    first = [
         *(status, outcome, head.crc(), head.activities),
         *(learner.updates, learner.exemplars, replay.random),
         *(guard.judged, guard.shipped_right, guard.learned_right, guard.undone),
         *(learner.learned_active, learner.can_undo, *held),
         zlib.crc32(replay.windows.tobytes()),
     ]
-    whole = np.uint32([*head, *learner.labels, *replay.seen, *replay.labels, *replay.sample_weight])
+    whole = np.uint32(
+        [*first, *learner.labels, *replay.seen, *replay.labels, *replay.sample_weight]
+    )
     probabilities = np.zeros((3, head.shape.rows), np.float32)
     used = slice(0, head.activities)
     probabilities[0, used] = learner.predict(window)
@@ -328,7 +331,7 @@ def build_host(program: Path, *flags: str, sources: list[Path] = SOURCES) -> Pat
 
 
 def build_mps2(program: Path, *flags: str, sources: list[Path] = SOURCES) -> Path:
-    board = ROOT / "firmware" / "board" / "mps2"
+    board = FIRMWARE / "boards" / "mps2"
     sources = [*sources, SUPPORT / "learner_mps2.c"]
     sources += [board / name for name in ("board.c", "flash.c", "startup.S")]
     sources.append(board.parent / "played" / "played.c")
@@ -336,8 +339,6 @@ def build_mps2(program: Path, *flags: str, sources: list[Path] = SOURCES) -> Pat
     command += [
         "-std=gnu11",
         *INCLUDES,
-        f"-I{board}",
-        f"-I{board.parent / 'played'}",
         *map(str, sources),
         "-lm",
     ]

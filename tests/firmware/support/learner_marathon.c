@@ -1,20 +1,20 @@
 /* Labels without end: random windows of random amplitudes, random labels and rates, undone now and
  * then. After each of them all that must always hold is checked; the first that does not ends the
- * program with its number. Argument: how many labels. Prints one line for each of the three tails:
+ * program with its number. Argument: how many labels. Prints one line for each of the three heads:
  * labels taken, updates, held back, undone, refused, taken back. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "har_crc32.h"
 #include "learner_room.h"
+#include "lib/base/har_crc32.h"
 
 #define CAPACITY 10
 #define EXEMPLARS 6
 #define SHIPPED 3
 
-static const struct har_tail_shape SHAPES[] = {
+static const struct har_head_shape SHAPES[] = {
     {.features = 9, .rows = 5, .frozen = 9, .stride = 1},
     {.features = 8,
      .rows = 5,
@@ -59,7 +59,7 @@ static void random_window(int8_t *window, uint32_t bytes) {
 
 /* All that a refused label must leave alone. */
 struct snapshot {
-    uint32_t tail;
+    uint32_t head;
     uint32_t windows;
     uint32_t labels;
     uint32_t trust;
@@ -73,7 +73,7 @@ static struct snapshot snapshot_of(const struct learner_room *room) {
     const struct har_replay *r = &room->replay;
     struct snapshot s;
     memset(&s, 0, sizeof s);
-    s.tail = har_tail_crc(&room->tail);
+    s.head = har_head_crc(&room->head);
     s.windows = har_crc32(0, r->windows, CAPACITY * room->window_bytes);
     s.labels = har_crc32(0, r->labels, CAPACITY);
     s.trust = har_crc32(0, r->trust, CAPACITY);
@@ -87,8 +87,8 @@ static struct snapshot snapshot_of(const struct learner_room *room) {
 static bool consistent(struct learner_room *room, uint32_t n, uint32_t held, uint32_t undone) {
     const struct har_learner_state *state = &room->state;
     const struct har_replay *replay = &room->replay;
-    const uint16_t activities = room->tail.activities;
-    HOLDS(har_tail_check(room->tail.parameters, room->parameters) == HAR_OK);
+    const uint16_t activities = room->head.activities;
+    HOLDS(har_head_check(room->head.parameters, room->parameters) == HAR_OK);
     uint32_t given = 0;
     for (uint16_t k = 0; k < room->shape.rows; ++k) {
         HOLDS(k < activities || room->learner.labels[k] == 0);
@@ -129,7 +129,7 @@ static bool run(struct learner_room *room, uint32_t labels) {
     uint32_t refused = 0;
     uint32_t taken_back = 0;
     const float rates[] = {0.001f, 0.01f, 0.1f, 1.0f, 300.0f, 1e30f};
-    const uint32_t shipped_crc = har_tail_crc(&room->tail);
+    const uint32_t shipped_crc = har_head_crc(&room->head);
     uint32_t n = 0;
     while (n < labels) {
         if (n % (labels / 3) == labels / 4) (void)har_learner_add(&room->learner);
@@ -137,7 +137,7 @@ static bool run(struct learner_room *room, uint32_t labels) {
         room->learning.step.rate = rates[below(below(8) ? 4 : 6)];
         room->learning.step.rate_convolution = room->learning.step.rate * uniform(0.0f, 0.5f);
         room->learning.keep = uniform(0.9f, 1.0f);
-        const uint8_t activity = (uint8_t)below(room->tail.activities);
+        const uint8_t activity = (uint8_t)below(room->head.activities);
         const struct snapshot before = snapshot_of(room);
         enum har_outcome outcome;
         const har_status status = har_learner_label(&room->learner, room->window, activity,
@@ -151,7 +151,7 @@ static bool run(struct learner_room *room, uint32_t labels) {
             continue;
         }
         ++n;
-        HOLDS(outcome == HAR_LEARNED || after.tail == before.tail);
+        HOLDS(outcome == HAR_LEARNED || after.head == before.head);
         if (below(10) == 0) {
             --n;
             ++taken_back;
@@ -166,11 +166,11 @@ static bool run(struct learner_room *room, uint32_t labels) {
         if (!consistent(room, n, held, undone)) return false;
     }
     printf("%u %u %u %u %u %u\n", n, room->state.updates, held, undone, refused, taken_back);
-    HOLDS(har_tail_crc(&room->tail) != shipped_crc);
-    HOLDS(memcmp(room->tail.parameters, room->anchor, room->parameters * 4) != 0);
+    HOLDS(har_head_crc(&room->head) != shipped_crc);
+    HOLDS(memcmp(room->head.parameters, room->anchor, room->parameters * 4) != 0);
     har_learner_reset(&room->learner);
-    HOLDS(memcmp(room->tail.parameters, room->anchor, room->parameters * 4) == 0);
-    HOLDS(room->tail.activities == SHIPPED && har_replay_count(&room->replay) == 0);
+    HOLDS(memcmp(room->head.parameters, room->anchor, room->parameters * 4) == 0);
+    HOLDS(room->head.activities == SHIPPED && har_replay_count(&room->replay) == 0);
     return consistent(room, 0, 0, 0);
 }
 
@@ -184,7 +184,7 @@ int main(int count, char **arguments) {
             room.scale[f] = uniform(0.01f, 0.03f);
             room.offset[f] = uniform(-1.0f, 1.0f);
         }
-        room.tail.map_scale = 0.02f;
+        room.head.map_scale = 0.02f;
         random_window(room.exemplars, EXEMPLARS * room.window_bytes);
         for (uint8_t e = 0; e < EXEMPLARS; ++e) room.exemplars_of[e] = e % SHIPPED;
         room.learning.steps = 3;

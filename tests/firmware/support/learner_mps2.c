@@ -1,7 +1,7 @@
 /* The learner's script and trace in the file that QEMU maps as external RAM: the script from 1 MB
  * on; at 4 MB the trace's number of words, then the trace. Ends the emulator. */
+#include "boards/mps2/mps2.h"
 #include "learner_script.h"
-#include "mps2.h"
 
 #define SCRIPT_AT (1024u * 1024u)
 #define TRACE_AT (4u * 1024u * 1024u)

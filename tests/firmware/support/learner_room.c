@@ -35,22 +35,22 @@ bool learner_room_whole(void) {
     return fence_count > 0;
 }
 
-bool learner_room_build(struct learner_room *room, const struct har_tail_shape *shape,
+bool learner_room_build(struct learner_room *room, const struct har_head_shape *shape,
                         uint16_t shipped, uint16_t capacity, uint16_t exemplars) {
     memset(words, 0, sizeof words);
     used = 0;
     fence_count = 0;
     memset(room, 0, sizeof *room);
     room->shape = *shape;
-    const struct har_tail_shape *s = &room->shape;
+    const struct har_head_shape *s = &room->shape;
     const uint32_t rows = s->rows;
-    const uint32_t bytes = har_tail_window_bytes(s);
-    const uint32_t positions = (uint32_t)HAR_TAIL_POSITIONS(s->map_length, s->kernel, s->stride);
-    const uint32_t scratch = HAR_TAIL_SCRATCH(s->features, rows, (uint32_t)s->map_length,
+    const uint32_t bytes = har_head_window_bytes(s);
+    const uint32_t positions = (uint32_t)HAR_HEAD_POSITIONS(s->map_length, s->kernel, s->stride);
+    const uint32_t scratch = HAR_HEAD_SCRATCH(s->features, rows, (uint32_t)s->map_length,
                                               s->channels, s->filters, positions, s->kernel);
     room->parameters =
-        HAR_TAIL_PARAMETERS(rows, s->features, (uint32_t)s->channels, s->filters, s->kernel);
-    if (room->parameters != har_tail_parameters(s)) return false;
+        HAR_HEAD_PARAMETERS(rows, s->features, (uint32_t)s->channels, s->filters, s->kernel);
+    if (room->parameters != har_head_parameters(s)) return false;
     room->window_bytes = bytes;
     room->anchor = cut(room->parameters * 4);
     room->scale = cut(s->features * 4u);
@@ -60,14 +60,14 @@ bool learner_room_build(struct learner_room *room, const struct har_tail_shape *
     room->exemplars = cut(exemplars * bytes);
     room->exemplars_of = cut(exemplars);
 
-    struct har_tail *tail = &room->tail;
-    tail->shape = s;
-    tail->anchor = room->anchor;
-    tail->scale = room->scale;
-    tail->offset = room->offset;
-    tail->parameters = cut(room->parameters * 4);
-    tail->scratch = cut(scratch * 4);
-    tail->shipped = shipped;
+    struct har_head *head = &room->head;
+    head->shape = s;
+    head->anchor = room->anchor;
+    head->scale = room->scale;
+    head->offset = room->offset;
+    head->parameters = cut(room->parameters * 4);
+    head->scratch = cut(scratch * 4);
+    head->shipped = shipped;
 
     struct har_replay *replay = &room->replay;
     replay->window_bytes = bytes;
@@ -82,7 +82,7 @@ bool learner_room_build(struct learner_room *room, const struct har_tail_shape *
     replay->seen = cut(rows * 4);
 
     struct har_learner *learner = &room->learner;
-    learner->tail = tail;
+    learner->head = head;
     learner->replay = replay;
     learner->learning = &room->learning;
     learner->state = &room->state;

@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "har_learner.h"
+#include "lib/head/har_learner.h"
 
 struct learner_room {
-    struct har_tail_shape shape;
-    struct har_tail tail;
+    struct har_head_shape shape;
+    struct har_head head;
     struct har_replay replay;
     struct har_learning learning;
     struct har_learner_state state;
@@ -28,7 +28,7 @@ struct learner_room {
 /* Cuts all arrays out of one static piece and joins them; `shape`, `shipped` (K), `capacity` (N),
  * `exemplars` (E). What is shipped is for the caller to fill, then to call har_learner_reset().
  * False when there is too little room. One room at a time. */
-bool learner_room_build(struct learner_room *room, const struct har_tail_shape *shape,
+bool learner_room_build(struct learner_room *room, const struct har_head_shape *shape,
                         uint16_t shipped, uint16_t capacity, uint16_t exemplars);
 
 /* Whether all fences stand. */

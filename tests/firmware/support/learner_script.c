@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "har_crc32.h"
-#include "har_math.h"
 #include "learner_room.h"
+#include "lib/base/har_crc32.h"
+#include "lib/head/har_math.h"
 
 static const volatile uint32_t *in;
 static volatile uint32_t *out;
@@ -42,7 +42,7 @@ static void put_float(float value) {
 
 static void put_probabilities(const struct learner_room *room) {
     for (uint16_t k = 0; k < room->shape.rows; ++k) {
-        put_float(k < room->tail.activities ? room->probabilities[k] : 0.0f);
+        put_float(k < room->head.activities ? room->probabilities[k] : 0.0f);
     }
 }
 
@@ -55,8 +55,8 @@ static void put_all(struct learner_room *room, har_status status, uint32_t outco
     har_learner_held(learner, room->probabilities, &held, &held_right);
     const uint32_t head[] = {(uint32_t)status,
                              outcome,
-                             har_tail_crc(&room->tail),
-                             room->tail.activities,
+                             har_head_crc(&room->head),
+                             room->head.activities,
                              state->updates,
                              state->exemplars,
                              state->random,
@@ -74,25 +74,25 @@ static void put_all(struct learner_room *room, har_status status, uint32_t outco
     for (uint16_t k = 0; k < room->shape.rows; ++k) put(replay->seen[k]);
     for (uint16_t i = 0; i < replay->capacity; ++i) put(replay->labels[i]);
     for (uint16_t i = 0; i < replay->capacity; ++i) put(replay->trust[i]);
-    const float *x = har_tail_features(&room->tail, room->window, false);
+    const float *x = har_head_features(&room->head, room->window, false);
     put(har_crc32(0, x, room->shape.features * sizeof *x));
     har_learner_predict(learner, room->window, room->probabilities);
     put_probabilities(room);
-    har_tail_predict(&room->tail, room->window, false, room->probabilities);
+    har_head_predict(&room->head, room->window, false, room->probabilities);
     put_probabilities(room);
-    har_tail_predict(&room->tail, room->window, true, room->probabilities);
+    har_head_predict(&room->head, room->window, true, room->probabilities);
     put_probabilities(room);
 }
 
 static bool take_room(struct learner_room *room) {
     uint16_t sizes[9]; /* F, R, frozen, T, C, M, J, stride, K */
     for (uint32_t i = 0; i < 9; ++i) sizes[i] = (uint16_t)*in++;
-    const struct har_tail_shape shape = {sizes[0], sizes[1], sizes[2], sizes[3],
+    const struct har_head_shape shape = {sizes[0], sizes[1], sizes[2], sizes[3],
                                          sizes[4], sizes[5], sizes[6], sizes[7]};
     const float map_scale = take_float();
     const int32_t map_zero_point = (int32_t)*in++;
     const volatile uint32_t *shipped = in;
-    const uint32_t parameters = har_tail_parameters(&shape);
+    const uint32_t parameters = har_head_parameters(&shape);
     in += 2u * shape.features + parameters;
     const uint16_t capacity = (uint16_t)*in++;
     const uint16_t exemplars = (uint16_t)*in++;
@@ -105,8 +105,8 @@ static bool take_room(struct learner_room *room) {
     in = behind;
     take_bytes(room->exemplars, exemplars * room->window_bytes);
     take_bytes(room->exemplars_of, exemplars);
-    room->tail.map_scale = map_scale;
-    room->tail.map_zero_point = map_zero_point;
+    room->head.map_scale = map_scale;
+    room->head.map_zero_point = map_zero_point;
     struct har_learning *learning = &room->learning;
     learning->step.rate = take_float();
     learning->step.rate_convolution = take_float();
@@ -136,9 +136,9 @@ static har_status take(struct learner_room *room) {
     static float values[8192];
     if (room->parameters > sizeof values / sizeof values[0]) return HAR_ERR_LENGTH;
     take_floats(values, room->parameters);
-    const har_status status = har_tail_check(values, room->parameters);
+    const har_status status = har_head_check(values, room->parameters);
     if (status != HAR_OK) return status;
-    memcpy(room->tail.parameters, values, room->parameters * sizeof values[0]);
+    memcpy(room->head.parameters, values, room->parameters * sizeof values[0]);
     har_learner_taken(&room->learner);
     return HAR_OK;
 }

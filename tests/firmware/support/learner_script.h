@@ -8,9 +8,9 @@
  *             LABEL activity rate, window int8 (B,)
  *             UNDO
  *             ADD
- *             TAKE parameters (P,): from outside, into use unless har_tail_check() refuses them
+ *             TAKE parameters (P,): from outside, into use unless har_head_check() refuses them
  *             RESET
- *   trace:  n floats; then per line: status, outcome (0 unless a label was taken), tail CRC, A,
+ *   trace:  n floats; then per line: status, outcome (0 unless a label was taken), head CRC, A,
  *           updates, exemplars, random, the guard's four, serves, can undo, held, held right,
  *           CRC of the stored windows; labels given (R,), windows seen (R,), labels of the entries
  *           (N,), their trust (N,); of the last labelled window: CRC of x (F,), probabilities (R,)

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "har_protocol.h"
+#include "lib/link/har_protocol.h"
 
 #define LINE_BYTES (1u << 22)
 

@@ -1,4 +1,4 @@
-"""Builds firmware/board/nano33ble for this machine, over a fake of its hardware, and runs it."""
+"""Builds firmware/boards/nano33ble for this machine, over a fake of its hardware, and runs it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.firmware.support.harness import LIB, ROOT, SANITIZE, SUPPORT, Harness
+from tests.firmware.support.harness import FIRMWARE, ROOT, SANITIZE, SUPPORT, Harness
 
-BOARD = ROOT / "firmware" / "board" / "nano33ble"
+BOARD = FIRMWARE / "boards" / "nano33ble"
 STUBS = ROOT / "tests" / "stubs"
 # As the core for this board compiles.
 CORE = ["-funsigned-char", "-ffp-contract=off"]
 STRICT = ["-O2", "-Wall", "-Wextra", "-Werror", "-Wshadow"]
 INCLUDES = [
-    *(f"-I{folder}" for folder in sorted(LIB.iterdir()) if folder.is_dir()),
-    f"-I{BOARD}",
+    f"-I{FIRMWARE}",
     f"-I{SUPPORT}",
     f"-I{STUBS / 'arduino'}",
     f"-I{STUBS / 'tflm'}",

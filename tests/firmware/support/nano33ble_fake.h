@@ -1,5 +1,5 @@
-// What the sources of firmware/board/nano33ble touch, on this machine: a clock that moves only when
-// told or when something takes time, motion sensors of both revisions at the level of their
+// What the sources of firmware/boards/nano33ble touch, on this machine: a clock that moves only
+// when told or when something takes time, motion sensors of both revisions at the level of their
 // registers, the internal flash, USB serial, the lights, the processor's thermometer.
 #ifndef NANO33BLE_FAKE_H
 #define NANO33BLE_FAKE_H

@@ -1,4 +1,4 @@
-// firmware/board/nano33ble over nano33ble_fake. One command a line, one answer.
+// firmware/boards/nano33ble over nano33ble_fake. One command a line, one answer.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "Arduino.h"
-#include "har_board.h"
+#include "hal/har_board.h"
 #include "har_model.h"
 #include "nano33ble_fake.h"
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "har_board.h"
-#include "played.h"
+#include "boards/played/played.h"
+#include "hal/har_board.h"
 
 static uint32_t now_ms;
 static _Alignas(4) uint8_t file[1 << 16];

@@ -13,13 +13,12 @@ import numpy as np
 
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Frame
-from tests.firmware.support.harness import LIB, ROOT, SANITIZE, SUPPORT, Harness
+from tests.firmware.support.harness import FIRMWARE, LIB, ROOT, SANITIZE, SUPPORT, Harness
 
-BOARD = ROOT / "firmware" / "board" / "nano33ble"
-PARTS = ("base", "link", "window", "learn", "store", "engine", "app")
+BOARD = FIRMWARE / "boards" / "nano33ble"
+PARTS = ("base", "link", "window", "head", "store", "engine", "app")
 INCLUDES = [
-    *(f"-I{LIB / part}" for part in PARTS),
-    f"-I{BOARD}",
+    f"-I{FIRMWARE}",
     f"-I{SUPPORT}",
     f"-I{ROOT / 'tests' / 'stubs' / 'arduino'}",
 ]
@@ -35,7 +34,7 @@ MODEL = [
     f"-DHAR_LEARNING_STEPS={STEPS}",
 ]
 # What takes its scripted time: the processor's work, and packets on the wire.
-TIMED = ("har_engine_run", "har_tail_step", "har_board_write")
+TIMED = ("har_engine_run", "har_head_step", "har_board_write")
 
 VERSION = 4
 SENSOR, SENSOR_STATE, SENSED = 0x0F, 0x8F, 0x90

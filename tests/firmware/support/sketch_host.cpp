@@ -9,8 +9,8 @@
 #include <string>
 
 #include "Arduino.h"
-#include "har_engine.h"
-#include "har_tail.h"
+#include "lib/engine/har_engine.h"
+#include "lib/head/har_head.h"
 #include "nano33ble_fake.h"
 
 static uint32_t turn_us = 200;
@@ -26,9 +26,9 @@ size_t __real_har_board_write(const uint8_t *, size_t);
 size_t __wrap_har_board_write(const uint8_t *, size_t);
 har_status __real_har_engine_run(void);
 har_status __wrap_har_engine_run(void);
-void __real_har_tail_step(struct har_tail *, const struct har_step *, const int8_t *, uint8_t,
+void __real_har_head_step(struct har_head *, const struct har_step *, const int8_t *, uint8_t,
                           float);
-void __wrap_har_tail_step(struct har_tail *, const struct har_step *, const int8_t *, uint8_t,
+void __wrap_har_head_step(struct har_head *, const struct har_step *, const int8_t *, uint8_t,
                           float);
 }
 
@@ -37,10 +37,10 @@ har_status __wrap_har_engine_run(void) {
     return __real_har_engine_run();
 }
 
-void __wrap_har_tail_step(struct har_tail *tail, const struct har_step *step, const int8_t *window,
+void __wrap_har_head_step(struct har_head *head, const struct har_step *step, const int8_t *window,
                           uint8_t label, float weight) {
     fake::now_us += step_us;
-    __real_har_tail_step(tail, step, window, label, weight);
+    __real_har_head_step(head, step, window, label, weight);
 }
 
 // As send_nb() does it: nothing while a packet is under way.

@@ -4,9 +4,9 @@
  *   trace:  per window: distance, novelty, belief (K,) */
 #include <string.h>
 
-#include "har_novelty.h"
-#include "har_smoother.h"
 #include "learner_script.h"
+#include "lib/head/har_novelty.h"
+#include "lib/head/har_smoother.h"
 
 #define FEATURES_MAX 128
 #define ACTIVITIES_MAX 32

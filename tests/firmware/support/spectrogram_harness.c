@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "har_assert.h"
-#include "har_spectrogram.h"
+#include "lib/base/har_assert.h"
+#include "lib/window/har_spectrogram.h"
 
 void har_assert_failed(const char *file, int line) {
     fprintf(stderr, "%s:%d: assertion failed\n", file, line);

@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "har_store.h"
+#include "lib/store/har_store.h"
 
 #define LINE_BYTES (1u << 18)
 #define NEVER UINT32_MAX

@@ -41,9 +41,10 @@ def test_generated_c_compiles_as_c11_and_names_the_model(
     assert f"0x{bundle.model_id[:2]}" in header
     for source in tmp_path.glob("*.c"):
         subprocess.run(
-            ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-c", str(source)]
-            + [f"-I{FIRMWARE / 'lib' / lib}" for lib in ("nn", "base", "engine")]
-            + [f"-I{tmp_path}", "-o", str(tmp_path / "out.o")],
+            [
+                *("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-c", str(source)),
+                *(f"-I{FIRMWARE}", f"-I{tmp_path}", "-o", str(tmp_path / "out.o")),
+            ],
             check=True,
         )
 
@@ -67,32 +68,31 @@ def test_the_c_array_is_the_extractor(bundle_directory: Path, tmp_path: Path) ->
 
 
 def test_the_header_s_sizes_are_those_of_the_firmware(cut_directory: Path, tmp_path: Path) -> None:
-    """Every array is as large as what har_tail.h and har_replay.h read of it."""
+    """Every array is as large as what har_head.h and har_replay.h read of it."""
     emit(load_bundle(cut_directory), tmp_path)
     (tmp_path / "sizes.c").write_text(
         """\
 #include "har_model.c"
-#include "har_tail.h"
+#include "lib/head/har_head.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define POSITIONS HAR_TAIL_POSITIONS(HAR_TAIL_MAP_LENGTH, HAR_TAIL_KERNEL, HAR_TAIL_STRIDE)
+#define POSITIONS HAR_HEAD_POSITIONS(HAR_HEAD_MAP_LENGTH, HAR_HEAD_KERNEL, HAR_HEAD_STRIDE)
 _Static_assert(COUNT(har_factory_parameters) ==
-                   HAR_TAIL_PARAMETERS(HAR_ROWS, HAR_FEATURES, HAR_TAIL_CHANNELS, HAR_TAIL_FILTERS,
-                                       HAR_TAIL_KERNEL), "parameters");
-_Static_assert(HAR_TAIL_FROZEN + HAR_TAIL_FILTERS == HAR_FEATURES, "features");
-_Static_assert(HAR_TAIL_FROZEN + HAR_TAIL_MAP_LENGTH * HAR_TAIL_CHANNELS == HAR_CUT_BYTES, "cut");
+                   HAR_HEAD_PARAMETERS(HAR_ROWS, HAR_FEATURES, HAR_HEAD_CHANNELS, HAR_HEAD_FILTERS,
+                                       HAR_HEAD_KERNEL), "parameters");
+_Static_assert(HAR_HEAD_FROZEN + HAR_HEAD_FILTERS == HAR_FEATURES, "features");
+_Static_assert(HAR_HEAD_FROZEN + HAR_HEAD_MAP_LENGTH * HAR_HEAD_CHANNELS == HAR_CUT_BYTES, "cut");
 _Static_assert(COUNT(har_exemplars) == HAR_REPLAY_EXEMPLARS * HAR_CUT_BYTES, "exemplars");
 _Static_assert(COUNT(har_exemplar_activities) == HAR_REPLAY_EXEMPLARS, "activities");
 _Static_assert(HAR_ACTIVITIES < HAR_ROWS && HAR_STORE_PAGES >= 16, "room");
 int positions[POSITIONS + 1];
 const struct har_step step = {HAR_LEARNING_RATE, HAR_LEARNING_RATE_CONVOLUTION};
-const float floats[] = {HAR_LEARNING_KEEP, HAR_TAIL_MAP_SCALE};
+const float floats[] = {HAR_LEARNING_KEEP, HAR_HEAD_MAP_SCALE};
 const int numbers[] = {HAR_LEARNING_STEPS, HAR_LEARNING_REPLAY_EVERY, HAR_LEARNING_HOLD_EVERY,
-                       HAR_LEARNING_EVIDENCE, HAR_REPLAY_CAPACITY, HAR_TAIL_MAP_ZERO_POINT};
+                       HAR_LEARNING_EVIDENCE, HAR_REPLAY_CAPACITY, HAR_HEAD_MAP_ZERO_POINT};
 """
     )
-    folders = [f"-I{FIRMWARE / 'lib' / part}" for part in ("learn", "base")]
-    build = ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-c", "sizes.c", *folders]
+    build = ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-c", "sizes.c", f"-I{FIRMWARE}"]
     subprocess.run(build, cwd=tmp_path, check=True)
 
 

@@ -27,14 +27,14 @@ FLASH            0x0000000000000000 0x00000000000bc000 xr
 Linker script and memory map
 
 .vectors        0x0000000000000000       0xc0
- .vectors       0x0000000000000000       0xc0 firmware/board/mps2/startup.S.obj
+ .vectors       0x0000000000000000       0xc0 firmware/boards/mps2/startup.S.obj
 
 .text           0x00000000000000c0      0x100
  *(.text .text.*)
  .text.har_conv2d_s8
                 0x00000000000000c0       0xf0 firmware/libhar_kernels.a(har_conv2d_s8.c.obj)
                 0x00000000000000c0                har_conv2d_s8
- .text.main     0x00000000000001b0        0xe firmware/board/mps2/main.c.obj
+ .text.main     0x00000000000001b0        0xe firmware/boards/mps2/main.c.obj
  *fill*         0x00000000000001be        0x2
 
 .rodata         0x00000000000001c0       0x50
@@ -46,13 +46,13 @@ Linker script and memory map
 .stack          0x0000000020000000     0x2000
 
 .data           0x0000000020002000        0x8 load address 0x0000000000000210
- .data.x        0x0000000020002000        0x8 firmware/board/mps2/board.c.obj
+ .data.x        0x0000000020002000        0x8 firmware/boards/mps2/board.c.obj
 
 .bss            0x0000000020002008       0x20
  .bss.arena     0x0000000020002008       0x20 firmware/x.dir/generated/har_net.c.obj
 
 .debug_info     0x0000000000000000     0x9999
- .debug_info    0x0000000000000000     0x9999 firmware/board/mps2/main.c.obj
+ .debug_info    0x0000000000000000     0x9999 firmware/boards/mps2/main.c.obj
 """
 
 
@@ -77,7 +77,7 @@ def test_a_text_that_is_no_map_is_refused(text: str) -> None:
 
 
 def test_linker_script_gives_the_emulated_board_what_the_real_one_leaves() -> None:
-    script = (ROOT / "firmware/board/mps2/nano33ble_share.ld").read_text()
+    script = (ROOT / "firmware/boards/mps2/nano33ble_share.ld").read_text()
     lengths = dict(re.findall(r"^\s*(FLASH|RAM)\b.*LENGTH = (\d+)", script, re.MULTILINE))
     assert lengths == {
         "FLASH": str(NANO33BLE.flash_share_bytes),

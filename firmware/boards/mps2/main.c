@@ -1,0 +1,13 @@
+#include "hal/har_board.h"
+#include "lib/app/har_app.h"
+#include "mps2.h"
+
+int main(void) {
+    har_board_init();
+    har_app_init();
+    har_mps2_print("har: ready\n"); /* the launcher waits for this line */
+    for (;;) {
+        har_app_poll();
+        har_mps2_idle();
+    }
+}

@@ -1,0 +1,118 @@
+/* The learner: what a label does. It joins the head (har_head.h), the windows that are learned
+ * again (har_replay.h) and the guard. docs/LEARNING.md tells the whole.
+ *
+ * The guard, four things:
+ *   - Trial. Every labelled window is judged before it is learned, by the shipped and by the
+ *     learned parameters. The learned ones serve only once the shipped ones have been wrong
+ *     `evidence` times and the learned ones right at least as often as the shipped ones: who is
+ *     served well already stays so.
+ *   - Held back. Every `hold_every`-th window of an activity is never learned. When fewer of those
+ *     are right after an update than before, the update is undone.
+ *   - Trust. The steps of a window are weighed with p^(3/4), p the probability that its label had
+ *     when it was given, shipped or learned, whichever is larger, but with 5/255 at least: what
+ *     looks impossible moves little until it is said again. A taught activity's windows are
+ *     trusted.
+ *   - Undo. The last label can be taken back, whole.
+ *
+ * Deterministic and bit-equal to pipeline/head/learner.py. The caller owns all arrays.
+ */
+#ifndef HAR_LEARNER_H
+#define HAR_LEARNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/har_status.h"
+#include "lib/head/har_head.h"
+#include "lib/head/har_replay.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct har_learning {
+    struct har_step step;
+    float keep;            /* of the distance to the shipped parameters, per label, 0..1 */
+    uint16_t steps;        /* gradient steps per label, >= 1 */
+    uint16_t replay_every; /* of the steps, one is on a shipped exemplar; 0: none */
+    uint16_t hold_every;   /* of an activity's labels, one is held back; 0: none */
+    uint16_t evidence;     /* mistakes of the shipped parameters before the learned ones serve */
+};
+
+/* What the guard has seen since the shipped head. Part of what is stored (docs/STORAGE.md). */
+struct har_guard {
+    uint32_t judged;        /* labels that were possible, each judged before it was learned */
+    uint32_t shipped_right; /* of them */
+    uint32_t learned_right;
+    uint32_t undone; /* updates that the held-back windows refused */
+};
+
+enum har_outcome {
+    HAR_LEARNED = 0,
+    HAR_HELD_BACK = 1, /* kept to judge by; the head is unchanged */
+    HAR_UNDONE = 2     /* made the held-back windows worse; the head is unchanged */
+};
+
+/* All that a label changes, beside the arrays. */
+struct har_learner_state {
+    uint32_t updates;   /* labels that the head has learned from */
+    uint32_t exemplars; /* shipped exemplars drawn, for the next one's turn */
+    uint32_t random;    /* state of the generator of the draws */
+    struct har_guard guard;
+};
+
+struct har_learner {
+    struct har_head *head;
+    struct har_replay *replay;
+    const struct har_learning *learning;
+    struct har_learner_state *state;
+    uint32_t *labels; /* (R,) given by activity, held back or not */
+
+    /* Called after every gradient step and every window that was judged; NULL: nothing is. */
+    void (*pause)(void);
+
+    /* Before the last label, for undo. */
+    float *previous;         /* parameters */
+    int8_t *previous_window; /* (B,) what the entry held */
+    struct har_learner_state previous_state;
+    uint16_t previous_entry; /* capacity: none */
+    uint8_t previous_label;  /* of that entry */
+    uint8_t previous_trust;
+    uint8_t last_activity;
+    bool last_held;
+    bool can_undo;
+};
+
+/* To the shipped head, with nothing labelled. */
+void har_learner_reset(struct har_learner *learner);
+
+/* After the arrays have been filled from outside: forgets what undo needs. */
+void har_learner_taken(struct har_learner *learner);
+
+/* Whether the learned parameters serve, or the shipped ones do. */
+bool har_learner_serves(const struct har_learner *learner);
+
+/* int8 window at the cut -> probabilities (A,) of the parameters that serve. */
+void har_learner_predict(struct har_learner *learner, const int8_t *window, float *probabilities);
+
+/* One more activity, in a spare row. HAR_ERR_STATE: no row is left. */
+har_status har_learner_add(struct har_learner *learner);
+
+/* Learns that `window` was `activity`. `probabilities` is scratch (R,).
+ * HAR_ERR_ARGUMENT: no such activity, or constants out of range. HAR_ERR_NOT_FINITE: the steps led
+ * beyond HAR_HEAD_LIMIT. After an error nothing has changed, but after the latter the label before
+ * can no longer be taken back. */
+har_status har_learner_label(struct har_learner *learner, const int8_t *window, uint8_t activity,
+                             float *probabilities, enum har_outcome *outcome);
+
+/* Takes the last label back. HAR_ERR_STATE: there is none, or it was taken back already. */
+har_status har_learner_undo(struct har_learner *learner);
+
+/* Held-back windows, and how many of them the parameters that serve get right. */
+void har_learner_held(struct har_learner *learner, float *probabilities, uint16_t *held,
+                      uint16_t *right);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
