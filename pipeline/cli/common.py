@@ -18,7 +18,7 @@ import typer
 from pipeline.core.errors import ExternalError, HarError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -27,7 +27,6 @@ TargetOption = Annotated[
     typer.Option(help="mps2: emulated Cortex-M4F; host: a process on this machine."),
 ]
 
-_TABLE_COLUMNS = 112
 _PASSWORD = re.compile(r"(\w://[^\s:@/]*:)[^\s@]*(@)")  # of a URL
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,14 +36,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 def note(message: str) -> None:
     """One line for the person, on stderr."""
     print(message, file=sys.stderr, flush=True)
-
-
-def wide_console() -> Console:
-    """For tables of many figures: where it is narrower, or a pipe, lines run over its edge, which
-    loses no digit."""
-    from rich.console import Console
-
-    return Console(width=max(Console().width, _TABLE_COLUMNS))
 
 
 def command_line() -> str:

@@ -33,6 +33,7 @@ def demo(
     from pipeline.demo.report import demo_table, write_demo_report
     from pipeline.demo.run import details_of, failures, report_of
     from pipeline.demo.schema import TARGET_NOTES
+    from pipeline.report.tables import print_tables
     from pipeline.training import load_pretrained
     from pipeline.training.shipped import ExtractorName, find_extractor
     from pipeline.training.task import load_task
@@ -80,7 +81,7 @@ def demo(
     if as_json:
         print_json(report)
     else:
-        Console().print(demo_table(report))
+        print_tables([demo_table(report)])
         print(f"Report: {page}\nFigures: {output / 'report.json'}")
     if wrong := failures(report):
         note(f"har: the demo found: {'; '.join(wrong)}; `make test` narrows it down")

@@ -57,8 +57,8 @@ def evaluate(
 
     from pipeline.experiments.evaluate import Folders, Request, default_bundle
     from pipeline.experiments.evaluate import evaluate as run_evaluation
-    from pipeline.experiments.evaluate.report import write_evaluation
-    from pipeline.experiments.evaluate.tables import print_evaluation
+    from pipeline.experiments.evaluate.output import evaluation_tables, write_evaluation
+    from pipeline.report.tables import print_tables
     from pipeline.training.shipped import MADE_HERE
 
     require_writable(output)
@@ -82,7 +82,7 @@ def evaluate(
     if as_json:
         print_json(report.document())
     else:
-        print_evaluation(report)
+        print_tables(evaluation_tables(report))
         note(f"{page}, {output / 'evaluate.json'}")
     if report.mismatches:
         note(f"har: the compiled engine differs from TFLite-Micro on {report.mismatches} windows")

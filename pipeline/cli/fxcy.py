@@ -14,7 +14,6 @@ from pipeline.cli.common import (
     note,
     print_json,
     require_writable,
-    wide_console,
 )
 from pipeline.cli.sweeping import (
     StorageOption,
@@ -74,13 +73,12 @@ def fxcy(
     layers alone. The study keeps what is done: Ctrl-C loses the jobs that run, and the same command
     goes on from there. Writes fxcy.json, fxcy.csv, pictures and fxcy.html.
     """
-    from rich.text import Text
-
     from pipeline.experiments.fxcy import Options, Request, make_plan
     from pipeline.experiments.fxcy import fxcy as run_fxcy
-    from pipeline.experiments.fxcy.closing import closing
-    from pipeline.experiments.fxcy.report import fxcy_document, write_fxcy_report
-    from pipeline.experiments.fxcy.tables import fxcy_tables
+    from pipeline.experiments.fxcy.claims import fxcy_claims
+    from pipeline.experiments.fxcy.report import fxcy_document, fxcy_tables, write_fxcy_report
+    from pipeline.report.claims import claims_table
+    from pipeline.report.tables import print_tables
 
     require_writable(output)
     plan = make_plan(
@@ -103,11 +101,8 @@ def fxcy(
     if as_json:
         print_json(fxcy_document(report))
         return
-    console = wide_console()
-    for table in fxcy_tables(report):
-        console.print(table)
-    console.print(Text(closing(report)))
-    print(f"{output}/fxcy.html, fxcy.json, fxcy.csv and pictures beside them")
+    print_tables([*fxcy_tables(report), claims_table(fxcy_claims(report))])
+    print(f"{output}/fxcy.html, fxcy.json, fxcy.csv and pictures")
 
 
 def _pairs(named: list[str], source: str | None, target: str | None) -> tuple[tuple[str, str], ...]:

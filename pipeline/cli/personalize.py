@@ -47,9 +47,12 @@ def personalize(
     from rich.progress import TimeRemainingColumn as Remaining
 
     from pipeline.experiments.networks import Folders
+    from pipeline.experiments.personalize.output import personalize_tables, write_personalize
+    from pipeline.experiments.personalize.report import personalize_claims
     from pipeline.experiments.personalize.run import DATASETS, PersonalizeRequest
     from pipeline.experiments.personalize.run import personalize as run_all
-    from pipeline.experiments.personalize.tables import personalize_tables, write_personalize
+    from pipeline.report.claims import claims_table
+    from pipeline.report.tables import print_tables
     from pipeline.training.shipped import MADE_HERE
 
     require_writable(folder)
@@ -72,9 +75,7 @@ def personalize(
     if as_json:
         print_json(report.document())
         return
-    console = Console()
-    for table in personalize_tables(report):
-        console.print(table)
+    print_tables([*personalize_tables(report), claims_table(personalize_claims(report))])
     for remark in report.notes:
         note(f"har: {remark}")
     note(f"{folder / 'personalize.svg'}, {folder / 'personalize.json'}")

@@ -51,12 +51,17 @@ def search(
     looked at. The study keeps all of it: Ctrl-C loses what is being trained, and the same command
     goes on from there. Writes search.json and search.svg.
     """
-    from rich.console import Console
-
     from pipeline.data import load_dataset
     from pipeline.experiments.search import Limits, SearchJob, Space, gather, search_report
     from pipeline.experiments.search import search as run_search
-    from pipeline.experiments.search.report import search_table, write_search_report
+    from pipeline.experiments.search.report import (
+        search_claims,
+        search_document,
+        search_table,
+        write_search_report,
+    )
+    from pipeline.report.claims import claims_table
+    from pipeline.report.tables import print_tables
 
     space = Space.named(window)
     material = gather(load_dataset(dataset), split, fold=fold, draws=draws, seed=seed)
@@ -76,10 +81,10 @@ def search(
     report = search_report(job, found)
     write_search_report(report, output)
     if as_json:
-        print_json(report.model_dump(mode="json"))
+        print_json(search_document(report))
     else:
-        Console().print(search_table(report))
-        print(f"{output}/search.json, {output}/search.svg")
+        print_tables([search_table(report), claims_table(search_claims(report))])
+        print(f"{output}/search.json, search.csv and search.svg")
 
 
 class _Show:

@@ -30,12 +30,13 @@ def transfer(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.progress import TimeRemainingColumn as Remaining
-    from rich.table import Table
 
     from pipeline.data import load_dataset
     from pipeline.experiments.networks import Folders
-    from pipeline.experiments.transfer.run import TransferRequest
+    from pipeline.experiments.transfer.run import TransferRequest, transfer_claims, transfer_table
     from pipeline.experiments.transfer.run import transfer as compare
+    from pipeline.report.claims import claims_table
+    from pipeline.report.tables import print_tables
     from pipeline.training.shipped import MADE_HERE
 
     folders = Folders(pretrained=MADE_HERE, runs=Path("build/evaluate/runs"))
@@ -49,15 +50,16 @@ def transfer(
         rows = compare(
             request, lambda text, share: bar.update(job, description=text, completed=share)
         )
+    claims = transfer_claims(rows)
     if as_json:
-        print_json({"rows": [asdict(row) for row in rows], "notes": notes})
+        print_json(
+            {
+                "rows": [asdict(row) for row in rows],
+                "notes": notes,
+                "claims": [claim.model_dump() for claim in claims],
+            }
+        )
         return
     for remark in notes:
         note(f"har: {remark}")
-    title = f"{source} -> {target}, {rows[0].scheme}, {rows[0].windows} windows, {seeds} seeds"
-    table = Table("extractor", "accuracy", "sd", "worst subject", "to control", title=title)
-    for row in rows:
-        worst = f"{row.worst_subject} {row.worst_subject_accuracy:.3f}"
-        difference = f"{100 * row.difference_to_control:+.1f} points"
-        table.add_row(row.variant, f"{row.accuracy:.4f}", f"{row.sd:.4f}", worst, difference)
-    Console().print(table)
+    print_tables([transfer_table(rows), claims_table(claims)])

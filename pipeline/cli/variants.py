@@ -13,7 +13,6 @@ from pipeline.cli.common import (
     guarded,
     print_json,
     require_writable,
-    wide_console,
 )
 from pipeline.cli.sweeping import (
     StorageOption,
@@ -79,9 +78,14 @@ def variants(
     there. Writes variants.json, variants.csv, variants.svg and variants.html.
     """
     from pipeline.experiments.variants import VariantsRequest, run_variants
-    from pipeline.experiments.variants.findings import variant_findings
-    from pipeline.experiments.variants.report import variants_document, write_variants_report
-    from pipeline.experiments.variants.tables import variants_table
+    from pipeline.experiments.variants.compare import variant_claims
+    from pipeline.experiments.variants.report import (
+        variants_document,
+        variants_tables,
+        write_variants_report,
+    )
+    from pipeline.report.claims import claims_table
+    from pipeline.report.tables import print_tables
 
     request = VariantsRequest(
         dataset=dataset,
@@ -109,9 +113,8 @@ def variants(
     if as_json:
         print_json(variants_document(report))
         return
-    wide_console().print(variants_table(report))
-    for finding in variant_findings(report):
-        print(finding)
+    claims = variant_claims(report.rows, report.test_windows)
+    print_tables([*variants_tables(report), claims_table(claims)])
     print(f"{output}/variants.html, variants.json, variants.csv and variants.svg")
 
 

@@ -1,25 +1,22 @@
-"""report.json and report.html of `har demo`, and its closing table."""
+"""report.json, report.html and report.svg of `har demo`, and its closing table."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.core.files import write_whole
 from pipeline.core.format import grouped, kilobytes, percent, person, points
 from pipeline.demo.details import DemoDetails
 from pipeline.demo.schema import DemoReport
-from pipeline.report.tables import plain
-
-if TYPE_CHECKING:
-    from rich.table import Table
-    from rich.text import Text
+from pipeline.report.html import Page, Picture, Section
+from pipeline.report.tables import Cell, Table, confusion_table, group_table
 
 
 def demo_table(report: Mapping[str, Any]) -> Table:
-    """The closing table for the terminal.
+    """The closing table: what, how much, measured on what.
 
     Raises pydantic.ValidationError for a report that is not of schema.DemoReport.
     """
@@ -27,66 +24,39 @@ def demo_table(report: Mapping[str, Any]) -> Table:
 
 
 def write_demo_report(report: Mapping[str, Any], details: DemoDetails, output: Path) -> Path:
-    """Writes report.json, report.html and report.svg (its main pictures) into ``output``, each
-    whole or not at all.
+    """Writes report.json, report.html and report.svg (its pictures) into ``output``, each whole or
+    not at all.
 
     Returns the path of the page. Raises pydantic.ValidationError for a report that is not of
-    schema.DemoReport, OSError where the disk does not take it.
+    schema.DemoReport, ExternalError where the disk does not take it.
     """
-    from pipeline.report.picture import side_by_side
-
     checked = DemoReport.model_validate(report)
-    page = demo_page(checked, details)
-    drawn = demo_pictures(checked, details)
-    picture = side_by_side(
-        {
-            "What it was, and what it said": drawn["confusion"],
-            "Each held-out person": drawn["subjects"],
-            "One of them taught the board: before, after": drawn["learning"],
-        }
-    )
+    picture = demo_picture(checked, details)
+    page = demo_page(checked, details, picture)
     output.mkdir(parents=True, exist_ok=True)
     write_whole(output / "report.html", page)
-    write_whole(output / "report.svg", picture)
+    write_whole(output / "report.svg", picture.svg)
     write_whole(output / "report.json", json.dumps(checked.document(), indent=2) + "\n")
     return output / "report.html"
 
 
-def _verdict(text: str, good: bool) -> Text:
-    from rich.text import Text
-
-    return Text(text, style="green" if good else "bold red")
+def _verdict(text: str, good: bool) -> Cell:
+    return Cell(text, "good" if good else "bad")
 
 
 def _summary(report: DemoReport) -> Table:
-    """The demo's closing table: what, how much, measured on what."""
-    from rich import box
-    from rich.table import Table
+    rows: list[list[str | Cell]] = []
 
-    table = Table(
-        title=f"har demo · {report.target_note}",
-        title_style="bold",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_header=False,
-        pad_edge=False,
-    )
-    table.add_column("what", style="cyan", no_wrap=True)
-    table.add_column("value", justify="right", style="bold", no_wrap=True)
-    table.add_column("measured on", style="dim", overflow="fold")
-
-    def row(what: str, value: str | Text, where: str = "", *, style: str = "") -> None:
-        shown = plain(value, style) if isinstance(value, str) else value
-        table.add_row(plain(what), shown, plain(where))
+    def row(what: str, value: str | Cell, where: str = "") -> None:
+        rows.append([what, where, Cell(value, "strong") if isinstance(value, str) else value])
 
     learning, parity, worst = report.learning, report.parity, report.worst_subject
-    people = f"{report.dataset}, split {report.split}, seed {report.seed}"
+    split = f"{report.dataset}, {report.split}, seed {report.seed}"
     row("accuracy, int8", percent(report.int8_accuracy), f"{grouped(report.test_windows)} windows")
     row("accuracy, float", percent(report.float_accuracy), "the same windows")
-    row("macro F1, int8", percent(report.int8_macro_f1), people)
-    row("worst person", percent(worst.accuracy), person(worst.id), style="yellow")
-    table.add_section()
-    device = f"{grouped(report.windows_streamed)} windows streamed, {report.engine} engine"
+    row("macro F1, int8", percent(report.int8_macro_f1), split)
+    row("worst subject", Cell(percent(worst.accuracy), "warn"), person(worst.id))
+    device = f"{grouped(report.windows_streamed)} windows, {report.engine} engine"
     row("accuracy, on the device", percent(report.device_accuracy), device)
     row(
         "predictions received",
@@ -98,112 +68,185 @@ def _summary(report: DemoReport) -> Table:
     )
     row("samples lost", _verdict(grouped(report.samples_lost), report.samples_lost == 0))
     row(
-        "windows that differ from the host",
+        "windows that differ",
         _verdict(grouped(parity.mismatches), parity.mismatches == 0),
-        f"of {grouped(parity.compared)}, compared bit for bit",
+        f"of {grouped(parity.compared)}, bit for bit",
     )
-    table.add_section()
+    change = learning.accuracy_after - learning.accuracy_before
     row("before learning", percent(learning.accuracy_before), person(learning.subject))
     row(
         "after learning",
-        _verdict(
-            percent(learning.accuracy_after),
-            learning.accuracy_after >= learning.accuracy_before,
-        ),
-        f"{points(learning.accuracy_after - learning.accuracy_before)} from "
-        f"{grouped(learning.labelled_windows)} labelled windows",
+        _verdict(percent(learning.accuracy_after), change >= 0),
+        f"{points(change)}, {grouped(learning.labelled_windows)} labels",
     )
-    if learning.outcomes is not None and learning.serves is not None:
+    if learning.outcomes is not None:
         became = learning.outcomes
         row(
-            "who answers in the end",
-            "learned head" if learning.serves else "shipped head",
-            f"{became.learned} labels learned, {became.held_back} held back, "
-            f"{became.undone} undone",
+            "labels learned, held out, undone",
+            f"{became.learned}, {became.held_back}, {became.undone}",
         )
+    if learning.serves is not None:
+        row("active head", "learned" if learning.serves else "factory")
     if learning.everyone:
         row(
             "mean of all, before and after",
-            f"{percent(learning.mean_before)} to {percent(learning.mean_after)}",
-            f"{len(learning.everyone)} people, each taught alone",
+            f"{percent(learning.mean_before)}, {percent(learning.mean_after)}",
+            f"{len(learning.everyone)} subjects",
         )
     row(
         "results that differ from NumPy",
         _verdict(grouped(learning.parity_mismatches), learning.parity_mismatches == 0),
+        "" if learning.parity_compared is None else f"of {grouped(learning.parity_compared)}",
     )
-    row(
-        "still known after a power cut",
-        _verdict(
-            "yes" if learning.survived_power_cycle else "no",
-            learning.survived_power_cycle,
-        ),
-    )
-    table.add_section()
+    survived = learning.survived_power_cycle
+    row("head survives a power cut", _verdict("yes" if survived else "no", survived))
     size = report.size
-    if size.flash_bytes is not None:
-        row("flash", kilobytes(size.flash_bytes), "the whole image")
-    if size.runtime_flash_bytes is not None:
-        row("  of it runtime", kilobytes(size.runtime_flash_bytes), "engine and kernels, no model")
-    if size.weights_bytes is not None:
-        row("  of it weights", kilobytes(size.weights_bytes))
-    if size.ram_bytes is not None:
-        row("RAM", kilobytes(size.ram_bytes))
+    for name, count in (
+        ("flash", size.flash_bytes),
+        ("  of it runtime", size.runtime_flash_bytes),
+        ("  of it weights", size.weights_bytes),
+        ("RAM", size.ram_bytes),
+    ):
+        if count is not None:
+            row(name, kilobytes(count))
     if report.counted is None:
         row("instructions", "not counted", report.target_note)
     else:
         for name, count in zip(("inference", "update"), report.counted, strict=True):
             row(f"instructions, {name}", grouped(count), "not cycles")
     row("model id", report.model_id)
-    return table
+    title = f"har demo · {report.target_note}"
+    return Table(title, ("what", "measured on", "value"), rows, names=2)
 
 
-def demo_pictures(report: DemoReport, details: DemoDetails) -> dict[str, str]:
-    """Inline SVGs by name; "" for one that this report has no figures for."""
-    from pipeline.report import plots
+def demo_picture(report: DemoReport, details: DemoDetails) -> Picture:
+    """Confusion, subjects, the learning subject before and after, and how probable the true
+    activity was just before each label; as one SVG file."""
+    from pipeline.report.plots import SOFT, canvas, draw_confusion, draw_subjects, label, svg
 
-    learning, size = report.learning, report.size
-    used = {
-        name: value
-        for name, value in (("flash_bytes", size.flash_bytes), ("ram_bytes", size.ram_bytes))
-        if value is not None and details.limits.get(name, 0) > 0
-    }
+    learning = report.learning
     mean = float(details.confusion.trace() / max(int(details.confusion.sum()), 1))
-    probabilities = list(details.label_probabilities)
-    return {
-        "confusion": plots.confusion_picture(details.activities, details.confusion),
-        "subjects": plots.subject_picture(details.per_subject, mean),
-        "learning": plots.learning_picture(
-            details.activities,
-            details.before,
-            details.after,
-            (learning.accuracy_before, learning.accuracy_after),
-        ),
-        "labels": plots.label_picture(probabilities) if len(probabilities) > 1 else "",
-        "sizes": plots.size_picture(used, details.limits) if used else "",
-    }
-
-
-def demo_page(report: DemoReport, details: DemoDetails) -> str:
-    """The page of ``har demo`` as HTML text. The same arguments give the same bytes."""
-    from markupsafe import Markup
-
-    from pipeline.report.html import environment
-
-    pictures = demo_pictures(report, details)
-    link = details.citation_url
-    seconds = report.seconds if isinstance(report.seconds, dict) else {}
-    total = report.seconds if isinstance(report.seconds, float) else sum(seconds.values())
-    return (
-        environment(Path(__file__).parent)
-        .get_template("demo.html.j2")
-        .render(
-            report=report,
-            details=details,
-            # Drawn by plots.py, which escapes what it is given.
-            pictures={name: Markup(svg) for name, svg in pictures.items()},
-            ranked=sorted(details.per_subject.items(), key=lambda item: -item[1].accuracy),
-            link=link if link.startswith(("https://", "http://")) else "",
-            seconds=seconds,
-            total_seconds=total,
+    several = len(details.label_probabilities) > 1
+    high = max(4.0, 0.18 * len(details.per_subject) + 1)
+    with canvas("demo", 17.0 if several else 13.0, high) as figure:
+        panels = figure.subplots(1, 4 if several else 3)
+        draw_confusion(panels[0], details.activities, details.confusion)
+        draw_subjects(panels[1], details.per_subject, mean)
+        shown = {"all": (learning.accuracy_before, learning.accuracy_after)}
+        for name in details.activities:
+            before, after = details.before.get(name), details.after.get(name)
+            if before is not None and after is not None:
+                shown[label(name)] = (before, after)
+        for offset, (at, name, colour) in zip(
+            (-0.2, 0.2), ((0, "before", SOFT), (1, "after", "C0")), strict=True
+        ):
+            bars = panels[2].barh(
+                [place + offset for place in range(len(shown))],
+                [each[at] for each in shown.values()],
+                height=0.4,
+                color=colour,
+                label=name,
+            )
+            panels[2].bar_label(bars, [f" {percent(each[at])}" for each in shown.values()], size=8)
+        panels[2].set_yticks(range(len(shown)), list(shown))
+        panels[2].invert_yaxis()
+        panels[2].set(title=f"Learning of {label(person(learning.subject))}", xlim=(0, 1.3))
+        panels[2].legend(loc="lower left")
+        if several:
+            steps = range(1, len(details.label_probabilities) + 1)
+            panels[3].plot(steps, details.label_probabilities, marker=".")
+            panels[3].set(xlabel="labelled window", ylim=(0, 1))
+            panels[3].set_title("Probability of the true activity")
+        return Picture(
+            svg(figure),
+            f"Confusion matrix (int8); accuracy of {len(details.per_subject)} held-out subjects, "
+            f"all {percent(mean)}; the learning subject {percent(learning.accuracy_before)} before "
+            f"and {percent(learning.accuracy_after)} after learning",
         )
-    )
+
+
+def demo_page(report: DemoReport, details: DemoDetails, picture: Picture) -> str:
+    """The page of ``har demo`` as HTML text. The same arguments give the same bytes."""
+    learning, parity, size = report.learning, report.parity, report.size
+    change = learning.accuracy_after - learning.accuracy_before
+    seconds = report.seconds if isinstance(report.seconds, dict) else {"time": report.seconds or 0}
+    limits = {
+        f"{what} of the Nano 33 BLE Sense": f"{kilobytes(used)} of {kilobytes(limit)}"
+        for what, used, limit in (
+            ("flash", size.flash_bytes, details.limits.get("flash_bytes", 0)),
+            ("RAM", size.ram_bytes, details.limits.get("ram_bytes", 0)),
+        )
+        if used is not None and limit > 0
+    }
+    notices = [
+        f"The firmware ran as a {report.target_note}. The same sources, but no Cortex-M4F executed "
+        "them, so there are no instruction counts."
+    ]
+    scores = {
+        str(name): (score.accuracy, score.windows) for name, score in details.per_subject.items()
+    }
+    sections = [
+        Section(
+            "Held-out subjects",
+            f"None of their windows was used in training. {details.measured_on}.",
+            [picture],
+            [_summary(report), confusion_table(details.activities, details.confusion)],
+        ),
+        Section("Every subject", tables=[group_table("subject", scores)]),
+    ]
+    if learning.everyone:
+        rows = [
+            [
+                person(each.id),
+                grouped(each.labelled_windows),
+                grouped(each.test_windows),
+                percent(each.accuracy_before),
+                percent(each.accuracy_after),
+                points(each.accuracy_after - each.accuracy_before),
+                {True: "learned", False: "factory", None: ""}[each.serves],
+            ]
+            for each in learning.everyone
+        ]
+        columns = ("subject", "labels", "n", "before", "after", "change", "active head")
+        note = "each from the factory head, with labels of their own"
+        sections.append(
+            Section("Learning on the device", tables=[Table("Subjects", columns, rows, [note])])
+        )
+    facts = {
+        "data": f"{report.dataset}, split {report.split}, seed {report.seed}",
+        "training windows": grouped(report.train_windows),
+        **limits,
+        **{name: f"{value:.1f} s" for name, value in seconds.items()},
+        **{f"step {at}": command for at, command in enumerate(report.commands or (), 1)},
+        "terms of the data": details.terms,
+        "citation": details.citation,
+    }
+    return Page(
+        command=f"har demo · {report.target_note}",
+        title=f"{percent(report.int8_accuracy)} on held-out subjects, {points(change)} by learning",
+        lead=f"{len(details.activities)} activities from accelerometer and gyroscope: an int8 "
+        f"backbone under a float32 head, on the {report.engine} engine. Every figure was measured "
+        f"in this run. {details.target_note}",
+        notices=notices if report.target == "host" else (),
+        tiles={
+            "Accuracy, int8": (
+                Cell(percent(report.int8_accuracy)),
+                f"{grouped(report.test_windows)} windows; float {percent(report.float_accuracy)}",
+            ),
+            "Worst subject": (
+                Cell(percent(report.worst_subject.accuracy), "warn"),
+                f"{person(report.worst_subject.id)}, one of {len(details.per_subject)}",
+            ),
+            "Learned on the device": (
+                Cell(percent(learning.accuracy_after)),
+                f"{person(learning.subject)}, {points(change)}",
+            ),
+            "Differs from the host": (
+                _verdict(grouped(parity.mismatches), parity.mismatches == 0),
+                f"of {grouped(parity.compared)} windows, bit for bit",
+            ),
+        },
+        sections=[*sections, Section("How it was measured", facts=facts)],
+        link=details.citation_url,
+        footer=f"model {report.model_id}. Instructions are counted, not cycles.",
+    ).html()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-def flat_csv(
-    model: type[BaseModel], rows: Sequence[BaseModel], without: Collection[str] = ()
-) -> str:
-    """A header and a line a row: the fields of ``model`` in their order, but those ``without``.
+def flat_csv(model: type[BaseModel], rows: Sequence[BaseModel]) -> str:
+    """A header and a line a row: the fields of ``model`` in their order.
 
     None is an empty cell, a truth "true" or "false", a list of numbers its items with spaces
     between, a list of sentences a line of the cell each. The same rows give the same bytes.
@@ -22,7 +20,7 @@ def flat_csv(
 
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    names = [name for name in model.model_fields if name not in without]
+    names = list(model.model_fields)
     writer.writerow(names)
     for row in rows:
         writer.writerow(_cell(getattr(row, name)) for name in names)

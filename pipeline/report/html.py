@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pipeline.core.format import grouped, kilobytes, percent, person, points, printable
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-_STYLE = Path(__file__).parent
+from pipeline.core.format import printable
+from pipeline.report.tables import Cell, Table
 
 
-def environment(templates: Path) -> Environment:
-    """Load templates from ``templates`` and the shared style; escape by default, with the
-    filters of `pipeline.core.format`."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+@dataclass(frozen=True)
+class Picture:
+    """An SVG file's text, and what it shows in words."""
 
-    environment = Environment(
-        loader=FileSystemLoader([templates, _STYLE]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        {word.__name__: word for word in (percent, person, points, grouped, kilobytes, printable)}
-    )
-    return environment
+    svg: str
+    alt: str
+
+    @property
+    def address(self) -> str:
+        """The picture as a data URI: its ids and styles stay its own."""
+        return f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, a remark, and below them pictures, tables and facts (name -> value)."""
+
+    title: str
+    text: str = ""
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """``tiles``: name -> headline figure and what it is of. ``link``: the only one of the page."""
+
+    command: str
+    title: str
+    lead: str
+    sections: Sequence[Section]
+    tiles: Mapping[str, tuple[Cell, str]] = field(default_factory=dict)
+    notices: Sequence[str] = ()
+    link: str = ""
+    footer: str = ""
+
+    def html(self) -> str:
+        """The page's text; everything that is shown is escaped."""
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        house = Environment(
+            loader=FileSystemLoader(Path(__file__).parent),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            finalize=printable,
+        )
+        link = self.link if self.link.startswith(("https://", "http://")) else ""
+        return house.get_template("page.html.j2").render(page=self, link=link)

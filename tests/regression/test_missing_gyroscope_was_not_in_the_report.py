@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from pathlib import Path
 
-from rich.console import Console
+import pytest
 
 from pipeline.data.imported import NO_GYROSCOPE
-from pipeline.experiments.evaluate.report import EvaluationReport, write_evaluation
-from pipeline.experiments.evaluate.tables import print_evaluation
+from pipeline.experiments.evaluate.output import evaluation_tables, write_evaluation
+from pipeline.experiments.evaluate.report import EvaluationReport
+from pipeline.report.tables import print_tables
 from tests.unit.report.samples import evaluation_document
 
 
-def test_table_page_and_json_say_it(tmp_path: Path) -> None:
+def test_table_page_and_json_say_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     document = {**evaluation_document(), "notes": [NO_GYROSCOPE]}
     report = EvaluationReport.model_validate(document)
-    text = StringIO()
-    print_evaluation(report, Console(file=text, width=120))
+    monkeypatch.setenv("COLUMNS", "300")
+    print_tables(evaluation_tables(report))
+    text = capsys.readouterr().out
     page = write_evaluation(report, tmp_path)
-    for said in (text.getvalue(), page.read_text(), (tmp_path / "evaluate.json").read_text()):
+    for said in (text, page.read_text(), (tmp_path / "evaluate.json").read_text()):
         assert NO_GYROSCOPE in said

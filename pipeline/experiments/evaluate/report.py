@@ -1,16 +1,14 @@
-"""What `har evaluate` says: the shape of evaluate.json, its page and its pictures."""
+"""The shape of evaluate.json, and what it claims."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.core.files import write_whole
-from pipeline.report.fields import Count, Share, SubjectScore
+from pipeline.report.claims import Claim
+from pipeline.report.fields import Count, Share
+from pipeline.report.tables import number
 
 ENGINES = ("float", "int8", "compiled")
 
@@ -192,66 +190,34 @@ class EvaluationReport(_Part):
         """Windows on which the C engine and TFLite-Micro differ, over all splits."""
         return sum(split.compiled_mismatches for split in self.splits)
 
+    def claims(self) -> list[Claim]:
+        """Of each split. ``n``: test windows of one seed, of all seeds for the engine."""
+        found = []
+        for split in self.splits:
+            lost = 100 * (split.float_.accuracy - split.int8.accuracy)
+            differ, windows = split.compiled_mismatches, split.n_test * len(split.seeds)
+            for claim, published, measured, n, holds in (
+                (
+                    "int8 loses, points",
+                    "at most 0.5",
+                    number(lost, 2),
+                    split.n_test,
+                    lost <= 0.5 + 1e-9,
+                ),
+                ("compiled differs from int8, windows", "0", str(differ), windows, differ == 0),
+            ):
+                found.append(
+                    Claim(
+                        claim=f"{split.name}: {claim}",
+                        published=published,
+                        measured=measured,
+                        n=n,
+                        holds=holds,
+                    )
+                )
+        return found
+
     def document(self) -> dict[str, Any]:
-        """For --json and evaluate.json."""
-        return self.model_dump(mode="json", by_alias=True)
-
-
-def evaluation_pictures(report: EvaluationReport, split: SplitReport) -> dict[str, str]:
-    """Inline SVGs of one split by name."""
-    from pipeline.report import plots
-
-    prefix = split.name.replace("-", "")
-    people: dict[int | str, SubjectScore] = {
-        name: SubjectScore(group.accuracy, group.windows)
-        for name, group in split.per_subject.items()
-    }
-    reliability = split.reliability
-    return {
-        "confusion": plots.confusion_picture(
-            report.activities, np.array(split.confusion), name=f"confusion-{prefix}"
-        ),
-        "subjects": plots.subject_picture(people, split.int8.accuracy, name=f"subjects-{prefix}"),
-        "reliability": plots.reliability_picture(
-            reliability.windows,
-            reliability.confidence,
-            reliability.accuracy,
-            split.calibration_error,
-            name=f"reliability-{prefix}",
-        ),
-    }
-
-
-def write_evaluation(report: EvaluationReport, output: Path) -> Path:
-    """Writes evaluate.json, report.html, and the pictures of each split as NAME.svg into
-    ``output``, each whole or not at all. Returns the path of the page."""
-    from markupsafe import Markup
-
-    from pipeline.report.html import environment
-    from pipeline.report.picture import side_by_side
-
-    drawn = {split.name: evaluation_pictures(report, split) for split in report.splits}
-    page = (
-        environment(Path(__file__).parent)
-        .get_template("evaluate.html.j2")
-        .render(
-            report=report,
-            engines=ENGINES,
-            # Drawn by plots.py, which escapes what it is given.
-            pictures={
-                name: {kind: Markup(svg) for kind, svg in pictures.items()}
-                for name, pictures in drawn.items()
-            },
-        )
-    )
-    output.mkdir(parents=True, exist_ok=True)
-    write_whole(output / "report.html", page)
-    for name, pictures in drawn.items():
-        titles = {
-            "What it was, and what it said": pictures["confusion"],
-            "Each person": pictures["subjects"],
-            "How right when how sure": pictures["reliability"],
-        }
-        write_whole(output / f"{name}.svg", side_by_side(titles))
-    write_whole(output / "evaluate.json", json.dumps(report.document(), indent=2) + "\n")
-    return output / "report.html"
+        """For --json and evaluate.json: the report and its claims."""
+        claims = [claim.model_dump() for claim in self.claims()]
+        return self.model_dump(mode="json", by_alias=True) | {"claims": claims}

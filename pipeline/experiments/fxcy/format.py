@@ -1,12 +1,11 @@
-"""What the report of `har fxcy` is told in: the order of cases, noise, the knee, units."""
+"""The order of the cases of `har fxcy`, noise, the knee, units."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from pipeline.core.format import NARROW_SPACE, printable
 from pipeline.experiments.fxcy.schema import DeviceRow, FxcyReport, FxcyRow
@@ -18,17 +17,6 @@ TIE = 0.005
 """Half a point: accuracies nearer than this are level, however small their standard error."""
 DEVICE_TIE = 0.01
 """One point: of the device's accuracy to TensorFlow's."""
-
-
-class Measured(Protocol):
-    """Seeds and the standard deviation of their accuracies."""
-
-    @property
-    def seeds(self) -> list[int]: ...
-    @property
-    def accuracy(self) -> float: ...
-    @property
-    def sd(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
@@ -44,11 +32,6 @@ class Comparison:
     def pair(self) -> str:
         """E.g. "hapt → watch"."""
         return f"{printable(self.source)} → {printable(self.target)}"
-
-    @property
-    def name(self) -> str:
-        """E.g. "hapt → watch, dscnn"."""
-        return f"{self.pair}, {printable(self.backbone)}"
 
     def case(self, name: str) -> FxcyRow | None:
         """The row of a case; None where it was not run."""
@@ -103,7 +86,7 @@ def knee(rows: Iterable[FxcyRow]) -> str | None:
     return next(row.case for row in cases if row.accuracy >= enough)
 
 
-def standard_error(*measured: Measured) -> float:
+def standard_error(*measured: FxcyRow) -> float:
     """Of a mean over seeds; of two, of their difference (as of independent ones). One seed tells
     nothing of it and counts as 0."""
     return math.sqrt(sum((each.sd or 0.0) ** 2 / max(len(each.seeds), 1) for each in measured))
@@ -119,8 +102,8 @@ def compare(one: FxcyRow, other: FxcyRow) -> int:
 
 
 @dataclass(frozen=True)
-class Beside:
-    """The device's learner beside the same rule in TensorFlow. ``difference``: device less
+class Agreement:
+    """The device's learner against the same rule in TensorFlow. ``difference``: device less
     TensorFlow, 0 to 1; ``noise``: what it may be, 2 standard errors of the difference or
     `DEVICE_TIE`. ``adam``: the row of the same case as all networks learn it, None where it was not
     run."""
@@ -136,23 +119,21 @@ class Beside:
         return abs(self.difference) <= self.noise + 1e-9
 
 
-def beside(report: FxcyReport) -> list[Beside]:
-    """Device rows in their order."""
+def agreements(report: FxcyReport) -> list[Agreement]:
+    """Of the device rows, in their order."""
     adam = {(row.source, row.target, row.backbone, row.case): row for row in report.rows}
-    return [
-        Beside(
-            device,
-            device.accuracy - device.tensorflow_accuracy,
-            max(2 * _error_of_both(device), DEVICE_TIE),
-            adam.get((device.source, device.target, device.backbone, device.case)),
+    found = []
+    for row in report.device_rows:
+        both = math.hypot(row.sd or 0.0, row.tensorflow_sd or 0.0)
+        found.append(
+            Agreement(
+                row,
+                row.accuracy - row.tensorflow_accuracy,
+                max(2 * both / math.sqrt(max(len(row.seeds), 1)), DEVICE_TIE),
+                adam.get((row.source, row.target, row.backbone, row.case)),
+            )
         )
-        for device in report.device_rows
-    ]
-
-
-def _error_of_both(row: DeviceRow) -> float:
-    both = (row.sd or 0.0) ** 2 + (row.tensorflow_sd or 0.0) ** 2
-    return math.sqrt(both / max(len(row.seeds), 1))
+    return found
 
 
 def spread(accuracy: float, sd: float | None) -> str:
@@ -176,21 +157,6 @@ def memory(count: int) -> str:
         return f"{count:,} B"
     size, unit = (count / 1024, "KB") if count < 1000 * 1024 else (count / 1024**2, "MB")
     return f"{size:,.{0 if size >= 99.95 else 1}f} {unit}"
-
-
-def times(ratio: float) -> str:
-    """A ratio behind the sign for "times", in three digits: 1.031 -> 1.03, 468.3 -> 468."""
-    if 0 < ratio < 0.1:
-        return f"\u00d7{ratio:.2g}"
-    digits = 0 if ratio >= 99.95 else 1 if ratio >= 9.995 else 2
-    return f"\u00d7{ratio:,.{digits}f}"
-
-
-def span(values: Iterable[float], say: Callable[[float], str]) -> str:
-    """The least and the greatest, "5.3 to 14.0", or one of them where both read the same."""
-    told = list(values)
-    low, high = say(min(told)), say(max(told))
-    return low if low == high else f"{low} to {high}"
 
 
 def signed(share: float) -> str:

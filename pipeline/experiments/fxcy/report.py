@@ -1,198 +1,217 @@
-"""The files of `har fxcy`: fxcy.json, fxcy.csv, pictures and a page that stands alone."""
+"""`har fxcy` in the terminal and in files: fxcy.json, CSV, pictures and a page."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import write_whole
-from pipeline.experiments.fxcy.closing import closing
+from pipeline.core.format import grouped, percent
+from pipeline.experiments.fxcy.claims import fxcy_claims
 from pipeline.experiments.fxcy.format import (
+    DEVICE_TIE,
     Comparison,
-    beside,
+    agreements,
     case_label,
     comparisons,
     joules,
     knee,
     memory,
-    ratio,
     signed,
-    span,
     spread,
-    times,
 )
 from pipeline.experiments.fxcy.picture import BARS, CURVES, bars_picture, curves_picture
-from pipeline.experiments.fxcy.schema import PUBLISHED, DeviceRow, FxcyReport
-from pipeline.experiments.fxcy.tables import DEVICE_RULE, LEGEND, fxcy_csv, summary
+from pipeline.experiments.fxcy.schema import PUBLISHED, DeviceRow, FxcyReport, FxcyRow
+from pipeline.report.claims import Claim, claims_table
 from pipeline.report.flat import flat_csv
+from pipeline.report.html import Page, Picture, Section
+from pipeline.report.tables import MISSING, Cell, Table, field_table, number, share
 
-_FILES = (
-    ("bars", "fxcy.svg", "Which layers to retrain", BARS),
-    ("curves", "fxcy_curves.svg", "How soon it is learned", CURVES),
+_CASES = (
+    *("case", "acc. ± sd", "F1", "worst", "subject", "loss", "energy", "training", "epochs"),
+    *("faster", "less", "layers", "params", "RAM", "board"),
 )
-_ALL_FILES = {"fxcy_device.csv", *(name for _, name, _, _ in _FILES)}
-# What a published network is called here.
-_NETWORKS = {
-    "small CNN": "smallcnn",
-    "EfficientNetB0": "efficientnetb0",
-    "EfficientNetB2": "efficientnetb2",
-}
+_DEVICE = (
+    *("pair", "backbone", "case", "TensorFlow", "device", "diff.", "noise", "agrees", "F1"),
+    *("worst", "subject", "Adam", "windows", "RAM"),
+)
+_ONLY_ON_PAGE = ("F1", "subject", "loss", "training", "less", "layers")
+LEGEND = (
+    "*: the knee, the shallowest case within a standard error (or half a point) of the best",
+    "acc., worst: accuracy in %, of all test subjects and of the worst; energy: forward MACs of "
+    "the trained layers, one window, x 3.2 pJ (the original's formula)",
+    "epochs: until FC's best accuracy, mean over the seeds that reach it (their number behind it "
+    "where not all do); faster: % of FC's epochs saved; RAM: of training; board: its learner has "
+    "this case",
+)
+_LEGEND_OF_PAGE = (
+    "F1: macro, %; loss: nats; training: energy of one training step on one window, counted; less: "
+    "% of FC's training energy saved; layers: trained ones of the extractor",
+)
+_PUBLISHED = "FC and FxC1: Fragkou, Katsaros 2023; Lygnos 2022"
+_DEVICE_LEGEND = (
+    "TensorFlow: the device's rule in float32; diff.: device less that, points; agrees: within 2 "
+    f"standard errors of the difference over seeds, or {100 * DEVICE_TIE:g} point; Adam: the same "
+    "case in the tables above",
+)
 
 
-@dataclass(frozen=True)
-class FcBesideFxc1:
-    """One line of the comparison with the published table. Accuracies 0 to 1, energies in nJ by
-    the original's formula; None where FxC1 never reaches FC's best."""
+def fxcy_tables(report: FxcyReport, *, page: bool = False) -> list[Table]:
+    """A table for each pair and backbone, the knee starred; then the device's own learner against
+    TensorFlow. On a ``page`` there are more columns."""
+    cases = [_case_table(report, each) for each in comparisons(report.rows)]
+    if cases:
+        cases[-1] = Table(
+            cases[-1].title,
+            cases[-1].columns,
+            cases[-1].rows,
+            [*cases[-1].notes, *LEGEND, *(_LEGEND_OF_PAGE if page else ()), *report.notes],
+        )
+    if not page:
+        cases = [each.without(*_ONLY_ON_PAGE) for each in cases]
+    if not report.device_rows:
+        return cases
+    device = _device_table(report)
+    if not page:
+        device = device.without("F1", "worst", "subject", "noise", "windows", "RAM")
+    return [*cases, device]
 
-    network: str
-    pair: str
-    published: bool
-    accuracy_fc: float
-    accuracy_fxc1: float
-    energy_fc_nj: float
-    energy_fxc1_nj: float
-    faster_percent: float | None
-    times: float | None
 
-    @property
-    def gain(self) -> float:
-        """Accuracy of FxC1 less that of FC."""
-        return self.accuracy_fxc1 - self.accuracy_fc
-
-
-def beside_published(report: FxcyReport) -> list[FcBesideFxc1]:
-    """The published lines, each network's followed by ours of the same network; then our others."""
-    ours: dict[str, list[FcBesideFxc1]] = {}
-    for each in comparisons(report.rows):
-        fc, fxc1 = each.case("fc"), each.case("fxc1")
-        if fc is not None and fxc1 is not None:
-            ours.setdefault(each.backbone.split("@")[0], []).append(_our_line(each))
-    lines = []
-    for network in dict.fromkeys(case.network for case in PUBLISHED):
-        lines += [
-            FcBesideFxc1(
-                network,
-                case.pair,
-                True,
-                case.accuracy_fc,
-                case.accuracy_fxc1,
-                case.energy_fc_nj,
-                case.energy_fxc1_nj,
-                case.faster_percent,
-                case.energy_fxc1_nj / case.energy_fc_nj,
-            )
-            for case in PUBLISHED
-            if case.network == network
+def _case_table(report: FxcyReport, each: Comparison) -> Table:
+    rows: list[list[str | Cell]] = []
+    where = knee(each.rows)
+    for row in each.rows:
+        some = row.epochs_to_fc is not None and row.seeds_to_fc < len(row.seeds)
+        cells = [
+            case_label(row.case) + "*" * (row.case == where),
+            spread(row.accuracy, row.sd),
+            share(row.macro_f1),
+            share(row.worst_subject_accuracy),
+            row.worst_subject or MISSING,
+            f"{row.loss:.3f}",
+            joules(row.energy_nj),
+            joules(row.training_energy_nj),
+            number(row.epochs_to_fc) + f" ({row.seeds_to_fc})" * some,
+            number(row.faster_percent, 0),
+            number(row.less_energy_percent, 0),
+            str(row.trained_layers),
+            grouped(row.trainable_parameters),
+            memory(row.device_bytes),
+            "yes" if row.board_learns else "",
         ]
-        lines += ours.pop(_NETWORKS.get(network, network), [])
-    return lines + [line for group in ours.values() for line in group]
+        rows.append([Cell(cell, "strong" if row.case == where else "") for cell in cells])
+    first = each.rows[0]
+    about = [
+        f"{max(len(row.seeds) for row in each.rows)} seeds",
+        f"{grouped(first.train_windows)} windows to learn from, {grouped(first.test_windows)} "
+        "to test on",
+    ]
+    if each.backbone in report.epochs:
+        about.append(f"{report.epochs[each.backbone]} epochs")
+    for info in report.pairs:
+        if (info.source, info.target) == (each.source, each.target):
+            about += [f"{info.test_people} test subjects"] * (info.test_people > 0)
+            if each.backbone in info.source_accuracy:
+                about.append(f"{percent(info.source_accuracy[each.backbone])} on the source")
+    return Table(f"{each.pair} · {each.backbone}", _CASES, rows, [", ".join(about)])
 
 
-def _our_line(each: Comparison) -> FcBesideFxc1:
-    fc, fxc1 = (row for row in each.rows if row.case in ("fc", "fxc1"))
-    return FcBesideFxc1(
-        each.backbone,
-        each.pair,
-        False,
-        fc.accuracy,
-        fxc1.accuracy,
-        fc.energy_nj,
-        fxc1.energy_nj,
-        fxc1.faster_percent,
-        ratio(fxc1, fc),
-    )
+def _device_table(report: FxcyReport) -> Table:
+    rows: list[list[str | Cell]] = []
+    for each in agreements(report):
+        device, adam = each.device, each.adam
+        rows.append(
+            [
+                f"{device.source} → {device.target}",
+                device.backbone,
+                case_label(device.case),
+                spread(device.tensorflow_accuracy, device.tensorflow_sd),
+                spread(device.accuracy, device.sd),
+                signed(each.difference),
+                f"{100 * each.noise:.1f}",
+                Cell("yes", "good") if each.agrees else Cell("no", "bad"),
+                f"{share(device.tensorflow_macro_f1)}, {share(device.macro_f1)}",
+                share(device.worst_subject_accuracy),
+                device.worst_subject,
+                MISSING if adam is None else spread(adam.accuracy, adam.sd),
+                grouped(device.kept_windows),
+                memory(device.kept_bytes),
+            ]
+        )
+    return Table("The firmware's own learner", _DEVICE, rows, _DEVICE_LEGEND, names=3)
 
 
-def fxcy_pictures(report: FxcyReport) -> dict[str, str]:
-    """Inline SVGs by name: bars and curves, as far as there is something to draw."""
-    pictures = {"bars": bars_picture(report)} if report.rows else {}
+def fxcy_pictures(report: FxcyReport) -> dict[str, Picture]:
+    """By file, as far as there is something to draw."""
+    pictures = {"fxcy.svg": Picture(bars_picture(report), BARS)} if report.rows else {}
     if any(row.accuracy_curve for row in report.rows):
-        pictures["curves"] = curves_picture(report)
+        pictures["fxcy_curves.svg"] = Picture(curves_picture(report), CURVES)
     return pictures
 
 
-def fxcy_page(report: FxcyReport, pictures: Mapping[str, str]) -> str:
-    """The page as HTML text, self-contained, with the pictures of `fxcy_pictures`."""
-    from markupsafe import Markup
-
-    from pipeline.report.html import environment
-
-    found = environment(Path(__file__).parent)
-    words = {"joules": joules, "memory": memory, "times": times, "signed": signed}
-    found.filters.update(words | {"case_label": case_label})
-    infos = {(info.source, info.target): info for info in report.pairs}
-    return found.get_template("fxcy.html.j2").render(
-        report=report,
-        headline=_headline(report),
-        closing=closing(report),
-        # Drawn by plots.py, which escapes what it is given.
-        bars=Markup(pictures.get("bars", "")),
-        curves=Markup(pictures.get("curves", "")),
-        bars_remarks=BARS,
-        curves_remarks=CURVES,
-        comparisons=[
-            (
-                each,
-                knee(each.rows),
-                summary(each, infos.get((each.source, each.target)), report.epochs),
-            )
-            for each in comparisons(report.rows)
+def fxcy_page(report: FxcyReport, pictures: dict[str, Picture], claims: Sequence[Claim]) -> str:
+    """The page as HTML text, self-contained."""
+    facts: dict[str, object] = {
+        "command": report.command,
+        "date": report.date,
+        "seeds": ", ".join(map(str, sorted({seed for row in report.rows for seed in row.seeds}))),
+        "time of all jobs, one after the other": f"{report.seconds:.0f} s",
+        **report.versions,
+    }
+    for info in report.pairs:
+        pair = f"{info.source} → {info.target}"
+        facts[f"{pair}: split"] = info.target_split
+        facts[f"{pair}: activities"] = ", ".join(info.activities)
+        for name, weights in info.weights.items():
+            facts[f"{pair}: {name} began with"] = weights
+    return Page(
+        command="har fxcy",
+        title="How many of the last layers to retrain",
+        lead="A network trained on one data set learns another. FC trains its classifier alone; "
+        "FxC1, FxC2, … also the last one, two, … convolutions; whole all of it; scratch starts "
+        "from random weights. Accuracies are of held-out subjects after the last epoch; nothing "
+        "was chosen by them.",
+        notices=report.notes,
+        sections=[
+            Section("Claims", tables=[claims_table(claims)]),
+            *(Section(each.alt, pictures=[each]) for each in pictures.values()),
+            Section("Published, on images", tables=[field_table(_PUBLISHED, PUBLISHED, names=2)]),
+            Section("Every case", tables=fxcy_tables(report, page=True)),
+            Section("How it was measured", facts=facts),
         ],
-        published=beside_published(report),
-        spread=spread,
-        device=beside(report),
-        device_rule=_sentences([DEVICE_RULE]),
-        legend=_sentences(["bold: the knee" + LEGEND[0].removeprefix("* the knee"), *LEGEND[1:]]),
-        seeds=sorted({seed for row in report.rows for seed in row.seeds}),
-    )
-
-
-def _sentences(remarks: Sequence[str]) -> str:
-    return " ".join(f"{remark[0].upper()}{remark[1:]}." for remark in remarks)
-
-
-def _headline(report: FxcyReport) -> str:
-    gains = [line.gain for line in beside_published(report) if not line.published]
-    if not gains:
-        return "How many of the last layers are worth retraining."
-    if len({signed(gain) for gain in gains}) == 1 and signed(gains[0]) == "0.0":
-        return "One more layer retrained changes nothing."
-    return f"One more layer retrained: {span(gains, signed)} points of accuracy."
+    ).html()
 
 
 def fxcy_document(report: FxcyReport) -> dict[str, Any]:
-    """For --json and fxcy.json: the report, where more layers stop paying, and what it says."""
+    """For --json and fxcy.json: the report, where more layers stop paying, and the claims."""
     knees = [
         {"source": each.source, "target": each.target, "backbone": each.backbone, "case": found}
         for each in comparisons(report.rows)
         if (found := knee(each.rows)) is not None
     ]
-    return report.model_dump(mode="json") | {"knees": knees, "closing": closing(report)}
+    claims = [claim.model_dump() for claim in fxcy_claims(report)]
+    return report.model_dump(mode="json") | {"knees": knees, "claims": claims}
 
 
 def write_fxcy_report(report: FxcyReport, output: Path) -> Path:
-    """Writes fxcy.json, fxcy.csv, fxcy_device.csv, fxcy.svg, fxcy_curves.svg and fxcy.html into
-    ``output``, each whole or not at all; none that would be empty. Returns the path of the page.
-    Raises OSError."""
-    from pipeline.report.picture import below_title
-
-    pictures = fxcy_pictures(report)
+    """Writes fxcy.json, fxcy.csv, fxcy_claims.csv, fxcy_device.csv, fxcy.svg, fxcy_curves.svg and
+    fxcy.html into ``output``, each whole or not at all; none that would be empty. Returns the path
+    of the page. Raises ExternalError."""
+    pictures, claims = fxcy_pictures(report), fxcy_claims(report)
     files = {
-        "fxcy.csv": fxcy_csv(report),
-        "fxcy.html": fxcy_page(report, pictures),
+        "fxcy.csv": flat_csv(FxcyRow, report.rows),
+        "fxcy_claims.csv": flat_csv(Claim, claims),
+        "fxcy.html": fxcy_page(report, pictures, claims),
         "fxcy.json": json.dumps(fxcy_document(report), indent=2) + "\n",
+        **{name: picture.svg for name, picture in pictures.items()},
     }
     if report.device_rows:
         files["fxcy_device.csv"] = flat_csv(DeviceRow, report.device_rows)
-    for kind, name, title, remarks in _FILES:
-        if kind in pictures:
-            files[name] = below_title(title, remarks, pictures[kind])
     output.mkdir(parents=True, exist_ok=True)
-    for stale in _ALL_FILES - files.keys():  # of an earlier run that had more to show
-        (output / stale).unlink(missing_ok=True)
+    for stale in {"fxcy_device.csv", "fxcy.svg", "fxcy_curves.svg"} - files.keys():
+        (output / stale).unlink(missing_ok=True)  # of an earlier run that had more to show
     for name, text in files.items():
         write_whole(output / name, text)
     return output / "fxcy.html"

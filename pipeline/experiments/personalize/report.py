@@ -1,14 +1,15 @@
-"""What `har personalize` says: the shape of personalize.json."""
+"""The shape of personalize.json, and what it claims."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.report.claims import Claim
 from pipeline.report.fields import Count, Share
+from pipeline.report.tables import number
 
 Scene = Literal["same", "across", "teach"]
 Cut = Literal["none", "fc_last", "fc", "fxc1", "fxc2"]
@@ -82,30 +83,9 @@ class PersonalizeReport(_Part):
     users_detail: list[UsersDetail]
 
     def document(self) -> dict[str, Any]:
-        """For --json and the file."""
-        return self.model_dump(mode="json")
-
-    def text(self) -> str:
-        """The same as JSON, a line for each row and each user's figures."""
-        whole = self.document()
-        parts = [
-            f"  {json.dumps(key)}: {json.dumps(value)}"
-            for key, value in whole.items()
-            if key not in ("rows", "users_detail")
-        ]
-        rows = ",\n".join(f"    {json.dumps(row)}" for row in whole["rows"])
-        details = ",\n".join(_detail(detail) for detail in whole["users_detail"])
-        parts += [f'  "rows": [\n{rows}\n  ]', f'  "users_detail": [\n{details}\n  ]']
-        return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def _detail(detail: dict[str, Any]) -> str:
-    users = ",\n".join(
-        f"      {json.dumps(name)}: {json.dumps(figures)}"
-        for name, figures in detail["users"].items()
-    )
-    head = json.dumps({key: value for key, value in detail.items() if key != "users"})
-    return f'    {head[:-1]}, "users": {{\n{users}\n    }}}}'
+        """For --json and the file: the report and its claims."""
+        claims = [claim.model_dump() for claim in personalize_claims(self)]
+        return self.model_dump(mode="json") | {"claims": claims}
 
 
 def groups(rows: Sequence[PersonalizeRow]) -> dict[tuple[str, str], list[PersonalizeRow]]:
@@ -114,3 +94,35 @@ def groups(rows: Sequence[PersonalizeRow]) -> dict[tuple[str, str], list[Persona
     for row in rows:
         found.setdefault((row.scene, row.dataset), []).append(row)
     return found
+
+
+def personalize_claims(report: PersonalizeReport) -> list[Claim]:
+    """Of each scene and data set, with the most labels: what cut fc does for its users. ``n``:
+    users and seeds."""
+    claims = []
+    for (scene, dataset), rows in groups(report.rows).items():
+        learned = [row for row in rows if row.cut == "fc"]
+        if not learned:
+            continue
+        row = max(learned, key=lambda row: row.k)
+        lost = row.lose_over_one_point
+        for claim, published, measured, holds in (
+            ("gain, points", "> 0", row.after - row.before, row.after > row.before),
+            (
+                "gain of the worst quarter",
+                "> 0",
+                row.worst_quarter_after - row.worst_quarter_before,
+                row.worst_quarter_after > row.worst_quarter_before,
+            ),
+            ("users losing > 1 point", "0", None, lost == 0),
+        ):
+            claims.append(
+                Claim(
+                    claim=f"{dataset}, {scene}, k = {row.k}: {claim}",
+                    published=published,
+                    measured=str(lost) if measured is None else number(100 * measured, sign=True),
+                    n=row.users * row.seeds,
+                    holds=holds,
+                )
+            )
+    return claims

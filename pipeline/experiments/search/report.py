@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from pipeline.core.files import write_whole
-from pipeline.core.format import grouped, kilobytes, percent, printable
+from pipeline.core.format import grouped, kilobytes
+from pipeline.report.claims import Claim
+from pipeline.report.fields import Count, Share
+from pipeline.report.flat import flat_csv
+from pipeline.report.tables import Cell, Table, number, share
 
-if TYPE_CHECKING:
-    from matplotlib.ticker import Locator
-    from rich.table import Table
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Count = Annotated[int, Field(ge=0)]
-
-_SHOWN = 0.15  # of the accuracy below the best
-_TICKS = [m * 10**e for e in range(5) for m in (1, 1.5, 2, 3, 4, 5, 7)]
+_NEAR = 0.005 + 1e-9  # of accuracy: half a point
 
 
 class _Part(BaseModel):
@@ -108,138 +106,100 @@ def front(points: Sequence[SearchPoint], cost: Callable[[SearchPoint], int]) -> 
     return chosen
 
 
+def search_claims(report: SearchReport) -> list[Claim]:
+    """Of each size with a name, how far below the front it is. ``n``: draws of validation
+    people."""
+    claims = []
+    for point in report.points:
+        rivals = [each for each in report.points if each.macs <= point.macs]
+        lacks = max(each.validation_accuracy for each in rivals) - point.validation_accuracy
+        claims += [
+            Claim(
+                claim=f"{name}: points below the best with as few MACs",
+                published="at most 0.5",
+                measured=number(100 * lacks),
+                n=len(point.accuracies),
+                holds=lacks <= _NEAR,
+            )
+            for name in point.names
+        ]
+    return claims
+
+
+def search_document(report: SearchReport) -> dict[str, Any]:
+    """For --json and search.json: the report and its claims."""
+    claims = [claim.model_dump() for claim in search_claims(report)]
+    return report.model_dump(mode="json") | {"claims": claims}
+
+
 def search_table(report: SearchReport) -> Table:
     """The front (starred), cheapest first, and every size with a name."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    draws, several = len(report.validation_people), len(report.windows) > 1
-    spread = "\n± half of what lies between the best and the worst draw" if draws > 1 else ""
-    said = "".join(f"\n{remark}" for remark in report.notes)
-    missing = "".join(f"\n{each.name} is not in it: {each.reason}" for each in report.left_out)
-    table = Table(
-        title=f"{report.dataset}, split {report.split}, seed {report.seed}: "
-        f"{len(report.points)} shapes, {report.epochs} epochs, "
-        f"{draws} draw{'s' * (draws > 1)} of validation people",
-        caption=f"* nothing else is as accurate at as few MACs{spread}{missing}{said}",
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    table.add_column("")
-    table.add_column("backbone", overflow="fold", min_width=20)
-    names = ["parameters", "MACs", "RAM", "accuracy"]
-    for name in (*(["window"] * several), *names, *(["draws"] * (draws > 1))):
-        table.add_column(name, justify="right", no_wrap=True)
-    on_front = set(report.front)
+    on_front, rows = set(report.front), []
     for point in report.points:
-        ahead = _key(point) in on_front
-        if not ahead and not point.names:
-            continue
-        aliases = f" ({', '.join(point.names)})" if point.names else ""
-        cells = ["*" if ahead else "", printable(point.backbone + aliases)]
-        cells += [grouped(point.window_samples)] * several
-        cells += [grouped(point.parameters), grouped(point.macs), kilobytes(point.ram_bytes)]
-        cells.append(percent(point.validation_accuracy))
-        if draws > 1:
+        if _key(point) in on_front or point.names:
+            names = f" ({', '.join(point.names)})" if point.names else ""
             half = (max(point.accuracies) - min(point.accuracies)) / 2
-            cells.append(f"± {100 * half:.1f}")
-        table.add_row(*(Text(cell, style="bold" if ahead else "") for cell in cells))
-    return table
+            cells = [
+                ("* " if _key(point) in on_front else "") + point.backbone + names,
+                grouped(point.window_samples),
+                grouped(point.parameters),
+                grouped(point.macs),
+                kilobytes(point.ram_bytes),
+                f"{share(point.validation_accuracy)} ± {100 * half:.1f}",
+            ]
+            rows.append([Cell(cell, "strong" if _key(point) in on_front else "") for cell in cells])
+    draws = len(report.validation_people)
+    return Table(
+        f"{report.dataset}, split {report.split}, seed {report.seed}: {len(report.points)} shapes, "
+        f"{report.epochs} epochs, {draws} draw{'s' * (draws > 1)} of validation people",
+        ("backbone", "window", "params", "MACs", "RAM", "acc., %"),
+        rows,
+        [
+            "*: nothing else is as accurate at as few MACs; ±: half of the range over draws",
+            *(f"{each.name} is missing: {each.reason}" for each in report.left_out),
+            *report.notes,
+        ],
+    )
 
 
-def front_picture(
-    points: Sequence[SearchPoint],
-    name: str,
-    axis: str,
-    cost: Callable[[SearchPoint], int],
-    unit: int,
-) -> str:
-    """Accuracy against a cost in ``unit``s (logarithmic), as inline SVG: all points, the front as a
-    line, sizes with a name marked by it."""
-    from pipeline.report.plots import ACCENT, INK, LINE, MUTED, SOFT, WARN, _canvas, _inline
+def search_picture(report: SearchReport) -> str:
+    """Accuracy against MACs and against RAM (logarithmic), as one SVG file: all points, the front
+    as a line, sizes with a name marked by it."""
+    from matplotlib.ticker import EngFormatter, NullFormatter
 
-    line = front(points, cost)
-    best = max(point.validation_accuracy for point in points)
-    # A few hopeless shapes must not press the others together: they lie on the lower edge.
-    floor = max(min(point.validation_accuracy for point in points), best - _SHOWN) - 0.005
-    with _canvas(name, 5.6, 3.6) as (figure, axes):
+    from pipeline.report.plots import SOFT, WARN, canvas, label, svg
 
-        def draw(chosen: Sequence[SearchPoint], **style: Any) -> None:
-            heights = [max(point.validation_accuracy, floor) for point in chosen]
-            axes.plot([cost(point) / unit for point in chosen], heights, **style)
-
-        above = [point for point in points if point.validation_accuracy >= floor]
-        below = [point for point in points if point.validation_accuracy < floor]
-        draw(above, color=SOFT, marker="o", markersize=4, linestyle="none", zorder=1)
-        draw(below, color=SOFT, marker="v", markersize=4, linestyle="none", zorder=1)
-        draw(line, color=ACCENT, marker="o", markersize=4.5, drawstyle="steps-post", zorder=2)
-        named = sorted((point for point in points if point.names), key=cost)
-        draw(named, color=WARN, marker="D", markersize=5.5, linestyle="none", zorder=3)
-        for number, point in enumerate(named):
-            left = number % 2 == 1
-            axes.annotate(
-                printable(point.label),
-                (cost(point) / unit, max(point.validation_accuracy, floor)),
-                xytext=(-6, 5) if left else (6, -13),
-                textcoords="offset points",
-                ha="right" if left else "left",
-                size=9,
-                color=INK,
-                weight="bold",
-                zorder=4,
-            )
-        axes.set_xscale("log")
-        costs = [cost(point) / unit for point in points]
-        ticks = [tick for tick in _TICKS if min(costs) <= tick <= max(costs)]
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.set_xticks([], minor=True)
-        axes.set_ylim(floor - 0.01, min(best + 0.015, 1.01))
-        axes.yaxis.set_major_locator(_steps(best - floor))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
-        axes.grid(axis="y", color=LINE, linewidth=0.8)
-        axes.tick_params(axis="y", labelcolor=MUTED)
-        axes.set_axisbelow(True)
-        axes.set_ylabel("validation accuracy, %", size=9)
-        axes.set_xlabel(axis, size=9)
-        marked = "; ".join(
-            f"{point.label} {percent(point.validation_accuracy)} at {cost(point) / unit:.1f}"
-            for point in named
-        )
-        return _inline(
-            figure,
-            name,
-            f"Validation accuracy of {len(points)} shapes against {axis}; the best reaches "
-            f"{percent(best)}. {printable(marked)}",
-        )
-
-
-def _steps(span: float) -> Locator:
-    from matplotlib.ticker import MultipleLocator
-
-    return MultipleLocator(0.01 if span < 0.06 else 0.02 if span < 0.12 else 0.05)
+    with canvas("search", 9.0, 4.0) as figure:
+        panels = figure.subplots(1, 2, sharey=True)
+        for axes, name in zip(panels, ("macs", "ram_bytes"), strict=True):
+            cost: Callable[[SearchPoint], int] = attrgetter(name)
+            best = front(report.points, cost)
+            named = [point for point in report.points if point.names]
+            for points, style in (
+                (report.points, {"color": SOFT, "marker": "o", "linestyle": "none"}),
+                (best, {"marker": "o", "drawstyle": "steps-post", "label": "front"}),
+                (named, {"color": WARN, "marker": "D", "linestyle": "none", "label": "named"}),
+            ):
+                accuracies = [100 * point.validation_accuracy for point in points]
+                axes.plot([cost(point) for point in points], accuracies, **style)
+            for point in named:
+                place = (cost(point), 100 * point.validation_accuracy)
+                axes.annotate(label(point.label), place, (4, -12), textcoords="offset points")
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(EngFormatter())
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.grid(alpha=0.3)
+        panels[0].set(xlabel="MACs", ylabel="validation accuracy, %")
+        panels[1].set_xlabel("RAM of the compiled engine, bytes")
+        panels[1].legend(loc="lower right")
+        return svg(figure)
 
 
 def write_search_report(report: SearchReport, output: Path) -> None:
-    """Writes search.json and, where anything was trained, search.svg into ``output``, each whole or
-    not at all. OSError where the disk does not take it."""
-    from pipeline.report.picture import side_by_side
-
+    """Writes search.json, search.csv and, where anything was trained, search.svg into ``output``,
+    each whole or not at all. ExternalError where the disk does not take it."""
     output.mkdir(parents=True, exist_ok=True)
     if report.points:
-        pictures = {
-            "Accuracy against MACs": front_picture(
-                report.points, "macs", "thousand MACs", lambda point: point.macs, 1000
-            ),
-            "Accuracy against RAM": front_picture(
-                report.points,
-                "ram",
-                "RAM of the compiled engine, KB",
-                lambda point: point.ram_bytes,
-                1024,
-            ),
-        }
-        write_whole(output / "search.svg", side_by_side(pictures))
-    write_whole(output / "search.json", report.model_dump_json(indent=2) + "\n")
+        write_whole(output / "search.svg", search_picture(report))
+    write_whole(output / "search.csv", flat_csv(SearchPoint, report.points))
+    write_whole(output / "search.json", json.dumps(search_document(report), indent=2) + "\n")

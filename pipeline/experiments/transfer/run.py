@@ -6,7 +6,7 @@ little about pretraining unless the same classifier behind random weights stands
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from pipeline.data import default_scheme, folds, load_dataset, split_subjects
 from pipeline.data.mixed import mix
 from pipeline.experiments.networks import Folders, pretrained_extractor
 from pipeline.models import Backbone, backbone
+from pipeline.report.claims import Claim
+from pipeline.report.tables import Table, number, share
 from pipeline.training.augment import augment
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import NetworkInput
@@ -142,6 +144,42 @@ def transfer(request: TransferRequest, show: Show = lambda *_: None) -> list[Tra
     subjects = np.concatenate([windows.for_subjects(people).subjects for people in tested])
     show("done", 1.0)
     return list(_rows(request, scheme, count, right, subjects))
+
+
+def transfer_claims(rows: Sequence[TransferRow]) -> list[Claim]:
+    """Whether pretraining beats random weights. ``n``: the target's test windows."""
+    return [
+        Claim(
+            claim=f"{row.variant}: points over the better control",
+            published="> 0",
+            measured=number(100 * row.difference_to_control, sign=True),
+            n=row.windows,
+            holds=row.difference_to_control > 0,
+        )
+        for row in rows
+        if row.variant not in CONTROLS
+    ]
+
+
+def transfer_table(rows: Sequence[TransferRow]) -> Table:
+    """A line a variant."""
+    first = rows[0]
+    lines = [
+        [
+            row.variant,
+            share(row.accuracy),
+            number(100 * row.sd, 2),
+            f"{row.worst_subject} {share(row.worst_subject_accuracy)}",
+            number(100 * row.difference_to_control, sign=True),
+        ]
+        for row in rows
+    ]
+    return Table(
+        f"{first.source} -> {first.target}, {first.scheme}, {first.windows} windows, "
+        f"{first.seeds} seeds",
+        ("extractor", "accuracy, %", "sd", "worst subject", "points to control"),
+        lines,
+    )
 
 
 def _extractor(

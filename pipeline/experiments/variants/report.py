@@ -1,112 +1,175 @@
-"""What `har variants` leaves behind: variants.json, .csv, .svg and .html."""
+"""`har variants` in the terminal and in files: variants.json, .csv, .svg and .html."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import write_whole
-from pipeline.experiments.variants.findings import own_findings, variant_findings
-from pipeline.experiments.variants.schema import VariantRow, VariantsReport
+from pipeline.core.format import grouped, percent
+from pipeline.experiments.variants.compare import by_backbone, kind, named, variant_claims
+from pipeline.experiments.variants.picture import CAPTION, variants_picture
+from pipeline.experiments.variants.schema import PUBLISHED, VariantRow, VariantsReport
+from pipeline.report.claims import Claim, claims_table, span
 from pipeline.report.flat import flat_csv
+from pipeline.report.html import Page, Picture, Section
+from pipeline.report.tables import MISSING, Cell, Table, Tone, field_table, number, share
+
+_COLUMNS = (
+    *(
+        "variant",
+        "file",
+        "gzip",
+        "shrink",
+        "not 0",
+        "acc.",
+        "range",
+        "F1",
+        "worst",
+        "subject",
+        "drop",
+    ),
+    *("arena", "flash", "RAM", "instructions", "nJ", "fits"),
+)
+_ONLY_ON_PAGE = ("shrink", "not 0", "range", "F1", "subject", "instructions", "nJ")
+LEGEND = (
+    "file, gzip, arena (TFLite-Micro's), flash, RAM (the compiled engine's) in KB",
+    "acc., worst: accuracy in %, of all test subjects and of the worst; drop: points lost against "
+    "float32; fits: the engine with which the board takes it, the firmware around it",
+)
+_LEGEND_OF_PAGE = (
+    "shrink: times, of the weights' bytes; not 0: weights; range: acc. over seeds; F1: macro, %; "
+    "instructions: of one inference by the compiled engine on a Cortex-M4F; nJ: MACs x 3.2 pJ"
+)
+_PUBLISHED = "Course slides on MobileNet and SqueezeNet"
+
+
+def _kilo(count: int | None) -> str:
+    """Bytes in units of 1024."""
+    return MISSING if count is None else f"{count / 1024:,.1f}"
+
+
+def _fits(row: VariantRow) -> Cell:
+    if row.fits is None:
+        return Cell("not measured", "dim")
+    return Cell(row.engine or "yes", "good") if row.fits else Cell("no", "bad")
+
+
+def variants_tables(report: VariantsReport, *, page: bool = False) -> list[Table]:
+    """A table for each network, and below it what limits its rows. On a ``page`` there are more
+    columns."""
+    found = []
+    for rows in by_backbone(report.rows).values():
+        limits: dict[str, list[str]] = {}
+        for row in rows:
+            for limit in dict.fromkeys(row.limits):
+                limits.setdefault(limit, []).append(row.variant)
+        first = rows[0]
+        title = (
+            f"{first.backbone}: {span([row.parameters for row in rows], ',.0f')} parameters, "
+            f"{span([row.macs for row in rows], ',.0f')} MACs; initial weights: "
+            f"{report.weights.get(first.backbone, 'unknown')}"
+        )
+        notes = [f"{', '.join(names)}: {limit}" for limit, names in limits.items()]
+        table = Table(title, _COLUMNS, [_cells(row) for row in rows], notes)
+        found.append(table if page else table.without(*_ONLY_ON_PAGE))
+    if found:
+        legend = [*LEGEND, _LEGEND_OF_PAGE] if page else LEGEND
+        found.append(Table("", (), (), [*legend, *report.notes]))
+    return found
+
+
+def _cells(row: VariantRow) -> list[str | Cell]:
+    return [
+        row.variant,
+        _kilo(row.bytes),
+        _kilo(row.compressed_bytes),
+        number(row.shrink, 2),
+        grouped(row.nonzero_parameters),
+        Cell(share(row.accuracy), "strong"),
+        span([100 * each for each in row.accuracies]),
+        share(row.macro_f1),
+        share(row.worst_subject_accuracy),
+        row.worst_subject,
+        number(100 * row.drop, 2),
+        _kilo(row.arena_bytes),
+        _kilo(row.engine_flash_bytes),
+        _kilo(row.engine_ram_bytes),
+        MISSING if row.instructions is None else grouped(row.instructions),
+        f"{row.energy_nj:,.0f}",
+        _fits(row),
+    ]
 
 
 def variants_document(report: VariantsReport) -> dict[str, Any]:
-    """For --json and variants.json: the report and what it says."""
-    return report.model_dump(mode="json") | {"findings": variant_findings(report)}
+    """For --json and variants.json: the report and its claims."""
+    claims = [claim.model_dump() for claim in variant_claims(report.rows, report.test_windows)]
+    return report.model_dump(mode="json") | {"claims": claims}
 
 
-def variants_csv(report: VariantsReport) -> str:
-    """A line a row, the fields of `VariantRow` in their order."""
-    return flat_csv(VariantRow, report.rows)
-
-
-def variants_page(report: VariantsReport) -> str:
+def variants_page(report: VariantsReport, picture: Picture | None) -> str:
     """The page as HTML text, self-contained. The same report gives the same bytes."""
-    return _page(report, _drawn(report))
-
-
-def _drawn(report: VariantsReport) -> dict[str, str]:
-    from pipeline.experiments.variants.picture import variants_pictures
-
-    return variants_pictures(report.rows) if report.rows else {}
-
-
-def _page(report: VariantsReport, pictures: Mapping[str, str]) -> str:
-    from markupsafe import Markup
-
-    from pipeline.core.format import printable
-    from pipeline.experiments.variants.format import kilo, lost
-    from pipeline.experiments.variants.picture import NETWORK_STYLE
-    from pipeline.experiments.variants.published import beside, by_backbone, published_findings
-    from pipeline.experiments.variants.tables import backbone_title, board, footnotes
-    from pipeline.report.html import environment
-
-    house = environment(Path(__file__).parent)
-    house.filters.update({word.__name__: word for word in (board, kilo, lost)})
-    return house.get_template("variants.html.j2").render(
-        report=report,
-        tiles=_tiles(report.rows),
-        findings=own_findings(report),
-        published_findings=[printable(said) for said in published_findings(report.rows)],
-        tables=[
-            (backbone_title(report, rows), rows, footnotes(rows))
-            for rows in by_backbone(report.rows).values()
+    rows = report.rows
+    return Page(
+        command="har variants",
+        title="What it costs to make a network small",
+        lead=f"{len(by_backbone(rows))} networks as trained, in fewer bits and with fewer weights: "
+        f"{len(rows)} rows. Accuracies are of {grouped(report.test_windows)} windows of "
+        f"{report.test_people} held-out subjects of {report.dataset} (split {report.split}).",
+        notices=report.notes,
+        tiles=_tiles(rows),
+        sections=[
+            Section("Claims", tables=[claims_table(variant_claims(rows, report.test_windows))]),
+            Section("Accuracy against size", CAPTION, [picture] if picture else []),
+            Section("Every variant", tables=variants_tables(report, page=True)),
+            Section("Published, on images", tables=[field_table(_PUBLISHED, PUBLISHED, names=2)]),
+            Section(
+                "How it was measured",
+                facts={
+                    "command": report.command,
+                    "date": report.date,
+                    "windows of an epoch, at most": grouped(report.train_windows),
+                    "seeds": ", ".join(map(str, sorted({s for row in rows for s in row.seeds}))),
+                    "time": f"{report.seconds:.0f} s",
+                    **report.versions,
+                },
+            ),
         ],
-        seeds=sorted({seed for row in report.rows for seed in row.seeds}),
-        unknown=any(row.fits is None for row in report.rows),
-        beside=beside(report.rows),
-        style=Markup(NETWORK_STYLE),
-        # Drawn by plots.py, which escapes what it is given.
-        pictures={name: Markup(svg) for name, svg in pictures.items()},
-    )
+    ).html()
 
 
-def _tiles(rows: Sequence[VariantRow]) -> list[tuple[str, str, str]]:
-    """What the page says first: name, number, of which row."""
-    from pipeline.core.format import percent
-    from pipeline.experiments.variants.format import lost
-    from pipeline.experiments.variants.published import kind, named
-
+def _tiles(rows: Sequence[VariantRow]) -> dict[str, tuple[Cell, str]]:
     if not rows:
-        return []
+        return {}
     best = max(rows, key=lambda row: (row.accuracy, -row.bytes))
-    fits = [row for row in rows if row.fits]
-    tiles = [("Most accurate", percent(best.accuracy), named(best))]
+    tiles = {"Most accurate": (Cell(percent(best.accuracy)), named(best))}
     quantized = [row for row in rows if kind(row.variant) == "quantized"]
     if quantized:
         most = max(quantized, key=lambda row: row.drop)
         least = min(quantized, key=lambda row: row.shrink)
-        what = "int8 loses at most" if most.drop >= 0 else "int8 gains at least"
-        tiles.append((what, f"{lost(abs(most.drop))} points", named(most)))
-        tiles.append(("int8 shrinks weights", f"{least.shrink:.2f} times", f"least {named(least)}"))
-    said = []
-    if fits:
-        best = max(fits, key=lambda row: (row.accuracy, -row.bytes))
-        said.append(f"best {named(best)}, {percent(best.accuracy)}")
-    unknown = sum(row.fits is None for row in rows)
-    if unknown:
-        said.append(f"{unknown} not measured")
-    shown = "not measured" if unknown == len(rows) else f"{len(fits)} of {len(rows)}"
-    tiles.append(("Fit the board", shown, "; ".join(said) if unknown < len(rows) else ""))
+        tiles["int8 loses at most"] = (Cell(f"{number(100 * most.drop, 2)} points"), named(most))
+        tiles["int8 shrinks weights"] = (Cell(f"{least.shrink:.2f} times"), named(least))
+    fits, unknown = sum(row.fits is True for row in rows), sum(row.fits is None for row in rows)
+    tone: Tone = "" if fits else "warn"
+    tiles["Fit the board"] = (Cell(f"{fits} of {len(rows)}", tone), f"{unknown} not measured")
     return tiles
 
 
 def write_variants_report(report: VariantsReport, output: Path) -> Path:
-    """Writes variants.json, variants.csv, variants.html and, where there is a row, variants.svg
-    into ``output``, each whole or not at all. Returns the path of the page. Raises OSError."""
-    from pipeline.experiments.variants.picture import variants_picture
-
-    drawn = _drawn(report)
+    """Writes variants.json, variants.csv, variants_claims.csv, variants.html and, where there is a
+    row, variants.svg into ``output``, each whole or not at all. Returns the path of the page.
+    Raises ExternalError."""
+    picture = Picture(variants_picture(report.rows), CAPTION) if report.rows else None
     texts = {
-        "variants.csv": variants_csv(report),
-        "variants.html": _page(report, drawn),
+        "variants.csv": flat_csv(VariantRow, report.rows),
+        "variants_claims.csv": flat_csv(Claim, variant_claims(report.rows, report.test_windows)),
+        "variants.html": variants_page(report, picture),
         "variants.json": json.dumps(variants_document(report), indent=2) + "\n",
     }
-    if drawn:
-        texts["variants.svg"] = variants_picture(drawn)
+    if picture is not None:
+        texts["variants.svg"] = picture.svg
     output.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write_whole(output / name, text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from statistics import fmean
 from typing import Any
 
-from pipeline.experiments.variants.names import Variant, parse_variant
+from pipeline.experiments.variants.names import parse_variant
 from pipeline.experiments.variants.schema import LOSS, SHRINK, VariantRow
+from pipeline.report.tables import number
 
 
 def row_of(
@@ -62,65 +63,33 @@ def _limits(
     drop: float,
     shrink: float,
 ) -> list[str]:
-    variant, first, plain = parse_variant(name), results[0], base[0]
+    variant, first = parse_variant(name), results[0]
     limits = []
     if name == "float16":
-        limits.append(
-            "Only the file is float16: a host widens the weights to float32 before it uses them."
-        )
-    if variant.pruned and not variant.quantized:
-        limits.append(
-            f"Pruning alone leaves the file at {first['bytes']:,} bytes, float32's "
-            f"{plain['bytes']:,}; compressed it takes {first['compressed_bytes']:,} instead of "
-            f"{plain['compressed_bytes']:,}."
-        )
+        limits.append("Only the file is float16: weights are widened to float32 before use.")
     if variant.pruned:
         zeros = 1 - first["nonzero"] / first["parameters"]
-        limits.append(
-            f"{100 * zeros:.1f} % of all parameters are 0, as depthwise kernels and biases stay "
-            "dense; no engine here skips them."
-        )
+        limits.append(f"{100 * zeros:.1f} % of all parameters are 0; no engine skips them.")
     if variant.quantized and shrink < SHRINK:
-        share = first["bias_bytes"] / first["weight_bytes"]
+        biases = first["bias_bytes"] / first["weight_bytes"]
         limits.append(
-            f"Weights shrink {shrink:.2f} times, not {SHRINK}: biases stay int32 and take "
-            f"{100 * share:.1f} % of the weights' bytes in a network this small."
+            f"Weights shrink {shrink:.2f} times, not {SHRINK}: int32 biases are "
+            f"{100 * biases:.1f} % of their bytes."
         )
     if variant.quantized and drop > LOSS:
-        limits.append(_reason(variant, results, base, drop))
+        limits.append(f"Loses {100 * drop:.2f} points against float32.")
+        if variant.pruned or variant.aware:
+            before = fmean(result["network_accuracy"] for result in results)
+            tuned = 100 * (fmean(result["accuracy"] for result in base) - before)
+            limits[-1] += (
+                f" Points lost by training: {number(tuned, 2)}, by the conversion after it: "
+                f"{number(100 * drop - tuned, 2)}."
+            )
     for mine, other in zip(results, base, strict=True):
         if mine["weights"] != other["weights"]:
             limits.append(
-                f"Its network began with {mine['weights']}, float32's with {other['weights']}: "
-                "they are not the same network; run both again with another --study."
+                f"Began with {mine['weights']}, float32 with {other['weights']}: not the same "
+                "network; run both again with another --study."
             )
             break
     return limits
-
-
-def _reason(
-    variant: Variant, results: list[dict[str, Any]], base: list[dict[str, Any]], drop: float
-) -> str:
-    """Which step lost it: the change of the network before the file was made, or the file. What is
-    only converted has one step."""
-    points = round(100 * drop, 2)
-    said = f"Loses {points:.2f} points against float32"
-    if not variant.pruned and not variant.aware:
-        return f"{said}."
-    step = "pruning and fine-tuning" if variant.pruned else "fine-tuning"
-    step += " with int8 simulated" * variant.aware
-    before = fmean(result["network_accuracy"] for result in results)
-    first = round(100 * (fmean(result["accuracy"] for result in base) - before), 2)
-    file = "the conversion" if variant.aware else "int8 itself"
-    return (
-        f"{said}: {_moved(first)} by {step}, before the file is made, "
-        f"{_moved(points - first)} by {file}."
-    )
-
-
-def _moved(points: float) -> str:
-    """0.5 -> "0.50 lost", -0.5 -> "0.50 gained", about 0 -> "nothing"."""
-    shown = f"{abs(points):.2f}"
-    if not float(shown):
-        return "nothing"
-    return f"{shown} {'lost' if points > 0 else 'gained'}"

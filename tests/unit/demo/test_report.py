@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from pipeline.core.errors import ExternalError
 from pipeline.demo.report import write_demo_report
 from pipeline.demo.schema import DemoReport
 from tests.unit.report.samples import host_report, sample_details, sample_report
@@ -121,6 +122,6 @@ def test_a_write_that_fails_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pipeline.core.files.os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(ExternalError, match="No space"):
         write_demo_report(sample_report(seed=5), sample_details(), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

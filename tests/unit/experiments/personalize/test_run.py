@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from pipeline.data import Dataset
 from pipeline.experiments.networks import Folders
 from pipeline.experiments.personalize.measure import Outcome
 from pipeline.experiments.personalize.networks import Job, Measured, measure_job
-from pipeline.experiments.personalize.report import PersonalizeReport
+from pipeline.experiments.personalize.output import personalize_tables, write_personalize
+from pipeline.experiments.personalize.report import PersonalizeReport, personalize_claims
 from pipeline.experiments.personalize.run import PersonalizeRequest, jobs_of, personalize
-from pipeline.experiments.personalize.tables import markdown, personalize_tables, write_personalize
+from pipeline.report.tables import print_tables
 from pipeline.training.pretrain import PretrainSettings
 from pipeline.training.shipped import ExtractorName
 from tests.support.synthetic import synthetic_task
@@ -111,32 +112,40 @@ def test_the_share_done_only_grows(offline: pytest.MonkeyPatch, tmp_path: Path) 
     assert shares[-1] == 1.0
 
 
-def test_the_files_say_the_same_in_json_and_in_words(
-    report: PersonalizeReport, tmp_path: Path
-) -> None:
+def test_the_files_say_the_same_in_json_and_csv(report: PersonalizeReport, tmp_path: Path) -> None:
     write_personalize(report, tmp_path / "out")
     text = (tmp_path / "out" / "personalize.json").read_text()
     assert json.loads(text) == report.document()
-    assert PersonalizeReport.model_validate_json(text) == report
-    assert max(map(len, text.splitlines())) < 1200
+    assert {**report.model_dump(mode="json"), **json.loads(text)} == json.loads(text)
     picture = (tmp_path / "out" / "personalize.svg").read_text()
-    assert picture.startswith("<svg")
-    for word in ("watch: new activities", "fxc2", "labelled windows of each activity"):
+    ElementTree.fromstring(picture)
+    for word in ("watch: teach", "fxc2", "labelled windows of each activity"):
         assert word in picture
-    assert "| 10 | fxc2 | 80.0 | 90.0 |" in (tmp_path / "out" / "personalize.md").read_text()
+    rows = (tmp_path / "out" / "personalize.csv").read_text().splitlines()
+    assert len(rows) == 1 + len(report.rows) and "same,watch,10,fxc2,5,0,2,0.8,0.9," in "".join(
+        rows
+    )
     assert not list((tmp_path / "out").glob(".*"))
 
 
-def test_tables_fit_a_terminal_of_eighty_columns(report: PersonalizeReport) -> None:
-    from rich.console import Console
-
-    console = Console(width=80, record=True, file=io.StringIO())
-    for table in personalize_tables(report):
-        console.print(table)
-    shown = console.export_text()
-    assert "…" not in shown
+def test_tables_fit_a_terminal_of_eighty_columns(
+    report: PersonalizeReport,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_tables(personalize_tables(report))
+    shown = capsys.readouterr().out
+    assert "…" not in shown and max(map(len, shown.splitlines())) <= 80
     assert re.search(r"10 +fxc2 +80.0 +90.0 +80.0→90.0", shown)
-    assert "forgot" in markdown(report)
+
+
+def test_claims_are_of_cut_fc_with_the_most_labels(report: PersonalizeReport) -> None:
+    claims = {each.claim: each for each in personalize_claims(report)}
+    gain = claims["watch, same, k = 10: gain, points"]
+    assert (gain.measured, gain.n, gain.holds) == ("+10.0", 10, True)
+    assert claims["hapt, same, k = 10: users losing > 1 point"].holds
+    assert sum("teach, k = 8" in name for name in claims) == 3
 
 
 def test_an_error_in_a_worker_is_the_users_line(
@@ -172,7 +181,7 @@ def test_the_command_writes_its_report_and_prints_one_document(
     assert (asked[0].datasets, asked[0].seeds, asked[0].teach) == (("watch",), 1, False)
     assert {path.name for path in folder.iterdir()} == {
         "personalize.json",
-        "personalize.md",
+        "personalize.csv",
         "personalize.svg",
     }
     assert CliRunner().invoke(app, ["personalize", "--dataset", "other"]).exit_code == 2

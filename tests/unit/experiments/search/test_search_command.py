@@ -14,6 +14,8 @@ from pipeline.experiments.search.report import (
     SearchPoint,
     SearchReport,
     front,
+    search_claims,
+    search_document,
     search_table,
     write_search_report,
 )
@@ -49,16 +51,17 @@ def test_the_front_holds_what_nothing_beats() -> None:
 def test_the_report_is_written_with_both_pictures(report: SearchReport, tmp_path: Path) -> None:
     write_search_report(report, tmp_path)
     document = json.loads((tmp_path / "search.json").read_text())
-    assert document == report.model_dump(mode="json")
+    assert document == search_document(report)
+    assert document == document | report.model_dump(mode="json")
     assert set(document["front"]) <= {
         f"{point['backbone']}@{point['window_samples']}" for point in document["points"]
     }
     picture = (tmp_path / "search.svg").read_text()
-    root = ElementTree.fromstring(picture)
-    pictures = [child for child in root if child.tag.endswith("svg")]
-    assert len(pictures) == 2
-    assert all("dscnn_small" in ElementTree.tostring(each, "unicode") for each in pictures)
-    assert {path.name for path in tmp_path.iterdir()} >= {"search.json", "search.svg"}
+    ElementTree.fromstring(picture)
+    assert picture.count("dscnn_small<") == 2
+    rows = (tmp_path / "search.csv").read_text().splitlines()
+    assert len(rows) == 1 + len(report.points)
+    assert {path.name for path in tmp_path.iterdir()} >= {"search.json", "search.csv", "search.svg"}
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -70,16 +73,24 @@ def test_the_same_report_gives_the_same_bytes(report: SearchReport, tmp_path: Pa
 
 
 def test_the_table_names_the_front_and_the_sizes_with_a_name(report: SearchReport) -> None:
-    from rich.console import Console
-
-    console = Console(width=200)
-    with console.capture() as captured:
-        console.print(search_table(report))
-    text = captured.get()
+    text = "\n".join(row[0].text for row in search_table(report).cells())
     for key in report.front:
         assert key.split("@")[0] in text
     for name in ("dscnn", "dscnn_small", "S", "M"):
         assert f"({name})" in text
+
+
+def test_a_named_size_on_the_front_holds_its_claim(report: SearchReport) -> None:
+    points = [
+        _point(0.9, 100, "cheapest"),
+        _point(0.904, 200, "near").model_copy(update={"names": ["near"]}),
+        _point(0.896, 300, "level").model_copy(update={"names": ["level"]}),
+        _point(0.8, 400, "poor").model_copy(update={"names": ["poor"]}),
+    ]
+    claims = search_claims(report.model_copy(update={"points": points}))
+    assert [(each.measured, each.holds) for each in claims] == [
+        *(("0.0", True), ("0.8", False), ("10.4", False))
+    ]
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from pipeline.experiments.transfer.run import (
     probe,
     random_extractor,
     transfer,
+    transfer_claims,
+    transfer_table,
 )
 from pipeline.models import backbone
 from pipeline.training.pretrain import PretrainSettings
@@ -42,14 +44,15 @@ def windows(dataset: Dataset) -> Windows:
 @pytest.fixture
 def two_datasets(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """`load_dataset` gives the synthetic one under any name; pretraining takes one epoch."""
-    module = "pipeline.experiments.evaluate"
-    monkeypatch.setattr(f"{module}.transfer.load_dataset", lambda name: replace(dataset, name=name))
+    module = "pipeline.experiments"
+    run = f"{module}.transfer.run"
+    monkeypatch.setattr(f"{run}.load_dataset", lambda name: replace(dataset, name=name))
     monkeypatch.setattr(
-        f"{module}.runs.recipe",
+        f"{module}.networks.recipe",
         lambda _, name: PretrainSettings(backbone=name, epochs=1, batch=16),
     )
     monkeypatch.setattr(
-        f"{module}.transfer.DistillSettings",
+        f"{run}.DistillSettings",
         lambda backbone: DistillSettings(backbone, 128, 8, 32, kernels=4, components=8),
     )
 
@@ -159,3 +162,17 @@ def test_the_command_prints_one_json_document(monkeypatch: pytest.MonkeyPatch) -
     document = json.loads(result.stdout)
     assert document["rows"][0]["accuracy"] == 0.8 and document["notes"] == ["a: odd", "b: odd"]
     assert (asked[0].source, asked[0].target, asked[0].seeds) == ("a", "b", 3)
+    assert document["claims"] == []
+
+
+def test_pretraining_is_claimed_to_beat_the_better_control() -> None:
+    names = (("random", 0.0), ("supervised", 0.017), ("distilled", -0.002))
+    rows = [
+        TransferRow(name, "a", "b", "dscnn", "5-fold", 0.8, 0.01, "p", 0.5, 3, 5, 70, difference)
+        for name, difference in names
+    ]
+    claims = transfer_claims(rows)
+    assert [(each.measured, each.n, each.holds) for each in claims] == [
+        *(("+1.7", 70, True), ("\u22120.2", 70, False))
+    ]
+    assert [row[0] for row in transfer_table(rows).rows] == [name for name, _ in names]
