@@ -27,6 +27,7 @@ from pipeline.core.files import restore
 from pipeline.core.types import Array
 from pipeline.head import (
     LIMIT,
+    BoardTwin,
     CutScales,
     Head,
     HeadShape,
@@ -343,6 +344,11 @@ class Bundle(Interface):
     def new_smoother(self) -> Smoother:
         """A smoother with this bundle's constants."""
         return Smoother(len(self.activities), self.smoother.change, self.smoother.change_moving)
+
+    def new_twin(self) -> BoardTwin:
+        """What a board with this bundle computes from the cut on, nothing labelled. Raises
+        InputError as `new_head`."""
+        return BoardTwin(self.new_learner(), self.novelty(), self.limits(), self.new_smoother())
 
     def at_cut(self, x: Array) -> Array:
         """Raw windows (N, T, 6) -> windows at the cut, int8 (N, B), by TFLite-Micro."""

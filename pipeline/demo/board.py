@@ -1,10 +1,13 @@
-"""One conversation with a board whose every answer is held against the witness."""
+"""One conversation with a board whose every answer is held against its twin.
+
+The twin's extractor runs in TFLite-Micro's own interpreter, the rest in NumPy.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,9 +15,9 @@ from pipeline.board.client import Client
 from pipeline.bundle import Bundle
 from pipeline.core.types import Array
 from pipeline.demo.runs import runs
-from pipeline.demo.witness import Expected, Witness
-from pipeline.head import Outcome
-from pipeline.protocol.messages import HeadState, Prediction, Status
+from pipeline.head import BoardTwin, Outcome, Seen, unpack
+from pipeline.protocol.messages import HeadState, Learned, Prediction, Status
+from pipeline.protocol.samples import decode_samples, encode_samples
 from pipeline.training import Scores, score
 from pipeline.training.task import HOP_SAMPLES, Task
 
@@ -61,12 +64,13 @@ class BoardSession:
         self,
         port: str,
         bundle: Bundle,
-        witness: Witness,
+        twin: BoardTwin,
         task: Task,
         on_progress: Callable[[int, int], None],
     ) -> None:
         self._task = task
-        self._witness = witness
+        self._bundle = bundle
+        self._twin = twin
         self._on_progress = on_progress
         self._client = Client.open(port, model_id=bytes.fromhex(bundle.model_id))
         self.engine = self._client.hello().engine.name.lower()
@@ -78,8 +82,8 @@ class BoardSession:
         return self._client.head()
 
     def reset(self) -> HeadState:
-        """Both back to the shipped head."""
-        self._witness.reset()
+        """Both back to the factory head."""
+        self._twin.reset()
         return self._client.head_reset()
 
     def save(self) -> HeadState:
@@ -89,14 +93,15 @@ class BoardSession:
         return self._client.status()
 
     def classify(self, chosen: Array) -> Answers:
-        """Streams the windows with these indices; the witness predicts the same ones."""
+        """Streams the windows with these indices; the twin predicts the same ones."""
         windows = self._task.windows
-        at_cut = self._witness.at_cut(windows.x[chosen])
+        at_cut = self._at_cut(windows.x[chosen])
         row = {int(window): i for i, window in enumerate(chosen)}
         answers = Answers(sent=len(chosen))
         for run in runs(self._task.dataset, windows, chosen, HOP_SAMPLES):
-            followed = self._witness.follow(at_cut[[row[int(w)] for w in run.windows]])
-            expected = dict(zip(run.windows.tolist(), followed, strict=True))
+            self._twin.restart()
+            seen = self._twin.see(at_cut[[row[int(w)] for w in run.windows]])
+            expected = dict(zip(run.windows.tolist(), seen, strict=True))
             for window, prediction in self._stream(run.samples, run.windows):
                 answers.windows.append(window)
                 answers.activities.append(prediction.activity)
@@ -109,24 +114,24 @@ class BoardSession:
         return answers
 
     def teach(self, chosen: Array) -> Taught:
-        """Streams each window by itself and labels it; the witness learns the same. What was
+        """Streams each window by itself and labels it; the twin learns the same. What was
         learned in the end is compared as a whole, too."""
         windows = self._task.windows
-        at_cut = self._witness.at_cut(windows.x[chosen])
+        at_cut = self._at_cut(windows.x[chosen])
         taught = Taught()
         for i, window in enumerate(chosen.tolist()):
             label = int(windows.y[window])
             for _, prediction in self._stream(windows.x[window], np.array([window])):
                 learned = self._client.label(prediction.end_index, label)
                 taught.compared += 1
-                taught.mismatches += not self._witness.label(at_cut[i], learned)
+                taught.mismatches += not self._learns_alike(at_cut[i], learned)
                 taught.outcomes[learned.outcome] += 1
                 taught.serves = learned.serves
                 taught.update_count = max(taught.update_count, learned.update_count)
                 taught.probabilities.append((learned.probability_before, learned.probability_after))
             self._on_progress(i + 1, len(chosen))
         taught.compared += 1
-        taught.mismatches += not self._witness.agrees(self._client.head(), self._client.pull())
+        taught.mismatches += not self._state_agrees(self._client.head(), self._client.pull())
         return taught
 
     def scores(self, answers: Answers) -> Scores:
@@ -138,6 +143,48 @@ class BoardSession:
             np.array(answers.activities, dtype=np.int64),
             windows.subjects[index],
             len(windows.activities),
+        )
+
+    def _at_cut(self, x: Array) -> Array:
+        """Raw windows (N, T, 6) as they are sent -> windows at the cut, int8 (N, B)."""
+        wire, _ = encode_samples(x.reshape(-1, x.shape[-1]))
+        return self._bundle.at_cut(decode_samples(wire).reshape(x.shape))
+
+    def _learns_alike(self, window: Array, learned: Learned) -> bool:
+        """Labels the window at the cut, int8 (B,), on the twin, too; whether the board's answer to
+        the same label is the twin's, bit for bit."""
+        twin, learner = self._twin, self._twin.learner
+        twin.restart()
+        twin.see(window[None])
+        outcome, before, after = twin.label(learned.activity)
+        return learned == replace(
+            learned,
+            outcome=outcome,
+            serves=learner.learned_active,
+            updates=learner.updates,
+            probability_before=before,
+            probability_after=after,
+            head_crc=learner.head.crc(),
+        )
+
+    def _state_agrees(self, state: HeadState, payload: bytes) -> bool:
+        """Whether the board's head, as it describes it and as it hands it out, is the twin's; the
+        times are the board's own."""
+        twin, learner = self._twin, self._twin.learner
+        theirs = unpack(payload, learner.head.factory_activities)
+        twin.since_s, twin.saved_s = theirs.since_s, theirs.saved_s
+        held, held_right = learner.holdout()
+        return payload == twin.payload() and state == replace(
+            state,
+            serves=learner.learned_active,
+            updates=learner.updates,
+            head_crc=learner.head.crc(),
+            guard=learner.guard,
+            held=held,
+            held_right=held_right,
+            stored=learner.replay.count,
+            evidence=learner.learning.evidence,
+            labels=tuple(learner.labels[: learner.head.activities]),
         )
 
     def _stream(self, samples: Array, expected: Array) -> list[tuple[int, Prediction]]:
@@ -152,7 +199,7 @@ class BoardSession:
         return pairs
 
 
-def _agrees(prediction: Prediction, expected: Expected) -> bool:
+def _agrees(prediction: Prediction, expected: Seen) -> bool:
     """Bit for bit; every float32 is exact in a float."""
     return (
         prediction.features_crc == expected.features_crc

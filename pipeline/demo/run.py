@@ -16,7 +16,6 @@ from pipeline.core.types import Array
 from pipeline.demo.board import Answers, BoardSession, Taught
 from pipeline.demo.details import DemoDetails, per_activity
 from pipeline.demo.runs import calibration
-from pipeline.demo.witness import Witness
 from pipeline.head import Outcome
 from pipeline.report.fields import SubjectScore
 from pipeline.sim.boards import NANO33BLE
@@ -116,10 +115,10 @@ def run_demo(
 
     flash = output / "flash.img"
     flash.unlink(missing_ok=True)
-    witness = Witness(bundle)
+    twin = bundle.new_twin()
     people = sorted(task.split.test, key=lambda name: (name == bundle.metrics.worst_subject, name))
     with launch(settings.target, image.path, flash) as emulator:
-        board = BoardSession(emulator.port, bundle, witness, task, on_progress)
+        board = BoardSession(emulator.port, bundle, twin, task, on_progress)
         on_step("Streaming all held-out people's samples to the board")
         answers = board.classify(np.flatnonzero(np.isin(task.windows.subjects, task.split.test)))
         teachings = []
@@ -134,7 +133,7 @@ def run_demo(
         emulator.kill()
     teaching = teachings[-1]
     with launch(settings.target, image.path, flash) as emulator:
-        board = BoardSession(emulator.port, bundle, witness, task, on_progress)
+        board = BoardSession(emulator.port, bundle, twin, task, on_progress)
         woken = board.head()
         again = board.classify(teaching.rest[:_WINDOWS_AFTER_POWER_CUT])
         # Learning on draws from the windows that were kept: these have survived, too.

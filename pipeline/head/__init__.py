@@ -6,6 +6,7 @@ Every function here gives the very bits of its C twin in firmware/lib (docs/LEAR
 
 from __future__ import annotations
 
+from pipeline.head.board_twin import BoardTwin, Seen
 from pipeline.head.head import (
     LIMIT,
     CutScales,
@@ -42,6 +43,7 @@ from pipeline.head.window import SampleQuantization, WindowReference, compand, q
 __all__ = [
     "HEAD_START_BYTES",
     "LIMIT",
+    "BoardTwin",
     "CutScales",
     "Guard",
     "Head",
@@ -54,6 +56,7 @@ __all__ = [
     "Outcome",
     "Replay",
     "SampleQuantization",
+    "Seen",
     "Smoother",
     "SpectrogramQuantization",
     "SpectrogramShape",

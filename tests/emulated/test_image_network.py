@@ -10,7 +10,6 @@ import pytest
 from pipeline.bundle import emit, load_bundle
 from pipeline.bundle.bundle import Bundle
 from pipeline.demo.board import BoardSession
-from pipeline.demo.witness import Witness
 from pipeline.sim.build import FirmwareImage, build_firmware
 from pipeline.sim.emulator import TARGETS, Target, launch
 from pipeline.training.task import Task
@@ -44,14 +43,14 @@ def image(
     return build_firmware(target, folder / "generated", folder / "build")
 
 
-def test_streamed_and_taught_windows_equal_the_witness(
+def test_streamed_and_taught_windows_equal_the_twin(
     image: FirmwareImage, bundle: Path, task: Task, tmp_path: Path
 ) -> None:
     sealed: Bundle = load_bundle(bundle)
     windows = task.windows
     people = windows.subjects == task.split.test[0]
     with launch(image.target, image.path, tmp_path / "flash.img") as board:
-        session = BoardSession(board.port, sealed, Witness(sealed), task, lambda *_: None)
+        session = BoardSession(board.port, sealed, sealed.new_twin(), task, lambda *_: None)
         try:
             before = session.classify(people.nonzero()[0])
             taught = session.teach((~people).nonzero()[0][::20])

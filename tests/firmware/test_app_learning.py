@@ -219,10 +219,7 @@ def test_the_smoother_forgets_when_an_activity_comes_or_goes(board: Board) -> No
             name(board, twin, f"activity {n}")
         if n == 4:
             board.ask(wire.RESET)
-            twin.taught.clear()
-            twin.learner.reset()
-            twin.smoother.restart()
-            twin.smoother = type(twin.smoother)(K, 0.01, 0.5)
+            twin.reset()
 
 
 @pytest.mark.parametrize(

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from pipeline.head import (
+    BoardTwin,
     CutScales,
     Head,
     HeadShape,
-    LearnedHead,
     Learner,
     Learning,
     Limits,
     Novelty,
-    Outcome,
     Replay,
     SampleQuantization,
     Smoother,
     WindowReference,
-    pack,
 )
 
 T, HOP = 8, 4
@@ -168,103 +165,37 @@ LARGE = Model(
 )
 
 
-@dataclass
-class Twin:
-    """The board as NumPy has it."""
+class Twin(BoardTwin):
+    """The board as NumPy has it, samples and engine included. `behind` collects (smoothed,
+    smoothed_probability, novelty) of each window."""
 
-    model: Model = SMALL
-    index: int = 0
-    taught: list[str] = field(default_factory=list)
-    behind: list[tuple[int, float, float]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        rows = self.model.shape.rows
-        self.learner = self.model.learner()
+    def __init__(self, model: Model = SMALL, index: int = 0) -> None:
+        limits = Limits(model.shipped, LIMIT, WIDEN, model.shape.rows)
+        super().__init__(model.learner(), model.novelty, limits, Smoother(model.shipped, 0.01, 0.5))
+        self.model = model
+        self.index = index
         self.head = self.learner.head
-        self.limits = Limits(self.model.shipped, LIMIT, WIDEN, rows)
-        self.smoother = Smoother(self.model.shipped, 0.01, 0.5)
         self.window = WindowReference(T, HOP, SampleQuantization(KNEE, MEAN, GAIN, -3))
-        self.last = np.zeros(self.model.shape.window_bytes, np.int8)
-        self.since_s = 0
-        self.saved_s = 0
+        self.behind: list[tuple[int, float, float]] = []
 
     @property
     def names(self) -> tuple[str, ...]:
         return (*self.model.names, *self.taught)
 
     def expect(self, raw: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-        """Wire samples (n, 6) -> (end_index, features_crc, probabilities (A,)) per window; into
-        `behind` goes (smoothed, smoothed_probability, novelty)."""
+        """Wire samples (n, 6) -> (end_index, features_crc, probabilities (A,)) per window."""
         predictions = []
         for position, window in self.window.push(raw.astype(np.float32) * UNITS):
-            self.last = self.model.engine(window)
-            probabilities = self.learner.predict(self.last)
-            predictions.append((self.index + position, zlib.crc32(self.last), probabilities))
-            self.behind.append(self._look_behind(probabilities))
+            (seen,) = self.see(self.model.engine(window)[None])
+            predictions.append((self.index + position, seen.features_crc, seen.probabilities))
+            self.behind.append((seen.smoothed, seen.smoothed_probability, seen.novelty))
         self.index += len(raw)
         return predictions
-
-    def _look_behind(self, probabilities: np.ndarray) -> tuple[int, float, float]:
-        activity = int(probabilities.argmax())
-        novelty = self.limits.novelty(self._distance(activity), activity)
-        belief = self.smoother.push(probabilities, bool(novelty > 1))
-        return int(belief.argmax()), float(belief.max()), float(novelty)
-
-    def _distance(self, activity: int) -> np.ndarray:
-        x = self.head.features(self.last, factory=not self.learner.learned_active)
-        return self.model.novelty.distance(x, activity)
 
     def restart(self) -> None:
         """A new stream, or a gap."""
         self.window.restart()
-        self.smoother.restart()
-
-    def label(self, activity: int) -> tuple[Outcome, np.float32, np.float32]:
-        """The outcome, and the label's probability before and after."""
-        before = self.head.predict(self.last)[activity]
-        distance = self._distance(activity)
-        outcome = self.learner.label(self.last, activity)
-        self._before = self.limits.values.copy()
-        if outcome != Outcome.UNDONE:
-            self.limits.learn(activity, distance)
-        return outcome, before, self.head.predict(self.last)[activity]
-
-    def undo(self) -> None:
-        self.learner.undo()
-        self.limits.values = self._before
-
-    def add(self, name: str) -> None:
-        self.learner.add()
-        self.taught.append(name)
-        self.smoother = Smoother(len(self.names), 0.01, 0.5)
-
-    def payload(self) -> bytes:
-        learner, guard = self.learner, self.learner.guard
-        return pack(
-            LearnedHead(
-                features=self.model.shape.features,
-                shipped=self.model.shipped,
-                names=tuple(self.taught),
-                labels=tuple(learner.labels),
-                limits=self.limits.values,
-                parameters=self.head.parameters,
-                updates=learner.updates,
-                exemplars=learner.exemplars,
-                random=learner.replay.random,
-                guard=guard,
-                since_s=self.since_s,
-                saved_s=self.saved_s,
-                window_bytes=self.model.shape.window_bytes,
-                capacity=self.model.capacity,
-            )
-        )
-
-    def record(self) -> bytes:
-        """What a save stores: the head, and the windows behind it."""
-        replay = self.learner.replay
-        behind = np.array(replay.seen, "<u4").tobytes() + replay.labels.tobytes()
-        behind += replay.sample_weight.tobytes() + replay.windows.tobytes()
-        return self.payload() + behind.ljust(-(-len(behind) // 4) * 4, b"\0")
+        super().restart()
 
 
 def raw_samples(n: int, seed: int) -> np.ndarray:
