@@ -30,7 +30,7 @@ Show = Callable[[str, float], None]
 
 
 def describes(run: ExtractorName, bundle: Bundle, task: Task) -> bool:
-    """Whether ``bundle`` is the network of this run: same names, same people, same windows."""
+    """Whether ``bundle`` is the network of this run: same names, same subjects, same windows."""
     made, split = bundle.provenance, task.split
     return (
         (made.dataset, made.backbone, made.split, made.seed)
@@ -67,7 +67,7 @@ class Prepared:
 
 
 def needs_pretraining(run: ExtractorName, folders: Folders) -> bool:
-    """Whether `prepare` has to begin from nothing, as far as files tell."""
+    """Whether `prepare` has to start from nothing, judging by the files."""
     return not folders.weights(run).exists()
 
 
@@ -77,7 +77,7 @@ def prepare(
     """Makes the bundle of a run, or takes the one that the same recipe made before.
 
     ``show(what is being done, share of this run done)`` is called as it goes on. Nothing but the
-    final measuring inside `quantize` sees the test people. Raises InputError for shipped weights
+    final measuring inside `quantize` sees the test subjects. Raises InputError for shipped weights
     that are damaged or not of this split.
     """
     return prepare_all(run, task, folders, {"bundle": {}}, show)["bundle"]
@@ -90,8 +90,8 @@ def prepare_all(
     kinds: Mapping[str, Mapping[str, Any]],
     show: Show = lambda *_: None,
 ) -> dict[str, Prepared]:
-    """As `prepare`, for several bundles of one trained network: folder name -> what `quantize` is
-    told."""
+    """As `prepare`, for several bundles of one trained network: folder name -> arguments of
+    `quantize`."""
     pretrained, origin = pretrained_extractor(
         run, task, folders, lambda text, share: show(text, _PRETRAINING * share)
     )
@@ -128,14 +128,14 @@ def pretrained_extractor(
     """The extractor of a run and where it comes from: shipped, trained here before, or now.
 
     ``show(what is being done, share done)``. Raises InputError for shipped weights that are
-    damaged or not of this split; such weights of one's own are made anew.
+    damaged or not of this split; such weights of one's own are made again.
     """
     path = folders.weights(run)
     if path == run.path(folders.shipped):
         shipped = load_pretrained(path)
         if not _is_of(shipped, run, task):
             raise InputError(
-                f"{path}: its card tells another data set, backbone or split than "
+                f"{path}: its card names another data set, backbone or split than "
                 f"{run.dataset}, {run.backbone}, {task.split.name}, seed {run.seed}; "
                 "remove it or pretrain again"
             )
@@ -145,7 +145,7 @@ def pretrained_extractor(
         if _is_of(own, run, task):
             return own, "trained here"
     except InputError:
-        pass  # absent, or left by another version: made anew
+        pass  # absent, or left by another version: made again
 
     from pipeline.training.pretrained import pretrain_extractor
 
@@ -194,7 +194,7 @@ def _is_made_by(fingerprint: str, directory: Path) -> bool:
 
 
 def _forget_graphs() -> None:
-    """TensorFlow keeps what every model left behind; many runs in one process need that gone."""
+    """TensorFlow keeps what every model left after; many runs in one process need that gone."""
     import tf_keras
 
     tf_keras.backend.clear_session()

@@ -1,4 +1,4 @@
-"""`har evaluate`: one backbone on every person, by float, int8 and the compiled engine."""
+"""`har evaluate`: one backbone on every subject, in float, int8 and the compiled engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One bundle on its test people: float, int8 and compiled, window by window."""
+"""One bundle on its test subjects: float, int8 and compiled, window by window."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def measure(
     directory: Path, task: Task, weights: str, unseen: Windows | None = None
 ) -> Measurement:
     """Runs the bundle's own files on the windows and the whole recordings of the task's test
-    people, and on ``unseen``: windows of activities that are none of the task's.
+    subjects, and on ``unseen``: windows of activities that are none of the task's.
 
     ``weights`` says where they come from (`pipeline.experiments.evaluate.report.RunReport`). Raises
     InputError for a damaged bundle, ExternalError where a tool is missing.

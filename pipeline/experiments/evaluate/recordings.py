@@ -40,14 +40,14 @@ class Followed:
 
 
 def follow(bundle: Bundle, task: Task, unseen: Windows | None) -> Followed:
-    """The test people's recordings from start to end, as the shipped bundle shows them in int8,
+    """The test subjects' recordings from start to end, as the bundle's int8 model sees them,
     and then the isolated windows of another data set."""
     head, novelty = bundle.new_head(), bundle.novelty()
     limits, smoother = bundle.limits(), bundle.new_smoother()
-    people = set(task.split.test)
+    subjects = set(task.split.test)
     length = bundle.window_samples
     recordings = [
-        r for r in task.dataset.recordings if r.subject in people and len(r.samples) >= length
+        r for r in task.dataset.recordings if r.subject in subjects and len(r.samples) >= length
     ]
     starts = [np.arange(0, len(r.samples) - length + 1, HOP_SAMPLES) for r in recordings]
     known = [

@@ -75,7 +75,7 @@ def default_bundle(path: Path, dataset: str | None, backbone: str | None) -> Pat
 
 
 def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport:
-    """Makes what is missing, measures every run on its test people, and sums up.
+    """Makes what is missing, measures every run on its test subjects, and sums up.
 
     ``show(what is being done, share of everything done)``. Raises InputError for a bundle, data
     set, backbone or scheme that is none or does not fit the others, ExternalError for missing
@@ -89,7 +89,7 @@ def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport
     require_tools("host")  # for the C engine, which is measured when everything else is done
     own = _run_of(given, dataset) if given else None
     if own and given:
-        _check_people(request.bundle, own, given, dataset)
+        _check_subjects(request.bundle, own, given, dataset)
     unseen = _unseen(request.unseen, dataset) if request.unseen else None
     runs = [
         ExtractorName(name, network, scheme, fold, seed)
@@ -187,14 +187,14 @@ def _run_of(bundle: Bundle, dataset: Dataset) -> ExtractorName:
     return ExtractorName(made.dataset, made.backbone, scheme, fold, made.seed)
 
 
-def _check_people(
+def _check_subjects(
     directory: Path | None, own: ExtractorName, given: Bundle, dataset: Dataset
 ) -> None:
     split = split_subjects(dataset, own.scheme, fold=own.fold, seed=own.seed)
     if not describes(own, given, make_task(dataset, split)):
         raise InputError(
-            f"{directory}: its people are not those of split {split.name}, seed {own.seed}; train "
-            "and quantize again"
+            f"{directory}: its subjects are not those of split {split.name}, seed {own.seed}; "
+            "train and quantize again"
         )
 
 

@@ -103,7 +103,7 @@ def split_report(
 
 
 def _figures(scores: Sequence[Scores]) -> Figures:
-    """Means over seeds. The person named is the worst in the mean over seeds."""
+    """Means over seeds. The worst subject is the one of the mean over seeds."""
     means = _mean_by_name([each.subject_accuracy for each in scores])
     return Figures(
         accuracy=_rounded(np.mean([each.accuracy for each in scores])),

@@ -2,7 +2,7 @@
 
 The same windows in the same order, and of what was labelled before the same draws; but float32 of
 the source network where the device has int8 at the cut, TensorFlow's gradients instead of the
-firmware's, and sums in whatever order TensorFlow likes. docs/LEARNING.md tells the rule.
+firmware's, and sums in whatever order TensorFlow likes. docs/LEARNING.md has the rule.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class RuleInTensorFlow:
         def label(at: Any, trust: Any, *parameters: Any) -> tuple[Any, ...]:
             new = places[at, 0]
             said = tf.nn.softmax(self._logits(list(parameters), *one(new)))[0, y[new]]
-            # The shipped head knows nothing: it gives each activity the same probability.
+            # The factory head knows nothing: it gives each activity the same probability.
             share = tf.maximum(said, 1.0 / self._activities)
             weight = tf.maximum(tf.floor(share**0.75 * 255.0 + 0.5), _TRUST_LEAST) / 255.0
             trust = tf.tensor_scatter_nd_update(trust, [[new]], [weight])

@@ -46,7 +46,7 @@ def count_cost(
     """
     learning = {name for name in trained if model.get_layer(name).count_params()}
     fed = _feeds(model)
-    behind = _behind(fed, learning)
+    downstream = _downstream(fed, learning)
     forward = sum(macs.get(name, 0) for name in learning)
     parameters = sum(
         int(variable.shape.num_elements())
@@ -56,10 +56,13 @@ def count_cost(
     return Cost(
         forward_macs=forward,
         training_macs=(
-            sum(macs.values()) + forward + sum(macs.get(name, 0) for name in behind) + parameters
+            sum(macs.values())
+            + forward
+            + sum(macs.get(name, 0) for name in downstream)
+            + parameters
         ),
         parameters=parameters,
-        memory_bytes=4 * (2 * parameters + _activations(model, fed, learning, behind, floats)),
+        memory_bytes=4 * (2 * parameters + _activations(model, fed, learning, downstream, floats)),
     )
 
 
@@ -67,13 +70,13 @@ def _activations(
     model: Any,
     fed: Mapping[str, tuple[str, ...]],
     learning: Collection[str],
-    behind: Collection[str],
+    downstream: Collection[str],
     floats: Mapping[str, int],
 ) -> int:
     """Values that backward reads: what every learning layer was given, what came out of an
-    activation (its slope is told by that), and both factors of a product."""
+    activation (which gives its slope), and both factors of a product."""
     kept = {source for name in learning for source in fed[name]}
-    for name in behind:
+    for name in downstream:
         kind = type(model.get_layer(name)).__name__
         if kind in ("ReLU", "Activation"):
             kept.add(name)
@@ -90,7 +93,7 @@ def _feeds(model: Any) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _behind(fed: Mapping[str, tuple[str, ...]], learning: Collection[str]) -> set[str]:
+def _downstream(fed: Mapping[str, tuple[str, ...]], learning: Collection[str]) -> set[str]:
     """Layers that read, directly or not, what a learning layer wrote."""
     found: set[str] = set()
     for name, sources in fed.items():

@@ -65,7 +65,7 @@ def _weights(size: int, pixels: int) -> Array:
     if pixels < size:
         raise InputError(
             f"images of {size} pixels for a network of {pixels}; choose one of at least {size} "
-            "(@PIXELS behind its name)"
+            "(@PIXELS after its name)"
         )
     at = np.clip((np.arange(pixels) + 0.5) * size / pixels - 0.5, 0, size - 1)
     left = np.minimum(at.astype(int), max(size - 2, 0))

@@ -1,4 +1,4 @@
-"""One job: a case of a network learns a target with one seed, and is measured on its test people
+"""One job: a case of a network learns a target with one seed, and is measured on its test subjects
 after every epoch. Nothing is chosen by that."""
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pipeline.training.metrics import score
 
 @dataclass(frozen=True)
 class Learned:
-    """On the target's test people: after the last epoch, and ``accuracy_curve`` and ``loss_curve``
-    (cross-entropy, nats) after each."""
+    """On the target's test subjects: after the last epoch, and ``accuracy_curve`` and
+    ``loss_curve`` (cross-entropy, nats) after each."""
 
     accuracy: float
     loss: float

@@ -36,7 +36,7 @@ class CaseNetwork:
     """``model``: the whole network, logits of the target's activities. ``frozen``: from network
     inputs to what ``learner`` reads (one tensor or several), None where everything learns; both
     share their layers with ``model``. ``extractor_layers``: what learns of the feature extractor,
-    ``dense_layers``: what learns behind it."""
+    ``dense_layers``: what learns after it."""
 
     model: Any
     frozen: Any | None
@@ -52,7 +52,7 @@ class CaseNetwork:
 
     def start(self, arrays: dict[str, Array], seed: int) -> None:
         """Sets every variable to where the case begins: ``arrays``, the source network's, by name;
-        dense layers that learn anew, and with case scratch all layers, drawn with ``seed``."""
+        dense layers that learn again, and with case scratch all layers, drawn with ``seed``."""
         rng = np.random.default_rng(seed)
         fresh = set(self.dense_layers)
         for layer in self.model.layers:
@@ -62,7 +62,7 @@ class CaseNetwork:
             for variable in layer.weights:
                 name = variable.name.removesuffix(":0")
                 if name not in arrays or arrays[name].shape != tuple(variable.shape):
-                    raise InputError(f"the source network has no weights for {name}; make it anew")
+                    raise InputError(f"the source network has no weights for {name}; make it again")
                 variable.assign(arrays[name])
 
     def frozen_outputs(self, inputs: Array) -> list[Array]:
@@ -74,7 +74,7 @@ class CaseNetwork:
 
 
 def initialize(layer: Any, rng: np.random.Generator) -> None:
-    """Draws the layer's variables anew, by their own initializers."""
+    """Draws the layer's variables again, by their own initializers."""
     left = {variable.name for variable in layer.weights}
     for name, where in _INITIALIZERS.items():
         variable = getattr(layer, name, None)

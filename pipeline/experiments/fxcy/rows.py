@@ -32,7 +32,7 @@ def convergence(
 ) -> Convergence:
     """How much sooner a case is where fc ends up, seed by seed.
 
-    Of each seed, fc's epochs are those until its best accuracy on the test people, and the case's
+    Of each seed, fc's epochs are those until its best accuracy on the test subjects, and the case's
     those until the first accuracy that is at least as good. ``energy_ratio``: a training step of
     the case by one of fc. No means where fewer than half of the seeds get there.
     """
@@ -102,10 +102,10 @@ def grouped(found: Sequence[tuple[Job, Job]]) -> dict[tuple[str, ...], list[tupl
     return {key: sorted(each, key=lambda one: one[0]["seed"]) for key, each in groups.items()}
 
 
-def worst(people: Sequence[Mapping[str, float]]) -> tuple[str | None, float | None]:
+def worst(seeds: Sequence[Mapping[str, float]]) -> tuple[str | None, float | None]:
     """Who has the lowest accuracy, as the mean over seeds; the first by name among equals. None
-    where nobody is known."""
-    means = {name: float(np.mean([seed[name] for seed in people])) for name in people[0]}
+    where no subject is known."""
+    means = {name: float(np.mean([seed[name] for seed in seeds])) for name in seeds[0]}
     means.pop(NOBODY, None)
     if not means:
         return None, None

@@ -18,7 +18,7 @@ class Teacher:
     """Adam (Kingma, Ba 2015) on the cross-entropy of a learner's logits.
 
     A step is traced once and used for every seed of the case: tracing a deep network takes longer
-    than a seed, and `fit` would set up its pipeline of data anew in every epoch.
+    than a seed, and `fit` would set up its pipeline of data again in every epoch.
     """
 
     def __init__(self, learner: Any) -> None:

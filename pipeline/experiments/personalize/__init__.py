@@ -1,1 +1,1 @@
-"""`har personalize`: what learning on the device does for one person."""
+"""`har personalize`: what learning on the device does for one subject."""

@@ -28,10 +28,10 @@ class Outcome:
     """One user after ``k`` labels of each activity. Accuracies, 0 to 1, by the parameters that
     serve, on the user's ``windows`` test windows.
 
-    ``forgotten``: accuracy on the other test people's windows, before minus after; None where there
-    are none. ``after_wrong_labels``: mean over draws; None where it was not asked. ``undone``:
-    updates that the guard took back. ``serves``: whether the learned parameters do in the end.
-    ``left_out``: there are too few test windows for any figure.
+    ``forgotten``: accuracy on the other test subjects' windows, before minus after; None where
+    there are none. ``after_wrong_labels``: mean over draws; None where it was not asked.
+    ``undone``: updates that the guard took back. ``serves``: whether the learned parameters do in
+    the end. ``left_out``: there are too few test windows for any figure.
     """
 
     scene: str
@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """The test people's windows (N, T, 6), the same int8 at the cut (N, B), and whose they are.
+    """The test subjects' windows (N, T, 6), the same int8 at the cut (N, B), and whose they are.
 
     ``run`` names data set, fold and seed: wrong labels are drawn for it.
     """
@@ -64,10 +64,10 @@ def same_activities(
     program: LearnerProgram, material: Material, ks: Sequence[int], *, across: bool = False
 ) -> list[Outcome]:
     """Each user labels k windows of each activity, for k in ``ks``, and is tested on the rest of
-    the session; with ``across``, also on the person's other sessions."""
+    the session; with ``across``, also on the subject's other sessions."""
     truth = material.windows.y
     program.reset()
-    shipped = program.predict(material.cut, "shipped")
+    factory = program.predict(material.cut, "shipped")
     found = []
     for user in material.users:
         away = others(material.users, user)
@@ -80,7 +80,7 @@ def same_activities(
 
             labels = truth[chosen]
             said, state = _after(
-                program, material, shipped, chosen, labels, np.concatenate([own, away])
+                program, material, factory, chosen, labels, np.concatenate([own, away])
             )
             hits = said == truth
             wrong_hits = []
@@ -90,20 +90,20 @@ def same_activities(
                 )
                 # With no label wrong, the outcome is known.
                 if (given != labels).any():
-                    wrong, _ = _after(program, material, shipped, chosen, given, own)
+                    wrong, _ = _after(program, material, factory, chosen, given, own)
                     wrong_hits.append(wrong == truth)
                 else:
                     wrong_hits.append(hits)
             forgotten = None
             if len(away):
-                forgotten = float((shipped == truth)[away].mean() - hits[away].mean())
+                forgotten = float((factory == truth)[away].mean() - hits[away].mean())
             found += [
                 Outcome(
                     scene=scene,
                     k=k,
                     user=user.name,
                     windows=len(places),
-                    before=float((shipped == truth)[places].mean()),
+                    before=float((factory == truth)[places].mean()),
                     after=float(hits[places].mean()),
                     after_wrong_labels=float(np.mean([each[places] for each in wrong_hits])),
                     forgotten=forgotten,
@@ -121,11 +121,11 @@ def new_activities(
     program: LearnerProgram, material: Material, ks: Sequence[int], *, blind: int = 0
 ) -> list[Outcome]:
     """Each user teaches all activities of the data set to a model that knows none of them, k
-    windows each. Right is a window that is taken for what was taught, among all activities that the
+    windows each. Right is a window predicted as the added activity, among all activities that the
     cut then has. ``blind``: as `LearnerProgram.blind`."""
     truth = material.windows.y + program.shipped
     program.blind(blind)
-    shipped = program.predict(material.cut, "shipped")
+    factory = program.predict(material.cut, "shipped")
     found = []
     for user in material.users:
         for k in ks:
@@ -136,7 +136,7 @@ def new_activities(
             said, state = _after(
                 program,
                 material,
-                shipped,
+                factory,
                 chosen,
                 truth[chosen],
                 rest,
@@ -148,7 +148,7 @@ def new_activities(
                     k=k,
                     user=user.name,
                     windows=len(rest),
-                    before=float((shipped == truth)[rest].mean()),
+                    before=float((factory == truth)[rest].mean()),
                     after=float((said == truth)[rest].mean()),
                     undone=state.guard.undone,
                     serves=state.serves,
@@ -160,20 +160,20 @@ def new_activities(
 def _after(
     program: LearnerProgram,
     material: Material,
-    shipped: Array,
+    factory: Array,
     chosen: Array,
     labels: Array,
     places: Array,
     added: int = 0,
 ) -> tuple[Array, LearnerState]:
-    """What the parameters that serve say of the windows at ``places``, after the labels; elsewhere
-    it is what the ``shipped`` ones say."""
+    """What the active parameters say of the windows at ``places``, after the labels; elsewhere
+    it is what the ``factory`` ones say."""
     program.reset()
     for _ in range(added):
         program.add()
     program.label(material.cut[chosen], labels)
     state = program.state()
-    said = shipped.copy()
+    said = factory.copy()
     if state.serves:
         said[places] = program.predict(material.cut[places])
     return said, state

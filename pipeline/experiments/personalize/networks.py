@@ -39,8 +39,8 @@ CUTS = ("fc", "fxc1", "fxc2")
 LAST_STAGE = "fc_last"
 """Cut fc, but the cut sees the last stage only."""
 SEVERAL_SESSIONS = ("hapt",)
-"""Data sets in which a person does the same again; in watch, sessions are arms."""
-# Sources that decide an outcome, beside bundle, data and learner.
+"""Data sets in which a subject repeats the activities; in watch, sessions are arms."""
+# Sources that decide an outcome, besides bundle, data and learner.
 _PROTOCOL = ("measure.py", "users.py")
 _PREPARING = 0.8  # of the time of a run
 
@@ -49,8 +49,8 @@ _PREPARING = 0.8  # of the time of a run
 class Job:
     """One network and all cuts of it.
 
-    ``taught`` None: the test people of the run personalize. Otherwise everybody in that data set
-    teaches its activities. ``users``: only so many, None for all.
+    ``taught`` None: the test subjects of the run personalize. Otherwise every subject of that data
+    set teaches its activities. ``users``: only so many, None for all.
     """
 
     run: ExtractorName
@@ -85,10 +85,10 @@ def measure_job(job: Job, workplace: Path, show: Show = lambda *_: None) -> list
     if job.taught:
         target = load_dataset(job.taught)
         windows = make_task(target, split_subjects(target, "5-fold")).windows
-        people: Sequence[str] = target.subjects
+        users: Sequence[str] = target.subjects
         spare = len(target.activities)
     else:
-        target, windows, people, spare = dataset, task.windows, split.test, None
+        target, windows, users, spare = dataset, task.windows, split.test, None
     kinds = {
         cut if spare is None else f"{cut}-spare{spare}": {
             "cut": cut,
@@ -99,7 +99,7 @@ def measure_job(job: Job, workplace: Path, show: Show = lambda *_: None) -> list
     prepared = prepare_all(
         job.run, task, job.folders, kinds, lambda text, done: show(text, _PREPARING * done)
     )
-    own = windows.for_subjects(people)
+    own = windows.for_subjects(users)
     found = []
     for number, name in enumerate(kinds):
         show("learning", _PREPARING + (1 - _PREPARING) * number / len(kinds))
@@ -112,7 +112,7 @@ def measure_job(job: Job, workplace: Path, show: Show = lambda *_: None) -> list
 def _measure_cut(
     job: Job, directory: Path, target: Dataset, own: Windows, workplace: Path
 ) -> list[Measured]:
-    """One bundle: its cut, and for a taught data set the ablation of it."""
+    """One bundle: its cut, and for added activities the ablation of it."""
     bundle = load_bundle(directory)
     generated = workplace / "generated"
     emit(bundle, generated)

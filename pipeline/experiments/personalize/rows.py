@@ -26,8 +26,8 @@ def worst_quarter(accuracies: Sequence[float] | Array) -> float:
 
 
 def rows_of(measured: Iterable[Measured]) -> tuple[list[PersonalizeRow], list[UsersDetail]]:
-    """All rows by scene, data set, k and cut, and the figures behind them. A row of cut ``none``
-    stands beside cut fc wherever learning is compared with not learning."""
+    """All rows by scene, data set, k and cut, and the figures after them. A row of cut ``none``
+    is shown with cut fc wherever learning is compared with not learning."""
     found: dict[tuple[str, str, int, str], dict[int, list[Outcome]]] = {}
     for each in measured:
         for outcome in each.outcomes:

@@ -28,7 +28,7 @@ from pipeline.sim.build import require_tools
 from pipeline.training.shipped import ExtractorName
 
 Show = Callable[[str, float], None]
-Told = tuple[int, str, float]  # number of the job, what is being done, share of it done
+Update = tuple[int, str, float]  # number of the job, what is being done, share of it done
 
 DATASETS = ("watch", "hapt")
 SCHEME = "5-fold"
@@ -39,8 +39,8 @@ BACKBONE = "dscnn"
 _POLL_S = 0.2
 
 NOTES = (
-    "user: in watch one arm of one person, in hapt one session of one person; extractor, "
-    "classifier and exemplars are from other people",
+    "user: in watch one arm of one subject, in hapt one session of one subject; extractor, "
+    "head and exemplars are from other subjects",
     "labels: the first k windows of each activity in the order of time; windows that share a "
     f"sample with one of them are not in the test; users with fewer than {FEWEST_TEST_WINDOWS} "
     "test windows are left out",
@@ -49,8 +49,8 @@ NOTES = (
 )
 TEACH_NOTES = (
     f"teach: the extractor was pretrained on {TEACHER} (official split); a window of {TAUGHT} is "
-    "right when it is taken for the exercise that was taught, among all activities of the cut; "
-    "before is 0 by construction, for the shipped cut has no such activity",
+    "right when predicted as the exercise that was added, among all activities of the cut; "
+    "before is 0 by construction, for the factory head has no such activity",
     "fc_last is an ablation: the cut of cut fc sees the last stage's features only, with the rate "
     "that as many features ask for",
 )
@@ -147,13 +147,13 @@ def _cores() -> int:
 def _together(jobs: list[Job], workers: int, output: Path, show: Show) -> list[Measured]:
     """Every job in one of several processes, each with a place of its own to build in."""
     context = multiprocessing.get_context("spawn")
-    told: Queue[Told] = context.Queue()
+    updates: Queue[Update] = context.Queue()
     places: Queue[str] = context.Queue()
     for number in range(workers):
         places.put(str(output / f"worker{number}"))
     threads = max(1, _cores() // workers)
     shares = [0.0] * len(jobs)
-    executor = ProcessPoolExecutor(workers, context, _begin, (places, told, threads))
+    executor = ProcessPoolExecutor(workers, context, _begin, (places, updates, threads))
     try:
         futures = [executor.submit(_work, number, job) for number, job in enumerate(jobs)]
         waiting: set[Future[list[Measured]]] = set(futures)
@@ -161,8 +161,8 @@ def _together(jobs: list[Job], workers: int, output: Path, show: Show) -> list[M
             done, waiting = wait(waiting, _POLL_S, FIRST_COMPLETED)
             for future in done:
                 future.result()  # the first error ends it all
-            while not told.empty():
-                number, text, shares[number] = told.get()
+            while not updates.empty():
+                number, text, shares[number] = updates.get()
                 show(f"{jobs[number].title}: {text}", sum(shares) / len(jobs))
     except BaseException as error:
         executor.shutdown(wait=False, cancel_futures=True)
@@ -176,10 +176,10 @@ def _together(jobs: list[Job], workers: int, output: Path, show: Show) -> list[M
 
 
 _place = Path()
-_tell: Callable[[Told], None] = lambda _: None  # noqa: E731
+_tell: Callable[[Update], None] = lambda _: None  # noqa: E731
 
 
-def _begin(places: Queue[str], told: Queue[Told], threads: int) -> None:
+def _begin(places: Queue[str], updates: Queue[Update], threads: int) -> None:
     """In a worker, before its first job: ``threads`` cores for TensorFlow. Ctrl-C is the parent's
     to answer, who ends its workers; and they end with it."""
     global _place, _tell
@@ -187,7 +187,7 @@ def _begin(places: Queue[str], told: Queue[Told], threads: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = str(threads)
-    _place, _tell = Path(places.get()), told.put
+    _place, _tell = Path(places.get()), updates.put
 
 
 def _end_with_parent() -> None:

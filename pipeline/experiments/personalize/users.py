@@ -19,7 +19,7 @@ WRONG_SHARE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class User:
-    """One session of one person. ``windows``: indices into the data set's windows, in the order of
+    """One session of one subject. ``windows``: indices into the data set's windows, in the order of
     time."""
 
     name: str
@@ -27,10 +27,10 @@ class User:
     windows: Array
 
 
-def users_of(windows: Windows, people: Sequence[str]) -> list[User]:
-    """The sessions of ``people``, by name. Several recordings count as one after the other."""
+def users_of(windows: Windows, subjects: Sequence[str]) -> list[User]:
+    """The sessions of ``subjects``, by name. Several recordings count as one after the other."""
     found = []
-    mine = np.isin(windows.subjects, list(people))
+    mine = np.isin(windows.subjects, list(subjects))
     for session in sorted(set(windows.sessions[mine].tolist())):
         places = np.flatnonzero(mine & (windows.sessions == session))
         in_time = places[np.lexsort((windows.start[places], windows.recording[places]))]
@@ -50,19 +50,19 @@ def choose(windows: Windows, user: User, k: int) -> tuple[Array, Array]:
             given[activity] = given.get(activity, 0) + 1
             labelled.append(place)
     chosen = np.array(labelled, np.int64)
-    beside = windows.recording[chosen][:, None] == windows.recording[user.windows]
+    same_recording = windows.recording[chosen][:, None] == windows.recording[user.windows]
     near = np.abs(windows.start[chosen][:, None] - windows.start[user.windows]) < length
-    return chosen, user.windows[~(beside & near).any(axis=0)]
+    return chosen, user.windows[~(same_recording & near).any(axis=0)]
 
 
 def elsewhere(users: Sequence[User], user: User) -> Array:
-    """All windows of the same person's other sessions: indices."""
+    """All windows of the same subject's other sessions: indices."""
     others = [u.windows for u in users if u.subject == user.subject and u.name != user.name]
     return np.concatenate([np.empty(0, np.int64), *others])
 
 
 def others(users: Sequence[User], user: User) -> Array:
-    """All windows of the other people: indices."""
+    """All windows of the other subjects: indices."""
     away = [other.windows for other in users if other.subject != user.subject]
     return np.concatenate([np.empty(0, np.int64), *away])
 

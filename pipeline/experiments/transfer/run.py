@@ -1,7 +1,7 @@
-"""What a frozen extractor is worth on a data set that it never saw, against random weights.
+"""What a frozen extractor is worth on another data set, against random weights.
 
-Pooled features of all stages are rich even when nothing was learned: a classifier behind them says
-little about pretraining unless the same classifier behind random weights stands beside it.
+Pooled features of all stages are rich even when nothing was learned: a classifier after them says
+little about pretraining without the same classifier after random weights as a control.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ Show = Callable[[str, float], None]
 # Two controls: they differ in the windows that the batch statistics are taken from.
 CONTROLS = ("random", "random_varied")
 VARIANTS = (*CONTROLS, "supervised", "distilled")
-# Strengths of the classifier's weight penalty. Every fold takes the best on its validation people,
-# for the control as for what is compared with it.
+# Strengths of the classifier's weight penalty. Every fold takes the best on its validation
+# subjects, for the control as for what is compared with it.
 PENALTIES = (1e-1, 1e-2, 1e-3)
 _AUGMENTED_COPIES = 2
 _STATISTICS_WINDOWS = 2048
@@ -96,15 +96,15 @@ class Extractor:
 
 
 def transfer(request: TransferRequest, show: Show = lambda *_: None) -> list[TransferRow]:
-    """Fits the target's classifier behind every variant and tests it on the target's test people.
+    """Fits the target's classifier after every variant and tests it on the target's test subjects.
 
     All variants have one network and one way to fit the classifier. ``random`` has the weights it
     was initialized with and batch statistics of the source, ``random_varied`` has those of the
     windows that ``distilled`` learns from; ``supervised`` was trained on the source's training
-    people and their labels, ``distilled`` on the same people without labels
+    subjects and their labels, ``distilled`` on the same subjects without labels
     (`pipeline.training.selfsupervised`). ``show(what is being done, share of everything done)``.
 
-    Raises InputError for a name that is none, or for a source and a target with the same people.
+    Raises InputError for an invalid name, or for a source and a target with the same people.
     """
     if backbone(request.backbone).image is not None:  # unknown names are refused here, too
         raise InputError(
@@ -141,7 +141,7 @@ def transfer(request: TransferRequest, show: Show = lambda *_: None) -> list[Tra
             right[variant].append(np.concatenate(hits))
     tested = [split_subjects(target, scheme, fold=fold).test for fold in range(count)]
     windows = make_task(target, split_subjects(target, scheme)).windows
-    subjects = np.concatenate([windows.for_subjects(people).subjects for people in tested])
+    subjects = np.concatenate([windows.for_subjects(names).subjects for names in tested])
     show("done", 1.0)
     return list(_rows(request, scheme, count, right, subjects))
 
@@ -217,11 +217,11 @@ def random_extractor(network: Backbone, x: Array, seed: int) -> Extractor:
 
 
 def probe(extractor: Extractor, task: Task, seed: int) -> Array:
-    """Whether the classifier fitted on the split's training people is right: bool (N,), over the
-    windows of the test people in their order.
+    """Whether the classifier fitted on the split's training subjects is right: bool (N,), over the
+    windows of the test subjects in their order.
 
     It learns from the windows as they are and from augmented copies, by the target's recipe; the
-    penalty is the one that does best on the validation people.
+    penalty is the one that does best on the validation subjects.
     """
     rng = np.random.default_rng(seed)
     training = task.windows.for_subjects(task.split.train)
@@ -230,7 +230,7 @@ def probe(extractor: Extractor, task: Task, seed: int) -> Array:
     strength = recipe(task.dataset.name, extractor.network.name).augmentation
     copies = [training.x, *(augment(training.x, rng, strength) for _ in range(_AUGMENTED_COPIES))]
     labels = np.tile(training.y, len(copies))
-    # All at once: TensorFlow traces the network anew for every call.
+    # All at once: TensorFlow traces the network again for every call.
     everything = extractor(np.concatenate([*copies, validation.x, test.x]))
     features, shown, asked = np.split(everything, [len(labels), len(labels) + len(validation)])
     best: tuple[float, Array, Array] | None = None
@@ -255,10 +255,10 @@ def _rows(
     for variant, hits in right.items():
         by_seed = np.mean(hits, axis=1)  # (seeds,)
         by_window = np.mean(hits, axis=0)  # (N,)
-        people = {
+        subjects_accuracy = {
             str(name): float(by_window[subjects == name].mean()) for name in np.unique(subjects)
         }
-        worst = min(people, key=lambda name: people[name])
+        worst = min(subjects_accuracy, key=lambda name: subjects_accuracy[name])
         yield TransferRow(
             variant=variant,
             source=request.source,
@@ -268,7 +268,7 @@ def _rows(
             accuracy=round(float(by_seed.mean()), 6),
             sd=round(float(by_seed.std(ddof=1)) if len(by_seed) > 1 else 0.0, 6),
             worst_subject=worst,
-            worst_subject_accuracy=round(people[worst], 6),
+            worst_subject_accuracy=round(subjects_accuracy[worst], 6),
             seeds=request.seeds,
             folds=count,
             windows=len(subjects),

@@ -22,7 +22,7 @@ _GZIP_LEVEL = 9
 
 @dataclass(frozen=True)
 class FileFigures:
-    """Bytes of the file, of it behind gzip -9, and of all constants in it, ``bias_bytes`` of which
+    """Bytes of the file, of it after gzip -9, and of all constants in it, ``bias_bytes`` of which
     are int32 biases. ``parameters``: weights and biases; ``nonzero`` of them are not 0."""
 
     bytes: int
@@ -34,7 +34,7 @@ class FileFigures:
 
 
 def file_figures(model: bytes) -> FileFigures:
-    """Of a .tflite. Raises InputError for a file that is none."""
+    """Of a .tflite. Raises InputError for an invalid file."""
     constants = [tensor for tensor in read_model(model).tensors if tensor.data is not None]
     parameters = [tensor for tensor in constants if _is_parameter(tensor)]
     biases = [tensor for tensor in parameters if tensor.type == "INT32"]

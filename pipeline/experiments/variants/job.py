@@ -37,7 +37,7 @@ from pipeline.training import Pretrained, score
 @dataclass(frozen=True)
 class Setting:
     """What all jobs of a request share; goes to workers by pickle. ``keep``: the folder in which
-    networks are kept that several variants begin with."""
+    networks are kept that several variants start from."""
 
     dataset: str
     split: str

@@ -18,7 +18,7 @@ from pipeline.training.pretrain import one_cycle_optimizer
 from pipeline.training.seeds import seed_everything
 
 Draw = Callable[[np.random.Generator], tuple[Array, Array]]
-"""One epoch's network inputs (N, ...) and activities (N,), drawn and augmented anew."""
+"""One epoch's network inputs (N, ...) and activities (N,), drawn and augmented again."""
 
 _PRUNED_BY = 0.6  # share of the steps after which the sparsity is reached; the rest mends
 _PRUNING_EVERY = 10  # steps

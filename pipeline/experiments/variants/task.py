@@ -1,4 +1,4 @@
-"""The people and windows that every variant of a request is made from and measured on."""
+"""The subjects and windows that every variant of a request is made from and measured on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.training.task import Task, load_task, make_task
 
 
 def check_source(dataset: str, source: str) -> None:
-    """Raises InputError unless ``source`` is another data set, of other people, at the same
+    """Raises InputError unless ``source`` is another data set, of other subjects, at the same
     rate."""
     target, other = load_dataset(dataset), load_dataset(source)
     if target.name == other.name:
@@ -51,7 +51,7 @@ def thin_task(
 
 
 def _thin(mine: Array, windows: Windows, most: int | None) -> Array:
-    """At most ``most`` of the windows ``mine`` (N,), evenly over people, activities and time."""
+    """At most ``most`` of the windows ``mine`` (N,), evenly over subjects, activities and time."""
     if most is None or len(mine) <= most:
         return mine
     order = np.lexsort((mine, windows.y[mine], windows.subjects[mine]))
@@ -61,7 +61,7 @@ def _thin(mine: Array, windows: Windows, most: int | None) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """``task``: thinned. ``dense``: its training people's windows at a small hop."""
+    """``task``: thinned. ``dense``: its training subjects' windows at a small hop."""
 
     task: Task
     dense: Windows
@@ -69,17 +69,17 @@ class Material:
 
     @property
     def training(self) -> Windows:
-        """Training people's windows."""
+        """Training subjects' windows."""
         return self.task.windows.for_subjects(self.task.split.train)
 
     @property
     def validation(self) -> Windows:
-        """Validation people's windows."""
+        """Validation subjects' windows."""
         return self.task.windows.for_subjects(self.task.split.validation)
 
     @property
     def test(self) -> Windows:
-        """Test people's windows."""
+        """Test subjects' windows."""
         return self.task.windows.for_subjects(self.task.split.test)
 
     def representative(self, count: int, seed: int) -> Array:
@@ -89,7 +89,7 @@ class Material:
         return np.asarray(x[chosen])
 
     def thinned(self, train: int, others: int) -> Material:
-        """The same with at most so many windows of training people, and of those who validate or
+        """The same with at most so many windows of training subjects, and of those who validate or
         test."""
         return replace(self, task=thin_task(self.task, train, others, others))
 

@@ -120,7 +120,7 @@ def test_a_run_is_made_once_and_never_sees_its_test_people_before_measuring(
     (tmp_path / "pretrained").rename(tmp_path / "shipped")
     assert prepare(RUN, task, folders).weights == "shipped"
     elsewhere = split_subjects(task.dataset, RUN.scheme, fold=0, seed=RUN.seed)
-    with pytest.raises(InputError, match="its card tells another"):
+    with pytest.raises(InputError, match="its card names another"):
         prepare(RUN, make_task(task.dataset, elsewhere), folders)
 
 

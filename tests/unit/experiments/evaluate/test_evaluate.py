@@ -162,7 +162,7 @@ def test_the_given_bundle_s_split_is_measured_where_none_is_asked_for(bench: Ben
 
 
 def test_a_bundle_of_other_people_is_refused_before_any_work(bench: Bench) -> None:
-    with pytest.raises(InputError, match="its people are not those of split 5-fold/1, seed 0"):
+    with pytest.raises(InputError, match="its subjects are not those of split 5-fold/1, seed 0"):
         bench.evaluate(bundle=Path("b"))
     assert bench.made == []
 
