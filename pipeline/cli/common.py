@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
+import logging
 import re
 import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
 from pipeline.core.errors import ExternalError, HarError
-
-if TYPE_CHECKING:
-    pass
+from pipeline.core.format import printable_lines
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -34,8 +34,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def note(message: str) -> None:
-    """One line for the person, on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    """Print one line for the user, on stderr, without control characters of names."""
+    print(printable_lines(message), file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """Print a command's answer on stdout, without control characters of names."""
+    print(printable_lines(text), flush=True)
+
+
+class _Notes(logging.Handler):
+    """What the package logs (what an interrupted run left, who waits for whom), as notes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(f"har: {record.getMessage()}")
 
 
 def command_line() -> str:
@@ -47,7 +59,7 @@ def command_line() -> str:
 def working(text: str) -> Iterator[Callable[[str], None]]:
     """A spinner with what is being done, on stderr, while the block runs; silent where stderr is
     no terminal. Gives a function that changes the text."""
-    from rich.console import Console
+    from pipeline.core.console import Console
 
     with Console(stderr=True).status(text) as status:
         yield status.update
@@ -67,30 +79,59 @@ def require_writable(folder: Path) -> None:
 
 
 def print_json(document: Any) -> None:
-    """The command's one JSON document, on stdout."""
+    """Print the command's one JSON document on stdout."""
+    global _json_printed
     json.dump(document, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
     sys.stdout.flush()  # whoever reads it may be waiting while the command goes on
+    _json_printed = True
+
+
+_json_printed = False
+
+
+def print_failure(message: str, exit_code: int) -> None:
+    """Print the JSON document of a failed command that has not printed its document."""
+    if not _json_printed:
+        print_json({"error": printable_lines(message), "exit_code": exit_code})
+
+
+def prepare_output() -> None:
+    """Make stdout and stderr take every character, as an escape where their encoding has none, and
+    show there what the package logs."""
+    global _json_printed
+    _json_printed = False
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+    log = logging.getLogger("pipeline")
+    if not any(isinstance(handler, _Notes) for handler in log.handlers):
+        log.addHandler(_Notes())
 
 
 def guarded(function: F) -> F:
-    """Turns HarError, a full disk and Ctrl-C into one line and the right exit code."""
+    """Turn HarError, a full disk and Ctrl-C into one line and the right exit code; with --json the
+    line is also the document on stdout."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        global _json_printed
+        _json_printed = False
         try:
             return function(*args, **kwargs)
         except HarError as error:
-            note(f"har: {error}")
-            raise typer.Exit(error.exit_code) from None
+            message, exit_code = str(error), error.exit_code
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
             advice = ": a file is in the way; name another folder" if in_the_way else ""
-            note(f"har: {error.strerror or error}{where}{advice}")
-            raise typer.Exit(ExternalError.exit_code) from None
+            message = f"{error.strerror or error}{where}{advice}"
+            exit_code = ExternalError.exit_code
         except KeyboardInterrupt:
-            note("har: interrupted")
-            raise typer.Exit(130) from None
+            message, exit_code = "interrupted", 130
+        note(f"har: {message}")
+        if kwargs.get("as_json"):
+            print_failure(message, exit_code)
+        raise typer.Exit(exit_code)
 
     return wrapper  # type: ignore[return-value]

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, note, print_json, working
+from pipeline.cli.common import JsonOption, guarded, note, print_json, say, working
 
 if TYPE_CHECKING:
     from pipeline.data import Dataset
 
-app = typer.Typer(help="Data sets: list, fetch, inspect, import.", no_args_is_help=True)
+app = typer.Typer(
+    name="data", help="Data sets: list, fetch, inspect, import.", no_args_is_help=True
+)
 
 NameArgument = Annotated[str, typer.Argument(help="A name from `har data list`.")]
 NameOrFileArgument = Annotated[
@@ -33,9 +35,10 @@ def list_(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(rows)
         return
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from pipeline.core.console import Console
 
     table = Table("name", "what", "from", "download", "here")
     for row in rows:
@@ -59,8 +62,8 @@ def fetch(name: NameArgument, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(result)
         return
-    print(f"{name}: {result['recordings']} recordings in {result['converted']}")
-    print(f"Terms: {result['terms']}")
+    say(f"{name}: {result['recordings']} recordings in {result['converted']}")
+    say(f"Terms: {result['terms']}")
 
 
 @app.command("import")
@@ -148,21 +151,22 @@ def _load(target: str) -> Dataset:
 def _print_import(result: dict[str, Any]) -> None:
     """What became of it: labels, what was left out, what the checks found."""
     state = "was there already" if result["already_there"] else f"written to {result['path']}"
-    print(f"{result['name']}: {state}")
+    say(f"{result['name']}: {state}")
     renamed = [f"{old} -> {new or '(none)'}" for old, new in result["labels"].items() if old != new]
     if renamed:
-        print(f"labels: {', '.join(renamed)}")
+        say(f"labels: {', '.join(renamed)}")
     for reason, count in result["counts"].items():
-        print(f"{reason}: {count:,}")
+        say(f"{reason}: {count:,}")
     for figure, value in result["checks"].items():
-        print(f"{figure.replace('_', ' ')}: {value:g}")
-    print(f"worn: {result['axes']}")
+        say(f"{figure.replace('_', ' ')}: {value:g}")
+    say(f"worn: {result['axes']}")
 
 
 def _print_info(document: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from pipeline.core.console import Console
 
     console = Console()
     window = document["window"]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.common import JsonOption, TargetOption, guarded, note, print_json
+from pipeline.cli.common import JsonOption, TargetOption, guarded, note, print_json, say
 from pipeline.cli.train import BackboneOption, DatasetOption, SeedOption
 
 
@@ -26,9 +26,9 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole path: data, training, int8, a board that predicts and learns, a report."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from pipeline.core.console import Console
     from pipeline.demo import DemoSettings, run_demo
     from pipeline.demo.report import demo_table, write_demo_report
     from pipeline.demo.run import details_of, failures, report_of
@@ -82,7 +82,7 @@ def demo(
         print_json(report)
     else:
         print_tables([demo_table(report)])
-        print(f"Report: {page}\nFigures: {output / 'report.json'}")
+        say(f"Report: {page}\nFigures: {output / 'report.json'}")
     if wrong := failures(report):
         note(f"har: the demo found: {'; '.join(wrong)}; `make test` narrows it down")
         raise typer.Exit(1)

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import ROOT, JsonOption, TargetOption, guarded, note, print_json, working
+from pipeline.cli.common import (
+    ROOT,
+    JsonOption,
+    TargetOption,
+    guarded,
+    note,
+    print_json,
+    say,
+    working,
+)
 
 if TYPE_CHECKING:
     from pipeline.sim.emulator import Emulator
@@ -41,9 +50,9 @@ def build(
     if as_json:
         print_json({"image": str(image.path), "target": image.target, **sizes})
     else:
-        print(image.path)
+        say(str(image.path))
         for name, size in sizes.items():
-            print(f"  {name.removesuffix('_bytes').replace('_', ' '):<14} {size:>9,} bytes")
+            say(f"  {name.removesuffix('_bytes').replace('_', ' '):<14} {size:>9,} bytes")
 
 
 @guarded
@@ -83,7 +92,7 @@ def emulate(
                 document = {"port": emulator.port, "target": target, "flash": str(flash)}
                 print_json({**document, "sensor": playing})
             else:
-                print(f"ready: {emulator.port}", flush=True)
+                say(f"ready: {emulator.port}")
             if playing is not None:
                 note(f"its motion sensor plays {playing}, again and again")
             _keep(emulator)

@@ -51,10 +51,10 @@ def evaluate(
     pretrained here where none are shipped. What is finished is kept: after Ctrl-C the same command
     goes on from there. Exit code 1 if the compiled engine differs from TFLite-Micro in any bit.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
+    from pipeline.core.console import Console
     from pipeline.experiments.evaluate import Folders, Request, default_bundle
     from pipeline.experiments.evaluate import evaluate as run_evaluation
     from pipeline.experiments.evaluate.output import evaluation_tables, write_evaluation

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.common import JsonOption, TargetOption, guarded, note, print_json, working
+from pipeline.cli.common import JsonOption, TargetOption, guarded, note, print_json, say, working
 
 BundleOption = Annotated[Path, typer.Option(help="Bundle folder.")]
 BuildOption = Annotated[Path, typer.Option(help="Folder to build in.")]
@@ -32,22 +32,22 @@ def fit(
     else:
         flash, ram, head = result.flash_bytes, result.ram_bytes, result.stored_head_bytes
         learning = result.learning_ram_bytes
-        print(f"{'fits' if result.fits else 'DOES NOT FIT'} {result.board}, engine {result.engine}")
-        print(f"  flash   {flash.used:>9,} of {flash.limit:,} bytes (estimate)")
-        print(f"  RAM     {ram.used:>9,} of {ram.limit:,} bytes (estimate)")
-        print(
+        say(f"{'fits' if result.fits else 'DOES NOT FIT'} {result.board}, engine {result.engine}")
+        say(f"  flash   {flash.used:>9,} of {flash.limit:,} bytes (estimate)")
+        say(f"  RAM     {ram.used:>9,} of {ram.limit:,} bytes (estimate)")
+        say(
             f"  learn   {learning.used:>9,} bytes of RAM for learning, {result.replay_ram_bytes:,} "
             f"of them labelled windows (aim: {learning.limit:,})"
         )
-        print(f"  ship    {result.exemplar_flash_bytes:>9,} bytes of exemplars, in flash")
-        print(f"  head    {head.used:>9,} of {head.limit:,} bytes to keep what is learned, twice")
-        print(f"  stack   {result.stack_bytes:>9,} bytes (the compiled engine, on the emulator)")
-        print(
+        say(f"  ship    {result.exemplar_flash_bytes:>9,} bytes of exemplars, in flash")
+        say(f"  head    {head.used:>9,} of {head.limit:,} bytes to keep what is learned, twice")
+        say(f"  stack   {result.stack_bytes:>9,} bytes (the compiled engine, on the emulator)")
+        say(
             f"  latency {result.latency_ms:>9.2f} ms, {result.energy_uj:.1f} uJ a prediction "
             "(estimates)"
         )
         if result.remedy:
-            print(f"  {result.remedy}")
+            say(f"  {result.remedy}")
     if not result.fits:
         raise typer.Exit(1)
 
@@ -74,13 +74,13 @@ def bench(
         ("prediction", result.inference),
         ("update", result.update),
     ):
-        print(f"{name:<11} {count:>12,} {result.unit}")
+        say(f"{name:<11} {count:>12,} {result.unit}")
     if result.learning is None:
         return
-    print("\nlearning      update instr.  per MAC   predict instr.    RAM bytes  flash bytes")
+    say("\nlearning      update instr.  per MAC   predict instr.    RAM bytes  flash bytes")
     for cut, cost in result.learning.heads.items():
         per_mac = cost.update_instructions / cost.training_macs
-        print(
+        say(
             f"{cut:<11} {cost.update_instructions:>15,} {per_mac:>8.2f} "
             f"{cost.predict_instructions:>16,} {cost.ram_bytes:>12,} {cost.flash_bytes:>12,}"
         )

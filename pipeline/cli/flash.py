@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli.common import ROOT, JsonOption, guarded, note, print_json
+from pipeline.cli.common import ROOT, JsonOption, guarded, note, print_json, say
 
 
 @guarded
@@ -28,9 +28,7 @@ def flash(
         print_json(result.document())
         return
     hello = result.hello
-    print(f"flashed {result.environment} to {result.port} in {result.seconds:.0f} s")
-    print(
-        f"model {hello.model_id.hex()}, firmware {hello.firmware_version}, {result.engine} engine"
-    )
-    print(describe(result.sensor))
-    print("next: har monitor")
+    say(f"flashed {result.environment} to {result.port} in {result.seconds:.0f} s")
+    say(f"model {hello.model_id.hex()}, firmware {hello.firmware_version}, {result.engine} engine")
+    say(describe(result.sensor))
+    say("next: har monitor")

@@ -11,6 +11,7 @@ from pipeline.cli.common import JsonOption, guarded, print_json
 from pipeline.cli.stream import PortOption
 
 app = typer.Typer(
+    name="head",
     help="The learned head of a board: show, save, undo, pull, push, reset, rollback.",
     no_args_is_help=True,
 )
@@ -107,8 +108,7 @@ def _print(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(document)
         return
-    from rich.console import Console
-
     from pipeline.cli.views.head import head_table
+    from pipeline.core.console import Console
 
     Console().print(head_table(document))

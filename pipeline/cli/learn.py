@@ -151,11 +151,11 @@ def _note_unsaved(client: Client) -> Iterator[None]:
 @contextmanager
 def _progress(windows: int) -> Iterator[Callable[[UpdateResult], None]]:
     """A bar on stderr that grows with the windows labelled; silent where stderr is no terminal."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from pipeline.cli.views.head import outcome_text
+    from pipeline.core.console import Console
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
@@ -175,11 +175,11 @@ def _progress(windows: int) -> Iterator[Callable[[UpdateResult], None]]:
 
 
 def _print(document: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from pipeline.cli.views.head import outcome_text
+    from pipeline.core.console import Console
 
     console = Console()
     table = Table("activity", "label", "before", "after")

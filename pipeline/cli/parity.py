@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.common import JsonOption, TargetOption, guarded, print_json, working
+from pipeline.cli.common import JsonOption, TargetOption, guarded, print_json, say, working
 
 
 @guarded
@@ -27,12 +27,12 @@ def parity(
         print_json(report.document())
     else:
         verdict = "equal" if report.mismatches == 0 else f"{report.mismatches} DIFFER"
-        print(f"{report.model} on {report.target}: {report.compared} inputs, {verdict}")
-        print(f"  distinct outputs {report.distinct_outputs:>12,}")
-        print(f"  MACs             {report.macs:>12,}")
-        print(f"  flash            {report.flash_bytes:>12,} bytes: constants, code, kernels")
-        print(f"  arena            {report.arena_bytes:>12,} bytes")
+        say(f"{report.model} on {report.target}: {report.compared} inputs, {verdict}")
+        say(f"  distinct outputs {report.distinct_outputs:>12,}")
+        say(f"  MACs             {report.macs:>12,}")
+        say(f"  flash            {report.flash_bytes:>12,} bytes: constants, code, kernels")
+        say(f"  arena            {report.arena_bytes:>12,} bytes")
         if report.instructions is not None:
-            print(f"  instructions     {report.instructions:>12,} an inference")
+            say(f"  instructions     {report.instructions:>12,} an inference")
     if report.mismatches:
         raise typer.Exit(1)

@@ -42,10 +42,10 @@ def personalize(
     Each cut (fc, fxc1, fxc2) against not learning, on networks that were not trained on these
     subjects. What is finished is kept: after Ctrl-C the same command goes on from there.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
+    from pipeline.core.console import Console
     from pipeline.experiments.networks import Folders
     from pipeline.experiments.personalize.output import personalize_tables, write_personalize
     from pipeline.experiments.personalize.report import personalize_claims

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, note, print_json, require_writable
+from pipeline.cli.common import JsonOption, guarded, note, print_json, require_writable, say
 from pipeline.cli.stream import PortOption
 
 SECONDS_MAX = 36_000.0
@@ -31,13 +31,12 @@ def record(
     as_json: JsonOption = False,
 ) -> None:
     """Record what the board's own sensor measures, labelled, as CSV."""
-    from rich.console import Console
-
     from pipeline.board.client import Client
     from pipeline.board.ports import find_board
     from pipeline.board.recording import Plan
     from pipeline.board.recording import record as take
     from pipeline.cli.views.record import TraceView
+    from pipeline.core.console import Console
 
     plan = Plan(activity, seconds, output, subject, countdown)
     require_writable(output)
@@ -54,10 +53,9 @@ def record(
     if as_json:
         print_json(taken.document())
     elif taken.path is not None:
-        print(
-            f"{taken.path}: {taken.seconds:.1f} s, {taken.samples} samples, {taken.lost} lost",
-            f"next: har train --data {output}",
-            sep="\n",
+        say(
+            f"{taken.path}: {taken.seconds:.1f} s, {taken.samples} samples, {taken.lost} lost\n"
+            f"next: har train --data {output}"
         )
     if taken.interrupted is not None:
         kept = "nothing was recorded" if taken.path is None else "kept what came before"

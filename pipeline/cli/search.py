@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, print_json, require_writable
+from pipeline.cli.common import JsonOption, guarded, print_json, require_writable, say
 from pipeline.cli.sweeping import (
     Display,
     StorageOption,
@@ -84,7 +84,7 @@ def search(
         print_json(search_document(report))
     else:
         print_tables([search_table(report), claims_table(search_claims(report))])
-        print(f"{output}/search.json, search.csv and search.svg")
+        say(f"{output}/search.json, search.csv and search.svg")
 
 
 class _Show:

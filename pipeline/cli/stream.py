@@ -73,8 +73,9 @@ class _progress:
     """A bar on stderr that grows with the samples sent."""
 
     def __init__(self, samples: int) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from pipeline.core.console import Console
 
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -103,9 +104,10 @@ class _progress:
 
 
 def _print(document: dict[str, Any], result: Replay) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from pipeline.core.console import Console
 
     console = Console()
     if result.accuracy is not None:

@@ -66,9 +66,10 @@ class Display:
 @contextlib.contextmanager
 def display(what: str) -> Iterator[Display]:
     """``what``: the things that are counted, in the plural."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.table import Column
+
+    from pipeline.core.console import Console
 
     console = Console(stderr=True)
     text = TextColumn(

@@ -15,6 +15,7 @@ from pipeline.cli.common import (
     note,
     print_json,
     require_writable,
+    say,
     working,
 )
 from pipeline.core.errors import InputError
@@ -75,10 +76,10 @@ def pretrain(
     as_json: JsonOption = False,
 ) -> None:
     """Pretrain the extractor on the training subjects, never on validation or test subjects."""
-    from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
+    from pipeline.core.console import Console
     from pipeline.training.normalize import gyroscope_knee
     from pipeline.training.pretrained import make_extractor
     from pipeline.training.shipped import ExtractorName, folder_of, shipped
@@ -104,7 +105,7 @@ def pretrain(
         print_json([card.model_dump() for _, card in cards] if every else cards[0][1].model_dump())
         return
     for path, card in cards:
-        print(
+        say(
             f"{path}: validation accuracy {card.validation_accuracy:.3f} "
             f"({card.validation_windows} windows of {len(card.validation_subjects)} subjects)"
         )
@@ -164,7 +165,7 @@ def train(
     if as_json:
         print_json(card.model_dump())
     else:
-        print(
+        say(
             f"{output}: validation accuracy {card.validation_accuracy:.3f} "
             f"(split {card.split}, seed {card.seed}, {card.train_windows} training windows)"
         )
@@ -175,9 +176,9 @@ def _say_own(card: TrainCard) -> None:
     if card.own is None:
         return
     counts = ", ".join(f"{name} {count}" for name, count in card.own.windows.items())
-    print(f"windows of {card.own.path}: {counts}")
+    say(f"windows of {card.own.path}: {counts}")
     for name in card.own.new:
-        print(f"{name}: only in your recordings, not judged")
+        say(f"{name}: only in your recordings, not judged")
 
 
 @guarded
@@ -239,7 +240,7 @@ def quantize(
         print_json(bundle.model_dump())
     else:
         m = bundle.metrics
-        print(
+        say(
             f"{output}: model {bundle.model_id}, cut {bundle.cut}, "
             f"int8 accuracy {m.int8_accuracy:.4f} (float {m.float_accuracy:.4f}), "
             f"worst subject {m.worst_subject} {m.worst_subject_accuracy:.3f}, n = {m.test_windows}"
@@ -263,4 +264,4 @@ def emit(
     if as_json:
         print_json({"files": [str(path) for path in paths]})
     else:
-        print("\n".join(str(path) for path in paths))
+        say("\n".join(str(path) for path in paths))

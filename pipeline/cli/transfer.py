@@ -27,10 +27,10 @@ def transfer(
 
     Weights that are not shipped are pretrained into build/pretrained.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
+    from pipeline.core.console import Console
     from pipeline.data import load_dataset
     from pipeline.experiments.networks import Folders
     from pipeline.experiments.transfer.run import TransferRequest, transfer_claims, transfer_table

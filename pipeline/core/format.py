@@ -38,6 +38,11 @@ def printable(name: object) -> str:
     )
 
 
+def printable_lines(text: str) -> str:
+    """As `printable`, with line breaks left as they are."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def person(name: object) -> str:
     """7 -> "person 7"; a name that says more than a number stays as it is: "subject07"."""
     shown = printable(name)

@@ -120,7 +120,7 @@ def terminal(table: Table) -> Group:
 def print_tables(tables: Iterable[Table]) -> None:
     """One below the other on stdout, an empty line between; at least 80 columns wide, also where
     that runs over the edge."""
-    from rich.console import Console
+    from pipeline.core.console import Console
 
     console = Console(width=max(Console().width, 80))
     for place, table in enumerate(tables):

@@ -111,3 +111,4 @@ def test_a_refusal_is_one_clear_line(tmp_path: Path) -> None:
         assert done.exit_code == 2, done.stderr
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
         assert words in done.stderr
+        assert json.loads(done.stdout)["exit_code"] == 2

@@ -178,7 +178,7 @@ def test_ctrl_c_in_mid_stream_says_bye_and_exits_with_130(board, tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
-    assert out == ""
+    assert json.loads(out) == {"error": "interrupted", "exit_code": 130}
     assert "interrupted" in err
     assert 2000 <= board.board.received < 200_000
     assert not board.board.framed
