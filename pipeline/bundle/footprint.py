@@ -233,7 +233,7 @@ def fit_bundle(
     generated = build_directory / "generated"
     emit(bundle, generated)
     image = build_image(UNBOUNDED, "mps2", build_directory / "firmware-unbounded", generated)
-    counts = bench("mps2", image.path)
+    counts = bench("mps2", image)
     judge = partial(
         check_fit,
         model_id=bundle.model_id,

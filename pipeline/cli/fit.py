@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import JsonOption, TargetOption, guarded, note, print_json, say, working
+from pipeline.cli.common import (
+    ROOT,
+    JsonOption,
+    TargetOption,
+    guarded,
+    note,
+    print_json,
+    say,
+    working,
+)
+from pipeline.core.errors import CheckFailed, InputError
+
+if TYPE_CHECKING:
+    from pipeline.sim.bench import Bench
 
 BundleOption = Annotated[Path, typer.Option(help="Bundle folder.")]
 BuildOption = Annotated[Path, typer.Option(help="Folder to build in.")]
@@ -57,13 +70,27 @@ def bench(
     bundle: BundleOption = Path("build/bundle"),
     target: TargetOption = "mps2",
     build_directory: BuildOption = Path("build/bench"),
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Exit code 1 if a figure is more than 2 % over its budget."),
+    ] = False,
+    write_budgets: Annotated[
+        bool, typer.Option("--write-budgets", help="Take the figures as the network's budget.")
+    ] = False,
+    budgets: Annotated[
+        Path, typer.Option(help="File of budgets.", show_default="firmware/budgets.json")
+    ] = ROOT / "firmware" / "budgets.json",
     as_json: JsonOption = False,
 ) -> None:
     """Count instructions, flash and RAM of one prediction and of one update at each cut."""
-    from pipeline.bundle.measure import bench_bundle
+    from pipeline.bundle.budgets import bench_bundle
 
+    if check and write_budgets:
+        raise InputError("--check compares with the budgets and --write-budgets writes them: one")
     with working(f"building and counting on {target}"):
         result = bench_bundle(bundle, target, build_directory)
+    if write_budgets or check:
+        _compare_with_budget(bundle, result, budgets, write=write_budgets)
     if as_json:
         print_json(result.document())
         return
@@ -84,3 +111,32 @@ def bench(
             f"{cut:<11} {cost.update_instructions:>15,} {per_mac:>8.2f} "
             f"{cost.predict_instructions:>16,} {cost.ram_bytes:>12,} {cost.flash_bytes:>12,}"
         )
+
+
+def _compare_with_budget(directory: Path, result: Bench, path: Path, *, write: bool) -> None:
+    """Check the figures against the budget of the bundle's network, or make them its budget."""
+    from pipeline.bundle import load_bundle
+    from pipeline.bundle.budgets import (
+        budget_line,
+        check_budgets,
+        figures_of,
+        network_of,
+        write_budget,
+    )
+
+    network, figures = network_of(load_bundle(directory)), figures_of(result)
+    if write:
+        write_budget(network, figures, path)
+        note(f"{path}: the budget of {network} is written")
+        return
+    found = check_budgets(network, figures, path)
+    for line in found.worse:
+        note(f"worse: {line}")
+    if found.worse:
+        raise CheckFailed(f"{network} is over its budget by more than 2 %")
+    for line in found.better:
+        note(f"better: {line}")
+    if found.better:
+        note(f"the line to commit in {path.name}:\n{budget_line(network, figures)}")
+    else:
+        note(f"{network} is within its budget")

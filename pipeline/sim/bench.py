@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.board.client import Client
 from pipeline.core.errors import ExternalError
+from pipeline.sim.build import FirmwareImage
 from pipeline.sim.emulator import Target, launch
 from pipeline.sim.head_bench import LearningCost
 
@@ -19,8 +20,8 @@ class Bench:
     """Counts in ``unit`` (instructions on the emulator), the largest of ``repeats``.
 
     inference: engine and head of one prediction; update: one labelled window, with an empty store
-    at first. Stack in bytes. learning: of each head there could be, with a full store; None where
-    no instructions are counted.
+    at first. Bytes: the stack, and flash and RAM of the linked image. learning: of each head there
+    could be, with a full store; None where no instructions are counted.
     """
 
     target: str
@@ -33,6 +34,8 @@ class Bench:
     update: int
     stack_used_bytes: int
     stack_size_bytes: int
+    flash_bytes: int
+    ram_bytes: int
     learning: LearningCost | None = None
 
     def document(self) -> dict[str, object]:
@@ -43,7 +46,7 @@ class Bench:
         return {**document, **(learning or empty)}
 
 
-def bench(target: Target, image: Path, *, repeats: int = 10, seed: int = 0) -> Bench:
+def bench(target: Target, image: FirmwareImage, *, repeats: int = 10, seed: int = 0) -> Bench:
     """Boots ``image``, streams a seeded signal that moves like a person, labels each window.
 
     Nothing is saved. Raises ExternalError when the board answers no prediction.
@@ -52,7 +55,7 @@ def bench(target: Target, image: Path, *, repeats: int = 10, seed: int = 0) -> B
     engine, head, total, update = [], [], [], []
     with (
         tempfile.TemporaryDirectory(prefix="har-bench-") as scratch,
-        launch(target, image, Path(scratch) / "flash.img") as emulator,
+        launch(target, image.path, Path(scratch) / "flash.img") as emulator,
         Client.open(emulator.port) as client,
     ):
         hello = client.hello()
@@ -82,4 +85,6 @@ def bench(target: Target, image: Path, *, repeats: int = 10, seed: int = 0) -> B
         update=max(update),
         stack_used_bytes=status.stack_used,
         stack_size_bytes=status.stack_size,
+        flash_bytes=image.sizes.flash_bytes,
+        ram_bytes=image.sizes.ram_bytes,
     )

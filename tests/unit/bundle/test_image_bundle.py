@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pipeline.bundle import emit, load_bundle
+from pipeline.bundle.budgets import head_shapes
 from pipeline.bundle.bundle import MANIFEST, model_id_of
-from pipeline.bundle.measure import head_shapes
 from pipeline.core.errors import InputError
 from pipeline.head import quantize_samples
 from pipeline.training.inputs import SpectrogramCard, input_of_card

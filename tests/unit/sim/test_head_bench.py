@@ -101,7 +101,7 @@ def test_the_workload_is_seeded_and_of_unit_variance(name: str) -> None:
 
 
 def bench(learning: LearningCost | None) -> Bench:
-    return Bench("mps2", "instructions", "0" * 16, 10, 5, 1, 6, 9, 100, 8192, learning)
+    return Bench("mps2", "instructions", "0" * 16, 10, 5, 1, 6, 9, 100, 8192, 900, 90, learning)
 
 
 def test_document_has_the_heads_beside_the_counts() -> None:
