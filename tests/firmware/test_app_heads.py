@@ -199,7 +199,7 @@ def test_a_stored_record_that_cannot_be_right_is_not_taken(
         assert board.said == "har: the stored head is damaged: using the shipped one\n"
         board.hello()
         assert pull(board) == Twin().payload()
-        assert head_state(board.ask(wire.ROLLBACK))["names"] == ("mine",)
+        assert head_state(board.ask(wire.ROLLBACK))["taught"] == ("mine",)
         assert pull(board) == good.payload()
 
 
@@ -214,7 +214,7 @@ def test_a_bit_that_flips_in_head_or_windows_refuses_the_whole_record(
         assert board.said == ""
         board.hello()
         state = head_state(board.ask(wire.SHOW))
-        assert (state["names"], state["records"], state["sequence"]) == (("first",), 1, 1)
+        assert (state["taught"], state["records"], state["sequence"]) == (("first",), 1, 1)
 
 
 def test_rollback_and_rollback_again_is_a_redo(program: Path, flash: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_head_from_the_host_is_taken_whole_and_kept(program: Path, flash: Path
         with_labels(board, [2, 2])  # which leave windows that are none of its
         state = head_state(push(board, payload))
         assert (state["source"], state["updates"]) == (1, twin.learner.updates)
-        assert (state["labels"], state["names"]) == ((1, 2, 1, 2), ("mine",))
+        assert (state["labels"], state["taught"]) == ((1, 2, 1, 2), ("mine",))
         assert state["head_crc"] == twin.head.crc()
         assert (state["unsaved"], state["can_undo"], state["stored"]) == (0, 0, 0)
         assert pull(board) == payload == stored(flash)
@@ -359,7 +359,7 @@ def test_a_head_that_cannot_be_right_is_refused_and_changes_nothing(
     assert push(board, payload, model_id).status == code
     assert head_state(board.ask(wire.SHOW)) == before | {"can_undo": 0}
     assert flash.read_bytes() == image
-    assert head_state(push(board, _taught().payload()))["names"] == ("mine",)  # undamaged
+    assert head_state(push(board, _taught().payload()))["taught"] == ("mine",)  # undamaged
 
 
 def test_head_pieces_must_follow_each_other_and_fit(board: Board) -> None:

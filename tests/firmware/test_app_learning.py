@@ -82,7 +82,7 @@ def test_labels_teach_as_numpy_does_bit_for_bit(
     )
     assert state["labels"] == tuple(learner.labels[: len(twin.names)])
     assert (state["source"], state["serves"], state["unsaved"]) == (1, learner.learned_active, 0)
-    assert (state["updates"], state["names"]) == (learner.updates, ("juggling",))
+    assert (state["updates"], state["taught"]) == (learner.updates, ("juggling",))
     assert (state["features"], state["rows"]) == (model.shape.features, R)
 
 
@@ -182,7 +182,7 @@ def test_a_taught_activity_is_learned_told_and_kept(program: Path, flash: Path) 
         twin = with_labels(board, [0, 1])
         assert name(board, twin, "Rad fährt") == K
         state = head_state(board.ask(wire.SHOW))
-        assert (state["activities"], state["names"]) == (K + 1, ("Rad fährt",))
+        assert (state["activities"], state["taught"]) == (K + 1, ("Rad fährt",))
         assert (state["labels"], state["unsaved"], state["source"]) == ((1, 1, 0, 0), 1, 1)
         for seed in range(12):
             frame = next_window(board, twin, seed % 3)
@@ -241,7 +241,7 @@ def test_what_can_be_no_name_is_refused_and_changes_nothing(board: Board, text: 
 @pytest.mark.parametrize("text", ["x" * 31, "歩く", "🚲" * 7 + "abc", "Unknown", "walking "])
 def test_what_can_be_a_name_is_one(board: Board, text: str) -> None:
     assert name(board, Twin(), text) == K
-    assert head_state(board.ask(wire.SHOW))["names"] == (text,)
+    assert head_state(board.ask(wire.SHOW))["taught"] == (text,)
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x05four", b"\x01ab"])
@@ -278,17 +278,17 @@ def test_since_when_and_when_saved_by_the_clock_of_the_host(program: Path, flash
         learn(board, twin, 1)
         board.tell("m", 3600_000)
         saved = head_state(board.ask(wire.SAVE))
-        assert 0 <= saved["since"] - (start + 90) <= 1
-        assert 0 <= saved["saved"] - (start + 3690) <= 2
-        twin.since_s, twin.saved_s = saved["since"], saved["saved"]
+        assert 0 <= saved["since_s"] - (start + 90) <= 1
+        assert 0 <= saved["saved_s"] - (start + 3690) <= 2
+        twin.since_s, twin.saved_s = saved["since_s"], saved["saved_s"]
         assert pull(board) == twin.payload()
         board.hello()  # a host that does not know the time leaves it as it is
         next_window(board, twin, 2)
         learn(board, twin, 2)
-        assert head_state(board.ask(wire.SAVE))["saved"] >= saved["saved"]
+        assert head_state(board.ask(wire.SAVE))["saved_s"] >= saved["saved_s"]
         back = head_state(board.ask(wire.ROLLBACK))
-        assert (back["since"], back["saved"]) == (saved["since"], saved["saved"])
-        assert head_state(board.ask(wire.RESET))["since"] == 0
+        assert (back["since_s"], back["saved_s"]) == (saved["since_s"], saved["saved_s"])
+        assert head_state(board.ask(wire.RESET))["since_s"] == 0
 
 
 def test_the_time_goes_on_when_the_clock_of_the_board_begins_again(board: Board) -> None:
@@ -298,5 +298,5 @@ def test_the_time_goes_on_when_the_clock_of_the_board_begins_again(board: Board)
         board.tell("m", 2**31)
         board.ask(wire.STATUS)
     name(board, Twin(), "new")
-    passed = head_state(board.ask(wire.SAVE))["saved"] - start
+    passed = head_state(board.ask(wire.SAVE))["saved_s"] - start
     assert 0 <= passed - 3 * 2**31 // 1000 <= 2

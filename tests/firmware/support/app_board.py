@@ -1,15 +1,18 @@
 """The app as a process under AddressSanitizer and UBSan, and a host's end of docs/PROTOCOL.md that
-is written from that page alone."""
+is written from that page alone, but for HEAD_STATE: what that holds is declared once."""
 
 from __future__ import annotations
 
 import struct
 import subprocess
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from pipeline.protocol.messages import HeadState
 
 ROOT = Path(__file__).resolve().parents[3]
 FIRMWARE = ROOT / "firmware"
@@ -137,32 +140,12 @@ def sensor_state(
     )
 
 
-_STATE = struct.Struct("<4B3IBHB4I5H2IB")
-_STATE_NAMES = (
-    *("source", "serves", "unsaved", "can_undo", "sequence", "updates", "head_crc", "records"),
-    *("features", "rows", "judged", "shipped_right", "learned_right", "undone"),
-    *("held", "held_right", "stored", "capacity", "evidence"),
-    *("since", "saved", "activities"),
-)
-
-
-def head_state(frame: Frame, shipped: int = 3) -> dict[str, object]:
-    """HEAD_STATE of a model with so many shipped activities."""
+def head_state(frame: Frame, shipped: int = 3) -> dict[str, Any]:
+    """HEAD_STATE of a model with so many shipped activities: its fields, the guard's among them."""
     assert frame.type == STATE, frame
-    state: dict[str, object] = dict(
-        zip(_STATE_NAMES, _STATE.unpack_from(frame.payload), strict=True)
-    )
-    count = frame.payload[_STATE.size - 1]
-    state["labels"] = struct.unpack_from(f"<{count}I", frame.payload, _STATE.size)
-    at = _STATE.size + 4 * count
-    names = []
-    while at < len(frame.payload):
-        size = frame.payload[at]
-        names.append(frame.payload[at + 1 : at + 1 + size].decode())
-        at += 1 + size
-    assert at == len(frame.payload) and len(names) == count - shipped
-    state["names"] = tuple(names)
-    return state
+    state = vars(HeadState.decode(frame.payload)).copy()
+    assert len(state["labels"]) - len(state["taught"]) == shipped
+    return state | asdict(state.pop("guard")) | {"activities": len(state["labels"])}
 
 
 class Board:
