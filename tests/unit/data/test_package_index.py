@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import http.server
-import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import pytest
 
 from pipeline.core.errors import ExternalError, InputError
 from pipeline.data import hapt, package_index
-from pipeline.data.package_index import certificates, download, find_link, index_url
+from pipeline.data.package_index import download, find_link, pip_settings
 from pipeline.data.source import Source
 
 CONTENT = bytes(range(256)) * 2000
@@ -36,7 +35,6 @@ class Index(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.content = CONTENT
-        self.json = False
         self.ranges = True
         self.break_after = 0  # bytes, once
         self.failures = 0  # this many answers are 503
@@ -66,14 +64,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def page(self) -> None:
         name = SOURCE.file
-        if self.server.json:
-            kind = "application/vnd.pypi.simple.v1+json"
-            files = [{"filename": "other", "url": "x"}, {"filename": name, "url": f"/files/{name}"}]
-            body = json.dumps({"files": files}).encode()
-        else:
-            kind = "text/html"
-            body = f'<a href="x">other</a><a href="../../files/{name}#sha256=0">{name}</a>'.encode()
-        self.answer(200, body, {"Content-Type": kind})
+        body = f'<a href="x">other</a><a href="../../files/{name}#sha256=0">{name}</a>'.encode()
+        self.answer(200, body, {"Content-Type": "text/html"})
 
     def file(self) -> None:
         index = self.server
@@ -123,9 +115,8 @@ def get(tmp_path: Path, source: Source = SOURCE) -> tuple[Path, list[int]]:
     return tmp_path / source.file, seen
 
 
-@pytest.mark.parametrize("as_json", [False, True])
-def test_the_pinned_file_is_found_and_fetched(index: Index, tmp_path: Path, as_json: bool) -> None:
-    index.json = as_json
+@pytest.mark.usefixtures("index")
+def test_the_pinned_file_is_found_and_fetched(tmp_path: Path) -> None:
     path, seen = get(tmp_path)
     assert path.read_bytes() == CONTENT
     assert seen[0] == 0
@@ -226,45 +217,62 @@ def test_pip_is_asked_for_its_index(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     config = tmp_path / "pip.conf"
     config.write_text("[global]\nindex-url = http://configured.invalid/simple/\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
-    assert index_url() == "http://configured.invalid/simple"
+    assert pip_settings()[0] == "http://configured.invalid/simple"
     monkeypatch.setenv("PIP_INDEX_URL", "http://environment.invalid/simple")
-    assert index_url() == "http://environment.invalid/simple"
+    assert pip_settings()[0] == "http://environment.invalid/simple"
     monkeypatch.delenv("PIP_INDEX_URL")
 
     config.write_text("")
-    assert index_url().startswith("https://")
+    assert pip_settings()[0].startswith("https://")
 
     monkeypatch.setenv("PIP_INDEX_URL", "file:///somewhere")
     with pytest.raises(ExternalError, match="http"):
-        index_url()
+        pip_settings()
 
     monkeypatch.delenv("PIP_INDEX_URL")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
     with pytest.raises(ExternalError, match="names no package index"):
-        index_url()
+        pip_settings()
 
 
-def test_links_are_found_in_html_and_json_and_garbage_is_refused() -> None:
+def test_links_are_found_however_the_page_is_written() -> None:
     base = "https://index.invalid/simple/p/"
-    page = '<a href="/f/p-1.whl#sha256=1">p-1.whl</a><a>p-2.whl</a>'
-    assert find_link(page, "text/html", base, "p-1.whl") == "https://index.invalid/f/p-1.whl"
-    assert find_link(page, "text/html", base, "p-2.whl") is None
-    assert find_link("<a href=<<", "text/html", base, "p-2.whl") is None
-    for garbage in ("", "[]", '{"files": [1]}', '{"files": 3}'):
-        with pytest.raises(ExternalError, match="not a project page"):
-            find_link(garbage, "application/json", base, "p-1.whl")
+    wanted = "https://index.invalid/f/p-1.whl"
+    for page in (
+        '<a href="/f/p-1.whl#sha256=1">p-1.whl</a><a>p-2.whl</a>',
+        "<A\n data-requires-python='&gt;=3' HREF = '/f/p-1.whl' >\n p-1.whl </A><a>p-2.whl</a>",
+        '<a href="x">p-2.whl.asc</a><a href="../../f/p-1&#46;whl">p-1.whl</a>',
+    ):
+        assert find_link(page, base, "p-1.whl") == wanted
+        assert find_link(page, base, "p-2.whl") is None
+    for garbage in ("<a href=<<", "", '{"files": [1]}', "<a href='/f/p-1.whl'>p-1.whl"):
+        assert find_link(garbage, base, "p-1.whl") is None
 
 
 def test_certificates_come_from_where_pip_takes_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("PIP_CERT", raising=False)
     config = tmp_path / "pip.conf"
-    config.write_text("[global]\ncert = /configured.pem\n")
+    config.write_text("[global]\ncert = /configured.pem\nindex-url = http://one.invalid\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
-    assert certificates() == "/configured.pem"
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/bundle.pem")
-    assert certificates() is None
+    assert pip_settings()[1] == "/configured.pem"
     monkeypatch.setenv("PIP_CERT", "/mine.pem")
-    assert certificates() == "/mine.pem"
+    assert pip_settings()[1] == "/mine.pem"
+
+
+@pytest.mark.usefixtures("index")
+def test_a_part_that_the_index_refuses_to_resume_is_fetched_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / (SOURCE.file + ".part")).write_bytes(b"x" * 300_000)
+    file = Handler.file
+
+    def refusing(self: Handler) -> None:
+        if self.headers.get("Range"):
+            self.send_error(416)
+        else:
+            file(self)
+
+    monkeypatch.setattr(Handler, "file", refusing)
+    assert get(tmp_path)[0].read_bytes() == CONTENT
