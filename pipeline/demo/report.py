@@ -12,7 +12,7 @@ from pipeline.core.format import grouped, kilobytes, percent, person, points
 from pipeline.demo.details import DemoDetails
 from pipeline.demo.schema import DemoReport
 from pipeline.report.html import Page, Picture, Section
-from pipeline.report.tables import Cell, Table, confusion_table, group_table
+from pipeline.report.tables import Cell, Table, confusion_table, field_table, group_table
 
 
 def demo_table(report: Mapping[str, Any]) -> Table:
@@ -167,7 +167,7 @@ def demo_picture(report: DemoReport, details: DemoDetails) -> Picture:
 
 def demo_page(report: DemoReport, details: DemoDetails, picture: Picture) -> str:
     """The page of ``har demo`` as HTML text. The same arguments give the same bytes."""
-    learning, parity, size = report.learning, report.parity, report.size
+    learning, size = report.learning, report.size
     change = learning.accuracy_after - learning.accuracy_before
     seconds = report.seconds if isinstance(report.seconds, dict) else {"time": report.seconds or 0}
     limits = {
@@ -182,9 +182,6 @@ def demo_page(report: DemoReport, details: DemoDetails, picture: Picture) -> str
         f"The firmware ran as a {report.target_note}. The same sources, but no Cortex-M4F executed "
         "them, so there are no instruction counts."
     ]
-    scores = {
-        str(name): (score.accuracy, score.windows) for name, score in details.per_subject.items()
-    }
     sections = [
         Section(
             "Held-out subjects",
@@ -192,26 +189,11 @@ def demo_page(report: DemoReport, details: DemoDetails, picture: Picture) -> str
             [picture],
             [_summary(report), confusion_table(details.activities, details.confusion)],
         ),
-        Section("Every subject", tables=[group_table("subject", scores)]),
+        Section("Every subject", tables=[group_table("subject", details.per_subject)]),
     ]
     if learning.everyone:
-        rows = [
-            [
-                person(each.id),
-                grouped(each.labelled_windows),
-                grouped(each.test_windows),
-                percent(each.accuracy_before),
-                percent(each.accuracy_after),
-                points(each.accuracy_after - each.accuracy_before),
-                {True: "learned", False: "factory", None: ""}[each.serves],
-            ]
-            for each in learning.everyone
-        ]
-        columns = ("subject", "labels", "n", "before", "after", "change", "active head")
-        note = "each from the factory head, with labels of their own"
-        sections.append(
-            Section("Learning on the device", tables=[Table("Subjects", columns, rows, [note])])
-        )
+        taught = field_table("Each from the factory head, with own labels", learning.everyone, 1)
+        sections.append(Section("Learning on the device", tables=[taught]))
     facts = {
         "data": f"{report.dataset}, split {report.split}, seed {report.seed}",
         "training windows": grouped(report.train_windows),
@@ -228,24 +210,6 @@ def demo_page(report: DemoReport, details: DemoDetails, picture: Picture) -> str
         f"backbone under a float32 head, on the {report.engine} engine. Every figure was measured "
         f"in this run. {details.target_note}",
         notices=notices if report.target == "host" else (),
-        tiles={
-            "Accuracy, int8": (
-                Cell(percent(report.int8_accuracy)),
-                f"{grouped(report.test_windows)} windows; float {percent(report.float_accuracy)}",
-            ),
-            "Worst subject": (
-                Cell(percent(report.worst_subject.accuracy), "warn"),
-                f"{person(report.worst_subject.id)}, one of {len(details.per_subject)}",
-            ),
-            "Learned on the device": (
-                Cell(percent(learning.accuracy_after)),
-                f"{person(learning.subject)}, {points(change)}",
-            ),
-            "Differs from the host": (
-                _verdict(grouped(parity.mismatches), parity.mismatches == 0),
-                f"of {grouped(parity.compared)} windows, bit for bit",
-            ),
-        },
         sections=[*sections, Section("How it was measured", facts=facts)],
         link=details.citation_url,
         footer=f"model {report.model_id}. Instructions are counted, not cycles.",

@@ -13,7 +13,7 @@ Count = Annotated[int, Field(ge=0)]
 
 @dataclass(frozen=True)
 class SubjectScore:
-    """One held-out subject: share of windows named right, and how many windows that is."""
+    """One subject or session: share of windows named right, and how many windows that is."""
 
-    accuracy: float
-    windows: int
+    accuracy: Share
+    windows: Count

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.core.format import printable
-from pipeline.report.tables import Cell, Table
+from pipeline.report.tables import Table
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """``tiles``: name -> headline figure and what it is of. ``link``: the only one of the page."""
+    """``link``: the only one of the page."""
 
     command: str
     title: str
     lead: str
     sections: Sequence[Section]
-    tiles: Mapping[str, tuple[Cell, str]] = field(default_factory=dict)
     notices: Sequence[str] = ()
     link: str = ""
     footer: str = ""

@@ -77,7 +77,7 @@ def draw_confusion(axes: Axes, activities: Sequence[str], counts: Array) -> None
     axes.set(title="Confusion", xlabel="predicted", ylabel="true")
 
 
-def draw_subjects(axes: Axes, scores: Mapping[int | str, SubjectScore], mean: float) -> None:
+def draw_subjects(axes: Axes, scores: Mapping[Any, SubjectScore], mean: float) -> None:
     """A bar for each held-out subject, best first, and the accuracy over all windows."""
     ranked = sorted(scores.items(), key=lambda item: item[1].accuracy)
     bars = axes.barh(

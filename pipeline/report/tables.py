@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pipeline.core.format import grouped, percent, printable
+from pipeline.report.fields import SubjectScore
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -74,13 +75,6 @@ def share(value: float | None) -> str:
     return number(None if value is None else 100 * value)
 
 
-def field_table(title: str, rows: Sequence[BaseModel], names: int) -> Table:
-    """All fields of all rows, as they are."""
-    columns = list(type(rows[0]).model_fields)
-    cells = [[str(getattr(row, name)) for name in columns] for row in rows]
-    return Table(title, columns, cells, names=names)
-
-
 def plain(value: object, style: str = "") -> Text:
     """A name from outside as text that is never read as markup."""
     from rich.text import Text
@@ -144,8 +138,21 @@ def confusion_table(activities: Sequence[str], counts: Array) -> Table:
     return Table("Confusion (int8)", ["true \\ predicted", *activities], rows)
 
 
-def group_table(name: str, scores: Mapping[str, tuple[float, int]]) -> Table:
+def group_table(name: str, scores: Mapping[Any, SubjectScore]) -> Table:
     """Accuracy and windows of each subject or session, the worst first."""
-    ranked = sorted(scores.items(), key=lambda item: (item[1][0], item[0]))
-    rows = [[who, grouped(windows), percent(share)] for who, (share, windows) in ranked]
+    ranked = sorted(scores.items(), key=lambda item: (item[1].accuracy, str(item[0])))
+    rows = [[str(who), grouped(each.windows), percent(each.accuracy)] for who, each in ranked]
     return Table(f"Accuracy by {name} (int8)", [name, "windows", "accuracy"], rows)
+
+
+def field_table(title: str, rows: Sequence[BaseModel | NamedTuple], names: int) -> Table:
+    """All fields of all rows under their own names."""
+    columns = list(type(rows[0]).__annotations__)
+    cells = [[_shown(getattr(row, name)) for name in columns] for row in rows]
+    return Table(title, columns, cells, names=names)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(round(value, 4) if isinstance(value, float) else value)

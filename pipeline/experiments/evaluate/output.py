@@ -14,14 +14,12 @@ from pipeline.experiments.evaluate.report import (
     ENGINES,
     EvaluationReport,
     Figures,
-    GroupReport,
     RecordingsReport,
     SplitReport,
 )
 from pipeline.report.claims import claims_table
-from pipeline.report.fields import SubjectScore
 from pipeline.report.html import Page, Picture, Section
-from pipeline.report.tables import Cell, Table, confusion_table, group_table
+from pipeline.report.tables import Cell, Table, confusion_table, field_table, group_table
 
 
 def evaluation_tables(report: EvaluationReport) -> list[Table]:
@@ -51,8 +49,8 @@ def split_tables(report: EvaluationReport, split: SplitReport) -> list[Table]:
         Table(f"{split.label}, n = {grouped(split.n_test)}", columns, rows, notes),
         confusion_table(report.activities, np.array(split.confusion)),
         *_recordings(split.recordings),
-        group_table("subject", _scores(split.per_subject)),
-        group_table("session", _scores(split.per_session)),
+        group_table("subject", split.per_subject),
+        group_table("session", split.per_session),
     ]
 
 
@@ -63,10 +61,6 @@ def _cells(figures: Figures) -> list[str | Cell]:
         f"{person(figures.worst_subject_name)} {percent(figures.worst_subject)}",
         percent(figures.worst_quarter),
     ]
-
-
-def _scores(groups: Mapping[str, GroupReport]) -> dict[str, tuple[float, int]]:
-    return {name: (group.accuracy, group.windows) for name, group in groups.items()}
 
 
 def _recordings(found: RecordingsReport) -> list[Table]:
@@ -106,22 +100,9 @@ def _page_tables(split: SplitReport) -> list[Table]:
         ]
         for each in split.per_seed
     ]
-    runs = [
-        [
-            run.split,
-            str(run.seed),
-            run.model_id,
-            run.weights,
-            ", ".join(run.train_subjects),
-            ", ".join(run.validation_subjects),
-            ", ".join(run.test_subjects),
-        ]
-        for run in split.runs
-    ]
-    made = ("split", "seed", "model", "weights", "trained on", "validated on", "tested on")
     return [
         Table("Seeds", ("seed", *ENGINES, "worst subject, int8", "calibration"), seeds),
-        Table("Networks", made, runs, names=len(made)),
+        field_table("Networks", split.runs, names=8),
     ]
 
 
@@ -129,14 +110,11 @@ def split_picture(report: EvaluationReport, split: SplitReport) -> Picture:
     """Confusion, subjects and reliability of a split, as one SVG file."""
     from pipeline.report.plots import canvas, draw_confusion, draw_subjects, svg
 
-    scores: dict[int | str, SubjectScore] = {
-        name: SubjectScore(*each) for name, each in _scores(split.per_subject).items()
-    }
-    high = max(4.0, 0.18 * len(scores) + 1)
+    high = max(4.0, 0.18 * len(split.per_subject) + 1)
     with canvas(f"evaluate-{split.name}", 14.0, high) as figure:
         left, middle, right = figure.subplots(1, 3)
         draw_confusion(left, report.activities, np.array(split.confusion))
-        draw_subjects(middle, scores, split.int8.accuracy)
+        draw_subjects(middle, split.per_subject, split.int8.accuracy)
         bins = split.reliability
         places = (np.arange(len(bins.windows)) + 0.5) / len(bins.windows)
         width = 0.9 / len(bins.windows)
@@ -180,25 +158,6 @@ def evaluation_page(report: EvaluationReport, pictures: Mapping[str, Picture]) -
         f"{report.window_samples} samples at {report.rate_hz:g} Hz. Split by person: test subjects "
         "were used neither in training nor for any choice.",
         notices=notices,
-        tiles={
-            "Accuracy, int8": (
-                Cell(percent(first.int8.accuracy)),
-                f"{first.label}, n = {grouped(first.n_test)}; float "
-                f"{percent(first.float_.accuracy)}",
-            ),
-            "Worst subject": (
-                Cell(percent(first.int8.worst_subject), "warn"),
-                f"{person(first.int8.worst_subject_name)}, one of {len(first.per_subject)}",
-            ),
-            "Worst quarter of the subjects": (
-                Cell(percent(first.int8.worst_quarter)),
-                "each counted once",
-            ),
-            "C engine differs": (
-                Cell(grouped(report.mismatches), "bad" if report.mismatches else "good"),
-                "windows, compared bit for bit",
-            ),
-        },
         sections=[
             *(
                 Section(

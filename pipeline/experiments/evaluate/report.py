@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.report.claims import Claim
-from pipeline.report.fields import Count, Share
+from pipeline.report.fields import Count, Share, SubjectScore
 from pipeline.report.tables import number
 
 ENGINES = ("float", "int8", "compiled")
@@ -67,13 +67,6 @@ class RunReport(_Part):
     train_subjects: list[str]
     validation_subjects: list[str]
     test_subjects: list[str]
-
-
-class GroupReport(_Part):
-    """One person or one session, int8: the mean over seeds, and the windows of one seed."""
-
-    accuracy: Share
-    windows: Count
 
 
 class ReliabilityReport(_Part):
@@ -151,8 +144,8 @@ class SplitReport(Engines):
     majority_of_errors_share: Share
     compiled_mismatches: Count
     per_seed: list[SeedReport]
-    per_subject: dict[str, GroupReport]
-    per_session: dict[str, GroupReport]
+    per_subject: dict[str, SubjectScore]
+    per_session: dict[str, SubjectScore]
     confusion: list[list[Count]]
     reliability: ReliabilityReport
     recordings: RecordingsReport

@@ -12,12 +12,12 @@ from pipeline.experiments.evaluate.recordings import recordings_report
 from pipeline.experiments.evaluate.report import (
     ENGINES,
     Figures,
-    GroupReport,
     ReliabilityReport,
     RunReport,
     SeedReport,
     SplitReport,
 )
+from pipeline.report.fields import SubjectScore
 from pipeline.training.metrics import Scores, majority_of_errors, reliability, score
 
 
@@ -120,9 +120,9 @@ def _mean_by_name(values: Sequence[dict[str, float]]) -> dict[str, float]:
 
 def _groups(
     accuracies: Sequence[dict[str, float]], windows: dict[str, int]
-) -> dict[str, GroupReport]:
+) -> dict[str, SubjectScore]:
     return {
-        name: GroupReport(accuracy=_rounded(mean), windows=windows[name])
+        name: SubjectScore(accuracy=_rounded(mean), windows=windows[name])
         for name, mean in _mean_by_name(accuracies).items()
     }
 

@@ -151,14 +151,6 @@ def joules(nj: float) -> str:
     return f"{nj:,.{digits}f}{NARROW_SPACE}{units[place]}"
 
 
-def memory(count: int) -> str:
-    """Bytes in units of 1024, in few letters: "4,096 B", "25.6 KB", "120 KB", "31.2 MB"."""
-    if count < 10_000:
-        return f"{count:,} B"
-    size, unit = (count / 1024, "KB") if count < 1000 * 1024 else (count / 1024**2, "MB")
-    return f"{size:,.{0 if size >= 99.95 else 1}f} {unit}"
-
-
 def signed(share: float) -> str:
     """A difference of shares in points: 0.0712 -> "+7.1", 0.0001 -> "0.0"."""
     value = round(100 * share, 1)

@@ -18,7 +18,6 @@ from pipeline.experiments.fxcy.format import (
     comparisons,
     joules,
     knee,
-    memory,
     signed,
     spread,
 )
@@ -31,11 +30,11 @@ from pipeline.report.tables import MISSING, Cell, Table, field_table, number, sh
 
 _CASES = (
     *("case", "acc. ± sd", "F1", "worst", "subject", "loss", "energy", "training", "epochs"),
-    *("faster", "less", "layers", "params", "RAM", "board"),
+    *("faster", "less", "layers", "params", "RAM, KB", "board"),
 )
 _DEVICE = (
     *("pair", "backbone", "case", "TensorFlow", "device", "diff.", "noise", "agrees", "F1"),
-    *("worst", "subject", "Adam", "windows", "RAM"),
+    *("worst", "subject", "Adam", "windows", "RAM, KB"),
 )
 _ONLY_ON_PAGE = ("F1", "subject", "loss", "training", "less", "layers")
 LEGEND = (
@@ -43,7 +42,7 @@ LEGEND = (
     "acc., worst: accuracy in %, of all test subjects and of the worst; energy: forward MACs of "
     "the trained layers, one window, x 3.2 pJ (the original's formula)",
     "epochs: until FC's best accuracy, mean over the seeds that reach it (their number behind it "
-    "where not all do); faster: % of FC's epochs saved; RAM: of training; board: its learner has "
+    "where not all do); faster: % of FC's epochs saved; RAM: to train; board: its learner has "
     "this case",
 )
 _LEGEND_OF_PAGE = (
@@ -75,7 +74,7 @@ def fxcy_tables(report: FxcyReport, *, page: bool = False) -> list[Table]:
         return cases
     device = _device_table(report)
     if not page:
-        device = device.without("F1", "worst", "subject", "noise", "windows", "RAM")
+        device = device.without("F1", "worst", "subject", "noise", "windows", "RAM, KB")
     return [*cases, device]
 
 
@@ -98,7 +97,7 @@ def _case_table(report: FxcyReport, each: Comparison) -> Table:
             number(row.less_energy_percent, 0),
             str(row.trained_layers),
             grouped(row.trainable_parameters),
-            memory(row.device_bytes),
+            f"{row.device_bytes / 1024:,.1f}",
             "yes" if row.board_learns else "",
         ]
         rows.append([Cell(cell, "strong" if row.case == where else "") for cell in cells])
@@ -137,7 +136,7 @@ def _device_table(report: FxcyReport) -> Table:
                 device.worst_subject,
                 MISSING if adam is None else spread(adam.accuracy, adam.sd),
                 grouped(device.kept_windows),
-                memory(device.kept_bytes),
+                f"{device.kept_bytes / 1024:,.1f}",
             ]
         )
     return Table("The firmware's own learner", _DEVICE, rows, _DEVICE_LEGEND, names=3)

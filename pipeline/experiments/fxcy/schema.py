@@ -3,12 +3,11 @@ of such (Fragkou, Katsaros 2023; Lygnos 2022)."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Count = Annotated[int, Field(ge=0)]
+from pipeline.report.fields import Count, Share
 
 
 class _Part(BaseModel):
@@ -114,53 +113,21 @@ class FxcyReport(_Part):
     notes: list[str] = []
 
 
-class PublishedCase(_Part):
+class Published(NamedTuple):
     """FC against FxC1 as published: images, accuracy 0 to 1, nJ, percent faster."""
 
     network: str
     pair: str
-    accuracy_fc: Share
-    accuracy_fxc1: Share
+    accuracy_fc: float
+    accuracy_fxc1: float
     energy_fc_nj: float
     energy_fxc1_nj: float
     faster_percent: float
 
 
 PUBLISHED = (
-    PublishedCase(
-        network="small CNN",
-        pair="CIFAR-100 -> CIFAR-10",
-        accuracy_fc=0.695,
-        accuracy_fxc1=0.765,
-        energy_fc_nj=844.9,
-        energy_fxc1_nj=31097.5,
-        faster_percent=19.98,
-    ),
-    PublishedCase(
-        network="EfficientNetB0",
-        pair="ImageNet -> CIFAR-100",
-        accuracy_fc=0.745,
-        accuracy_fxc1=0.885,
-        energy_fc_nj=510.0,
-        energy_fxc1_nj=64735.2,
-        faster_percent=56.74,
-    ),
-    PublishedCase(
-        network="EfficientNetB0",
-        pair="ImageNet -> Intel scenes",
-        accuracy_fc=0.869,
-        accuracy_fxc1=0.922,
-        energy_fc_nj=137.4,
-        energy_fxc1_nj=64350.2,
-        faster_percent=39.38,
-    ),
-    PublishedCase(
-        network="EfficientNetB2",
-        pair="ImageNet -> CIFAR-100",
-        accuracy_fc=0.780,
-        accuracy_fxc1=0.911,
-        energy_fc_nj=560.9,
-        energy_fxc1_nj=78273.5,
-        faster_percent=60.81,
-    ),
+    Published("small CNN", "CIFAR-100 -> CIFAR-10", 0.695, 0.765, 844.9, 31097.5, 19.98),
+    Published("EfficientNetB0", "ImageNet -> CIFAR-100", 0.745, 0.885, 510.0, 64735.2, 56.74),
+    Published("EfficientNetB0", "ImageNet -> Intel scenes", 0.869, 0.922, 137.4, 64350.2, 39.38),
+    Published("EfficientNetB2", "ImageNet -> CIFAR-100", 0.780, 0.911, 560.9, 78273.5, 60.81),
 )

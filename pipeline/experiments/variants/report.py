@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import write_whole
-from pipeline.core.format import grouped, percent
-from pipeline.experiments.variants.compare import by_backbone, kind, named, variant_claims
+from pipeline.core.format import grouped
+from pipeline.experiments.variants.compare import by_backbone, variant_claims
 from pipeline.experiments.variants.picture import CAPTION, variants_picture
 from pipeline.experiments.variants.schema import PUBLISHED, VariantRow, VariantsReport
 from pipeline.report.claims import Claim, claims_table, span
 from pipeline.report.flat import flat_csv
 from pipeline.report.html import Page, Picture, Section
-from pipeline.report.tables import MISSING, Cell, Table, Tone, field_table, number, share
+from pipeline.report.tables import MISSING, Cell, Table, field_table, number, share
 
 _COLUMNS = (
     *(
@@ -119,7 +118,6 @@ def variants_page(report: VariantsReport, picture: Picture | None) -> str:
         f"{len(rows)} rows. Accuracies are of {grouped(report.test_windows)} windows of "
         f"{report.test_people} held-out subjects of {report.dataset} (split {report.split}).",
         notices=report.notes,
-        tiles=_tiles(rows),
         sections=[
             Section("Claims", tables=[claims_table(variant_claims(rows, report.test_windows))]),
             Section("Accuracy against size", CAPTION, [picture] if picture else []),
@@ -138,23 +136,6 @@ def variants_page(report: VariantsReport, picture: Picture | None) -> str:
             ),
         ],
     ).html()
-
-
-def _tiles(rows: Sequence[VariantRow]) -> dict[str, tuple[Cell, str]]:
-    if not rows:
-        return {}
-    best = max(rows, key=lambda row: (row.accuracy, -row.bytes))
-    tiles = {"Most accurate": (Cell(percent(best.accuracy)), named(best))}
-    quantized = [row for row in rows if kind(row.variant) == "quantized"]
-    if quantized:
-        most = max(quantized, key=lambda row: row.drop)
-        least = min(quantized, key=lambda row: row.shrink)
-        tiles["int8 loses at most"] = (Cell(f"{number(100 * most.drop, 2)} points"), named(most))
-        tiles["int8 shrinks weights"] = (Cell(f"{least.shrink:.2f} times"), named(least))
-    fits, unknown = sum(row.fits is True for row in rows), sum(row.fits is None for row in rows)
-    tone: Tone = "" if fits else "warn"
-    tiles["Fit the board"] = (Cell(f"{fits} of {len(rows)}", tone), f"{unknown} not measured")
-    return tiles
 
 
 def write_variants_report(report: VariantsReport, output: Path) -> Path:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.report.fields import Count, Share
 
 LOSS = 0.005
 """Of accuracy: what a good conversion to int8 loses at most."""
 SHRINK = 3.7
 """Times: what it shrinks the weights at least."""
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Count = Annotated[int, Field(ge=0)]
 
 
 class _Part(BaseModel):
@@ -77,21 +76,21 @@ class VariantsReport(_Part):
     notes: list[str] = []
 
 
-class PublishedVariant(_Part):
+class PublishedVariant(NamedTuple):
     """A row of the table that the comparison is with: images, another data set."""
 
     network: str
     variant: str
     megabytes: float
-    accuracy: Share
+    accuracy: float
 
 
 PUBLISHED = (
-    PublishedVariant(network="MobileNet", variant="base", megabytes=10.81, accuracy=0.8964),
-    PublishedVariant(network="MobileNet", variant="quantized", megabytes=4.58, accuracy=0.8102),
-    PublishedVariant(network="MobileNet", variant="pruned", megabytes=9.54, accuracy=0.8096),
-    PublishedVariant(network="SqueezeNet", variant="base", megabytes=0.82, accuracy=0.8894),
-    PublishedVariant(network="SqueezeNet", variant="quantized", megabytes=0.13, accuracy=0.9159),
-    PublishedVariant(network="SqueezeNet", variant="pruned", megabytes=0.30, accuracy=0.9158),
+    PublishedVariant("MobileNet", "base", 10.81, 0.8964),
+    PublishedVariant("MobileNet", "quantized", 4.58, 0.8102),
+    PublishedVariant("MobileNet", "pruned", 9.54, 0.8096),
+    PublishedVariant("SqueezeNet", "base", 0.82, 0.8894),
+    PublishedVariant("SqueezeNet", "quantized", 0.13, 0.9159),
+    PublishedVariant("SqueezeNet", "pruned", 0.30, 0.9158),
 )
 """Course slides on MobileNet and SqueezeNet, base, quantized and pruned."""

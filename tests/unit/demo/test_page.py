@@ -71,7 +71,8 @@ def test_what_became_of_the_labels_and_the_active_head_are_shown(serves: bool, h
     outcomes = {"learned": 24, "held_back": 5, "undone": 1}
     report["learning"] |= {"serves": serves, "outcomes": outcomes, "everyone": [subject]}
     text = _render(report)
-    assert "24, 5, 1" in text and text.count(f">{head}</td>") == 2
+    assert "24, 5, 1" in text and f">{head}</td>" in text
+    assert f">{serves}</td>" in text and ">0.945</td>" in text
 
 
 def test_mismatches_and_losses_are_shown_as_bad() -> None:
@@ -80,7 +81,7 @@ def test_mismatches_and_losses_are_shown_as_bad() -> None:
         samples_lost=3, parity={"compared": 640, "mismatches": 2}, predictions_received=639
     )
     assert clean.count('class="bad"') == 0
-    assert _render(report).count('class="bad"') == 4
+    assert _render(report).count('class="bad"') == 3
 
 
 def test_an_activity_without_windows_is_no_bar_of_the_picture() -> None:

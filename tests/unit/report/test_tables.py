@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pipeline.core.format import kilobytes, percent, points
 from pipeline.report.claims import Claim, claims_table, span
+from pipeline.report.fields import SubjectScore
 from pipeline.report.flat import flat_csv
 from pipeline.report.tables import (
     MISSING,
@@ -50,7 +51,10 @@ def test_figures_are_never_cut_and_long_names_fold() -> None:
 
 
 def test_the_worst_group_stands_first() -> None:
-    table = group_table("subject", {"a": (0.9, 10), "b": (0.7, 20), "c": (0.9, 5)})
+    table = group_table(
+        "subject",
+        {name: SubjectScore(share, 9) for name, share in (("a", 0.9), ("b", 0.7), ("c", 0.9))},
+    )
     assert [row[0] for row in table.rows] == ["b", "a", "c"]
 
 
