@@ -7,7 +7,6 @@ the truth, `labelled_windows` and `teach` label windows for it.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from pipeline.board.errors import BoardRefused, NoAnswer
 from pipeline.core.errors import InputError
 from pipeline.protocol.messages import ErrorCode
+from pipeline.training import Scores, score
 
 if TYPE_CHECKING:
     from pipeline.board.client import Client
@@ -41,21 +41,20 @@ class Stretch:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """One prediction and the truth."""
+class Answer:
+    """One prediction and the truth, by the board's number of the activity; None: not known."""
 
     subject: str
-    activity: str | None
-    predicted: str
+    truth: int | None
     prediction: Prediction
 
 
 @dataclass
-class Replay:
-    """What a replay gave; grows while it runs."""
+class Playback:
+    """What the board answered to streamed recordings; grows while it runs."""
 
     activities: tuple[str, ...]
-    outcomes: list[Outcome] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     segments: int = 0
     samples_sent: int = 0
     samples_lost: int = 0
@@ -63,43 +62,32 @@ class Replay:
     predictions_missing: int = 0
 
     @property
-    def accuracy(self) -> float | None:
-        """Share of labelled windows that were recognised; None without any."""
-        labelled = [o for o in self.outcomes if o.activity is not None]
-        return _share(labelled) if labelled else None
-
-    @property
-    def subject_accuracy(self) -> dict[str, float]:
-        """The same for each subject, by name."""
-        subjects: dict[str, list[Outcome]] = {}
-        for outcome in self.outcomes:
-            if outcome.activity is not None:
-                subjects.setdefault(outcome.subject, []).append(outcome)
-        return {name: _share(subjects[name]) for name in sorted(subjects)}
-
-    @property
-    def confusion(self) -> npt.NDArray[np.int64]:
-        """Counts (K, K): row the truth, column the prediction, in the board's order."""
-        counts = Counter((o.activity, o.predicted) for o in self.outcomes)
-        names = self.activities
-        return np.array([[counts[(row, column)] for column in names] for row in names], np.int64)
+    def scores(self) -> Scores | None:
+        """Of the labelled windows; None without any."""
+        labelled = [answer for answer in self.answers if answer.truth is not None]
+        if not labelled:
+            return None
+        truth = np.array([answer.truth for answer in labelled])
+        predicted = np.array([answer.prediction.activity for answer in labelled])
+        subjects = np.array([answer.subject for answer in labelled])
+        return score(truth, predicted, subjects, len(self.activities))
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
-        subjects = self.subject_accuracy
-        worst = min(subjects, key=lambda name: subjects[name], default=None)
+        scores, count = self.scores, len(self.activities)
         return {
             "segments": self.segments,
-            "predictions_received": len(self.outcomes),
+            "predictions_received": len(self.answers),
             "predictions_missing": self.predictions_missing,
             "samples_sent": self.samples_sent,
             "samples_lost": self.samples_lost,
             "values_saturated": self.saturated,
-            "accuracy": self.accuracy,
-            "subject_accuracy": subjects,
-            "worst_subject": None if worst is None else {"id": worst, "accuracy": subjects[worst]},
+            "accuracy": scores and scores.accuracy,
+            "subject_accuracy": scores.subject_accuracy if scores else {},
+            "worst_subject": scores
+            and {"id": scores.worst_subject, "accuracy": scores.worst_subject_accuracy},
             "activities": list(self.activities),
-            "confusion": self.confusion.tolist(),
+            "confusion": scores.confusion.tolist() if scores else [[0] * count] * count,
         }
 
 
@@ -158,15 +146,11 @@ def replay(
     client: Client,
     what: Iterable[Stretch],
     *,
-    into: Replay | None = None,
-    on_stretch: Callable[[Replay], None] | None = None,
-) -> Replay:
-    """Streams each stretch from an empty window and compares the predictions with the truth.
-
-    `into` is filled as it goes, so that an interrupted replay still has its results.
-    """
+    on_stretch: Callable[[Playback], None] = lambda _: None,
+) -> Playback:
+    """Streams each stretch from an empty window and compares the predictions with the truth."""
     names = client.board.activities
-    result = into if into is not None else Replay(names)
+    result = Playback(names)
     for stretch in what:
         streamed = client.stream(stretch.samples)
         result.segments += 1
@@ -174,12 +158,9 @@ def replay(
         result.samples_lost += streamed.samples_lost
         result.saturated += streamed.saturated
         result.predictions_missing += streamed.predictions_missing
-        result.outcomes += [
-            Outcome(stretch.subject, stretch.activity, names[p.activity], p)
-            for p in streamed.predictions
-        ]
-        if on_stretch is not None:
-            on_stretch(result)
+        truth = None if stretch.activity is None else names.index(stretch.activity)
+        result.answers += [Answer(stretch.subject, truth, each) for each in streamed.predictions]
+        on_stretch(result)
     return result
 
 
@@ -210,7 +191,7 @@ def teach(
     client: Client,
     labelled: Iterable[tuple[npt.NDArray[np.float32], str]],
     *,
-    on_update: Callable[[UpdateResult], None] | None = None,
+    on_update: Callable[[UpdateResult], None] = lambda _: None,
 ) -> list[UpdateResult]:
     """Shows each window (T, 6) to the board and labels it, in this order.
 
@@ -232,8 +213,7 @@ def teach(
         learned = client.label(streamed.predictions[-1].end_index, activity)
         result = UpdateResult(activity, learned)
         done.append(result)
-        if on_update is not None:
-            on_update(result)
+        on_update(result)
     return done
 
 
@@ -242,7 +222,7 @@ def teach_live(
     activity: str,
     windows: int,
     *,
-    on_update: Callable[[UpdateResult], None] | None = None,
+    on_update: Callable[[UpdateResult], None] = lambda _: None,
 ) -> list[UpdateResult]:
     """Begins a session and labels the next ``windows`` windows that the board's own sensor fills.
 
@@ -275,13 +255,8 @@ def teach_live(
             continue
         deadline = time.monotonic() + LABEL_PATIENCE * patience_s
         done.append(UpdateResult(activity, learned))
-        if on_update is not None:
-            on_update(done[-1])
+        on_update(done[-1])
     return done
-
-
-def _share(outcomes: Sequence[Outcome]) -> float:
-    return sum(o.activity == o.predicted for o in outcomes) / len(outcomes)
 
 
 def check_rate(recording: Recording, rate_hz: float) -> None:

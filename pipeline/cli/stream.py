@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.common import JsonOption, guarded, note, print_json
 
 if TYPE_CHECKING:
-    from pipeline.board.playback import Replay
+    from pipeline.board.playback import Playback
 
 PortOption = Annotated[
     str | None,
@@ -43,16 +43,15 @@ def stream(
 ) -> None:
     """Stream recorded samples to a board and compare its predictions with the labels."""
     from pipeline.board.client import Client
-    from pipeline.board.playback import Replay, replay, stretches
+    from pipeline.board.playback import replay, stretches
     from pipeline.data.selection import select
 
     with Client.open(port) as client:
         board = client.hello()
         selection = select(dataset, split, subject, csv, note)
         what = stretches(selection.recordings, client, windows=windows)
-        result = Replay(board.activities)
         with _progress(sum(len(s.samples) for s in what)) as show:
-            replay(client, what, into=result, on_stretch=show)
+            result = replay(client, what, on_stretch=show)
     document = {
         "port": client.port,
         "model_id": board.model_id.hex(),
@@ -93,24 +92,24 @@ class _progress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def _show(self, result: Replay) -> None:
-        accuracy = result.accuracy
-        right = "" if accuracy is None else f"  {accuracy:.1%} right"
+    def _show(self, result: Playback) -> None:
+        scores = result.scores
+        right = "" if scores is None else f"  {scores.accuracy:.1%} right"
         self._bar.update(
             self._task,
             completed=result.samples_sent,
-            description=f"{len(result.outcomes)} predictions{right}",
+            description=f"{len(result.answers)} predictions{right}",
         )
 
 
-def _print(document: dict[str, Any], result: Replay) -> None:
+def _print(document: dict[str, Any], result: Playback) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     from pipeline.core.console import Console
 
     console = Console()
-    if result.accuracy is not None:
+    if document["accuracy"] is not None:
         names = document["activities"]
         title = f"{escape(document['dataset'])} on {escape(document['port'])}"
         table = Table("shown \\ seen", title=title, title_justify="left")
@@ -125,15 +124,15 @@ def _print(document: dict[str, Any], result: Replay) -> None:
         console.print(table)
         for subject, share in document["subject_accuracy"].items():
             console.print(f"{escape(subject)}  {share:.1%}")
-        console.print(f"accuracy {result.accuracy:.1%} of {len(result.outcomes)} windows")
+        console.print(f"accuracy {document['accuracy']:.1%} of {len(result.answers)} windows")
     else:
-        for outcome in result.outcomes:
-            at = outcome.prediction
+        for answer in result.answers:
+            at = answer.prediction
             shown, share = at.shown(document["activities"])
             console.print(f"{at.end_index:8d}  {escape(shown)} {share:.2f}")
     console.print(
         f"{result.samples_sent} samples sent, {result.samples_lost} lost; "
-        f"{len(result.outcomes)} predictions, {result.predictions_missing} missing; "
+        f"{len(result.answers)} predictions, {result.predictions_missing} missing; "
         f"{result.saturated} values beyond the sensor's range",
         soft_wrap=True,
     )
