@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline import __version__
 from pipeline.bundle.bundle import EXTRACTOR, Bundle
 from pipeline.bundle.interface import output_of
 from pipeline.compiler import c_float
@@ -167,6 +168,8 @@ extern "C" {{
 #define HAR_NOVELTY_WIDEN {c_float(bundle.unknown.widen)} /* reach of a label */
 #define HAR_SMOOTHER_CHANGE {c_float(bundle.smoother.change)}
 #define HAR_SMOOTHER_CHANGE_MOVING {c_float(bundle.smoother.change_moving)}
+
+#define HAR_FIRMWARE_VERSION "{__version__}" /* of the har that wrote this */
 
 /* For the tflm engine: its arena, and the operators to register. */
 #define HAR_TFLM_ARENA_BYTES {arena}

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from pipeline import __version__
 from tests.support.cli import har, har_json
 
 ROOT = Path(__file__).parents[2]
@@ -267,11 +266,6 @@ def test_a_process_ends_with_the_code_of_the_refusal(
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr and done.stdout == ""
-
-
-def test_the_firmware_says_the_package_s_version() -> None:
-    header = (ROOT / "firmware" / "lib" / "app" / "har_app_parts.h").read_text()
-    assert f'#define HAR_FIRMWARE_VERSION "{__version__}"' in header
 
 
 def test_an_interrupted_quantize_leaves_no_half_bundle(

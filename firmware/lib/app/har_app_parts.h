@@ -10,12 +10,9 @@
 #include <stdint.h>
 
 #include "hal/har_board.h"
+#include "har_model.h" /* HAR_FIRMWARE_VERSION, too: there is one version, the package's */
 #include "lib/base/har_status.h"
 #include "lib/link/har_protocol.h"
-
-#ifndef HAR_FIRMWARE_VERSION
-#define HAR_FIRMWARE_VERSION "0.1.0"
-#endif
 
 /* ---- send (har_app_send.c): never waits; what does not fit whole is dropped and counted ---- */
 

@@ -17,6 +17,9 @@
 #define HAR_MODEL_ID_INIT \
     { 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08 }
 #endif
+#ifndef HAR_FIRMWARE_VERSION
+#define HAR_FIRMWARE_VERSION "0.1.0"
+#endif
 #define HAR_RATE_HZ 50.0f
 #ifndef HAR_WINDOW_LENGTH
 #define HAR_WINDOW_LENGTH 8

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import __version__
 from pipeline.bundle import emit, load_bundle
 from pipeline.bundle.emit import _c_string, c_float
 
@@ -47,6 +48,16 @@ def test_generated_c_compiles_as_c11_and_names_the_model(
             ],
             check=True,
         )
+
+
+def test_the_firmware_has_the_version_of_the_package_and_no_other(
+    bundle_directory: Path, tmp_path: Path
+) -> None:
+    emit(load_bundle(bundle_directory), tmp_path)
+    defined = f'#define HAR_FIRMWARE_VERSION "{__version__}"'
+    assert defined in (tmp_path / "har_model.h").read_text()
+    sources = [path for path in FIRMWARE.rglob("*.[ch]") if "generated" not in path.parts]
+    assert not any("#define HAR_FIRMWARE_VERSION" in path.read_text() for path in sources)
 
 
 def test_emitting_again_touches_nothing(bundle_directory: Path, tmp_path: Path) -> None:
