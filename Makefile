@@ -37,7 +37,7 @@ endif
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := No
 export PLATFORMIO_DISABLE_UPGRADE_CHECK := true
 
-.PHONY: help setup toolchain demo test test-slow test-all coverage coverage-report train quantize evaluate personalize variants fxcy emit flash doctor monitor bench lint fmt pretrain clean
+.PHONY: help setup toolchain demo test test-slow test-all coverage coverage-report train quantize evaluate personalize variants fxcy emit operators flash doctor monitor bench lint fmt pretrain clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ variants: setup ## Compare base, quantized and pruned networks, and what each ta
 fxcy: setup ## Compare how many of a network's last layers to train on another data set
 	@scripts/toolchain.sh host
 	$(HAR) fxcy --workers 2 --output build/fxcy $(ARGS)
+
+operators: setup ## Write docs/OPERATORS.md from the compiler
+	.venv/bin/python -m pipeline.compiler > docs/OPERATORS.md
 
 emit: setup ## Emit the firmware's C from the bundle
 	$(HAR) emit --bundle build/bundle --output firmware/generated

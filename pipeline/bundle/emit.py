@@ -13,7 +13,7 @@ import numpy as np
 from pipeline import __version__
 from pipeline.bundle.bundle import EXTRACTOR, Bundle
 from pipeline.bundle.interface import output_of
-from pipeline.compiler import c_float
+from pipeline.compiler import OPERATORS, c_float
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
 from pipeline.head.records import PAGE_BYTES
@@ -81,29 +81,9 @@ def _float_array(declaration: str, values: Array) -> str:
     return f"{declaration} = {{\n{_rows([c_float(v) for v in values.ravel()], 6)}\n}};\n"
 
 
-# TFLM's MicroMutableOpResolver has one Add method per operator, named in its own way.
-_TFLM_NAMES = {
-    "ADD": "Add",
-    "AVERAGE_POOL_2D": "AveragePool2D",
-    "CONCATENATION": "Concatenation",
-    "CONV_2D": "Conv2D",
-    "DEPTHWISE_CONV_2D": "DepthwiseConv2D",
-    "FULLY_CONNECTED": "FullyConnected",
-    "MAX_POOL_2D": "MaxPool2D",
-    "MEAN": "Mean",
-    "PAD": "Pad",
-    "PADV2": "PadV2",
-    "QUANTIZE": "Quantize",
-    "RELU": "Relu",
-    "RELU6": "Relu6",
-    "RESHAPE": "Reshape",
-    "SOFTMAX": "Softmax",
-}
-
-
 def _model_header(bundle: Bundle, operators: tuple[str, ...]) -> str:
     model_id = ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(bundle.model_id))
-    names = [_TFLM_NAMES[name] for name in sorted(set(operators))]
+    names = [OPERATORS[name].tflm for name in sorted(set(operators))]
     arena = (bundle.tflm_arena_bytes + _ARENA_MARGIN_BYTES + 15) // 16 * 16
     head, learning = bundle.head, bundle.learning
     map_scale, map_zero_point = bundle.map_scale, bundle.map_zero_point

@@ -8,11 +8,11 @@ from pipeline.compiler.compile import CompiledModel, compile_model
 from pipeline.compiler.emit import c_float
 from pipeline.compiler.errors import UnsupportedModel
 from pipeline.compiler.graph import TensorInfo
-from pipeline.compiler.lower import SUPPORTED_OPERATORS
+from pipeline.compiler.lower import OPERATORS
 from pipeline.compiler.oracle import OracleResult, run_tflm
 
 __all__ = [
-    "SUPPORTED_OPERATORS",
+    "OPERATORS",
     "CompiledModel",
     "OracleResult",
     "TensorInfo",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pipeline.compiler.errors import Refusal, UnsupportedModel
 from pipeline.compiler.graph import Graph, Step, TensorInfo
@@ -25,26 +26,85 @@ from pipeline.compiler.lower_weighted import (
 from pipeline.compiler.operands import Operands, activation_info
 from pipeline.compiler.reader import RawModel
 
-# Operator -> (newest version whose meaning is known, its lowering).
-_LOWERINGS: dict[str, tuple[int, Callable[[Operands], Step]]] = {
-    "ADD": (5, lower_add),
-    "AVERAGE_POOL_2D": (3, lower_pool),
-    "CONCATENATION": (4, lower_concatenation),
-    "CONV_2D": (8, lower_conv_2d),
-    "DEPTHWISE_CONV_2D": (7, lower_depthwise_conv_2d),
-    "FULLY_CONNECTED": (13, lower_fully_connected),
-    "MAX_POOL_2D": (3, lower_pool),
-    "MEAN": (3, lower_mean),
-    "PAD": (4, lower_pad),
-    "PADV2": (4, lower_pad),
-    "QUANTIZE": (4, lower_requantize),
-    "RELU": (3, lower_requantize),
-    "RELU6": (3, lower_relu6),
-    "RESHAPE": (1, lower_reshape),
-    "SOFTMAX": (3, lower_softmax),
-}
 
-SUPPORTED_OPERATORS = tuple(_LOWERINGS)
+@dataclass(frozen=True)
+class Operator:
+    """What the compiler takes of one operator of .tflite.
+
+    ``tflm``: what TFLite-Micro's resolver calls it; ``version``: the newest whose meaning is known.
+    ``supported`` and ``refused``: for docs/OPERATORS.md.
+    """
+
+    tflm: str
+    version: int
+    lower: Callable[[Operands], Step]
+    supported: str
+    refused: str
+
+
+_FUSED = "fused NONE, RELU, RELU_N1_TO_1 or RELU6"
+_SAME_SCALE = "input and output on different scales"
+_WEIGHTS = "int8 weights, per tensor or per channel; int32 bias or none"
+_WEIGHTS_REFUSED = "weights that are no constant or have a zero point; sums that can leave int32"
+_POOL = f"SAME and VALID padding, any window and stride; {_FUSED}"
+
+OPERATORS: dict[str, Operator] = {
+    "ADD": Operator(
+        "Add", 5, lower_add, f"two activations of one shape; {_FUSED}", "broadcasting; constants"
+    ),
+    "AVERAGE_POOL_2D": Operator("AveragePool2D", 3, lower_pool, _POOL, _SAME_SCALE),
+    "CONCATENATION": Operator(
+        "Concatenation",
+        4,
+        lower_concatenation,
+        "up to 10 activations along any axis",
+        f"{_SAME_SCALE}; a fused activation",
+    ),
+    "CONV_2D": Operator(
+        "Conv2D",
+        8,
+        lower_conv_2d,
+        f"SAME and VALID padding, any stride and dilation; {_WEIGHTS}; {_FUSED}",
+        f"groups; {_WEIGHTS_REFUSED}",
+    ),
+    "DEPTHWISE_CONV_2D": Operator(
+        "DepthwiseConv2D",
+        7,
+        lower_depthwise_conv_2d,
+        f"as CONV_2D, any depth multiplier; {_WEIGHTS}; {_FUSED}",
+        _WEIGHTS_REFUSED,
+    ),
+    "FULLY_CONNECTED": Operator(
+        "FullyConnected",
+        13,
+        lower_fully_connected,
+        f"any rank of input; {_WEIGHTS}; {_FUSED}",
+        f"shuffled weights; a bias on another scale than input x weights; {_WEIGHTS_REFUSED}",
+    ),
+    "MAX_POOL_2D": Operator("MaxPool2D", 3, lower_pool, _POOL, _SAME_SCALE),
+    "MEAN": Operator(
+        "Mean", 3, lower_mean, "axes that follow each other, kept or not", "other choices of axes"
+    ),
+    "PAD": Operator("Pad", 4, lower_pad, "up to 4 axes, int32 paddings", _SAME_SCALE),
+    "PADV2": Operator(
+        "PadV2", 4, lower_pad, "as PAD, with a constant int8 value", f"{_SAME_SCALE}, or the value"
+    ),
+    "QUANTIZE": Operator(
+        "Quantize", 4, lower_requantize, "int8 to int8", "float32 or int16 on either side"
+    ),
+    "RELU": Operator("Relu", 3, lower_requantize, "any scales", "-"),
+    "RELU6": Operator("Relu6", 3, lower_relu6, "one scale for both", _SAME_SCALE),
+    "RESHAPE": Operator(
+        "Reshape", 1, lower_reshape, "any shape of as many values; costs nothing", _SAME_SCALE
+    ),
+    "SOFTMAX": Operator(
+        "Softmax",
+        3,
+        lower_softmax,
+        "the last axis, up to 511 classes; any beta",
+        "an output scale other than 1/256, or zero point other than -128",
+    ),
+}
 
 
 def lower(model: RawModel) -> Graph:
@@ -95,9 +155,9 @@ def lower(model: RawModel) -> Graph:
 
 
 def _lower_one(op: Operands) -> Step:
-    if op.operator.name not in _LOWERINGS:
+    known = OPERATORS.get(op.operator.name)
+    if known is None:
         raise Refusal("this operator is not supported")
-    newest, lowering = _LOWERINGS[op.operator.name]
-    if not 1 <= op.operator.version <= newest:
-        raise Refusal(f"version {op.operator.version}; known up to {newest}")
-    return lowering(op)
+    if not 1 <= op.operator.version <= known.version:
+        raise Refusal(f"version {op.operator.version}; known up to {known.version}")
+    return known.lower(op)

@@ -41,12 +41,10 @@ def lower_pool(op: Operands) -> KernelCall:
     window, _ = window_params(op, source, target, kernel_height, kernel_width)
     low, high = activation_range(activation, target.scale, target.zero_point)
     average = op.operator.name == "AVERAGE_POOL_2D"
-    return KernelCall(
-        index=op.operator.index,
-        operator=op.operator.name,
-        kernel="har_average_pool2d_s8" if average else "har_max_pool2d_s8",
-        struct="har_pool2d_params",
-        params={
+    return op.call(
+        "har_average_pool2d_s8" if average else "har_max_pool2d_s8",
+        "har_pool2d_params",
+        {
             "input_height": source.shape[1],
             "input_width": source.shape[2],
             "channels": source.shape[3],
@@ -54,8 +52,6 @@ def lower_pool(op: Operands) -> KernelCall:
             "activation_min": low,
             "activation_max": high,
         },
-        inputs=(op.input_index(0),),
-        output=op.output_index,
     )
 
 
@@ -76,12 +72,10 @@ def lower_mean(op: Operands) -> KernelCall:
     require(target.shape in (kept, squeezed), f"output of shape {target.shape}")
     count = prod(source.shape[first:last])
     multiplier, shift = mean_multiplier(source.scale / target.scale, count)
-    return KernelCall(
-        index=op.operator.index,
-        operator=op.operator.name,
-        kernel="har_mean_s8",
-        struct="har_mean_params",
-        params={
+    return op.call(
+        "har_mean_s8",
+        "har_mean_params",
+        {
             "outer": prod(source.shape[:first]),
             "count": count,
             "inner": prod(source.shape[last:]),
@@ -90,8 +84,6 @@ def lower_mean(op: Operands) -> KernelCall:
             "shift": shift,
             "output_zero_point": target.zero_point,
         },
-        inputs=(op.input_index(0),),
-        output=op.output_index,
     )
 
 
@@ -110,12 +102,10 @@ def lower_add(op: Operands) -> KernelCall:
     )
     (activation,) = op.options("activation")
     low, high = activation_range(activation, target.scale, target.zero_point)
-    return KernelCall(
-        index=op.operator.index,
-        operator=op.operator.name,
-        kernel="har_add_s8",
-        struct="har_add_params",
-        params={
+    return op.call(
+        "har_add_s8",
+        "har_add_params",
+        {
             "size": prod(target.shape),
             "a_zero_point": a.zero_point,
             "a_multiplier": a_multiplier,
@@ -129,8 +119,7 @@ def lower_add(op: Operands) -> KernelCall:
             "activation_min": low,
             "activation_max": high,
         },
-        inputs=(op.input_index(0), op.input_index(1)),
-        output=op.output_index,
+        inputs=2,
     )
 
 
@@ -158,19 +147,15 @@ def lower_pad(op: Operands) -> KernelCall:
         )
         value = int(values.flat[0])
     lead = (1,) * (4 - rank)
-    return KernelCall(
-        index=op.operator.index,
-        operator=op.operator.name,
-        kernel="har_pad_s8",
-        struct="har_pad_params",
-        params={
+    return op.call(
+        "har_pad_s8",
+        "har_pad_params",
+        {
             "input_shape": lead + source.shape,
             "before": (0,) * (4 - rank) + tuple(int(p) for p in paddings[:, 0]),
             "output_shape": lead + target.shape,
             "value": value,
         },
-        inputs=(op.input_index(0),),
-        output=op.output_index,
     )
 
 
@@ -196,14 +181,11 @@ def lower_concatenation(op: Operands) -> KernelCall:
         )
         widths.append(prod(source.shape[axis:]))
     require(sum(widths) == prod(target.shape[axis:]), f"output of shape {target.shape}")
-    return KernelCall(
-        index=op.operator.index,
-        operator=op.operator.name,
-        kernel="har_concatenation_s8",
-        struct="har_concatenation_params",
-        params={"outer": prod(target.shape[:axis]), "count": len(widths)},
-        inputs=tuple(op.input_index(i) for i in range(len(widths))),
-        output=op.output_index,
+    return op.call(
+        "har_concatenation_s8",
+        "har_concatenation_params",
+        {"outer": prod(target.shape[:axis]), "count": len(widths)},
+        inputs=len(widths),
         arrays=(Constant("widths", np.array(widths, np.int32)),),
         gathered=True,
     )
@@ -233,20 +215,16 @@ def lower_softmax(op: Operands) -> KernelCall:
     depth = source.shape[-1]
     require(depth <= _MAX_SOFTMAX_DEPTH, f"{depth} classes; at most {_MAX_SOFTMAX_DEPTH}")
     multiplier, left_shift, difference_min = softmax_scaling(op.beta(), source.scale)
-    return KernelCall(
-        index=op.operator.index,
-        operator=op.operator.name,
-        kernel="har_softmax_s8",
-        struct="har_softmax_params",
-        params={
+    return op.call(
+        "har_softmax_s8",
+        "har_softmax_params",
+        {
             "rows": prod(source.shape) // depth,
             "depth": depth,
             "multiplier": multiplier,
             "left_shift": left_shift,
             "difference_min": difference_min,
         },
-        inputs=(op.input_index(0),),
-        output=op.output_index,
     )
 
 
@@ -262,12 +240,10 @@ def lower_requantize(op: Operands) -> KernelCall:
         factor = source.scale / target.scale
         low = INT8_MIN
     multiplier, shift = quantize_multiplier(factor)
-    return KernelCall(
-        index=op.operator.index,
-        operator=op.operator.name,
-        kernel="har_requantize_s8",
-        struct="har_requantize_params",
-        params={
+    return op.call(
+        "har_requantize_s8",
+        "har_requantize_params",
+        {
             "size": prod(target.shape),
             "input_zero_point": source.zero_point,
             "multiplier": multiplier,
@@ -276,8 +252,6 @@ def lower_requantize(op: Operands) -> KernelCall:
             "activation_min": low,
             "activation_max": INT8_MAX,
         },
-        inputs=(op.input_index(0),),
-        output=op.output_index,
     )
 
 
@@ -287,16 +261,12 @@ def lower_relu6(op: Operands) -> KernelCall:
     require(source.shape == target.shape, f"shape {source.shape} to {target.shape}")
     require(same_quantization(source, target), "input and output differ in scale or zero point")
     six = quantize_bound(6.0, source.scale, source.zero_point)
-    return KernelCall(
-        index=op.operator.index,
-        operator=op.operator.name,
-        kernel="har_clamp_s8",
-        struct="har_clamp_params",
-        params={
+    return op.call(
+        "har_clamp_s8",
+        "har_clamp_params",
+        {
             "size": prod(target.shape),
             "activation_min": source.zero_point,
             "activation_max": min(INT8_MAX, six),
         },
-        inputs=(op.input_index(0),),
-        output=op.output_index,
     )

@@ -60,12 +60,10 @@ def _convolution(op: Operands, *, depthwise: bool) -> KernelCall:
     (activation,) = op.options("activation")
     low, high = activation_range(activation, target.scale, target.zero_point)
     dilation_height, dilation_width = op.options("dilation_height", "dilation_width")
-    return KernelCall(
-        index=op.operator.index,
-        operator=op.operator.name,
-        kernel="har_depthwise_conv2d_s8" if depthwise else "har_conv2d_s8",
-        struct="har_conv2d_params",
-        params={
+    return op.call(
+        "har_depthwise_conv2d_s8" if depthwise else "har_conv2d_s8",
+        "har_conv2d_params",
+        {
             "input_height": height,
             "input_width": width,
             "input_channels": channels,
@@ -78,8 +76,6 @@ def _convolution(op: Operands, *, depthwise: bool) -> KernelCall:
             "activation_min": low,
             "activation_max": high,
         },
-        inputs=(op.input_index(0),),
-        output=op.output_index,
         arrays=(
             Constant("weights", weights),
             Constant("bias", bias),
@@ -151,12 +147,10 @@ def lower_fully_connected(op: Operands) -> KernelCall:
         factors = [float(product) / target.scale]
     (activation,) = op.options("activation")
     low, high = activation_range(activation, target.scale, target.zero_point)
-    return KernelCall(
-        index=op.operator.index,
-        operator=op.operator.name,
-        kernel="har_fully_connected_s8",
-        struct="har_fully_connected_params",
-        params={
+    return op.call(
+        "har_fully_connected_s8",
+        "har_fully_connected_params",
+        {
             "rows": rows,
             "input_size": input_size,
             "output_size": output_size,
@@ -165,8 +159,6 @@ def lower_fully_connected(op: Operands) -> KernelCall:
             "activation_min": low,
             "activation_max": high,
         },
-        inputs=(op.input_index(0),),
-        output=op.output_index,
         arrays=(Constant("weights", weights), Constant("bias", bias), *_multipliers(factors)),
         macs=rows * input_size * output_size,
     )

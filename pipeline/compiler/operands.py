@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pipeline.compiler.errors import Refusal
 from pipeline.compiler.fixedpoint import INT8_MAX, INT8_MIN
-from pipeline.compiler.graph import TensorInfo
+from pipeline.compiler.graph import Constant, KernelCall, TensorInfo
 from pipeline.compiler.reader import RawOperator, RawTensor
 
 # Larger activations fit no memory that this engine is for; below it, sums over a whole tensor
@@ -68,17 +68,17 @@ class Operands:
 
     def options(self, *names: str) -> tuple[int, ...]:
         """The named integer options."""
-        found = self.operator.options
-        if found is None:
-            raise Refusal("its options are missing")
-        return tuple(int(found[name]) for name in names)
+        return tuple(int(self._options[name]) for name in names)
 
     def beta(self) -> float:
         """SOFTMAX's only option."""
-        found = self.operator.options
-        if found is None:
+        return float(self._options["beta"])
+
+    @property
+    def _options(self) -> dict[str, float]:
+        if self.operator.options is None:
             raise Refusal("its options are missing")
-        return float(found["beta"])
+        return self.operator.options
 
     def input_index(self, position: int) -> int:
         """Tensor index of input ``position``; refuses an absent one."""
@@ -97,6 +97,31 @@ class Operands:
     def output(self, rank: int | None = None) -> TensorInfo:
         """The only output as an int8 activation, of this rank if given."""
         return _with_rank(activation_info(self.tensors[self.output_index]), rank)
+
+    def call(
+        self,
+        kernel: str,
+        struct: str,
+        params: dict[str, int | tuple[int, ...]],
+        *,
+        inputs: int = 1,
+        arrays: tuple[Constant, ...] = (),
+        gathered: bool = False,
+        macs: int = 0,
+    ) -> KernelCall:
+        """The call of ``kernel`` on the first ``inputs`` inputs; the rest as `KernelCall`."""
+        return KernelCall(
+            index=self.operator.index,
+            operator=self.operator.name,
+            kernel=kernel,
+            struct=struct,
+            params=params,
+            inputs=tuple(self.input_index(position) for position in range(inputs)),
+            output=self.output_index,
+            arrays=arrays,
+            gathered=gathered,
+            macs=macs,
+        )
 
     def absent(self, position: int) -> bool:
         """Whether optional input ``position`` is not given."""

@@ -1,0 +1,20 @@
+"""docs/OPERATORS.md is what the compiler takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.compiler import OPERATORS
+from pipeline.compiler.__main__ import operators_page
+from pipeline.compiler.lower_plain import _MAX_CONCATENATED, _MAX_SOFTMAX_DEPTH
+
+PAGE = Path(__file__).parents[3] / "docs" / "OPERATORS.md"
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text() == operators_page(), "run `make operators`"
+
+
+def test_limits_in_the_table_are_those_of_the_compiler() -> None:
+    assert f"up to {_MAX_CONCATENATED} activations" in OPERATORS["CONCATENATION"].supported
+    assert f"up to {_MAX_SOFTMAX_DEPTH} classes" in OPERATORS["SOFTMAX"].supported
