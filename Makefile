@@ -33,7 +33,7 @@ ifeq ($(TARGET),host)
 NOT_EMULATED := and not emulated
 endif
 
-# PlatformIO waits a minute for its own services unless told not to.
+# PlatformIO waits a minute for its own services unless this is set.
 export PLATFORMIO_SETTING_ENABLE_TELEMETRY := No
 export PLATFORMIO_DISABLE_UPGRADE_CHECK := true
 
@@ -43,7 +43,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  TARGET=mps2 (emulated Cortex-M4F) or host (a process here); PORT=/dev/ttyACM0; ARGS for pytest"
-	@echo "  DATA=data/recordings for train: your own recordings beside the data set's"
+	@echo "  DATA=data/recordings for train: your own recordings, in addition to the data set"
 	@echo "  CUT=fc, fxc1 or fxc2, SPARE, REPLAY and EXEMPLARS for quantize"
 
 setup: ## Install the locked Python packages into .venv
@@ -71,14 +71,14 @@ coverage: ## Run every test and measure which branches of pipeline/ they take
 coverage-report: ## Print what `make coverage` measured; fail if it is less than it was
 	.venv/bin/coverage report --fail-under=$(COVERAGE_MIN)
 
-train: setup ## Train the classifier behind the pretrained extractor
+train: setup ## Train the head on the pretrained extractor
 	$(HAR) train --output build/train $(if $(DATA),--data "$(DATA)")
 
 quantize: setup ## Quantize to int8, write the bundle and emit the firmware's C
 	$(HAR) quantize --model build/train --output build/bundle $(QUANTIZE_OPTIONS)
 	$(MAKE) --no-print-directory emit
 
-evaluate: setup ## Measure on people never seen: float, int8 and the compiled engine
+evaluate: setup ## Measure on held-out subjects: float, int8 and the compiled engine
 	@scripts/toolchain.sh host
 	$(HAR) evaluate --unseen watch --output build/evaluate
 
@@ -103,7 +103,7 @@ emit: setup ## Emit the firmware's C from the bundle
 flash: setup ## Build for the Nano 33 BLE Sense and upload
 	$(HAR) flash $(PORT_OPTION)
 
-doctor: setup ## Look at this machine, the model and the board, and say what to mend
+doctor: setup ## Look at this machine, the model and the board, and say what to fix
 	$(HAR) doctor $(PORT_OPTION)
 
 monitor: setup ## Watch the board's predictions

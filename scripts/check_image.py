@@ -6,8 +6,8 @@ PlatformIO runs it after each link (platformio.ini, `extra_scripts`); by hand:
 
 Prints what the image takes of flash and RAM, and the stack that it runs on. Fails (exit code 1)
 when it reaches the pages kept for learned heads, when the stack is too small, and when an object of
-ours calls the library's float arithmetic: then the compiler was told of no FPU, and learning would
-crawl.
+ours calls the library's float arithmetic: then the compiler does not use the FPU, and learning
+would crawl.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FLASH_START = 0x10000
-HEADS_START = "har_learned_start"  # a symbol of the image: the pages behind it keep learned heads
+HEADS_START = "har_learned_start"  # a symbol of the image: the pages after it keep learned heads
 RAM_START = 0x20000000
 RAM_BYTES = 0x40000
 
@@ -162,7 +162,7 @@ def check(image: Path, objects: Path | None) -> list[str]:
     """Prints the sizes; answers what is wrong, one line each."""
     elf = Elf(image)
     usage, limit, stack = measure(elf), program_limit(elf), main_stack(elf)
-    print(f"flash {usage.flash_bytes:>9,} of {limit:,} bytes (learned heads behind it)")
+    print(f"flash {usage.flash_bytes:>9,} of {limit:,} bytes (learned heads after it)")
     print(f"RAM   {usage.ram_bytes:>9,} of {RAM_BYTES:,} bytes, static; the rest is Mbed's heap")
     if stack is None:
         print(

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What tells sitting from standing in one window of a phone on the waist?
 
-Prints, over HAPT's official training people (never the test people): how well single quantities
+Prints, over HAPT's official training subjects (never the test subjects): how well single quantities
 order the two postures (area under the ROC curve, 0.5 is chance), and how well a logistic
 classifier on groups of them does on people left out one by one. docs/RESULTS.md cites it.
 """

@@ -34,7 +34,7 @@ class Parity(_Part):
 
 
 class Outcomes(_Part):
-    """What became of the labels: learned from, held back to judge by, or undone again because the
+    """What became of the labels: learned from, kept for the holdout, or undone again because the
     windows held back got worse."""
 
     learned: Count

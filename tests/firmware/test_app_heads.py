@@ -141,7 +141,7 @@ def test_a_record_of_another_format_is_told_once_and_overwritten(
 ) -> None:
     put(flash, _taught().record(), version=1)
     with Board(program, flash) as board:
-        assert board.said == "har: the stored head is another firmware's: using the shipped one\n"
+        assert board.said == "har: the stored head is another firmware's: using the factory head\n"
         board.hello()
         assert head_state(board.ask(wire.SHOW))["records"] == 0
         assert board.ask(wire.ROLLBACK).status == STATE
@@ -196,7 +196,7 @@ def test_a_stored_record_that_cannot_be_right_is_not_taken(
         assert pull(board) == good.payload()
     put(flash, good.record(), _wrong_record(what))
     with Board(program, flash) as board:
-        assert board.said == "har: the stored head is damaged: using the shipped one\n"
+        assert board.said == "har: the stored head is damaged: using the factory head\n"
         board.hello()
         assert pull(board) == Twin().payload()
         assert head_state(board.ask(wire.ROLLBACK))["taught"] == ("mine",)

@@ -15,7 +15,7 @@ from tests.firmware.support.app_twin import SMALL, UNITS, T, Twin, raw_samples
 SILENCE_MS = 50
 REMARK = "har: one key at a time; ? for help\n"
 ASK = "har: press r again within 5 s to forget all that was learned\n"
-FORGOTTEN = "har: forgotten: the shipped parameters serve\n"
+FORGOTTEN = "har: forgotten: the factory head is active\n"
 
 
 def typed(board: Board, data: bytes) -> str:
@@ -62,7 +62,7 @@ def test_help_lists_keys_and_activities_and_what_serves(text: Board) -> None:
         assert f"har: {key}" in said
     for number, activity in enumerate((*SMALL.names, "juggling")):
         assert f"har:   {number} {activity}\n" in said
-    assert said.endswith("har: the shipped parameters serve; 0 labels learned, not saved\n")
+    assert said.endswith("har: the factory head is active; 0 labels learned, not saved\n")
 
 
 def test_digits_label_the_last_window_as_numpy_does(text: Board) -> None:
@@ -78,7 +78,7 @@ def test_digits_label_the_last_window_as_numpy_does(text: Board) -> None:
         outcome, before, after = twin.label(label)
         expected = {
             0: f"learned {SMALL.names[label]}, {_share(before)} -> {_share(after)}",
-            1: f"{SMALL.names[label]}, held back to judge by",
+            1: f"{SMALL.names[label]}, kept for the holdout",
             2: f"{SMALL.names[label]}, undone: it made others worse",
         }
         assert answer == f"har: {expected[outcome]}\n"
@@ -98,7 +98,7 @@ def test_help_says_when_the_learned_parameters_serve(text: Board) -> None:
     count = twin.learner.updates
     typed(text, b"s")
     said = typed(text, b"?")
-    assert said.endswith(f"har: the learned parameters serve; {count} labels learned\n")
+    assert said.endswith(f"har: the learned head is active; {count} labels learned\n")
 
 
 def _share(value: np.float32) -> str:

@@ -61,8 +61,8 @@ static void help(void) {
     }
     for (unsigned i = 0; i < sizeof more / sizeof *more; ++i) har_send_notice(more[i]);
     har_line_begin(&line);
-    har_line_text(&line, har_app_head_serves() ? "the learned" : "the shipped");
-    har_line_text(&line, " parameters serve; ");
+    har_line_text(&line, har_app_head_serves() ? "the learned" : "the factory");
+    har_line_text(&line, " head is active; ");
     har_line_number(&line, har_app_heads.current.head.state.updates);
     har_line_text(&line, har_app_heads.unsaved ? " labels learned, not saved" : " labels learned");
     har_line_send(&line);
@@ -76,7 +76,7 @@ static void turn_printing(void) {
 
 static void label(uint8_t activity) {
     static const char *const outcomes[] = {
-        [HAR_HELD_BACK] = ", held back to judge by",
+        [HAR_HELD_BACK] = ", kept for the holdout",
         [HAR_UNDONE] = ", undone: it made others worse",
     };
     struct har_lesson lesson;
@@ -139,7 +139,7 @@ static void reset(bool asked) {
         return;
     }
     const uint16_t activities = har_app_head_activities();
-    tell(har_app_head_reset(), "forgotten: the shipped parameters serve");
+    tell(har_app_head_reset(), "forgotten: the factory head is active");
     if (har_app_head_activities() != activities) har_stream_forget();
 }
 

@@ -108,7 +108,7 @@ struct har_lesson {
 struct har_answer har_app_head_learn(const int8_t *window, uint8_t activity,
                                      struct har_lesson *lesson);
 
-/* Whether the learned parameters serve, not the shipped ones. */
+/* Whether the learned head is active, not the factory head. */
 bool har_app_head_serves(void);
 
 /* Takes the last label back. */

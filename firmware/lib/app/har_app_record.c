@@ -113,13 +113,14 @@ const char *har_app_head_init(void) {
     struct har_record record;
     har_status status = har_store_newest(&store, &record);
     if (status == HAR_ERR_EMPTY) return NULL;
-    if (status == HAR_ERR_MODEL) return "the stored head is another model's: using the shipped one";
+    if (status == HAR_ERR_MODEL)
+        return "the stored head is another model's: using the factory head";
     if (status == HAR_ERR_VERSION) {
-        return "the stored head is another firmware's: using the shipped one";
+        return "the stored head is another firmware's: using the factory head";
     }
     if (status == HAR_OK && record.kind == HAR_RECORD_FACTORY) return NULL;
     if (status == HAR_OK) status = take_record(&record);
-    return status == HAR_OK ? NULL : "the stored head is damaged: using the shipped one";
+    return status == HAR_OK ? NULL : "the stored head is damaged: using the factory head";
 }
 
 /* What is in use becomes the newest record. */
@@ -200,7 +201,7 @@ struct har_answer har_app_head_rollback(void) {
     if (status == HAR_OK && har_app_heads.unsaved) return drop_unsaved(&newest);
     if (status == HAR_OK) status = har_store_previous(&store, newest.sequence, &previous);
     if (is_nothing(status)) {
-        return refuse(HAR_ERR_STATE, "no earlier head is stored; reset goes to the shipped one");
+        return refuse(HAR_ERR_STATE, "no earlier head is stored; reset goes to the factory head");
     }
     if (status != HAR_OK) return refuse(status, "the stored heads cannot be read");
     if (previous.kind == HAR_RECORD_FACTORY) return har_app_head_reset();

@@ -89,7 +89,7 @@ void har_learner_reset(struct har_learner *learner);
 /* After the arrays have been filled from outside: forgets what undo needs. */
 void har_learner_taken(struct har_learner *learner);
 
-/* Whether the learned parameters serve, or the shipped ones do. */
+/* Whether the learned head is active, not the factory head. */
 bool har_learner_serves(const struct har_learner *learner);
 
 /* int8 window at the cut -> probabilities (A,) of the parameters that serve. */
