@@ -7,7 +7,6 @@ import functools
 import io
 import json
 import logging
-import re
 import shlex
 import sys
 import tempfile
@@ -27,7 +26,6 @@ TargetOption = Annotated[
     typer.Option(help="mps2: emulated Cortex-M4F; host: a process on this machine."),
 ]
 
-_PASSWORD = re.compile(r"(\w://[^\s:@/]*:)[^\s@]*(@)")  # of a URL
 ROOT = Path(__file__).resolve().parents[2]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,8 +49,8 @@ class _Notes(logging.Handler):
 
 
 def command_line() -> str:
-    """What was typed, as a report tells it: a database's password stays out of it."""
-    return shlex.join(["har", *(_PASSWORD.sub(r"\1***\2", part) for part in sys.argv[1:])])
+    """What was typed, as a report repeats it."""
+    return shlex.join(["har", *sys.argv[1:]])
 
 
 @contextlib.contextmanager
@@ -127,8 +125,8 @@ def guarded(function: F) -> F:
             advice = ": a file is in the way; name another folder" if in_the_way else ""
             message = f"{error.strerror or error}{where}{advice}"
             exit_code = ExternalError.exit_code
-        except KeyboardInterrupt:
-            message, exit_code = "interrupted", 130
+        except KeyboardInterrupt as interrupt:
+            message, exit_code = ": ".join(["interrupted", *map(str, interrupt.args)]), 130
         note(f"har: {message}")
         if kwargs.get("as_json"):
             print_failure(message, exit_code)

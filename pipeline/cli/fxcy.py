@@ -15,13 +15,14 @@ from pipeline.cli.common import (
     print_json,
     require_writable,
 )
-from pipeline.cli.sweeping import (
-    StorageOption,
-    StudyOption,
+from pipeline.cli.jobs import (
+    SchedulerOption,
+    TlsCaFileOption,
+    TlsCertOption,
+    TlsKeyOption,
     WorkersOption,
     duration,
-    storage_url,
-    sweep_display,
+    jobs_display,
 )
 
 
@@ -60,9 +61,11 @@ def fxcy(
     quick: Annotated[
         bool, typer.Option("--quick", help="Two small networks, a few cases: a minute or two.")
     ] = False,
-    workers: WorkersOption = 1,
-    storage: StorageOption = None,
-    study: StudyOption = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    tls_ca_file: TlsCaFileOption = None,
+    tls_cert: TlsCertOption = None,
+    tls_key: TlsKeyOption = None,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/fxcy"),
     as_json: JsonOption = False,
 ) -> None:
@@ -70,13 +73,14 @@ def fxcy(
 
     Every case, from the last dense layer to the whole network and a start from nothing, with its
     accuracy on people never seen, its energy, and how soon it is as good as training the dense
-    layers alone. The study keeps what is done: Ctrl-C loses the jobs that run, and the same command
-    goes on from there. Writes fxcy.json, fxcy.csv, pictures and fxcy.html.
+    layers alone. Results are kept: Ctrl-C loses the jobs that run, and the same command goes on
+    from there. Writes fxcy.json, fxcy.csv, pictures and fxcy.html.
     """
     from pipeline.experiments.fxcy import Options, Request, make_plan
     from pipeline.experiments.fxcy import fxcy as run_fxcy
     from pipeline.experiments.fxcy.claims import fxcy_claims
     from pipeline.experiments.fxcy.report import fxcy_document, fxcy_tables, write_fxcy_report
+    from pipeline.experiments.jobs import Cluster, Workers
     from pipeline.report.claims import claims_table
     from pipeline.report.tables import print_tables
 
@@ -84,19 +88,18 @@ def fxcy(
     plan = make_plan(
         Request(
             options=Options(output, quick, epochs, windows),
-            storage=storage_url(storage, output),
             pairs=_pairs(pair or [], source, target),
             backbones=tuple(backbone or ()),
             cases=tuple(case or ()),
             seeds=seeds,
-            study=study,
-            workers=workers,
             command=command_line(),
         )
     )
-    note(f"har: {len(plan.jobs)} jobs, at most about {duration(plan.seconds)} in all")
-    with sweep_display("jobs", _name, _summary) as on_progress:
-        report = run_fxcy(plan, on_progress)
+    cluster = Cluster(workers, scheduler, tls_ca_file, tls_cert, tls_key)
+    with jobs_display("jobs", _name, _summary) as on_progress, Workers(cluster) as started:
+        at_most = duration(plan.seconds(started.capacity()))
+        note(f"har: {len(plan.jobs)} jobs, at most about {at_most} in all")
+        report = run_fxcy(plan, started, on_progress)
     write_fxcy_report(report, output)
     if as_json:
         print_json(fxcy_document(report))

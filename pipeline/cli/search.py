@@ -8,14 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.common import JsonOption, guarded, print_json, require_writable, say
-from pipeline.cli.sweeping import (
-    Display,
-    StorageOption,
-    StudyOption,
+from pipeline.cli.jobs import (
+    SchedulerOption,
+    TlsCaFileOption,
+    TlsCertOption,
+    TlsKeyOption,
     WorkersOption,
-    display,
-    duration,
-    storage_url,
+    jobs_display,
 )
 from pipeline.cli.train import DatasetOption, FoldOption, SeedOption, SplitOption
 
@@ -26,7 +25,7 @@ def search(
     split: SplitOption = "official",
     fold: FoldOption = 0,
     trials: Annotated[
-        int, typer.Option(help="Shapes that the study shall hold when it is done.")
+        int, typer.Option(help="Shapes to train, those of earlier runs included.")
     ] = 40,
     epochs: Annotated[int, typer.Option(help="Epochs of each; fewer than a shipped one's.")] = 8,
     draws: Annotated[
@@ -38,9 +37,11 @@ def search(
     max_parameters: Annotated[int, typer.Option(min=1, help="Weights and biases.")] = 36_000,
     max_macs: Annotated[int, typer.Option(min=1, help="Of one prediction.")] = 550_000,
     max_ram: Annotated[int, typer.Option(min=1, help="Bytes of the engine's arena.")] = 65_536,
-    workers: WorkersOption = 1,
-    storage: StorageOption = None,
-    study: StudyOption = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    tls_ca_file: TlsCaFileOption = None,
+    tls_cert: TlsCertOption = None,
+    tls_key: TlsKeyOption = None,
     seed: SeedOption = 0,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/search"),
     as_json: JsonOption = False,
@@ -48,11 +49,11 @@ def search(
     """Search the shapes of the network under the board's limits, on validation people.
 
     Every shape that fits is trained on the training people for a few epochs; test people are never
-    looked at. The study keeps all of it: Ctrl-C loses what is being trained, and the same command
-    goes on from there. Writes search.json and search.svg.
+    looked at. Results are kept: Ctrl-C loses what is being trained, and the same command goes on
+    from there. Writes search.json and search.svg.
     """
-    from pipeline.data import load_dataset
-    from pipeline.experiments.search import Limits, SearchJob, Space, gather, search_report
+    from pipeline.experiments.jobs import Cluster, Workers
+    from pipeline.experiments.search import Limits, SearchRequest, Setting, Space, search_report
     from pipeline.experiments.search import search as run_search
     from pipeline.experiments.search.report import (
         search_claims,
@@ -63,22 +64,19 @@ def search(
     from pipeline.report.claims import claims_table
     from pipeline.report.tables import print_tables
 
-    space = Space.named(window)
-    material = gather(load_dataset(dataset), split, fold=fold, draws=draws, seed=seed)
-    require_writable(output)
-    job = SearchJob(
-        material=material,
-        storage=storage_url(storage, output),
-        study=study or dataset,
+    request = SearchRequest(
+        setting=Setting(dataset, split, fold, draws, seed, epochs),
+        folder=output / "jobs",
         trials=trials,
-        epochs=epochs,
-        seed=seed,
         limits=Limits(max_parameters, max_macs, max_ram),
-        space=space,
+        space=Space.named(window),
     )
-    with display("shapes") as shown:
-        found = run_search(job, workers=workers, on_trials=_Show(shown, trials, workers))
-    report = search_report(job, found)
+    request.material  # noqa: B018 - raises
+    require_writable(output)
+    cluster = Cluster(workers, scheduler, tls_ca_file, tls_cert, tls_key)
+    with jobs_display("shapes", _name, _summary) as on_progress, Workers(cluster) as started:
+        found = run_search(request, started, on_progress)
+    report = search_report(request, found)
     write_search_report(report, output)
     if as_json:
         print_json(search_document(report))
@@ -87,32 +85,9 @@ def search(
         say(f"{output}/search.json, search.csv and search.svg")
 
 
-class _Show:
-    """A line for every shape that was trained, and the time left."""
+def _name(job: dict[str, Any]) -> str:
+    return f"{job['backbone']}, {job['window']} samples"
 
-    def __init__(self, shown: Display, trials: int, workers: int) -> None:
-        self._shown, self._trials, self._workers = shown, trials, workers
-        self._seen: set[int] | None = None
 
-    def __call__(self, study: Any) -> None:
-        from pipeline.experiments.search import trained
-
-        done = trained(study)
-        if self._seen is None:
-            self._seen = {trial.number for trial in done}
-            if done:
-                self._shown.line(f"{len(done)} shapes are there from before")
-        news = [
-            f"{trial.user_attrs['backbone']}, {trial.user_attrs['window']} samples: "
-            f"{trial.values[0]:.4f}, {trial.user_attrs['macs']:,} MACs, "
-            f"{duration(trial.user_attrs['seconds'])}"
-            for trial in done
-            if trial.number not in self._seen
-        ]
-        self._seen |= {trial.number for trial in done}
-        left = None
-        if done:
-            # Those before were perhaps trained elsewhere, but by the same recipe.
-            each = sum(trial.user_attrs["seconds"] for trial in done) / len(done)
-            left = max(self._trials - len(done), 0) * each / self._workers
-        self._shown.update(len(done), self._trials, left, news=news)
+def _summary(result: dict[str, Any]) -> str:
+    return f"{sum(result['accuracies']) / len(result['accuracies']):.4f}"

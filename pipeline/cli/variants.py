@@ -14,11 +14,13 @@ from pipeline.cli.common import (
     print_json,
     require_writable,
 )
-from pipeline.cli.sweeping import (
-    StorageOption,
-    StudyOption,
+from pipeline.cli.jobs import (
+    SchedulerOption,
+    TlsCaFileOption,
+    TlsCertOption,
+    TlsKeyOption,
     WorkersOption,
-    sweep_display,
+    jobs_display,
 )
 from pipeline.cli.train import DatasetOption, SeedOption, SplitOption
 
@@ -65,18 +67,21 @@ def variants(
     windows: Annotated[
         int | None, typer.Option(min=64, help="An epoch, in place of each network's own.")
     ] = None,
-    workers: WorkersOption = 1,
-    storage: StorageOption = None,
-    study: StudyOption = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    tls_ca_file: TlsCaFileOption = None,
+    tls_cert: TlsCertOption = None,
+    tls_key: TlsKeyOption = None,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/variants"),
     as_json: JsonOption = False,
 ) -> None:
     """Compare base, quantized and pruned variants of networks, and what each takes of a board.
 
     Every file is run as it is: int8 in the board's engines, float in LiteRT, on people never seen.
-    The study keeps what is done: Ctrl-C loses the jobs that run, and the same command goes on from
-    there. Writes variants.json, variants.csv, variants.svg and variants.html.
+    Results are kept: Ctrl-C loses the jobs that run, and the same command goes on from there.
+    Writes variants.json, variants.csv, variants.svg and variants.html.
     """
+    from pipeline.experiments.jobs import Cluster, Workers
     from pipeline.experiments.variants import VariantsRequest, run_variants
     from pipeline.experiments.variants.compare import variant_claims
     from pipeline.experiments.variants.report import (
@@ -100,15 +105,13 @@ def variants(
         quick=quick,
         epochs=epochs,
         windows=windows,
-        workers=workers,
-        storage=storage,
-        study=study,
         output=output,
     )
     request.check()
     require_writable(output)
-    with sweep_display("variants", _name, _summary) as on_progress:
-        report = run_variants(request, command_line(), on_progress)
+    cluster = Cluster(workers, scheduler, tls_ca_file, tls_cert, tls_key)
+    with jobs_display("variants", _name, _summary) as on_progress, Workers(cluster) as started:
+        report = run_variants(request, command_line(), started, on_progress)
     write_variants_report(report, output)
     if as_json:
         print_json(variants_document(report))

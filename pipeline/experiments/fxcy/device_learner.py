@@ -23,11 +23,11 @@ from pipeline.bundle.bundle import LearningConstants, write_bundle
 from pipeline.bundle.limits import REPLAY_MAX
 from pipeline.core.digests import sources_digest
 from pipeline.core.errors import InputError
+from pipeline.core.files import build_cached
 from pipeline.core.types import Array
 from pipeline.data import Windows
 from pipeline.experiments.fxcy.device_rule import CutWindows, RuleInTensorFlow
 from pipeline.experiments.fxcy.domains import Domain, Examples
-from pipeline.experiments.jobs import build_cached
 from pipeline.models import backbone
 from pipeline.sim.build import ROOT
 from pipeline.sim.learner_program import LearnerProgram, build_learner

@@ -81,15 +81,6 @@ class Domain:
         return self.sha256[:16]
 
 
-def require_version(domain: Domain, version: str) -> None:
-    """InputError where the domain's content is not the one that was asked for."""
-    if domain.version != version:
-        raise InputError(
-            f"{domain.name}: this machine has version {domain.version} of it, the study {version}; "
-            "import the same file, or name another --study"
-        )
-
-
 def domain_kind(name: str) -> Kind:
     """What ``name`` holds. InputError where there is no such domain."""
     if name in DIGITS or name in KERAS_IMAGES:

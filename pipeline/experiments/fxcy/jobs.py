@@ -1,5 +1,5 @@
 """Jobs of a run: what each is, what it costs, and how it is done. A job is a small JSON object, so
-that any machine that shares the study can take it."""
+that any worker can take it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.bundle.limits import REPLAY_MAX
 from pipeline.experiments.fxcy.device_learner import CUTS, DeviceSettings, learn_on_device
-from pipeline.experiments.fxcy.domains import Domain, load_domain, require_version
+from pipeline.experiments.fxcy.domains import Domain, load_domain
 from pipeline.experiments.fxcy.energy import count_cost
 from pipeline.experiments.fxcy.learn import learn
 from pipeline.experiments.fxcy.networks import CaseNetwork, case_network
@@ -66,7 +66,6 @@ def run_job(options: Options, job: dict[str, Any]) -> dict[str, Any]:
         accuracy = source_accuracy(source, job["source"], job["backbone"], settings.learning)
         return {"accuracy": round(accuracy, 6), "weights": source.weights}
     target = _target(job["target"], settings.learning.train_windows, settings.learning.test_windows)
-    require_version(target, job["data"][1])
     if job["kind"] == DEVICE:
         assert source.pretrained is not None
         kept = DeviceSettings(replay=min(len(target.train), REPLAY_MAX))

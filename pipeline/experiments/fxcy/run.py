@@ -17,7 +17,7 @@ from pipeline.experiments.fxcy.jobs import CASE, DEVICE, SOURCE, Options, run_jo
 from pipeline.experiments.fxcy.networks import cases_of, check_case
 from pipeline.experiments.fxcy.rows import device_rows, fxcy_rows
 from pipeline.experiments.fxcy.schema import FxcyReport, PairInfo
-from pipeline.experiments.jobs import Finished, Progress, Sweep, check_workers, run_sweep
+from pipeline.experiments.jobs import Finished, JobSet, Progress, Workers, run_jobs
 from pipeline.models import backbone as find_backbone
 from pipeline.training.shipped import recipes_digest
 
@@ -34,16 +34,13 @@ _FEWER = "{} learns from at most {} windows and is tested on at most {}"
 @dataclass(frozen=True)
 class Request:
     """What to compare. ``pairs``, ``backbones``, ``cases`` empty and ``seeds`` None: the defaults,
-    or those of ``options.quick``. ``storage``: URL of the study's database."""
+    or those of ``options.quick``."""
 
     options: Options
-    storage: str
     pairs: tuple[tuple[str, str], ...] = ()
     backbones: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     seeds: int | None = None
-    study: str | None = None
-    workers: int = 1
     command: str = "har fxcy"
 
 
@@ -59,11 +56,10 @@ class Plan:
     domains: dict[str, Domain]
     jobs: tuple[Job, ...] = field(default=())
 
-    @property
-    def seconds(self) -> float:
-        """About what all jobs take together, with as many workers as asked for."""
+    def seconds(self, workers: int) -> float:
+        """About what all jobs take together."""
         costs = [seconds_of(self.request.options, job) for job in self.jobs]
-        return max([sum(costs) / self.request.workers, *costs])
+        return max([sum(costs) / workers, *costs])
 
 
 def make_plan(request: Request) -> Plan:
@@ -72,7 +68,6 @@ def make_plan(request: Request) -> Plan:
     Raises InputError for unknown names, cases that a network does not have, pairs that have
     nothing to give to each other; ExternalError where data cannot be fetched.
     """
-    check_workers(request.workers)
     quick = request.options.quick
     pairs = request.pairs or (settings.QUICK_PAIRS if quick else settings.DEFAULT_PAIRS)
     named = request.backbones or (settings.QUICK_BACKBONES if quick else settings.DEFAULT_BACKBONES)
@@ -104,22 +99,20 @@ def _refuse_twice(what: str, names: Sequence[str]) -> None:
             raise InputError(f"{what} {name} is named twice; name it once")
 
 
-def fxcy(plan: Plan, on_progress: Callable[[Progress], None] = lambda _: None) -> FxcyReport:
-    """Does all jobs that the study has no results of, and reports on all.
-
-    Raises InputError where the study was made with other settings, and as `run_sweep`.
-    """
-    request, options = plan.request, plan.request.options
-    sweep = Sweep(
-        storage=request.storage,
-        study=request.study or ("fxcy-quick" if options.quick else "fxcy"),
+def fxcy(
+    plan: Plan, workers: Workers, on_progress: Callable[[Progress], None] = lambda _: None
+) -> FxcyReport:
+    """Does all jobs that have no result yet, and reports on all. Raises as `run_jobs`."""
+    options = plan.request.options
+    job_set = JobSet(
+        folder=options.folder / "jobs",
         definition=definition(options),
         jobs=plan.jobs,
         run=partial(run_job, options),
+        data=tuple(name for name, domain in plan.domains.items() if domain.task is not None),
         cost=partial(seconds_of, options),
-        command="har fxcy",
     )
-    return report(plan, run_sweep(sweep, workers=request.workers, on_progress=on_progress))
+    return report(plan, run_jobs(job_set, workers, on_progress))
 
 
 def definition(options: Options) -> dict[str, Any]:

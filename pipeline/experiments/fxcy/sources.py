@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import write_npz
+from pipeline.core.files import build_cached, write_npz
 from pipeline.core.types import Array
-from pipeline.experiments.fxcy.domains import Domain, load_domain, require_version, thin
+from pipeline.experiments.fxcy.domains import Domain, load_domain, thin
 from pipeline.experiments.fxcy.images import PhotoInput, fit_photo_input
 from pipeline.experiments.fxcy.settings import Learning, SourceLearning
-from pipeline.experiments.jobs import build_cached
 from pipeline.models import backbone as find_backbone
 from pipeline.models import load_weights
 from pipeline.training.inputs import NetworkInput
@@ -46,9 +45,7 @@ def source_network(
     """The network ``backbone`` trained on the training people of this ``version`` of ``source``:
     the shipped one where there is one, else that in ``folder``, which is made if it is not there.
 
-    Raises InputError for names that are none and another version of the data, ExternalError where
-    data
-    cannot be fetched.
+    Raises InputError for names that are none, ExternalError where data cannot be fetched.
     """
     name = _shipped(source, backbone)
     if name is not None:
@@ -58,8 +55,6 @@ def source_network(
     digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
     path = folder / f"{told}-{digest[:16]}"
     domain = None if path.exists() else load_domain(source, seed=_SEED, progress=False)
-    if domain is not None:
-        require_version(domain, version)
     made = build_cached(path, lambda part: _make(domain, backbone, learning, part))
     return _loaded(made / "weights.npz", MADE.format(source))
 

@@ -1,16 +1,14 @@
-"""Many jobs, each done once, by workers on one machine or several that share a database."""
+"""Many independent jobs, each done once, on this machine's cores or on a cluster."""
 
-from pipeline.core.files import build_cached
-from pipeline.experiments.jobs.progress import Finished, Progress
-from pipeline.experiments.jobs.run import Sweep, check_workers, run_sweep
-from pipeline.experiments.jobs.storage import study_file
+from pipeline.experiments.jobs.cluster import Cluster, Workers, cores
+from pipeline.experiments.jobs.run import Finished, JobSet, Progress, run_jobs
 
 __all__ = [
+    "Cluster",
     "Finished",
+    "JobSet",
     "Progress",
-    "Sweep",
-    "build_cached",
-    "check_workers",
-    "run_sweep",
-    "study_file",
+    "Workers",
+    "cores",
+    "run_jobs",
 ]

@@ -1,23 +1,20 @@
-"""A sweep: many jobs, each done once, by however many workers on however many machines."""
+"""A set of jobs: each is done once, and its result kept in a file of its own."""
 
 from __future__ import annotations
 
-import multiprocessing
+import hashlib
+import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pipeline.core.errors import ExternalError, HarError, InputError
-from pipeline.experiments.jobs.crew import POLL_S, work_together
-from pipeline.experiments.jobs.interrupts import held_back
-from pipeline.experiments.jobs.progress import Finished, Progress, Tracker
-from pipeline.experiments.jobs.queue import ERROR, JOB, RESULT, SECONDS, Queue, key_of
-from pipeline.experiments.jobs.storage import storage_errors, stored_form
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
+from pipeline.core.files import write_whole
+from pipeline.experiments.jobs.cluster import ClusterLost, Workers, worker_address
+from pipeline.experiments.jobs.identity import code_identity, data_identity, require_identity
 
 Job = dict[str, Any]
 
@@ -28,150 +25,157 @@ def equal_cost(_: Job) -> float:
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """``jobs`` of the study ``study`` in the database ``storage`` (URL), each given to ``run``.
+class JobSet:
+    """``jobs``, each given to ``run``; results are kept in ``folder``.
 
-    ``definition``: what must be equal for results to stand together; others' results in the study
-    were made with the same. ``jobs``, ``definition`` and results are JSON; no job is there twice.
-    ``run``: job -> result, a function at the top of a module or a `functools.partial` of one, so
-    that other processes can be given it. ``cost``: of a job, in any unit; weighs the time left.
-    ``threads_per_worker``: cores of each of several workers; an equal share if not given.
-    ``command``: as messages call what the study is of.
+    ``definition``: what results depend on beside the job; another one finds none of them. ``jobs``,
+    ``definition`` and results are JSON; no job is there twice. ``run``: job -> result, a function
+    at the top of a module or a `functools.partial` of one, so that other processes can be given it.
+    ``data``: names of data sets that a worker must have the same of. ``cost``: of a job, in any
+    unit; weighs the time left. ``later``: jobs that another set will bring; the progress counts
+    them, too.
     """
 
-    storage: str
-    study: str
+    folder: Path
     definition: dict[str, Any]
     jobs: tuple[Job, ...]
     run: Callable[[Job], Job]
+    data: tuple[str, ...] = ()
     cost: Callable[[Job], float] = equal_cost
-    heartbeat_s: int = 30
-    threads_per_worker: int | None = None
-    command: str = "har"
+    later: int = 0
 
 
-def check_workers(workers: int) -> None:
-    """InputError for less than one."""
-    if workers < 1:
-        raise InputError(f"{workers} workers: at least 1 is needed")
+@dataclass(frozen=True)
+class Finished:
+    """A job that is done: what it gave, and the seconds that it took."""
+
+    job: Job
+    result: Job
+    seconds: float
 
 
-def run_sweep(
-    sweep: Sweep, *, workers: int = 1, on_progress: Callable[[Progress], None] = lambda _: None
+@dataclass(frozen=True)
+class Progress:
+    """``done`` of ``total`` jobs; ``running``: those that workers have now. ``seconds_left``:
+    estimated from finished jobs; None before the first. ``last``: the one that has just finished,
+    None at the beginning and when one starts."""
+
+    done: int
+    total: int
+    running: tuple[Job, ...]
+    seconds_left: float | None
+    last: Finished | None
+
+
+def run_jobs(
+    wanted: JobSet, workers: Workers, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> list[Finished]:
     """Runs the jobs that have no result yet and returns all of them in their order, each with the
     seconds that it took when it was run.
 
-    One worker is this process; several are processes of their own, each with its share of the
-    cores. Other machines that run the same jobs in the same study take their part of them. A job
-    that is interrupted or whose worker dies (no sign of life for 4 heartbeats) is run anew.
-
-    Raises InputError for less than one worker, a job that is there twice and as `open_study`. A
-    HarError of a job ends the sweep and is raised. Any other exception fails its job: the others
-    go on, and ExternalError names it at the end; the next call tries it again. ExternalError, too,
-    when
-    the storage or all workers fail.
+    Raises InputError for a job that is there twice, and for a worker with another commit, lock file
+    or data set. A HarError of a job ends the run and is raised. Any other exception fails its job:
+    the others go on, and ExternalError names it at the end. KeyboardInterrupt says what is kept.
     """
-    check_workers(workers)
-    jobs = [stored_form(job) for job in sweep.jobs]
-    seen: set[str] = set()
-    for job in jobs:
-        if key_of(job) in seen:
+    files: dict[str, Path] = {}
+    for job in map(stored_form, wanted.jobs):
+        if (key := _key(job)) in files:
             raise InputError(f"{_words(job)}: asked for twice; name it once")
-        seen.add(key_of(job))
-    with storage_errors(sweep.storage):
-        queue = _open(sweep)
-        queue.fill()
-        tracker = Tracker(jobs, sweep.cost, workers, on_progress)
+        depends = _key({"definition": wanted.definition, "job": job})
+        digest = hashlib.sha256(depends.encode()).hexdigest()[:32]
+        files[key] = wanted.folder / f"{digest}.json"
+    done = {key: found for key, path in files.items() if (found := _read(path, key))}
+    missing = [json.loads(key) for key in files if key not in done]
+    running: list[Job] = []
+    failed: list[str] = []
 
-        def look() -> None:
-            tracker.look(queue.standing())
+    def report(last: Finished | None = None) -> None:
+        seconds_left = _seconds_left(wanted, done, files, workers.capacity())
+        total = len(files) + wanted.later
+        on_progress(Progress(len(done), total, tuple(running), seconds_left, last))
 
-        look()
-        if _pending(queue) and workers == 1:
-            _work(queue, sweep.run, look)
-        elif _pending(queue):
-            work_together(
-                # Workers count no costs, and need not be able to.
-                partial(_join, replace(sweep, cost=equal_cost)),
-                workers=min(workers, len(_pending(queue))),
-                threads=sweep.threads_per_worker,
-                finished=lambda: not _pending(queue),
-                on_poll=look,
-            )
-        look()
-        standing = queue.standing()
-    _refuse_failed(standing, jobs)
-    told = [standing[key_of(job)].user_attrs for job in jobs]
-    return [Finished(each[JOB], each[RESULT], each[SECONDS]) for each in told]
+    def started(job: Job) -> None:
+        running.append(job)
+        report()
 
+    def kept() -> str:
+        count = f"{len(done)} of {len(files) + wanted.later}"
+        return f"{count} results are kept in {wanted.folder}; the same command goes on from there"
 
-def _open(sweep: Sweep) -> Queue:
-    return Queue(
-        sweep.storage,
-        sweep.study,
-        sweep.definition,
-        [stored_form(job) for job in sweep.jobs],
-        command=sweep.command,
-        heartbeat_s=sweep.heartbeat_s,
-    )
-
-
-def _join(sweep: Sweep) -> None:
-    """One of several workers."""
-    with storage_errors(sweep.storage):
-        _work(_open(sweep), sweep.run, lambda: None)
-
-
-def _work(queue: Queue, run: Callable[[Job], Job], look: Callable[[], None]) -> None:
-    """Runs jobs until none is left that waits or runs anywhere."""
-    boss = multiprocessing.parent_process()
-    while _pending(queue) and (boss is None or boss.is_alive()):
-        # Interrupted between claim and work, a job would run nowhere until it is missed.
-        with held_back() as release:
-            trial = queue.claim()
-            if trial is not None:
-                look()
-                _run(queue, trial, run, release)
-        if trial is None:
-            # The others may yet fail: stay until what they run is done or is put back.
-            time.sleep(POLL_S)
-        look()
-
-
-def _run(
-    queue: Queue, trial: FrozenTrial, run: Callable[[Job], Job], begin: Callable[[], None]
-) -> None:
-    start = time.monotonic()
-    with queue.alive(trial):
-        try:
-            begin()
-            result = stored_form(run(queue.job(trial)))
-        except (HarError, KeyboardInterrupt) as error:
-            queue.fail(trial, error)
-            raise
-        except Exception as error:
-            queue.fail(trial, error)
-        else:
-            queue.finish(trial, result, round(time.monotonic() - start, 3))
-
-
-def _pending(queue: Queue) -> list[str]:
-    return [key for key, trial in queue.standing().items() if not trial.state.is_finished()]
-
-
-def _refuse_failed(standing: dict[str, FrozenTrial], jobs: list[Job]) -> None:
-    failed = [
-        f"{_words(job)}: {trial.user_attrs.get(ERROR, 'its worker died')}"
-        for job in jobs
-        if (trial := standing[key_of(job)]).state.name == "FAIL"
-    ]
+    try:
+        report()
+        identity = {**code_identity(), **data_identity(wanted.data)}
+        do_job = partial(_do_job, wanted.run, identity, wanted.data)
+        for job, outcome in workers.run(do_job, missing, started):
+            running.remove(job)
+            if isinstance(outcome, HarError):
+                raise outcome
+            if isinstance(outcome, Exception):
+                reason = str(outcome).partition("\n")[0]
+                failed.append(f"{_words(job)}: {type(outcome).__name__}: {reason}")
+                report()
+            else:
+                finished = done[_key(job)] = Finished(job, *outcome)
+                _write(files[_key(job)], finished)
+                report(finished)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(kept()) from None
+    except ClusterLost as error:
+        raise ExternalError(f"{error}; {kept()}") from None
     if failed:
         more = f" (and {len(failed) - 3} more)" if len(failed) > 3 else ""
         raise ExternalError(
-            f"{len(failed)} of {len(jobs)} jobs failed: {'; '.join(failed[:3])}{more}; "
+            f"{len(failed)} of {len(files)} jobs failed: {'; '.join(failed[:3])}{more}; "
             "run again to try them again"
         )
+    return [done[key] for key in files]
+
+
+def stored_form(document: Job) -> Job:
+    """As a file gives it back, where a tuple has become a list. ValueError or TypeError for what
+    JSON cannot hold."""
+    stored: Job = json.loads(json.dumps(document, allow_nan=False))
+    return stored
+
+
+def _do_job(
+    run: Callable[[Job], Job], identity: dict[str, str], data: tuple[str, ...], job: Job
+) -> tuple[Job, float]:
+    """In a worker: the result, and the seconds that it took."""
+    require_identity(identity, {**code_identity(), **data_identity(data)}, worker_address())
+    start = time.monotonic()
+    result = stored_form(run(job))
+    return result, round(time.monotonic() - start, 3)
+
+
+def _key(job: Job) -> str:
+    """Two jobs are the same if their keys are."""
+    return json.dumps(job, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _read(path: Path, key: str) -> Finished | None:
+    """None where there is no result, or a file that holds none: it is written anew."""
+    try:
+        found = Finished(**json.loads(path.read_text(encoding="utf-8")))
+        return found if _key(found.job) == key and found.seconds >= 0 else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write(path: Path, finished: Finished) -> None:
+    write_whole(path, json.dumps(asdict(finished), indent=1, allow_nan=False) + "\n")
+
+
+def _seconds_left(
+    wanted: JobSet, done: Mapping[str, Finished], keys: Iterable[str], parallel: int
+) -> float | None:
+    known = sum(wanted.cost(each.job) for each in done.values())
+    if not known:
+        return None
+    left = [wanted.cost(json.loads(key)) for key in keys if key not in done]
+    left += [known / len(done)] * wanted.later
+    each = sum(finished.seconds for finished in done.values()) / known
+    return each * max([sum(left) / max(1, parallel), *left])
 
 
 def _words(job: Job) -> str:

@@ -2,22 +2,23 @@
 
 from pipeline.experiments.search.cost import Cost, Limits, count_cost
 from pipeline.experiments.search.result import search_report
-from pipeline.experiments.search.run import SearchJob, search, trained
+from pipeline.experiments.search.run import Found, SearchRequest, search
 from pipeline.experiments.search.space import WINDOWS, Candidate, Space
-from pipeline.experiments.search.task import Draw, Material, gather
+from pipeline.experiments.search.task import Draw, Material, Setting, gather
 
 __all__ = [
     "WINDOWS",
     "Candidate",
     "Cost",
     "Draw",
+    "Found",
     "Limits",
     "Material",
-    "SearchJob",
+    "SearchRequest",
+    "Setting",
     "Space",
     "count_cost",
     "gather",
     "search",
     "search_report",
-    "trained",
 ]

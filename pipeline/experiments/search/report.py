@@ -67,11 +67,8 @@ class SearchReport(_Part):
     max_parameters: Count
     max_macs: Count
     max_ram_bytes: Count
-    study: str
-    storage: str
     sampler: str
     infeasible: Count
-    interrupted: Count
     validation_people: list[list[str]]
     training_people: list[int]
     points: list[SearchPoint]

@@ -1,53 +1,39 @@
-"""What a study found, as `pipeline.report` shows it."""
+"""What a search found, as its report shows it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib.metadata import version
 
-from pipeline.experiments.jobs.storage import shown
-from pipeline.experiments.search.cost import count_cost
 from pipeline.experiments.search.report import LeftOut, SearchPoint, SearchReport
-from pipeline.experiments.search.run import CHANNEL_COUNT, SearchJob, trained
-from pipeline.experiments.search.study import candidate_of
-
-if TYPE_CHECKING:
-    from optuna import Study
+from pipeline.experiments.search.run import BATCH, Found, SearchRequest
 
 
-def search_report(job: SearchJob, study: Study) -> SearchReport:
+def search_report(request: SearchRequest, found: Found) -> SearchReport:
     """All candidates that were trained, by MACs, and the sizes with a name that were not."""
-    import optuna
-    from optuna.trial import TrialState
-
     names: dict[str, list[str]] = {}
-    references = job.space.references()
+    references = request.space.references()
     for name, candidate in references.items():
         names.setdefault(candidate.key, []).append(name)
-    points = []
-    for trial in trained(study):
-        found = candidate_of(trial)
-        if found is None:
-            continue
-        attributes = trial.user_attrs
-        points.append(
-            SearchPoint(
-                backbone=found.shape.name,
-                names=names.get(found.key, []),
-                window_samples=found.window,
-                parameters=attributes["parameters"],
-                macs=attributes["macs"],
-                ram_bytes=attributes["ram_bytes"],
-                validation_accuracy=trial.values[0],
-                accuracies=attributes["accuracies"],
-                seconds=attributes["seconds"],
-            )
+    points = [
+        SearchPoint(
+            backbone=each.candidate.shape.name,
+            names=names.get(each.candidate.key, []),
+            window_samples=each.candidate.window,
+            parameters=each.cost.parameters,
+            macs=each.cost.macs,
+            ram_bytes=each.cost.ram_bytes,
+            validation_accuracy=each.accuracy,
+            accuracies=list(each.accuracies),
+            seconds=each.seconds,
         )
+        for each in found.trained
+    ]
     known = {name for point in points for name in point.names}
     left_out = []
     for name, candidate in references.items():
-        cost = count_cost(candidate, CHANNEL_COUNT, len(job.material.activities))
+        cost = request.cost(candidate)
         if name not in known and cost is not None:
-            over = [key for key, excess in job.limits.excess(cost).items() if excess > 0]
+            over = [key for key, excess in request.limits.excess(cost).items() if excess > 0]
             left_out.append(
                 LeftOut(
                     name=name,
@@ -58,24 +44,21 @@ def search_report(job: SearchJob, study: Study) -> SearchReport:
                     reason=f"over the limit: {', '.join(over)}" if over else "not trained yet",
                 )
             )
-    states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    material = request.material
     return SearchReport(
-        dataset=job.material.dataset,
-        split=job.material.split,
-        seed=job.seed,
-        epochs=job.epochs,
-        windows=list(job.space.windows),
-        max_parameters=job.limits.parameters,
-        max_macs=job.limits.macs,
-        max_ram_bytes=job.limits.ram_bytes,
-        study=job.study,
-        storage=shown(job.storage),
-        sampler=f"multi-objective TPE, Optuna {optuna.__version__}",
-        infeasible=states.count(TrialState.PRUNED),
-        interrupted=states.count(TrialState.FAIL),
-        validation_people=[list(draw.validation) for draw in job.material.draws],
-        training_people=[len(draw.train) for draw in job.material.draws],
+        dataset=material.dataset,
+        split=material.split,
+        seed=request.setting.seed,
+        epochs=request.setting.epochs,
+        windows=list(request.space.windows),
+        max_parameters=request.limits.parameters,
+        max_macs=request.limits.macs,
+        max_ram_bytes=request.limits.ram_bytes,
+        sampler=f"multi-objective TPE, Optuna {version('optuna')}, in batches of {BATCH}",
+        infeasible=found.infeasible,
+        validation_people=[list(draw.validation) for draw in material.draws],
+        training_people=[len(draw.train) for draw in material.draws],
         points=sorted(points, key=lambda point: (point.macs, -point.validation_accuracy)),
         left_out=left_out,
-        notes=list(job.material.notes),
+        notes=list(material.notes),
     )

@@ -1,229 +1,223 @@
-"""`har search`: workers that take candidates from one study until it holds enough of them."""
+"""`har search`: a sampler proposes candidates in batches, and workers train them."""
 
 from __future__ import annotations
 
-import multiprocessing
-import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import CheckFailed, InputError
 from pipeline.data import CHANNELS
-from pipeline.experiments.jobs.crew import POLL_S, work_together
-from pipeline.experiments.jobs.storage import fail_stale, open_study, storage_errors, stored_form
-from pipeline.experiments.search.cost import Limits, count_cost
+from pipeline.experiments.jobs import Finished, JobSet, Progress, Workers, run_jobs
+from pipeline.experiments.search.cost import Cost, Limits, count_cost
 from pipeline.experiments.search.space import Candidate, Space
-from pipeline.experiments.search.study import (
-    candidate_of,
-    enqueue,
-    key_of,
-    name_trial,
-    put_back,
-    seeded_sampler,
-)
-from pipeline.experiments.search.task import Material, train_and_score
+from pipeline.experiments.search.task import Material, Setting, material_of, score_candidate
+from pipeline.models.dscnn import parse
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
-    from optuna.trial import FrozenTrial
 
 CHANNEL_COUNT = len(CHANNELS)
+BATCH = 8
+"""Candidates that are proposed before the sampler hears of their accuracy. Always the same, so that
+what is tried depends on the seed and not on the number of workers."""
 _MAX_MISSES = 2000  # draws in a row that bring nothing to train
 
-Score = Callable[[Material, Candidate, int, int, int], float]
+Score = Callable[[Setting, Candidate, int], float]
 
 
 @dataclass(frozen=True)
-class SearchJob:
-    """All that a worker needs; goes to other processes by pickle.
+class SearchRequest:
+    """``trials``: how many candidates to train, those of earlier runs included. ``folder``: where
+    results are kept. ``score``: (setting, candidate, draw) -> accuracy."""
 
-    ``trials``: how many trained candidates the study shall hold, those of earlier runs included.
-    ``score``: (material, candidate, draw, epochs, seed) -> accuracy.
-    """
-
-    material: Material
-    storage: str
-    study: str
+    setting: Setting
+    folder: Path
     trials: int
-    epochs: int = 8
-    seed: int = 0
     limits: Limits = field(default_factory=Limits)
     space: Space = field(default_factory=Space)
-    score: Score = train_and_score
-    heartbeat_s: int = 30
+    score: Score = score_candidate
+
+    @property
+    def material(self) -> Material:
+        """What candidates learn from and are judged by."""
+        return material_of(self.setting)
+
+    def cost(self, candidate: Candidate) -> Cost | None:
+        """As `count_cost`, for this data set."""
+        return count_cost(candidate, CHANNEL_COUNT, len(self.material.activities))
 
     def definition(self) -> dict[str, Any]:
-        """What must be equal for two results to stand in one picture."""
+        """What an accuracy depends on beside the candidate."""
         from pipeline.training.shipped import recipe
 
-        settings = asdict(recipe(self.material.dataset, "dscnn"))
+        settings = asdict(recipe(self.setting.dataset, "dscnn"))
         del settings["backbone"], settings["epochs"]
-        definition = {
-            "dataset": self.material.dataset,
-            "dataset_sha256": self.material.sha256,
-            "split": self.material.split,
-            "seed": self.seed,
-            "draws": len(self.material.draws),
-            "epochs": self.epochs,
-            "limits": asdict(self.limits),
-            "space": self.space.document(),
-            "recipe": settings,
-        }
-        return stored_form(definition)
+        sha256 = self.material.sha256
+        return {**asdict(self.setting), "dataset_sha256": sha256, "recipe": settings}
 
-    def open(self) -> Study:
-        """The job's study; raises as `open_study`."""
-        definition = self.definition()
-        study, _ = open_study(
-            self.storage,
-            self.study,
-            definition,
-            command="har search",
-            directions=("maximize", "minimize"),
-            sampler=seeded_sampler(self.seed),
-            heartbeat_s=self.heartbeat_s,
-            on_stale=lambda study, _: put_back(study, definition),
-        )
-        return study
+
+@dataclass(frozen=True)
+class Trained:
+    """A candidate, and its accuracy on the validation people of each draw, 0 to 1."""
+
+    candidate: Candidate
+    cost: Cost
+    accuracies: tuple[float, ...]
+    seconds: float
+
+    @property
+    def accuracy(self) -> float:
+        """Mean over the draws."""
+        return sum(self.accuracies) / len(self.accuracies)
+
+
+@dataclass(frozen=True)
+class Found:
+    """``trained``, in the order in which they were proposed. ``infeasible``: proposals over the
+    limits, which cost no training."""
+
+    trained: tuple[Trained, ...]
+    infeasible: int
 
 
 def search(
-    job: SearchJob, *, workers: int = 1, on_trials: Callable[[Study], None] = lambda _: None
-) -> Study:
-    """Runs until the study holds ``job.trials`` trained candidates and returns it.
+    request: SearchRequest,
+    workers: Workers,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Found:
+    """Trains ``request.trials`` candidates: the shapes with a name that fit, then what the sampler
+    proposes. The same request gives the same, whether or not it was interrupted.
 
-    One worker is this process; several are processes of their own, each with an equal share of the
-    cores. ``on_trials`` is called whenever the study may have grown. Ctrl-C loses the running
-    trials only; the next run begins with them. Raises InputError for counts below 1 or limits that
-    nothing meets, CheckFailed when nothing new is found within them, ExternalError when the
-    storage or
-    the workers fail.
+    Raises InputError for counts below 1 or limits that nothing meets, CheckFailed when nothing new
+    is found within them, and as `run_jobs`.
     """
-    for count, what in ((job.trials, "trials"), (workers, "workers"), (job.epochs, "epochs")):
+    for count, what in ((request.trials, "trials"), (request.setting.epochs, "epochs")):
         if count < 1:
             raise InputError(f"{count} {what}: at least 1 is needed")
-    activities = len(job.material.activities)
-    _refuse_impossible(job, activities)
-    with storage_errors(job.storage):
-        study = job.open()
-        put_back(study, job.definition())
-        wanted = job.space.references().values()
-        enqueue(
-            study,
-            job.space,
-            [
-                each
-                for each in wanted
-                if job.limits.fit(count_cost(each, CHANNEL_COUNT, activities))
-            ],
+    _refuse_impossible(request)
+    proposals = _Proposals(request)
+    chosen: list[Candidate] = []
+    trained: dict[str, Trained] = {}
+    batch = [
+        each
+        for each in {each.key: each for each in request.space.references().values()}.values()
+        if request.limits.fit(request.cost(each))
+    ]
+    while True:
+        chosen += batch[: request.trials - len(chosen)]
+        job_set = JobSet(
+            folder=request.folder,
+            definition=request.definition(),
+            jobs=tuple({"backbone": each.shape.name, "window": each.window} for each in chosen),
+            run=partial(run_job, request.score, request.setting),
+            data=(request.setting.dataset,),
+            later=request.trials - len(chosen),
         )
-        on_trials(study)
-        if workers == 1:
-            work(job, on_trials)
-        else:
-            work_together(
-                partial(_join, job),
-                workers=workers,
-                finished=lambda: len(trained(study)) >= job.trials,
-                on_poll=lambda: on_trials(study),
+        finished = run_jobs(job_set, workers, on_progress)
+        trained = {
+            each.key: _trained(request, each, done)
+            for each, done in zip(chosen, finished, strict=True)
+        }
+        if len(chosen) == request.trials:
+            return Found(tuple(trained.values()), proposals.infeasible)
+        proposals.tell(trained)
+        batch = proposals.ask(trained)
+
+
+def run_job(score: Score, setting: Setting, job: dict[str, Any]) -> dict[str, Any]:
+    """``job`` is {backbone, window}; gives the accuracy of each draw."""
+    candidate = Candidate(parse(job["backbone"]), job["window"])
+    return {"accuracies": [score(setting, candidate, draw) for draw in range(setting.draws)]}
+
+
+def _trained(request: SearchRequest, candidate: Candidate, done: Finished) -> Trained:
+    cost = request.cost(candidate)
+    assert cost is not None
+    return Trained(candidate, cost, tuple(done.result["accuracies"]), done.seconds)
+
+
+class _Proposals:
+    """Multi-objective TPE (Ozaki et al. 2022) that models widths and strides together and learns
+    from infeasible draws: accuracy up, MACs down."""
+
+    def __init__(self, request: SearchRequest) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(
+                seed=request.setting.seed,
+                multivariate=True,
+                group=True,
+                constant_liar=True,
+                n_startup_trials=20,
             )
-        on_trials(study)
-    return study
+        self._request = request
+        self._study: Study = optuna.create_study(
+            directions=("maximize", "minimize"), sampler=sampler
+        )
+        self._open: list[tuple[Trial, str]] = []  # in the order of their numbers
+        self.infeasible = 0
 
+    def tell(self, trained: dict[str, Trained]) -> None:
+        """Of what was asked for last; at first, of the shapes with a name."""
+        if not self._study.trials:
+            for each in trained.values():
+                if self._request.space.holds(each.candidate):
+                    self._study.enqueue_trial(self._request.space.parameters(each.candidate))
+                    self._draw()
+        for trial, key in self._open:
+            self._study.tell(trial, [trained[key].accuracy, float(trained[key].cost.macs)])
+        self._open.clear()
 
-def trained(study: Study) -> list[FrozenTrial]:
-    """Finished trials that trained something, each candidate once, in order."""
-    from optuna.trial import TrialState
-
-    first: dict[str, FrozenTrial] = {}
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        if "accuracies" in trial.user_attrs:
-            first.setdefault(key_of(trial) or "", trial)
-    return list(first.values())
-
-
-def work(job: SearchJob, on_trials: Callable[[Study], None] = lambda _: None) -> None:
-    """One worker: trains candidates until the study holds enough, then returns."""
-    import optuna
-    from optuna.trial import TrialState
-
-    study = job.open()
-    boss = multiprocessing.parent_process()
-    misses = 0
-    while (have := len(trained(study))) < job.trials:
-        if boss is not None and not boss.is_alive():
-            return
-        busy = [
-            trial
-            for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            if trial.user_attrs.get("training")
-        ]
-        if have + len(busy) >= job.trials:
-            # The others may yet fail: stay until what they train is there or is put back.
-            time.sleep(POLL_S)
-            fail_stale(study)
-            continue
-        try:
-            study.optimize(lambda trial: _objective(job, study, trial), n_trials=1)
-        except optuna.exceptions.UpdateFinishedTrialError:
-            continue  # slept so long that another worker has put the trial back
-        on_trials(study)
-        misses = 0 if len(trained(study)) > have else misses + 1
-        if misses >= _MAX_MISSES:
+    def ask(self, known: dict[str, Trained]) -> list[Candidate]:
+        """At most `BATCH` candidates within the limits that are not ``known``. CheckFailed when
+        there are none."""
+        batch: dict[str, Candidate] = {}
+        misses = 0
+        while len(batch) < BATCH and misses < _MAX_MISSES:
+            candidate = self._draw()
+            if candidate is None or candidate.key in known or candidate.key in batch:
+                misses += 1
+            else:
+                batch[candidate.key], misses = candidate, 0
+        if not batch:
             raise CheckFailed(
-                f"no new shape within the limits in {misses} draws; the study holds {have}. "
+                f"no new shape within the limits in {misses} draws; {len(known)} are trained. "
                 "Ask for fewer --trials or widen the limits"
             )
+        return list(batch.values())
+
+    def _draw(self) -> Candidate | None:
+        """None for what is over the limits, which the sampler hears at once."""
+        import optuna
+
+        request = self._request
+        trial = self._study.ask()
+        candidate = request.space.suggest(trial)
+        cost = request.cost(candidate)
+        for key, excess in request.limits.excess(cost).items():
+            trial.set_constraint(key, excess)
+        if not request.limits.fit(cost):
+            self._study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            self.infeasible += 1
+            return None
+        self._open.append((trial, candidate.key))
+        return candidate
 
 
-def _objective(job: SearchJob, study: Study, trial: Trial) -> tuple[float, float]:
-    """Accuracy on validation people, and MACs. What does not fit is pruned before any training;
-    what was trained before has the values that it had."""
-    import optuna
-
-    # What was queued from outside the space (a shipped width that is no multiple of 8) has no
-    # parameters that the sampler could learn from.
-    candidate = candidate_of(trial)
-    if candidate is None or job.space.holds(candidate):
-        candidate = job.space.suggest(trial)
-        name_trial(trial, candidate)
-    cost = count_cost(candidate, CHANNEL_COUNT, len(job.material.activities))
-    for key, excess in job.limits.excess(cost).items():
-        trial.set_constraint(key, excess)
-    if cost is None or not job.limits.fit(cost):
-        raise optuna.TrialPruned
-    for earlier in trained(study):
-        if key_of(earlier) == candidate.key:
-            accuracy, macs = earlier.values
-            return accuracy, macs
-    trial.set_user_attr("training", True)
-    start = time.monotonic()
-    accuracies = [
-        job.score(job.material, candidate, draw, job.epochs, job.seed + draw)
-        for draw in range(len(job.material.draws))
-    ]
-    trial.set_user_attr("accuracies", accuracies)
-    trial.set_user_attr("seconds", round(time.monotonic() - start, 3))
-    for key, value in asdict(cost).items():
-        trial.set_user_attr(key, value)
-    return sum(accuracies) / len(accuracies), float(cost.macs)
-
-
-def _refuse_impossible(job: SearchJob, activities: int) -> None:
-    counted = (count_cost(each, CHANNEL_COUNT, activities) for each in job.space.narrowest())
+def _refuse_impossible(request: SearchRequest) -> None:
+    counted = (request.cost(each) for each in request.space.narrowest())
     costs = [cost for cost in counted if cost is not None]
-    if not any(job.limits.fit(cost) for cost in costs):
+    if not any(request.limits.fit(cost) for cost in costs):
         raise InputError(
             "no shape stays within the limits: the least that one takes is "
             f"{min(cost.parameters for cost in costs)} parameters, "
             f"{min(cost.macs for cost in costs)} MACs, "
             f"{min(cost.ram_bytes for cost in costs)} bytes of RAM (not all at once)"
         )
-
-
-def _join(job: SearchJob) -> None:
-    """One of several workers."""
-    with storage_errors(job.storage):
-        work(job)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.core.errors import InputError
 from pipeline.models import backbone_names, shape_of
@@ -60,16 +60,6 @@ class Space:
         if not window.isdecimal():
             raise InputError(f"window {window!r}: give one of {WINDOWS} samples, or any")
         return cls((int(window),))
-
-    def document(self) -> dict[str, Any]:
-        """The ranges, for comparison: a study is of one space."""
-        return {
-            "stages": list(STAGES),
-            "widths": list(WIDTHS),
-            "kernels": list(KERNELS),
-            "strides": list(STRIDES),
-            "windows": list(self.windows),
-        }
 
     def suggest(self, trial: Trial) -> Candidate:
         """Draws a candidate; its parameters are those of `parameters`."""

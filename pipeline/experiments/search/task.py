@@ -1,14 +1,34 @@
 """What a search learns from and is judged by. The split's test people are left out before
-anything is cut into windows: no worker ever holds a sample of theirs."""
+anything is cut into windows: no network ever sees a sample of theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pipeline.core.errors import InputError
-from pipeline.data import Dataset, Recording, Windows, make_windows, split_subjects
+from pipeline.data import (
+    Dataset,
+    Recording,
+    Windows,
+    load_dataset,
+    make_windows,
+    split_subjects,
+)
 from pipeline.experiments.search.space import Candidate
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all candidates of a search share: what `gather` takes, and the epochs of each."""
+
+    dataset: str
+    split: str = "official"
+    fold: int = 0
+    draws: int = 1
+    seed: int = 0
+    epochs: int = 8
 
 
 @dataclass(frozen=True)
@@ -73,6 +93,24 @@ def gather(
         held_out=held_out,
         notes=dataset.notes,
     )
+
+
+@lru_cache(maxsize=1)
+def material_of(setting: Setting) -> Material:
+    """From this machine's data set. Raises as `load_dataset` and `gather`."""
+    return gather(
+        load_dataset(setting.dataset, progress=False),
+        setting.split,
+        fold=setting.fold,
+        draws=setting.draws,
+        seed=setting.seed,
+    )
+
+
+def score_candidate(setting: Setting, candidate: Candidate, draw: int) -> float:
+    """As `train_and_score`, each draw with a seed of its own."""
+    material, seed = material_of(setting), setting.seed + draw
+    return train_and_score(material, candidate, draw, setting.epochs, seed)
 
 
 def train_and_score(

@@ -10,8 +10,8 @@ from typing import Any
 
 from pipeline.bundle.footprint import Application
 from pipeline.core.errors import CheckFailed, ExternalError
+from pipeline.core.files import build_cached
 from pipeline.core.types import Array
-from pipeline.experiments.jobs import build_cached
 from pipeline.experiments.variants.app_footprint import measure_around, read_around
 from pipeline.experiments.variants.optimize import prune
 from pipeline.experiments.variants.settings import Effort

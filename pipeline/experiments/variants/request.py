@@ -1,4 +1,4 @@
-"""What is asked of `har variants`, checked before anything is trained, and the sweep it becomes."""
+"""What is asked of `har variants`, checked before anything is trained, and its jobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pipeline.core.errors import InputError
 from pipeline.data import load_dataset, split_subjects
-from pipeline.experiments.jobs import Sweep, study_file
+from pipeline.experiments.jobs import JobSet
 from pipeline.experiments.variants.job import Setting, run_job
 from pipeline.experiments.variants.names import parse_variant, variant_names
 from pipeline.experiments.variants.settings import (
@@ -26,6 +26,7 @@ from pipeline.training.shipped import recipes_digest
 
 WEIGHTS = ("source", "imagenet", "none")
 _BASES = "bases"
+_RESULTS = "jobs"
 # Roughly, and in the same unit: only the time left is guessed from it.
 _COST = {"float32": 8.0, "pruned": 6.0, "aware": 3.0, "other": 1.0}
 
@@ -34,8 +35,7 @@ _COST = {"float32": 8.0, "pruned": 6.0, "aware": 3.0, "other": 1.0}
 class VariantsRequest:
     """``backbones``, ``variants`` and ``sparsities``: empty for the defaults. ``source``: the data
     set that networks are pretrained on unless ``weights`` is none, and where imagenet is not to be
-    had. ``epochs`` on the data set and ``windows`` an epoch: None for what `effort_for` has.
-    ``storage``: URL of the study's database; None for one in ``output``."""
+    had. ``epochs`` on the data set and ``windows`` an epoch: None for what `effort_for` has."""
 
     dataset: str = "hapt"
     backbones: tuple[str, ...] = ()
@@ -49,9 +49,6 @@ class VariantsRequest:
     quick: bool = False
     epochs: int | None = None
     windows: int | None = None
-    workers: int = 1
-    storage: str | None = None
-    study: str | None = None
     output: Path = Path("build/variants")
 
     @property
@@ -98,8 +95,8 @@ class VariantsRequest:
             for seed in self.all_seeds
         )
 
-    def sweep(self) -> Sweep:
-        """The jobs as a sweep. Any worker of any machine may take any of them."""
+    def job_set(self) -> JobSet:
+        """The jobs, as any worker may take any of them."""
         setting = Setting(
             dataset=self.dataset,
             split=self.split,
@@ -108,16 +105,15 @@ class VariantsRequest:
             quick=self.quick,
             epochs=self.epochs,
             windows=self.windows,
-            keep=self.output.resolve() / _BASES,
+            keep=self.output / _BASES,
         )
-        return Sweep(
-            storage=self.storage or study_file(self.output),
-            study=self.study or f"variants-{self.dataset}" + ("-quick" if self.quick else ""),
+        return JobSet(
+            folder=self.output / _RESULTS,
             definition=self.definition(),
             jobs=self.jobs(),
             run=partial(run_job, setting),
+            data=(self.dataset,) if self.weights == "none" else (self.dataset, self.source),
             cost=cost_of,
-            command="har variants",
         )
 
     def definition(self) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _limits(
         if mine["weights"] != other["weights"]:
             limits.append(
                 f"Began with {mine['weights']}, float32 with {other['weights']}: not the same "
-                "network; run both again with another --study."
+                "network; run both again into another folder."
             )
             break
     return limits

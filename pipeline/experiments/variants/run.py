@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.core.versions import versions
-from pipeline.experiments.jobs import Progress, run_sweep
+from pipeline.experiments.jobs import Progress, Workers, run_jobs
 from pipeline.experiments.variants.names import parse_variant
 from pipeline.experiments.variants.request import VariantsRequest
 from pipeline.experiments.variants.rows import row_of
@@ -19,14 +19,15 @@ _TRAINED_BY = ("tf-keras", "tensorflow-model-optimization")
 def run_variants(
     request: VariantsRequest,
     command: str,
+    workers: Workers,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> VariantsReport:
     """Runs what has no result yet and reports all of it. ``command``: as the report tells it.
 
-    Raises as `VariantsRequest.check` and `run_sweep`.
+    Raises as `VariantsRequest.check` and `run_jobs`.
     """
     request.check()
-    finished = run_sweep(request.sweep(), workers=request.workers, on_progress=on_progress)
+    finished = run_jobs(request.job_set(), workers, on_progress)
     by_row: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for each in finished:
         by_row.setdefault((each.job["backbone"], each.job["variant"]), []).append(each.result)

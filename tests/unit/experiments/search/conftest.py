@@ -1,16 +1,18 @@
-"""A small data set, and jobs over it that train nothing."""
+"""A small data set, and searches over it that train nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.data import Dataset
-from pipeline.experiments.search import SearchJob, gather, search, search_report
+from pipeline.experiments.jobs import Workers
+from pipeline.experiments.search import Found, SearchRequest, Setting, search, search_report
 from pipeline.experiments.search.report import SearchReport
+from pipeline.experiments.search.task import material_of
 from tests.support.synthetic import synthetic_task
 from tests.unit.experiments.search.scorers import made_up
 
@@ -20,30 +22,40 @@ def dataset() -> Dataset:
     return synthetic_task(people=8, seconds=10.0).dataset
 
 
-def _job(dataset: Dataset, path: Path, **changes: Any) -> SearchJob:
-    values: dict[str, Any] = {
-        "material": gather(dataset, "5-fold"),
-        "storage": f"sqlite:///{path}",
-        "study": "synthetic",
-        "trials": 7,
-        "epochs": 1,
-        "score": made_up,
-    }
-    return SearchJob(**{**values, **changes})
+@pytest.fixture(autouse=True)
+def _no_data(dataset: Dataset) -> Iterator[None]:
+    """Whatever data set is named, this process loads the small one."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("pipeline.data", "pipeline.experiments.search.task"):
+            patch.setattr(f"{module}.load_dataset", lambda *_, **__: dataset)
+        material_of.cache_clear()
+        yield
+    material_of.cache_clear()
+
+
+def request_for(folder: Path, **changes: Any) -> SearchRequest:
+    """A request that keeps its results in ``folder``; ``changes`` to it and to its setting."""
+    values: dict[str, Any] = {"folder": folder, "trials": 7, "score": made_up}
+    setting: dict[str, Any] = {"dataset": "synthetic", "split": "5-fold", "epochs": 1}
+    for name, value in changes.items():
+        (setting if name in Setting.__dataclass_fields__ else values)[name] = value
+    return SearchRequest(setting=Setting(**setting), **values)
 
 
 @pytest.fixture
-def job(dataset: Dataset, tmp_path: Path) -> Callable[..., SearchJob]:
-    """A job in a database of this test; whatever is named differs."""
-
-    def make(database: str = "study", **changes: Any) -> SearchJob:
-        return _job(dataset, tmp_path / f"{database}.db", **changes)
-
-    return make
+def made(tmp_path: Path) -> Callable[..., SearchRequest]:
+    """A request of this test; whatever is named differs."""
+    return lambda folder="jobs", **changes: request_for(tmp_path / folder, **changes)
 
 
-@pytest.fixture(scope="session")
-def report(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> SearchReport:
+def found_by(request: SearchRequest) -> Found:
+    """In this process."""
+    with Workers(None) as workers:
+        return search(request, workers)
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> SearchReport:
     """Of a finished search."""
-    finished = _job(dataset, tmp_path_factory.mktemp("search") / "study.db")
-    return search_report(finished, search(finished))
+    request = request_for(tmp_path / "report")
+    return search_report(request, found_by(request))

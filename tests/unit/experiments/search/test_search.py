@@ -1,44 +1,93 @@
 from __future__ import annotations
 
-import multiprocessing
-import time
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipeline.core.errors import CheckFailed, ExternalError, InputError
 from pipeline.data import Dataset, split_subjects
+from pipeline.experiments.jobs import Progress, Workers
 from pipeline.experiments.search import (
     Candidate,
+    Found,
     Limits,
-    SearchJob,
+    SearchRequest,
+    Setting,
     Space,
     gather,
     search,
     search_report,
-    trained,
 )
 from pipeline.experiments.search.report import SearchReport
-from pipeline.experiments.search.run import work
+from pipeline.experiments.search.run import BATCH
 from pipeline.experiments.search.task import train_and_score
 from pipeline.models.dscnn import parse
 from tests.unit.experiments.search import scorers
+from tests.unit.experiments.search.conftest import found_by
 
-Make = Callable[..., SearchJob]
-
-
-def _names(study: Any) -> list[str]:
-    return [trial.user_attrs["backbone"] for trial in trained(study)]
+ROOT = Path(__file__).parents[4]
+Make = Callable[..., SearchRequest]
 
 
-def test_the_same_seed_tries_the_same_shapes_and_another_does_not(job: Make) -> None:
-    runs = [_names(search(job(name, seed=seed))) for name, seed in (("a", 1), ("b", 1), ("c", 2))]
-    assert len(runs[0]) == 7
+@pytest.fixture(autouse=True)
+def _nothing_tried() -> None:
+    scorers.tried.clear()
+
+
+def _names(found: Found) -> list[str]:
+    return [each.candidate.key for each in found.trained]
+
+
+def test_the_same_seed_tries_the_same_shapes_and_another_does_not(made: Make) -> None:
+    runs = [
+        _names(found_by(made(name, seed=seed, trials=20)))
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    assert len(set(runs[0])) == 20
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
+
+
+_TWO_WORKERS = """
+import json, sys
+from pathlib import Path
+from pipeline.experiments.jobs import Cluster, Workers
+from pipeline.experiments.search import SearchRequest, Setting, search
+from tests.unit.experiments.search.scorers import made_up
+
+if __name__ == "__main__":
+    setting = Setting("hapt", epochs=1)
+    request = SearchRequest(setting, Path(sys.argv[2]), 20, score=made_up)
+    with Workers(Cluster(workers=int(sys.argv[1]))) as workers:
+        found = search(request, workers)
+    print(json.dumps([(each.candidate.key, each.accuracies) for each in found.trained]))
+"""
+
+
+def test_what_is_tried_depends_on_no_number_of_workers_and_no_order_of_hashes(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "search.py").write_text(_TWO_WORKERS)
+    answers = []
+    for workers in (1, 2):
+        folder = tmp_path / f"by{workers}"
+        done = subprocess.run(
+            [sys.executable, str(tmp_path / "search.py"), str(workers), str(folder)],
+            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": str(workers)},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answers.append(done.stdout)
+    assert answers[0] == answers[1] and len(json.loads(answers[0])) == 20
 
 
 def test_the_sizes_with_a_name_come_first(report: SearchReport) -> None:
@@ -48,51 +97,68 @@ def test_the_sizes_with_a_name_come_first(report: SearchReport) -> None:
     assert all("limit" in each.reason for each in report.left_out)
 
 
-def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(job: Make) -> None:
-    search(job("halves", trials=4))
-    resumed = search(job("halves", trials=9))
-    assert len(trained(resumed)) == 9
-    assert _names(resumed) == _names(search(job("whole", trials=9)))
+def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(made: Make) -> None:
+    found_by(made("halves", trials=9, score=scorers.counted))
+    resumed = found_by(made("halves", trials=22, score=scorers.counted))
+    assert _names(resumed) == scorers.tried  # each once
+    assert resumed.trained[:9] == found_by(made("halves", trials=9)).trained
+    assert _names(resumed) == _names(found_by(made("whole", trials=22)))
 
 
-def test_a_study_that_has_enough_is_left_as_it_is(job: Make) -> None:
-    before = len(search(job()).trials)
-    assert len(search(job(trials=3, score=scorers.broken)).trials) == before
+def test_what_is_there_is_not_trained_again(made: Make) -> None:
+    before = found_by(made(trials=12))
+    assert found_by(made(trials=12, score=scorers.broken)) == before
+    assert found_by(made(trials=3, score=scorers.broken)).trained == before.trained[:3]
 
 
-def test_only_what_fits_is_trained_and_the_rest_costs_no_trial(job: Make) -> None:
+def test_accuracies_are_kept_for_other_limits_and_windows_but_not_for_other_training(
+    made: Make,
+) -> None:
+    found_by(made(trials=5))
+    wider = made(trials=2, limits=Limits(macs=600_000), score=scorers.broken)
+    assert len(found_by(wider).trained) == 2
+    for change in ({"epochs": 2}, {"seed": 5}, {"fold": 1}, {"draws": 2}):
+        with pytest.raises(ExternalError, match="no such luck"):
+            found_by(made(trials=2, score=scorers.broken, **change))
+
+
+def test_only_what_fits_is_trained_and_the_rest_costs_no_trial(made: Make) -> None:
     limits = Limits(parameters=6000, macs=120_000, ram_bytes=3000)
-    tried: list[str] = []
-
-    def score(material: Any, candidate: Any, *rest: Any) -> float:
-        tried.append(candidate.shape.name)
-        return scorers.made_up(material, candidate, *rest)
-
-    cheap = job(limits=limits, trials=5, score=score)
-    study = search(cheap)
-    report = search_report(cheap, study)
-    assert len(tried) == len(report.points) == 5
+    cheap = made(limits=limits, trials=5, score=scorers.counted)
+    report = search_report(cheap, found_by(cheap))
+    assert len(scorers.tried) == len(report.points) == 5
     assert report.infeasible > 0
-    assert sorted(tried) == sorted(point.backbone for point in report.points)
+    assert sorted(scorers.tried) == sorted(
+        f"{point.backbone}@{point.window_samples}" for point in report.points
+    )
     for point in report.points:
         assert point.parameters <= 6000
         assert point.macs <= 120_000
         assert point.ram_bytes <= 3000
-    over = [trial for trial in study.trials if trial.state.name == "PRUNED"]
-    assert all(max(trial.constraints.values()) > 0 for trial in over)
 
 
-def test_the_accuracy_is_the_mean_over_the_draws_of_validation_people(
-    job: Make, dataset: Dataset
-) -> None:
-    two = job(material=gather(dataset, "5-fold", draws=2), trials=2)
-    for point in search_report(two, search(two)).points:
+def test_the_sampler_hears_of_accuracies_after_each_batch(made: Make) -> None:
+    """Else, what it proposes in the end would be as random as in the beginning."""
+
+    def small_is_good(setting: Setting, candidate: Candidate, draw: int) -> float:
+        return 1.0 - scorers.made_up(setting, candidate, draw)
+
+    far = 5 * BATCH
+    big = found_by(made("big", trials=far)).trained
+    small = found_by(made("small", trials=far, score=small_is_good)).trained
+    alike = [mine.candidate == other.candidate for mine, other in zip(big, small, strict=True)]
+    assert all(alike[:BATCH]) and not all(alike[BATCH:])
+
+
+def test_the_accuracy_is_the_mean_over_the_draws_of_validation_subjects(made: Make) -> None:
+    two = made(draws=2, trials=2)
+    for point in search_report(two, found_by(two)).points:
         assert len(point.accuracies) == 2
         assert point.accuracies[0] != point.accuracies[1]
         assert point.validation_accuracy == pytest.approx(sum(point.accuracies) / 2)
 
 
-def test_no_worker_ever_holds_a_sample_of_a_test_person(dataset: Dataset) -> None:
+def test_what_is_gathered_holds_no_sample_of_a_test_subject(dataset: Dataset) -> None:
     for draws in (1, 3):
         material = gather(dataset, "5-fold", fold=1, draws=draws, seed=4)
         test = set(split_subjects(dataset, "5-fold", fold=1).test)
@@ -127,140 +193,41 @@ def test_a_test_person_s_samples_do_not_change_an_accuracy_but_a_validation_pers
     assert accuracy(split.validation) != honest
 
 
-def test_an_interrupted_trial_is_marked_and_tried_again_before_anything_new(job: Make) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        search(job(trials=2, score=scorers.interrupted))
-    study = search(job(trials=1))
-    failed = [trial for trial in study.trials if trial.state.name == "FAIL"]
-    assert len(failed) == 1
-    # It joined the end of the queue, before anything that the sampler draws.
-    everything = search(job(trials=5))
-    assert failed[0].user_attrs["backbone"] in _names(everything)
-    assert search_report(job(), everything).interrupted == 1
-
-
-def test_a_trial_whose_worker_died_is_tried_again(job: Make) -> None:
-    doomed = job(score=scorers.killed, heartbeat_s=1)
-    search(job(trials=1, heartbeat_s=1))
-    process = multiprocessing.get_context("spawn").Process(target=work, args=(doomed,))
-    process.start()
-    process.join(60)
-    assert process.exitcode == 9
-    time.sleep(5.5)  # longer than four heartbeats
-    study = search(job(heartbeat_s=1))
-    lost = [trial for trial in study.trials if trial.state.name == "FAIL"]
-    assert len(lost) == 1
-    assert lost[0].user_attrs["backbone"] in _names(study)
-    assert not [trial for trial in study.trials if trial.state.name == "RUNNING"]
-
-
-def test_two_workers_share_a_study(
-    job: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_ctrl_c_loses_what_is_being_trained_only_and_says_what_is_kept(
+    made: Make,
 ) -> None:
-    (tmp_path / "pids").mkdir()
-    monkeypatch.setenv("SEARCH_TEST_PIDS", str(tmp_path / "pids"))
-    calls: list[object] = []
-    study = search(job(score=scorers.slow, trials=10), workers=2, on_trials=calls.append)
-    assert len(list((tmp_path / "pids").iterdir())) == 2
-    assert len(trained(study)) in (10, 11)
-    assert len(set(_names(study))) == len(trained(study))
-    assert len(calls) >= 2
+    with pytest.raises(KeyboardInterrupt, match=r"^4 of 12 results are kept in .*jobs; the same"):
+        found_by(made(trials=12, score=scorers.interrupted_at_the_fifth))
+    assert _names(found_by(made(trials=12))) == _names(found_by(made("whole", trials=12)))
 
 
-def test_workers_that_all_die_are_reported(job: Make) -> None:
-    with pytest.raises(ExternalError, match="ended early"):
-        search(job(score=scorers.killed), workers=2)
+def test_progress_counts_all_that_was_asked_for(made: Make) -> None:
+    told: list[Progress] = []
+    with Workers(None) as workers:
+        search(made(trials=20), workers, told.append)
+    assert {each.total for each in told} == {20}
+    assert [each.done for each in told if each.last] == list(range(1, 21))
 
 
-def test_a_bug_in_training_is_not_swallowed(job: Make) -> None:
-    with pytest.raises(RuntimeError, match="no such luck"):
-        search(job(score=scorers.broken))
+def test_a_bug_in_training_is_named(made: Make) -> None:
+    with pytest.raises(ExternalError, match=r"RuntimeError: no such luck"):
+        found_by(made(score=scorers.broken))
 
 
-@pytest.mark.parametrize(
-    ("change", "difference"),
-    [
-        ({"epochs": 2}, "epochs 1, not 2"),
-        ({"seed": 5}, "seed 0, not 5"),
-        ({"limits": Limits(macs=20_000)}, "limits.macs 550000, not 20000"),
-        ({"space": Space((64,))}, r"space.windows \[128\], not \[64\]"),
-    ],
-)
-def test_another_search_may_not_use_the_same_study(
-    job: Make, change: dict[str, Any], difference: str
-) -> None:
-    search(job(trials=1))
-    with pytest.raises(InputError, match=f"{difference}; give `har search` another --study name"):
-        search(job(**change))
-
-
-def test_another_data_set_may_not_use_the_same_study(job: Make, dataset: Dataset) -> None:
-    search(job(trials=1))
-    other = gather(replace(dataset, name="other"), "5-fold")
-    with pytest.raises(InputError, match="dataset synthetic, not other"):
-        search(job(material=other))
-
-
-def test_a_study_of_somebody_else_is_left_alone(job: Make) -> None:
-    import optuna
-
-    mine = job()
-    optuna.create_study(study_name="synthetic", storage=mine.storage).optimize(
-        lambda trial: trial.suggest_float("x", 0, 1), n_trials=1
-    )
-    with pytest.raises(InputError, match="none of `har search`"):
-        search(mine)
-
-
-@pytest.mark.parametrize("name", ["trials", "epochs"])
-def test_less_than_one_is_refused(job: Make, name: str) -> None:
+@pytest.mark.parametrize("name", ["trials", "epochs", "draws"])
+def test_less_than_one_is_refused(made: Make, name: str) -> None:
     with pytest.raises(InputError, match=f"0 {name}"):
-        search(job(**{name: 0}))
+        found_by(made(**{name: 0}))
 
 
-def test_limits_that_nothing_meets_are_refused_with_the_least_there_is(job: Make) -> None:
+def test_limits_that_nothing_meets_are_refused_with_the_least_there_is(made: Make) -> None:
     with pytest.raises(InputError, match=r"no shape.*least.*parameters"):
-        search(job(limits=Limits(parameters=100)))
+        found_by(made(limits=Limits(parameters=100)))
 
 
-def test_a_space_that_is_used_up_is_an_honest_no(
-    job: Make, monkeypatch: pytest.MonkeyPatch
+def test_a_space_that_is_used_up_is_a_failed_check(
+    made: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.experiments.search.run._MAX_MISSES", 3)
-    with pytest.raises(CheckFailed, match="no new shape"):
-        search(job(limits=Limits(parameters=700), trials=500))
-
-
-@pytest.mark.parametrize(
-    ("url", "error", "message"),
-    [
-        ("nonsense", InputError, "no database URL"),
-        ("sqlite://", InputError, "needs a file"),
-        ("nosuchdb://there/x", InputError, "no driver"),
-        ("postgresql://har:secret@127.0.0.1:1/x", InputError, "no driver"),
-    ],
-)
-def test_a_storage_that_is_none_is_one_clear_line(
-    job: Make, url: str, error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message) as caught:
-        search(job(storage=url))
-    assert "secret" not in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_file_that_is_no_database_is_the_world_s_fault_and_stays_as_it_is(
-    job: Make, tmp_path: Path
-) -> None:
-    path = tmp_path / "thesis.txt"
-    path.write_text("not a database, and dear to somebody " * 50)
-    before = path.read_bytes()
-    with pytest.raises(ExternalError, match=r"thesis\.txt"):
-        search(job(storage=f"sqlite:///{path}"))
-    assert path.read_bytes() == before
-
-
-def test_a_storage_that_cannot_be_opened_is_the_world_s_fault(job: Make, tmp_path: Path) -> None:
-    (tmp_path / "folder.db").mkdir()
-    with pytest.raises(ExternalError, match=r"folder\.db"):
-        search(job("folder"))
+    with pytest.raises(CheckFailed, match=r"no new shape within the limits in 3 draws; \d+ are"):
+        found_by(made(limits=Limits(parameters=700), trials=500))

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 from pipeline.data import Dataset
+from pipeline.data.cache import save_recordings
+from pipeline.data.imported import imported_path
 from pipeline.experiments.search.report import (
     SearchPoint,
     SearchReport,
@@ -97,7 +99,13 @@ def test_a_named_size_on_the_front_holds_its_claim(report: SearchReport) -> None
 def command(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[..., object]:
-    monkeypatch.setattr("pipeline.data.load_dataset", lambda *_, **__: dataset)
+    monkeypatch.setenv("HAR_CACHE", str(tmp_path / "cache"))  # that the worker sees, too
+    about = {"missing_gyroscope": False, "importer": "synthetic"}
+    for name in ("title", "sha256", "rate_hz", "activities", "terms", "citation", "people"):
+        about[name] = getattr(dataset, name)
+    path = imported_path("synthetic")
+    path.parent.mkdir(parents=True)
+    save_recordings(path, dataset.recordings, dataset.sha256, about)
 
     def run(*arguments: str) -> object:
         fixed = ["search", "--dataset", "synthetic", "--split", "5-fold"]
@@ -117,7 +125,7 @@ def test_the_command_trains_prints_one_document_and_goes_on(command, tmp_path: P
     assert "(1 of 1 shapes)" in first.stderr
     again = command("--trials", "1", *small)
     assert json.loads(again.stdout) == document
-    assert (tmp_path / "out" / "study.db").is_file()
+    assert len(list((tmp_path / "out" / "jobs").iterdir())) == 1
 
 
 @pytest.mark.parametrize(
@@ -128,7 +136,7 @@ def test_the_command_trains_prints_one_document_and_goes_on(command, tmp_path: P
         (["--draws", "0"], "0 draws"),
         (["--window", "100"], "128"),
         (["--max-parameters", "10"], "no shape"),
-        (["--storage", "nonsense"], "no database URL"),
+        (["--scheduler", "nonsense"], "tls://HOST:PORT"),
         (["--fold", "9"], "no fold 9"),
     ],
 )

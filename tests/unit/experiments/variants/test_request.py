@@ -59,7 +59,7 @@ def test_the_definition_changes_with_the_training_but_not_with_what_is_asked_for
     assert json.loads(json.dumps(plain.definition())) == plain.definition()
 
 
-def test_another_recipe_makes_other_networks_and_another_study(
+def test_another_recipe_makes_other_networks_and_finds_no_result(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     request = VariantsRequest()
