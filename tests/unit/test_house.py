@@ -23,6 +23,8 @@ PIPELINE = ROOT / "pipeline"
 HEAVY = frozenset(
     {
         "ai_edge_litert",
+        "dask",
+        "distributed",
         "jinja2",
         "keras",
         "matplotlib",
