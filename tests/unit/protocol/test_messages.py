@@ -50,7 +50,7 @@ from pipeline.protocol.samples import (
 )
 from tests.golden.vectors import protocol
 
-FIRMWARE = Path(__file__).resolve().parents[3] / "firmware" / "lib"
+ROOT = Path(__file__).resolve().parents[3]
 VECTORS = protocol()["messages"]
 U8, U16, U32 = st.integers(0, 0xFF), st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF)
 ENDS_FREELY = {"HeadWriteRequest", "HeadData"}  # their bytes reach to the end
@@ -527,7 +527,7 @@ def test_every_message_fits_a_frame() -> None:
 
 def c_numbers(header: str, prefix: str) -> dict[str, int]:
     """What a header of the firmware defines, in enums and as integer macros, under `prefix`."""
-    (path,) = FIRMWARE.rglob(header)
+    (path,) = (ROOT / "firmware").rglob(header)
     found = re.findall(
         rf"\b{prefix}(\w+)(?: =)? (0x[0-9A-Fa-f]+|\d+)u?\b",
         re.sub(r"/\*.*?\*/", "", path.read_text()),
@@ -556,7 +556,7 @@ def test_sizes_and_flags_are_those_of_the_firmware() -> None:
     assert protocol_h["SAMPLE_CHANNELS"] == CHANNELS
     link_max = c_numbers("har_frame.h", "HAR_LINK_")["MAX_PAYLOAD"]
     assert link_max == PAYLOAD_BYTES_MAX
-    (header,) = FIRMWARE.rglob("har_protocol.h")
+    (header,) = (ROOT / "firmware").rglob("har_protocol.h")
     assert "HAR_HEAD_PIECE_BYTES_MAX (HAR_LINK_MAX_PAYLOAD - 4u)" in header.read_text()
     assert link_max - 4 == messages.HEAD_PIECE_BYTES_MAX
     for name in ("SAMPLES_FLAG_RESTART", "SENSOR_FLAG_SEND"):
@@ -595,7 +595,7 @@ def payload_text(declared: type[Any]) -> str:
 
 
 def test_the_tables_of_the_document_are_what_is_declared() -> None:
-    document = (FIRMWARE.parents[1] / "docs" / "PROTOCOL.md").read_text(encoding="utf-8")
+    document = (ROOT / "docs" / "PROTOCOL.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (0x[0-9A-F]{2}) \| (\w+) \| (.*?) ?\|", document, re.MULTILINE)
     told = {int(number, 0): (name, text) for number, name, text in rows}
     declared = {
