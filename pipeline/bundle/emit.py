@@ -1,7 +1,9 @@
 """C for the firmware from a bundle: model header, head, TFLite array, compiled engine.
 
-The result depends on the bundle alone; writing is aside-then-rename per file, and files that are
-already right are left untouched, so that a build after an equal `emit` compiles nothing.
+The result depends on the bundle alone. Every file carries the model id, and the compiler refuses
+files of two models. Where something changes, har_model.h is removed first and written last: what an
+interrupted `emit` leaves does not build. Files that are already right are left untouched, so that a
+build after an equal `emit` compiles nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pipeline.bundle.bundle import EXTRACTOR, Bundle
 from pipeline.bundle.interface import output_of
 from pipeline.compiler import OPERATORS, c_float
 from pipeline.core.errors import InputError
+from pipeline.core.files import locked, write_whole
 from pipeline.core.types import Array
 from pipeline.head.records import PAGE_BYTES
 
@@ -35,24 +38,38 @@ def emit(bundle: Bundle, output: Path) -> list[Path]:
         )
     if [info.size_bytes for info in compiled.inputs] != [bundle.engine_input_bytes]:
         raise InputError(f"{bundle.directory / EXTRACTOR}: its input is not that of bundle.json")
-    files = {
-        "har_model.h": _model_header(bundle, compiled.operators),
+    sources = {
         "har_model.c": _model_source(bundle),
         "har_extractor_tflite.h": _TFLITE_HEADER,
         "har_extractor_tflite.c": _tflite_source(bundle.extractor),
         **compiled.sources,
     }
-    output.mkdir(parents=True, exist_ok=True)
-    return [_write_if_changed(output / name, text) for name, text in sorted(files.items())]
+    files = {name: _of_model(bundle.model_id, name, text) for name, text in sources.items()}
+    files["har_model.h"] = _model_header(bundle, compiled.operators)
+    with locked(output / "emit"):
+        changed = [name for name, text in files.items() if not _holds(output / name, text)]
+        if changed:
+            (output / "har_model.h").unlink(missing_ok=True)
+        for name in sorted({*changed, "har_model.h"} if changed else (), key="har_model.h".__eq__):
+            write_whole(output / name, files[name])
+    return [output / name for name in sorted(files)]
 
 
-def _write_if_changed(path: Path, text: str) -> Path:
-    if path.exists() and path.read_text() == text:
-        return path
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text)
-    aside.replace(path)
-    return path
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
+
+
+def _of_model(model_id: str, name: str, text: str) -> str:
+    """A header that says which model it is of, or a source that is compiled with such a header
+    only."""
+    stem, kind = name.split(".")
+    macro = f"{stem.upper()}_ID"
+    if kind == "h":
+        return f"#define {macro} 0x{model_id}ull\n{text}"
+    return (
+        f"{text}\n#if {macro} != 0x{model_id}ull\n"
+        f'#error "{name} and {stem}.h are of two models: run `har emit` again"\n#endif\n'
+    )
 
 
 def _c_string(text: str) -> str:
@@ -101,6 +118,7 @@ def _model_header(bundle: Bundle, operators: tuple[str, ...]) -> str:
 extern "C" {{
 #endif
 
+#define HAR_MODEL_ID 0x{bundle.model_id}ull
 #define HAR_MODEL_ID_INIT \\
     {{ {model_id} }}
 #define HAR_RATE_HZ {c_float(bundle.rate_hz)}

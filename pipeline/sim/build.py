@@ -17,10 +17,10 @@ PRESETS: dict[Target, str] = {"host": "host", "mps2": "qemu"}
 SUFFIXES: dict[Target, str] = {"host": "", "mps2": ".elf"}
 UNBOUNDED = "har_firmware_unbounded"  # with the whole emulated machine's memory, to measure
 GENERATED = {
-    "har_firmware": ("har_model.c", "har_net.c"),
-    UNBOUNDED: ("har_model.c", "har_net.c"),
-    "har_parity": ("har_net.c",),
-    "har_learner": ("har_model.c",),
+    "har_firmware": ("har_model.h", "har_model.c", "har_net.h", "har_net.c"),
+    UNBOUNDED: ("har_model.h", "har_model.c", "har_net.h", "har_net.c"),
+    "har_parity": ("har_net.h", "har_net.c"),
+    "har_learner": ("har_model.h", "har_model.c"),
 }
 BUILD_TIMEOUT_S = 900.0
 

@@ -30,7 +30,7 @@ _QUIET = {
 _REGISTRY_SIGNS = ("HTTPClientError", "InternetConnectionError", "UnknownPackageError")
 _TOO_LARGE_SIGNS = ("check_image:", "greater than maximum allowed")
 AGAIN = "press the board's button twice (its orange light breathes), then run `har flash` again"
-_ID_BYTES = re.compile(r"#define\s+HAR_MODEL_ID_INIT\s*\\?\s*\{([^}]*)\}")
+_MODEL_ID = re.compile(r"_ID (?:!= )?0x([0-9a-f]{16})ull$", re.MULTILINE)
 
 
 def check_emitted(generated: Path, engine: str) -> str:
@@ -41,12 +41,15 @@ def check_emitted(generated: Path, engine: str) -> str:
         raise InputError(
             f"{generated}: no {', '.join(missing)}; run `make train quantize` or `har emit` first"
         )
-    header = generated / "har_model.h"
-    found = _ID_BYTES.search(header.read_text(encoding="utf-8", errors="replace"))
-    digits = re.findall(r"0x([0-9a-fA-F]{2})", found[1]) if found else []
-    if len(digits) != 8:
-        raise InputError(f"{header}: it names no model; run `har emit` again")
-    return "".join(digits).lower()
+    found = set()
+    for name in _GENERATED[engine]:
+        text = (generated / name).read_text(encoding="utf-8", errors="replace")
+        if (names := _MODEL_ID.search(text)) is None:
+            raise InputError(f"{generated / name}: names no model; run `har emit` again")
+        found.add(names[1])
+    if len(found) > 1:
+        raise InputError(f"{generated}: files of {len(found)} models; run `har emit` again")
+    return found.pop()
 
 
 def find_platformio() -> list[str]:

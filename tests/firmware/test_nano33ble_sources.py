@@ -46,6 +46,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The array's header, as `har emit` writes it."""
     folder = tmp_path_factory.mktemp("generated")
     (folder / "har_extractor_tflite.h").write_text(
+        "#define HAR_EXTRACTOR_TFLITE_ID HAR_MODEL_ID\n"
         "extern const unsigned char har_extractor_tflite[];\n"
         "extern const unsigned int har_extractor_tflite_len;\n"
     )

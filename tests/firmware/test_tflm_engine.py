@@ -18,6 +18,7 @@ OK, ENGINE = "0", "10"
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tflm")
     (folder / "har_extractor_tflite.h").write_text(
+        "#define HAR_EXTRACTOR_TFLITE_ID HAR_MODEL_ID\n"
         'extern "C" const unsigned char har_extractor_tflite[];\n'
         'extern "C" const unsigned int har_extractor_tflite_len;\n'
     )

@@ -9,6 +9,11 @@
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
+#if !defined HAR_EXTRACTOR_TFLITE_ID || !defined HAR_MODEL_ID || \
+    HAR_EXTRACTOR_TFLITE_ID != HAR_MODEL_ID
+#error "har_extractor_tflite.h and har_model.h are of two models: run `har emit` again"
+#endif
+
 #define HAR_TEXT_OF(x) #x
 #define HAR_TEXT(x) HAR_TEXT_OF(x)
 

@@ -37,7 +37,7 @@ const typename Vector<T>::Value *Vector<T>::end() const {
 
 }  // namespace flatbuffers
 
-#include "har_engine_tflm.cpp"
+#include "lib/engine/har_engine_tflm.cpp"
 
 extern "C" {
 const unsigned char har_extractor_tflite[1] = {0};

@@ -73,7 +73,7 @@ def test_emitting_again_touches_nothing(bundle_directory: Path, tmp_path: Path) 
 def test_the_c_array_is_the_extractor(bundle_directory: Path, tmp_path: Path) -> None:
     emit(load_bundle(bundle_directory), tmp_path)
     text = (tmp_path / "har_extractor_tflite.c").read_text()
-    emitted = bytes(int(byte, 16) for byte in re.findall(r"0x([0-9a-f]{2})", text))
+    emitted = bytes(int(byte, 16) for byte in re.findall(r"0x([0-9a-f]{2})\b", text))
     assert emitted == (bundle_directory / "extractor.int8.tflite").read_bytes()
     assert f"har_extractor_tflite_len = {len(emitted)};" in text
 

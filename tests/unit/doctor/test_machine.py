@@ -17,7 +17,7 @@ numpy==1.26.4 \\
     # via -r requirements.in
 tensorflow-cpu==2.21.0
 """
-HEADER = "#define HAR_MODEL_ID_INIT \\\n    { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef }\n"
+HEADER = "#define HAR_MODEL_ID 0x0123456789abcdefull\n"
 PROJECT = """\
 [board]
 platform = nordicnrf52@10.11.0
@@ -126,9 +126,8 @@ class Bundle:
 def test_emitted_code_has_to_be_the_bundles(tmp_path: Path) -> None:
     check, found = model.check_generated(tmp_path, None)
     assert (check.state, found) == ("yellow", None)
-    for name in ("har_model.c", "har_extractor_tflite.h", "har_extractor_tflite.c"):
-        (tmp_path / name).touch()
-    (tmp_path / "har_model.h").write_text(HEADER)
+    for name in ("har_model.h", "har_model.c", "har_extractor_tflite.h", "har_extractor_tflite.c"):
+        (tmp_path / name).write_text(HEADER)
     check, found = model.check_generated(tmp_path, None)
     assert (check.state, found) == ("yellow", "0123456789abcdef")
     check, _ = model.check_generated(tmp_path, Bundle("0123456789abcdef"))

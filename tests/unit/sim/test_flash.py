@@ -28,7 +28,7 @@ from tests.support.fake_board import HELLO, LSM9DS1, MODEL_ID, board_with
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="boards are pseudo-terminals here")
 
-HEADER = "#define HAR_MODEL_ID_INIT \\\n    { " + ", ".join(f"0x{b:02x}" for b in MODEL_ID) + " }\n"
+HEADER = f"#define HAR_MODEL_ID 0x{MODEL_ID.hex()}ull\n"
 SERIAL = "51AF0B2D"
 
 
@@ -36,9 +36,8 @@ SERIAL = "51AF0B2D"
 def project(tmp_path: Path) -> Path:
     generated = tmp_path / "firmware" / "generated"
     generated.mkdir(parents=True)
-    for name in ("har_model.c", "har_extractor_tflite.h", "har_extractor_tflite.c"):
-        (generated / name).touch()
-    (generated / "har_model.h").write_text(HEADER)
+    for name in ("har_model.h", "har_model.c", "har_extractor_tflite.h", "har_extractor_tflite.c"):
+        (generated / name).write_text(HEADER)
     return tmp_path
 
 
@@ -211,7 +210,7 @@ def test_each_engine_needs_its_own_files(project: Path) -> None:
 def test_reads_the_model_id_that_was_emitted(project: Path) -> None:
     generated = project / "firmware" / "generated"
     assert check_emitted(generated, "tflm") == MODEL_ID.hex()
-    (generated / "har_model.h").write_text("#define HAR_MODEL_ID_INIT { 0x01 }\n")
+    (generated / "har_model.h").write_text("#define HAR_MODEL_ID 0x01ull\n")
     with pytest.raises(InputError, match="names no model; run `har emit`"):
         check_emitted(generated, "tflm")
 
