@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ class Taken:
     model_id: str
     firmware: str
     samples: int
-    lost: int
+    lost_samples: int
     seconds: float
     interrupted: str | None
     interrupted_exit_code: int
@@ -99,21 +99,11 @@ class Taken:
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
-        return {
+        document = asdict(self)
+        del document["interrupted_exit_code"]
+        return document | {
             "path": None if self.path is None else str(self.path),
-            "activity": self.activity,
-            "subject": self.subject,
-            "session": self.session,
             "seconds": round(self.seconds, 3),
-            "samples": self.samples,
-            "lost_samples": self.lost,
-            "rate_hz": self.rate_hz,
-            "sensor_rate_hz": self.sensor_rate_hz,
-            "board": self.board,
-            "model_id": self.model_id,
-            "firmware": self.firmware,
-            "interrupted": self.interrupted,
-            "refused": self.refused,
             "doubts": list(self.doubts),
         }
 
@@ -184,7 +174,7 @@ def record(
         model_id=board.model_id.hex(),
         firmware=board.firmware_version,
         samples=kept,
-        lost=take.lost,
+        lost_samples=take.lost,
         seconds=(kept + take.lost) / board.rate_hz,
         interrupted=why,
         interrupted_exit_code=exit_code,

@@ -97,7 +97,7 @@ def test_a_recording_is_what_the_board_measured(tmp_path):
     wire = Person(FakeBoard())
     taken = taking(wire, plan(tmp_path))
     assert taken.path == tmp_path / "walking-20260131-120000.csv"
-    assert (taken.samples, taken.lost, taken.seconds) == (200, 0, 4.0)
+    assert (taken.samples, taken.lost_samples, taken.seconds) == (200, 0, 4.0)
     assert (taken.interrupted, taken.refused, taken.doubts) == (None, None, ())
     found = read(taken.path)
     # The first batch told that the sensor works.
@@ -127,7 +127,7 @@ def test_lost_samples_are_a_gap_in_time_and_counted(tmp_path):
     seen = []
     wire = Person(FakeBoard(), {6: 3, 12: 1})
     taken = taking(wire, plan(tmp_path), on_progress=lambda p: seen.append((p.lost, p.trace)))
-    assert (taken.samples, taken.lost, taken.seconds) == (196, 4, 4.0)
+    assert (taken.samples, taken.lost_samples, taken.seconds) == (196, 4, 4.0)
     assert taken.document()["lost_samples"] == 4
     time_s = np.loadtxt(taken.path, delimiter=",", usecols=0, skiprows=9)
     assert np.flatnonzero(np.diff(time_s) > 0.021).tolist() == [49, 109]
@@ -146,12 +146,12 @@ def test_samples_lost_on_the_wire_count_like_those_the_board_lost(tmp_path):
         wire.measure()
 
     taken = taking(Person(FakeBoard(), {5: drop}), plan(tmp_path))
-    assert (taken.samples, taken.lost) == (190, 10)
+    assert (taken.samples, taken.lost_samples) == (190, 10)
 
 
 def test_a_gap_at_the_end_counts_only_inside_the_recording(tmp_path):
     taken = taking(Person(FakeBoard(), {20: 500}), plan(tmp_path))
-    assert (taken.samples, taken.lost, taken.seconds) == (190, 10, 4.0)
+    assert (taken.samples, taken.lost_samples, taken.seconds) == (190, 10, 4.0)
 
 
 def test_indices_may_wrap(tmp_path):
@@ -162,7 +162,7 @@ def test_indices_may_wrap(tmp_path):
         return wire.measure()
 
     taken = taking(Person(board, {0: jump}), plan(tmp_path))
-    assert (taken.samples, taken.lost) == (200, 0)
+    assert (taken.samples, taken.lost_samples) == (200, 0)
 
 
 @pytest.mark.parametrize(
