@@ -54,7 +54,8 @@ def record(
         print_json(taken.document())
     elif taken.path is not None:
         say(
-            f"{taken.path}: {taken.seconds:.1f} s, {taken.samples} samples, {taken.lost_samples} lost\n"
+            f"{taken.path}: {taken.seconds:.1f} s, {taken.samples} samples, "
+            f"{taken.lost_samples} lost\n"
             f"next: har train --data {output}"
         )
     if taken.interrupted is not None:
