@@ -259,7 +259,7 @@ class Client:
         return state
 
     def require_sensor(
-        self, verb: str = "learn live", remedy: str = "a recording can teach it, too (--csv)"
+        self, verb: str = "learn live", remedy: str = "label a recording instead (--csv)"
     ) -> SensorState:
         """The state of the board's own motion sensor. Raises `ExternalError`, which says that the
         board cannot ``verb`` and what to do, when it does not work."""
@@ -296,7 +296,7 @@ class Client:
         if len(board.activities) >= board.rows:
             taught = ", ".join(board.taught) or "none, this model has no spare rows"
             raise CheckFailed(
-                f"{self.port} has no room for {activity!r}; it was taught: {taught}; "
+                f"{self.port} has no room for {activity!r}; added so far: {taught}; "
                 "`har head reset` forgets these, `har quantize --spare` makes more room"
             )
         number = self.request(messages.NameRequest(activity), messages.Named).activity
@@ -440,5 +440,5 @@ def _model_id(model_id: bytes | str | None) -> bytes | None:
     except ValueError:
         given = b""
     if given is not None and len(given) != messages.MODEL_ID_BYTES:
-        raise InputError(f"{model_id!r} is no model id: give 16 hexadecimal digits")
+        raise InputError(f"{model_id!r} is not a model id: give 16 hexadecimal digits")
     return given

@@ -30,7 +30,7 @@ def write_head(path: Path, payload: bytes, *, model_id: bytes, sequence: int) ->
     unpack(payload)
     path = path.resolve()
     if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no file: name one that may be written")
+        raise InputError(f"{path} is not a file: name one that can be written")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it first")
     record = build_record(
@@ -56,7 +56,7 @@ def read_head(path: Path, *, model_id: bytes | None = None) -> Record:
     if found is not None and 1 <= found < FORMAT_VERSION:
         raise InputError(
             f"{path} has format {found}, made by an older har; this one reads {FORMAT_VERSION}: "
-            "teach the board again"
+            "label again"
         )
     record = parse_record(data)
     if (
@@ -64,7 +64,7 @@ def read_head(path: Path, *, model_id: bytes | None = None) -> Record:
         or size != len(record.payload) + RECORD_OVERHEAD_BYTES
         or record.kind != RecordKind.LEARNED
     ):
-        raise InputError(f"{path} is no head, or cut off or changed: pull it again")
+        raise InputError(f"{path} is not a head, or truncated or damaged: pull it again")
     try:
         unpack(record.payload)
     except InputError as error:

@@ -175,7 +175,7 @@ def labelled_windows(
     found: dict[str, list[npt.NDArray[np.float32]]] = {}
     for stretch in what:
         if stretch.activity is None:
-            raise InputError("a recording without labels teaches nothing: name its --activity")
+            raise InputError("the recording has no labels: give its --activity")
         mine = found.setdefault(stretch.activity, [])
         last = len(stretch.samples) - board.window
         mine += [stretch.samples[at : at + board.window] for at in range(0, last + 1, board.hop)]

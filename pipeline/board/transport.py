@@ -115,7 +115,7 @@ def open_port(port: str) -> SerialTransport:
             port, BAUD_RATE, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True
         )
     except ValueError as error:
-        raise InputError(f"{port!r} is no serial port or URL ({error})") from None
+        raise InputError(f"{port!r} is not a serial port or URL ({error})") from None
     except (OSError, TypeError) as error:
         raise _why_not(port, error) from None
     if port.lower().startswith("socket://"):
@@ -151,7 +151,7 @@ def _check_address(url: str) -> None:
     except ValueError:
         whole = False
     if not whole:
-        raise InputError(f"{url!r} is no port: write socket://HOST:PORT")
+        raise InputError(f"{url!r} is not a port: write socket://HOST:PORT")
 
 
 def _send_at_once(opened: Any) -> None:
@@ -180,7 +180,9 @@ def _why_not(port: str, error: Exception) -> ExternalError | InputError:
             "(serial monitor, another har), then retry"
         )
     if number == errno.ENOTTY or "Inappropriate ioctl" in str(error):
-        return InputError(f"{port} is no serial port; ports here: {', '.join(ports()) or 'none'}")
+        return InputError(
+            f"{port} is not a serial port; ports here: {', '.join(ports()) or 'none'}"
+        )
     return ExternalError(f"cannot open {port}: {error}")
 
 

@@ -160,7 +160,7 @@ def _progress(windows: int) -> Iterator[Callable[[UpdateResult], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("teaching", total=windows)
+        task = bar.add_task("labelling", total=windows)
 
         def show(result: UpdateResult) -> None:
             learned = result.learned

@@ -39,7 +39,7 @@ def compile_model(model: bytes, *, name: str = "har_net") -> CompiledModel:
     a name that is no C identifier, UnsupportedModel for a model outside what the engine takes.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise InputError(f"{name!r} is no lower-case C identifier; name the network otherwise")
+        raise InputError(f"{name!r} is not a lower-case C identifier; choose another name")
     graph = lower(read_model(model))
     plan = plan_memory(graph)
     operator_macs = tuple(step.macs if isinstance(step, KernelCall) else 0 for step in graph.steps)

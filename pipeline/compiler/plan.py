@@ -126,7 +126,7 @@ def check_plan(graph: Graph, plan: Plan) -> None:
             read(tensor)
         if isinstance(step, View):
             if plan.offsets[step.output] != plan.offsets[step.input]:
-                raise AssertionError(f"tensor {step.output} is no view of {step.input}")
+                raise AssertionError(f"tensor {step.output} is not a view of {step.input}")
             holder[step.output] = holder[step.input]
         else:
             write(step.output, step.inputs)

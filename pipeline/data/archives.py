@@ -43,7 +43,7 @@ def read_tar_member(path: Path, member: str, limit: int) -> bytes:
                     continue
                 stream = archive.extractfile(info) if info.isreg() else None
                 if stream is None:
-                    raise InputError(f"{where}: no regular file; {_AGAIN}")
+                    raise InputError(f"{where}: not a regular file; {_AGAIN}")
                 return _read_bounded(stream, limit, where)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         _reraise_missing(error)

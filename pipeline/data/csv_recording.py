@@ -258,7 +258,7 @@ def _number(text: str, place: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise InputError(f"{place}: {text[:30]!r} is no number") from None
+        raise InputError(f"{place}: {text[:30]!r} is not a number") from None
     if not math.isfinite(value) or abs(value) > MAX_NUMBER:
         raise InputError(f"{place}: {text[:30]} is not a usable number; cut or repair that stretch")
     return value
@@ -279,7 +279,7 @@ def _rate_and_gaps(
     except ValueError:
         rate_hz = math.nan
     if not math.isfinite(rate_hz) or rate_hz <= 0:
-        raise InputError(f"{path}: rate_hz {stated!r} is no positive number")
+        raise InputError(f"{path}: rate_hz {stated!r} is not a positive number")
     if abs(measured / rate_hz - 1.0) > RATE_TOLERANCE:
         raise InputError(
             f"{path}: rate_hz says {rate_hz:g} Hz but time_s says {measured:.4g} Hz; correct "

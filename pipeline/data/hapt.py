@@ -99,7 +99,7 @@ def read_hapt(path: Path) -> tuple[Recording, ...]:
     recordings = []
     for number, frames in people.items():
         if type(number) is not int or not 0 < number < 100 or not isinstance(frames, list):
-            raise InputError(f"{where}: an entry is no person 1..99 with a list of recordings")
+            raise InputError(f"{where}: an entry is not a person 1..99 with a list of recordings")
         for trial, frame in enumerate(frames, start=1):
             place = f"{where}, person {number}, trial {trial}"
             recordings.append(_recording(_columns(frame, place), number, trial, place))

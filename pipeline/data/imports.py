@@ -135,7 +135,7 @@ def _find(name: str) -> Importer:
 def _checked_name(name: str, reserved: tuple[str, ...]) -> str:
     if not _NAME.fullmatch(name) or JOIN in name:
         raise InputError(
-            f"{name!r} is no name for a data set; give letters, digits, . _ - with --as"
+            f"{name!r} is not a name for a data set; give letters, digits, . _ - with --as"
         )
     if name in reserved:
         raise InputError(f"{name} can be fetched under that name; give another one with --as")

@@ -42,7 +42,7 @@ def pip_settings() -> tuple[str, str]:
     usual one: from the environment, pip's configuration, or its own defaults.
 
     Raises:
-        ExternalError: there is no pip to ask, or its index is no http(s) address.
+        ExternalError: there is no pip to ask, or its index is not an http(s) address.
     """
     try:
         answer = subprocess.run(
@@ -59,7 +59,9 @@ def pip_settings() -> tuple[str, str]:
         ) from None
     url, _, certificates = answer.stdout.strip().partition("\n")
     if urlsplit(url).scheme not in ("http", "https"):
-        raise ExternalError(f"pip's index {_public(url)} is no http(s) address; set PIP_INDEX_URL")
+        raise ExternalError(
+            f"pip's index {_public(url)} is not an http(s) address; set PIP_INDEX_URL"
+        )
     return url.rstrip("/"), certificates
 
 

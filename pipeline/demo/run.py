@@ -42,8 +42,8 @@ class DemoSettings:
 
 @dataclass
 class Teaching:
-    """One person teaches the board with the windows ``labelled``; ``rest`` are that person's others
-    that share no sample with them."""
+    """The board learns one subject's windows ``labelled``; ``rest`` are the other windows of that
+    subject that share no sample with them."""
 
     subject: str
     labelled: Array
@@ -123,7 +123,7 @@ def run_demo(
         answers = board.classify(np.flatnonzero(np.isin(task.windows.subjects, task.split.test)))
         teachings = []
         for person in people:
-            on_step(f"{person} teaches the board")
+            on_step(f"{person} labels windows on the board")
             teachings.append(_teach(board, task, person, answers, settings.labelled_per_activity))
         head = board.save()
         status = board.status()

@@ -44,4 +44,4 @@ class Report:
 def failed(name: str, error: HarError, state: State = "red") -> Check:
     """A check that ended in an error, whose one line says what is wrong and what to do."""
     text, _, remedy = str(error).partition(": ")
-    return Check(name, state, text, remedy or "mend that, then `har doctor` again")
+    return Check(name, state, text, remedy or "fix that, then `har doctor` again")

@@ -48,7 +48,7 @@ class HeadShape:
         whole = (all(map_sizes) or not any(map_sizes)) and min(*map_sizes, self.frozen) >= 0
         kernel_fits = 0 <= self.kernel <= self.map_length and self.stride >= 1
         if not (whole and kernel_fits and self.features == self.frozen + self.filters > 0):
-            raise InputError(f"head: {self} is no shape of a head")
+            raise InputError(f"head: {self} is not a valid shape of a head")
         if not 1 <= self.rows <= 127:
             raise InputError(f"head: {self.rows} rows where 1 to 127 fit")
 

@@ -73,7 +73,7 @@ class SlotLayout:
         """
         if page_bytes <= 0 or page_bytes % 4 or region_bytes % page_bytes or payload_bytes < 0:
             raise InputError(
-                f"a region of {region_bytes} bytes is no whole number of pages of {page_bytes}: "
+                f"a region of {region_bytes} bytes is not a whole number of pages of {page_bytes}: "
                 "give the size that the board's flash has"
             )
         slot_bytes = -(-(payload_bytes + RECORD_OVERHEAD_BYTES) // page_bytes) * page_bytes

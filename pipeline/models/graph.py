@@ -11,7 +11,7 @@ def nodes(model: Any) -> list[Any]:
     whose outputs it reads. Every layer is called once; what else its layers were called in does
     not count. Raises ValueError for a model of another kind."""
     if not hasattr(model, "_nodes_by_depth"):
-        raise ValueError(f"{model.name} is no functional model")
+        raise ValueError(f"{model.name} is not a functional model")
     made = {id(layer): number for number, layer in enumerate(model.layers)}
     depths = sorted(model._nodes_by_depth, reverse=True)
     return [

@@ -184,7 +184,8 @@ def open_flash(path: Path) -> BinaryIO:
         if size not in (0, FLASH_REGION_BYTES, FLASH_FILE_BYTES):
             file.close()
             raise InputError(
-                f"{path} is no flash file ({size:,} bytes, not {FLASH_FILE_BYTES:,}): name another"
+                f"{path} is not a flash file ({size:,} bytes, not {FLASH_FILE_BYTES:,}): "
+                "give another"
             )
         if size < FLASH_REGION_BYTES:
             file.write(b"\xff" * (FLASH_REGION_BYTES - size))

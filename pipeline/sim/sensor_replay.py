@@ -48,7 +48,7 @@ def read_played(path: Path) -> bytes:
         raise ExternalError(f"cannot read the recording {path}: {error.strerror}") from None
     size = len(data) - HEADER_BYTES
     if data[:4] != MAGIC or size <= 0 or size != SAMPLE_BYTES * int.from_bytes(data[4:8], "little"):
-        raise InputError(f"{path} is no recording to play: `har emulate --sensor` makes one")
+        raise InputError(f"{path} is not a recording to play: `har emulate --sensor` makes one")
     return data
 
 

@@ -215,7 +215,7 @@ def test_a_board_learns_an_activity_that_the_model_never_had(board: str, tmp_pat
         har_json("learn", *port, *csv, "--new", f"trick {i}", cwd=tmp_path)
     full = har("learn", *port, *csv, "--new", "one more", cwd=tmp_path)
     assert full.exit_code == 1
-    assert "it was taught: hand stand" in full.stderr
+    assert "added so far: hand stand" in full.stderr
 
 
 def test_a_tampered_head_file_is_refused_before_the_board_is_touched(

@@ -63,7 +63,7 @@ def _person(tree: Tree, name: str, subject: str, counts: dict[str, int]) -> list
     place = tree.place(name)
     time_s, numbers, values = table[:, 0], table[:, 1], table[:, 2:]
     if not np.isfinite(table[:, :2]).all():
-        raise InputError(f"{place}: a time or an activity is no number")
+        raise InputError(f"{place}: a time or an activity is not a number")
     unknown = sorted(set(np.unique(numbers).tolist()) - {*ACTIVITIES, NO_ACTIVITY})
     if unknown:
         raise InputError(f"{place}: unknown activity {unknown[0]:g}")

@@ -345,7 +345,7 @@ def test_a_board_without_room_names_what_it_was_taught():
     client, wire = client_on()
     for name in ("cycling", "rowing"):
         client.name(name)
-    with pytest.raises(CheckFailed, match="no room for 'skiing'; it was taught: cycling, rowing; "):
+    with pytest.raises(CheckFailed, match="no room for 'skiing'; added so far: cycling, rowing; "):
         client.name("skiing")
     assert wire.board.head.names == ["cycling", "rowing"]
     full, _ = client_on(board_with(rows=3))

@@ -60,7 +60,7 @@ def test_every_truncation_is_refused(file):
     whole = file.read_bytes()
     for size in range(len(whole)):
         file.write_bytes(whole[:size])
-        with pytest.raises(InputError, match="cut off or changed: pull it again"):
+        with pytest.raises(InputError, match="truncated or damaged: pull it again"):
             read_head(file)
 
 
@@ -68,7 +68,7 @@ def test_every_changed_byte_is_refused(file):
     whole = file.read_bytes()
     for at in range(len(whole)):
         file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
-        with pytest.raises(InputError, match="cut off or changed"):
+        with pytest.raises(InputError, match="truncated or damaged"):
             read_head(file)
 
 
@@ -88,7 +88,7 @@ def test_a_factory_record_and_a_missing_file_are_no_heads(tmp_path):
     with pytest.raises(InputError, match="no file"):
         read_head(path)
     path.write_bytes(build_record(model_id=MODEL, sequence=1, kind=RecordKind.FACTORY, payload=b""))
-    with pytest.raises(InputError, match="is no head"):
+    with pytest.raises(InputError, match="is not a head"):
         read_head(path)
 
 
@@ -107,7 +107,7 @@ def test_values_that_no_board_takes_are_refused_both_ways(tmp_path, value):
 
 
 def test_a_head_never_replaces_what_is_no_file(tmp_path):
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         write_head(tmp_path, PAYLOAD, model_id=MODEL, sequence=1)
     target, link = tmp_path / "target.head", tmp_path / "link.head"
     target.write_bytes(b"")

@@ -128,7 +128,7 @@ def test_denied_permission_names_the_group_to_join(monkeypatch):
 def test_a_plain_file_is_no_port(tmp_path: Path):
     path = tmp_path / "file"
     path.write_bytes(b"")
-    with pytest.raises(InputError, match="is no serial port"):
+    with pytest.raises(InputError, match="is not a serial port"):
         open_port(str(path))
 
 

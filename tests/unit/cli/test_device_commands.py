@@ -281,7 +281,7 @@ def test_learn_without_room_names_what_the_board_was_taught(board, csv, tmp_path
     csv = write_csv(tmp_path / "mine.csv", ("", 256))
     result = har("learn", "--port", board.port, "--csv", csv, "--new", "skiing")
     assert result.exit_code == 1
-    assert "it was taught: cycling, rowing; `har head reset` forgets these" in one_line(result)
+    assert "added so far: cycling, rowing; `har head reset` forgets these" in one_line(result)
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,7 @@ def test_learn_needs_a_sensor_that_works(board):
     board.board.sensor = NO_SENSOR
     result = har("learn", "--port", board.port, "--new", "cycling")
     assert result.exit_code == 3
-    assert "a recording can teach it, too (--csv)" in one_line(result)
+    assert "label a recording instead (--csv)" in one_line(result)
     assert board.board.head.names == []
 
 
@@ -533,7 +533,7 @@ def test_push_refuses_a_tampered_file_before_it_touches_the_port(tmp_path):
     file.write_bytes(b"HARH" + bytes(100))
     result = har("head", "push", file, "--port", "/dev/nowhere")
     assert result.exit_code == 2
-    assert "cut off or changed" in one_line(result)
+    assert "truncated or damaged" in one_line(result)
 
 
 def head_payload():

@@ -99,7 +99,7 @@ def test_names_that_cannot_be_are_refused(ucihar: Path) -> None:
         with pytest.raises(InputError, match="can be fetched under that name"):
             import_dataset("ucihar", ucihar, name=name)
     for name in ("../x", "a+b", ".hidden", "a/b", "x" * 65):
-        with pytest.raises(InputError, match="is no name"):
+        with pytest.raises(InputError, match="is not a name"):
             import_dataset("ucihar", ucihar, name=name)
     with pytest.raises(InputError, match="no importer 'opportunity'; there are: ucihar"):
         import_dataset("opportunity", ucihar)

@@ -111,9 +111,9 @@ SWAPPED = ("acc-y", "acc-x", *hapt.COLUMNS[2:])
 HAPT_REFUSALS: dict[str, tuple[Callable[[], Any], str]] = {
     "list": (lambda: [1, 2], "dictionary"),
     "empty": (dict, "dictionary"),
-    "name": (lambda: {"x": []}, "no person"),
-    "number": (lambda: {1000: []}, "no person"),
-    "bool": (lambda: {True: []}, "no person"),
+    "name": (lambda: {"x": []}, "is not a person"),
+    "number": (lambda: {1000: []}, "is not a person"),
+    "bool": (lambda: {True: []}, "is not a person"),
     "frame": (lambda: {1: [7]}, "person 1, trial 1.*layout"),
     "state": (lambda: {1: [fakes.DataFrame({"_data": 3})]}, "person 1, trial 1.*layout"),
     "columns": (
@@ -239,7 +239,7 @@ def test_a_member_that_is_a_link_or_a_folder_is_not_followed(tmp_path: Path, kin
         info.type = kind
         info.linkname = "/etc/hostname"
         archive.addfile(info)
-    with pytest.raises(InputError, match="no regular file"):
+    with pytest.raises(InputError, match="not a regular file"):
         read_tar_member(path, "m", 100)
 
 

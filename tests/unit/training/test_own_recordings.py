@@ -103,7 +103,7 @@ def test_what_cannot_be_learned_from_is_refused_in_one_line(task: Task, tmp_path
         "unlabelled": "nothing in it is labelled|nothing in it has a label",
         "short": "rowing is nowhere 2.56 s long without a gap.*record longer",
         "nan": r"a\.csv, line 105, column az_g: nan is not a usable number",
-        "words": r"a\.csv, line 105, column az_g: 'left' is no number",
+        "words": r"a\.csv, line 105, column az_g: 'left' is not a number",
         "garbage": "the header is 'garbage'",
     }
     for name in cases.keys() - {"absent"}:
