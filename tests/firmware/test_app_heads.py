@@ -12,7 +12,7 @@ import pytest
 from pipeline.head import values_offset
 from pipeline.head.records import RecordKind, build_record
 from tests.firmware.support import app_board as wire
-from tests.firmware.support.app_board import Board, Frame, build_app, head_state
+from tests.firmware.support.app_board import Board, Frame, head_state
 from tests.firmware.support.app_session import (
     ARGUMENT,
     CRC,
@@ -39,12 +39,13 @@ from tests.firmware.support.app_twin import (
     Twin,
     raw_samples,
 )
+from tests.support.programs import c_program
 
 
 @pytest.fixture(scope="module")
-def other_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def other_program() -> Path:
     """The same firmware with another model's id."""
-    return build_app(tmp_path_factory.mktemp("app") / "other", "-DHAR_TEST_OTHER_MODEL")
+    return c_program("app_other_model")
 
 
 # --- heads ------------------------------------------------------------------------------------
@@ -98,9 +99,9 @@ def test_a_head_of_another_model_is_left_alone(
 
 
 def test_another_firmware_for_the_same_model_takes_the_record_up(
-    program: Path, flash: Path, tmp_path: Path
+    program: Path, flash: Path
 ) -> None:
-    upgraded = build_app(tmp_path / "upgraded", '-DHAR_FIRMWARE_VERSION="9.9.9"', sanitize=False)
+    upgraded = c_program("app_upgraded")
     with Board(program, flash) as board:
         board.hello()
         twin = with_labels(board, [0, 1, 1])

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.head import head_bytes, values_offset
 from tests.firmware.support import app_board as wire
-from tests.firmware.support.app_board import Board, build_app, head_state
+from tests.firmware.support.app_board import Board, head_state
 from tests.firmware.support.app_session import (
     ARGUMENT,
     LENGTH,
@@ -38,17 +38,16 @@ from tests.firmware.support.app_twin import (
     Twin,
     raw_samples,
 )
+from tests.support.programs import c_program
 
 # --- learning ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", [SMALL, MAP], ids=["fc", "fxc1"])
-def test_labels_teach_as_numpy_does_bit_for_bit(
-    model: Model, tmp_path: Path, flash: Path, program: Path
-) -> None:
+def test_labels_teach_as_numpy_does_bit_for_bit(model: Model, flash: Path, program: Path) -> None:
     """Through every outcome, and while shipped and learned parameters serve in turn."""
     if model is MAP:
-        program = build_app(tmp_path / "map", *model.flags)
+        program = c_program("app_map")
     size = head_bytes(model.shape, K)
     outcomes, served = set(), set()
     with Board(program, flash) as board:
@@ -249,9 +248,7 @@ def test_a_name_of_another_length_than_it_says_is_refused(board: Board, payload:
     assert board.ask(wire.NAME, payload).status == LENGTH
 
 
-def test_when_no_row_is_left_the_board_says_what_to_do(
-    program: Path, flash: Path, tmp_path: Path
-) -> None:
+def test_when_no_row_is_left_the_board_says_what_to_do(program: Path, flash: Path) -> None:
     with Board(program, flash) as board:
         board.hello()
         for row in range(K, R):
@@ -261,7 +258,7 @@ def test_when_no_row_is_left_the_board_says_what_to_do(
         assert reply.text.startswith("all 5 rows are taken: reset the head")
         assert head_state(board.ask(wire.RESET))["activities"] == K
         assert board.ask(wire.NAME, wire.string("row 3")).payload == bytes([K])
-    full = build_app(tmp_path / "full", "-DHAR_TEST_FULL")
+    full = c_program("app_full")
     with Board(full, flash) as board:
         board.hello()
         assert board.ask(wire.NAME, wire.string("new")).status == STATE

@@ -14,6 +14,7 @@ from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, Frame, sensor_state
 from tests.firmware.support.app_session import ARGUMENT, LENGTH, prediction, status, stream
 from tests.firmware.support.app_twin import HOP, UNITS, T, Twin, raw_samples
+from tests.support.programs import c_program
 
 NONE, REV1, REV2, PLAYED = range(4)
 RIGHT, ABSENT, BUS_STUCK, REFUSED, SILENT = range(5)
@@ -56,8 +57,8 @@ def test_samples_come_as_the_window_took_them_and_before_their_prediction(board:
     assert [frame.seq for frame in frames if frame.type == wire.SENSED] == list(range(7))
 
 
-def test_ten_samples_are_a_batch(tmp_path: Path, flash: Path) -> None:
-    program = wire.build_app(tmp_path / "app", "-DHAR_WINDOW_LENGTH=32")
+def test_ten_samples_are_a_batch(flash: Path) -> None:
+    program = c_program("app_short_window")
     with Board(program, flash) as board:
         board.hello()
         ask_to_send(board)

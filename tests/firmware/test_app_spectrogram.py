@@ -15,10 +15,10 @@ from pipeline.head import (
     WindowReference,
     quantize_spectrogram,
 )
-from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board
 from tests.firmware.support.app_session import prediction, stream
 from tests.firmware.support.app_twin import GAIN, HOP, KNEE, MEAN, SMALL, UNITS, raw_samples
+from tests.support.programs import c_program
 
 T = 40
 SHAPE = SpectrogramShape(T, 5, 3)
@@ -28,9 +28,8 @@ ZERO_POINT = -3
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("app") / "app"
-    return wire.build_app(path, f"-DHAR_WINDOW_LENGTH={T}", "-DHAR_TEST_SPECTROGRAM")
+def program() -> Path:
+    return c_program("app_spectrogram")
 
 
 def test_every_prediction_is_that_of_the_picture(program: Path, tmp_path: Path) -> None:

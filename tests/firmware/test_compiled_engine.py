@@ -12,10 +12,8 @@ import pytest
 from pipeline.compiler import compile_model, run_tflm
 from tests.support.host_net import (
     FIRMWARE,
-    SANITIZE,
     WARNINGS,
     HostNet,
-    kernel_objects,
     random_inputs,
     run_sanitized,
     write_sources,
@@ -77,20 +75,19 @@ def test_network_equals_tflm_and_is_clean_under_sanitizers(network, tmp_path: Pa
     inputs = random_inputs(compiled.inputs[0].shape, 40, seed=2)
     expected = [out.reshape(40, -1) for out in run_tflm(model, inputs).outputs]
 
-    plain = HostNet(compiled, tmp_path / "plain", kernel_objects(tmp_path / "k", "-O2"))
+    plain = HostNet(compiled, tmp_path / "plain")
     got = plain.run(inputs)
     assert len({row.tobytes() for row in got[0]}) > 20
     for mine, theirs in zip(got, expected, strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
-    objects = kernel_objects(tmp_path / "asan_k", *SANITIZE)
-    sanitized = run_sanitized(compiled, tmp_path / "asan", objects, inputs)
+    sanitized = run_sanitized(compiled, tmp_path / "asan", inputs)
     assert sanitized == np.concatenate(expected, axis=1).tobytes()
 
 
 def test_a_run_leaves_nothing_behind_that_changes_the_next(tmp_path: Path) -> None:
     compiled = compile_model(dscnn(4))
-    net = HostNet(compiled, tmp_path, kernel_objects(tmp_path / "k", "-O2"))
+    net = HostNet(compiled, tmp_path)
     inputs = random_inputs(compiled.inputs[0].shape, 6, seed=9)
     forward, backward = net.run(inputs)[1], net.run(inputs[::-1])[1]
     np.testing.assert_array_equal(forward, backward[::-1])

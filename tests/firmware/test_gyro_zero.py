@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
 
 import numpy as np
 import pytest
 
-from tests.firmware.support.harness import STRICT
-from tests.firmware.support.nano33ble import BOARD
+from tests.support.programs import c_program
 
 RATE_HZ = 50.0
 REST = 101  # samples: more than two seconds
@@ -27,11 +25,8 @@ class GyroZero(ctypes.Structure):
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    path = tmp_path_factory.mktemp("gyro_zero") / "gyro_zero.so"
-    command = ["gcc", *STRICT, "-O2", "-fPIC", "-shared", str(BOARD / "gyro_zero.c")]
-    subprocess.run([*command, "-o", str(path)], check=True)
-    return ctypes.CDLL(str(path))
+def library() -> ctypes.CDLL:
+    return ctypes.CDLL(str(c_program("gyro_zero")))
 
 
 class Meter:

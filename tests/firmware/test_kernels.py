@@ -15,9 +15,7 @@ import pytest
 
 from pipeline.compiler import compile_model, run_tflm
 from tests.support.host_net import (
-    SANITIZE,
     HostNet,
-    kernel_objects,
     random_inputs,
     run_sanitized,
 )
@@ -162,25 +160,13 @@ def relu6(net: Net, x: Value, _: np.random.Generator) -> Value:
     return net.unary("RELU6", net.unary("QUANTIZE", x))
 
 
-@pytest.fixture(scope="module")
-def objects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return kernel_objects(tmp_path_factory.mktemp("kernels"), "-O2")
-
-
-@pytest.fixture(scope="module")
-def sanitized_objects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return kernel_objects(tmp_path_factory.mktemp("sanitized"), *SANITIZE)
-
-
 @pytest.mark.parametrize("name", CASES)
-def test_kernel_equals_tflm_on_noise_and_extremes(
-    name: str, tmp_path: Path, objects: list[Path]
-) -> None:
+def test_kernel_equals_tflm_on_noise_and_extremes(name: str, tmp_path: Path) -> None:
     model = _model(name, seed=7)
     compiled = compile_model(model)
     inputs = random_inputs(compiled.inputs[0].shape, 24, seed=1)
     expected = run_tflm(model, inputs).outputs
-    got = HostNet(compiled, tmp_path, objects).run(inputs)
+    got = HostNet(compiled, tmp_path).run(inputs)
     assert len(got) == VARIANTS
     assert len({mine.tobytes() for mine in got[0]}) > 2
     for mine, theirs in zip(got, expected, strict=True):
@@ -189,10 +175,10 @@ def test_kernel_equals_tflm_on_noise_and_extremes(
 
 @pytest.mark.parametrize("name", CASES)
 def test_kernel_is_clean_under_address_and_undefined_behaviour_sanitizers(
-    name: str, tmp_path: Path, objects: list[Path], sanitized_objects: list[Path]
+    name: str, tmp_path: Path
 ) -> None:
     compiled = compile_model(_model(name, seed=77))
     inputs = random_inputs(compiled.inputs[0].shape, 6, seed=5)
-    sanitized = run_sanitized(compiled, tmp_path / "asan", sanitized_objects, inputs)
-    plain = HostNet(compiled, tmp_path / "plain", objects).run(inputs)
+    sanitized = run_sanitized(compiled, tmp_path / "asan", inputs)
+    plain = HostNet(compiled, tmp_path / "plain").run(inputs)
     assert sanitized == np.concatenate(plain, axis=1).tobytes()

@@ -13,9 +13,10 @@ import pytest
 from pipeline.head import head_bytes, pack, unpack
 from pipeline.head.records import SlotLayout
 from tests.firmware.support import app_board as wire
-from tests.firmware.support.app_board import Board, Frame, build_app
+from tests.firmware.support.app_board import Board, Frame
 from tests.firmware.support.app_session import prediction, stream
 from tests.firmware.support.app_twin import HOP, LARGE, T, Twin, raw_samples
+from tests.support.programs import c_program
 
 K = LARGE.shipped
 SIZE = head_bytes(LARGE.shape, K)
@@ -60,8 +61,8 @@ def some_head(seed: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_app(tmp_path_factory.mktemp("large") / "app", *LARGE.flags)
+def program() -> Path:
+    return c_program("app_large")
 
 
 def test_a_record_takes_seven_of_sixteen_pages() -> None:

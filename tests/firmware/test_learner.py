@@ -23,18 +23,13 @@ from tests.firmware.support.learner import (
     STATE,
     Do,
     Script,
-    build_host,
     encode,
     expected_trace,
     rows_of,
 )
+from tests.support.programs import c_program
 
-BUILDS = {
-    "O2": ["-O2"],
-    "Os unsigned char": ["-Os", "-funsigned-char"],
-    "O3 with all this machine has": ["-O3", "-march=native"],
-    "sanitized": ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
-}
+BUILDS = ("o2", "os_unsigned_char", "o3_native", "sanitized")
 CORTEX_M4 = ["-mcpu=cortex-m4", "-mthumb"]
 COMPILERS = {
     "host": ["gcc"],
@@ -49,8 +44,8 @@ LEARNED, HELD_BACK, TAKEN_BACK = range(3)
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_c_and_numpy_agree_bit_for_bit_after_each_label(build: str, tmp_path: Path) -> None:
-    program = build_host(tmp_path / "learner", *BUILDS[build])
+def test_c_and_numpy_agree_bit_for_bit_after_each_label(build: str) -> None:
+    program = c_program(f"learner_{build}")
     for name, script in ALL_SCRIPTS.items():
         result = subprocess.run([program], input=encode(script), capture_output=True)
         assert result.returncode == 0, result.stderr.decode()
@@ -154,7 +149,7 @@ def test_contracting_multiply_and_add_would_be_noticed(tmp_path: Path) -> None:
     subprocess.run(["gcc", "-xc", "-", "-o", tmp_path / "probe"], input=probe.encode(), check=True)
     if subprocess.run([tmp_path / "probe"]).returncode != 0:
         pytest.skip("this processor has no fused multiply-add")
-    program = build_host(tmp_path / "learner", "-O2", "-mfma", "-ffp-contract=fast")
+    program = c_program("learner_contracted")
     for name in ("fc, people", "fxc1, people", "fxc2, people"):
         result = subprocess.run([program], input=encode(SCRIPTS[name]), capture_output=True)
         assert result.returncode == 0 and result.stdout != expected_trace(name)

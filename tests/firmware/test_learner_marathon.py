@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
-from tests.firmware.support.learner import INCLUDES, LEARN, SUPPORT
+import pytest
+
+from tests.support.programs import c_program
 
 
-def test_a_hundred_thousand_labels_stay_bounded_and_leave_no_trace_behind_a_reset(
-    tmp_path: Path,
-) -> None:
+@pytest.mark.slow("three marathons")
+def test_a_hundred_thousand_labels_stay_bounded_and_leave_no_trace_behind_a_reset() -> None:
     """The program checks all that must hold after each of them (learner_marathon.c)."""
     labels = 100_000
-    sources = [SUPPORT / "learner_marathon.c", SUPPORT / "learner_room.c", *LEARN]
-    checks = ["-fsanitize=undefined", "-fno-sanitize-recover=all"]
-    command = ["gcc", "-std=c11", "-O2", *checks, "-ffp-contract=off", *INCLUDES]
-    command += map(str, sources)
-    subprocess.run([*command, "-lm", "-o", str(tmp_path / "marathon")], check=True)
     done = subprocess.run(
-        [tmp_path / "marathon", str(labels)], capture_output=True, text=True, timeout=60
+        [c_program("learner_marathon"), str(labels)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     lines = [list(map(int, line.split())) for line in done.stdout.splitlines()]

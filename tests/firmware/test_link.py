@@ -20,17 +20,17 @@ from pipeline.protocol.frames import (
     cobs_encode,
     encode_frame,
 )
-from tests.firmware.support.harness import answers, build
+from tests.firmware.support.harness import answers
 from tests.golden.vectors import protocol
+from tests.support.programs import c_program
 
 # SEED:STEP as a failed test prints it: that one case only.
 REPLAY = os.environ.get("HAR_LINK_CASE", "")
 
 
 @pytest.fixture(scope="module")
-def link(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program = tmp_path_factory.mktemp("link") / "link_harness"
-    return build("link_harness.c", program, "base", "link")
+def link() -> Path:
+    return c_program("link")
 
 
 def hexed(data: bytes) -> str:

@@ -18,9 +18,9 @@ from tests.firmware.support.nano33ble import (
     G,
     Samples,
     assert_whole,
-    build_board,
     joined,
 )
+from tests.support.programs import c_program
 
 RIGHT = 0
 BOTH = pytest.mark.parametrize("revision", [1, 2])
@@ -30,8 +30,8 @@ WRAP_MS_US = 2**32 * 1000
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_board(tmp_path_factory.mktemp("board"))
+def program() -> Path:
+    return c_program("nano33ble_16_pages")
 
 
 @pytest.fixture

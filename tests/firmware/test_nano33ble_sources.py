@@ -19,9 +19,9 @@ from tests.firmware.support.nano33ble import (
     ERASED,
     Board,
     arm_compiler,
-    build_board,
     compile_source,
 )
+from tests.support.programs import c_program
 
 SOURCES = [
     ROOT / "firmware" / "src" / "main.cpp",
@@ -84,8 +84,8 @@ def test_the_fpu_check_sees_a_build_without_fpu(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_board(tmp_path_factory.mktemp("board"))
+def program() -> Path:
+    return c_program("nano33ble_16_pages")
 
 
 @pytest.fixture
@@ -114,10 +114,8 @@ def region_of(program: Path) -> tuple[list[str], str]:
     return region, next(line for line in symbols.splitlines() if "har_learned_start" in line)
 
 
-def test_the_region_ends_with_the_flash_and_the_image_says_where_it_begins(
-    program: Path, tmp_path: Path
-) -> None:
-    for built, pages in ((program, 16), (build_board(tmp_path, "-DHAR_STORE_PAGES=46"), 46)):
+def test_the_region_ends_with_the_flash_and_the_image_says_where_it_begins(program: Path) -> None:
+    for built, pages in ((program, 16), (c_program("nano33ble_46_pages"), 46)):
         start = f"{0x100000 - pages * 4096:x}"
         region, symbol = region_of(built)
         assert region == [str(pages * 4096), start, "0"]

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 
 from tests.firmware.support.harness import Harness
-from tests.firmware.support.nano33ble import RAD_S, Board, assert_whole, build_board, joined
+from tests.firmware.support.nano33ble import RAD_S, Board, assert_whole, joined
+from tests.support.programs import c_program
 
 RIGHT, ABSENT, BUS_STUCK, REFUSED, SILENT = range(5)
 BOTH = pytest.mark.parametrize("revision", [1, 2])
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_board(tmp_path_factory.mktemp("board"))
+def program() -> Path:
+    return c_program("nano33ble_16_pages")
 
 
 @pytest.fixture

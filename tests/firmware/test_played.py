@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import struct
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.firmware.support.app_board import INCLUDES, ROOT, SANITIZE, STRICT, SUPPORT
+from tests.firmware.support.app_board import ROOT
 from tests.firmware.support.harness import answers
+from tests.support.programs import c_program
 
 PLAYED = ROOT / "firmware" / "boards" / "played"
 PERIOD_MS = 20
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("played") / "played"
-    sources = [SUPPORT / "played_script.c", PLAYED / "played.c"]
-    command = ["gcc", *STRICT, *SANITIZE, *INCLUDES, *map(str, sources)]
-    subprocess.run([*command, "-o", str(path)], check=True)
-    return path
+def program() -> Path:
+    return c_program("played")
 
 
 def recording(count: int, samples: np.ndarray, magic: bytes = b"HSEN") -> bytes:

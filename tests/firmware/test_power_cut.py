@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.firmware.support import app_board as wire
-from tests.firmware.support.app_board import Board, build_app, head_state
+from tests.firmware.support.app_board import Board, head_state
 from tests.firmware.support.app_session import (
     HEAD,
     learn,
@@ -26,6 +26,7 @@ from tests.firmware.support.app_session import (
     stored,
 )
 from tests.firmware.support.app_twin import T, Twin, raw_samples
+from tests.support.programs import c_program
 
 REPLAY = os.environ.get("HAR_POWER_CASE", "")
 STEPS = 1 + (28 + len(Twin().record()) + 4) // 4  # of a save: one page erased, then words
@@ -49,9 +50,9 @@ class Saved:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def program() -> Path:
     """Without sanitizers, which take their time to start; test_app.py runs with them."""
-    return build_app(tmp_path_factory.mktemp("cut") / "app", sanitize=False)
+    return c_program("app_plain")
 
 
 def happen(board: Board, twin: Twin, save: int) -> None:

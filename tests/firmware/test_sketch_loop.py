@@ -26,17 +26,17 @@ from tests.firmware.support.sketch import (
     STEPS,
     Sketch,
     T,
-    build_sketch,
     ramp,
     sensed,
 )
+from tests.support.programs import c_program
 
 BOTH = pytest.mark.parametrize("revision", [1, 2])
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_sketch(tmp_path_factory.mktemp("sketch"))
+def program() -> Path:
+    return c_program("sketch")
 
 
 @pytest.fixture

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.firmware.support.learner import SMOOTHER_SOURCES, build_host
 from tests.firmware.support.smoother import SCRIPTS, encode, expected_rows
+from tests.support.programs import c_program
 
-BUILDS = {
-    "O2": ["-O2"],
-    "O3 with all this machine has": ["-O3", "-march=native"],
-    "sanitized": ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
-}
+BUILDS = ("o2", "o3_native", "sanitized")
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_c_and_numpy_agree_bit_for_bit_on_each_window(build: str, tmp_path: Path) -> None:
-    program = build_host(tmp_path / "smoother", *BUILDS[build], sources=SMOOTHER_SOURCES)
+def test_c_and_numpy_agree_bit_for_bit_on_each_window(build: str) -> None:
+    program = c_program(f"smoother_{build}")
     for name, script in SCRIPTS.items():
         result = subprocess.run([program], input=encode(script), capture_output=True)
         assert result.returncode == 0, result.stderr.decode()

@@ -17,16 +17,15 @@ from pipeline.head import (
     quantize_spectrogram,
 )
 from scripts import spectrogram_tables
-from tests.firmware.support.harness import build
+from tests.support.programs import c_program
 from tests.support.synthetic import synthetic_task
 
 T = 128
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("spectrogram")
-    return build("spectrogram_harness.c", folder / "spectrogram", "base", "window")
+def program() -> Path:
+    return c_program("spectrogram")
 
 
 def pictures(program: Path, windows: np.ndarray, how: SpectrogramQuantization) -> np.ndarray:

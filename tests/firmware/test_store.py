@@ -26,8 +26,9 @@ from pipeline.head.records import (
     previous,
     read_image,
 )
-from tests.firmware.support.harness import Harness, build
+from tests.firmware.support.harness import Harness
 from tests.golden.vectors import storage, storage_image
+from tests.support.programs import c_program
 
 OK, ARGUMENT, LENGTH, CRC, MODEL, VERSION = range(6)
 STATE, FLASH, EMPTY = 6, 8, 9
@@ -110,9 +111,8 @@ class Store:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program = tmp_path_factory.mktemp("store") / "store_harness"
-    return build("store_harness.c", program, "base", "store")
+def program() -> Path:
+    return c_program("store")
 
 
 @pytest.fixture

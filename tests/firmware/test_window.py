@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.head import SampleQuantization, WindowReference, quantize_samples
+from tests.support.programs import c_program
 
 LIB = Path(__file__).resolve().parents[2] / "firmware" / "lib"
 C = 6
 NOT_FINITE = 7
 OUT_OF_RANGE = np.float32(3e38)
-
-_ASSERT = """
-#include <stdlib.h>
-#include "lib/base/har_assert.h"
-void har_assert_failed(const char *file, int line) { (void)file; (void)line; abort(); }
-"""
 
 
 class Config(ctypes.Structure):
@@ -93,15 +87,8 @@ class CWindow:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    folder = tmp_path_factory.mktemp("window")
-    (folder / "assert.c").write_text(_ASSERT)
-    command = ["gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wconversion"]
-    command += ["-ffp-contract=off", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
-    command += ["-fPIC", "-shared", f"-I{LIB.parent}"]
-    sources = [LIB / "window" / "har_window.c", folder / "assert.c"]
-    subprocess.run([*command, *map(str, sources), "-o", str(folder / "window.so")], check=True)
-    return ctypes.CDLL(str(folder / "window.so"))
+def library() -> ctypes.CDLL:
+    return ctypes.CDLL(str(c_program("window")))
 
 
 def _quantization(rng: np.random.Generator) -> SampleQuantization:

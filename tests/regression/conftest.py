@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.firmware.support.app_board import build_app
 from tests.firmware.support.app_fixtures import board, flash
+from tests.support.programs import c_program
 
 __all__ = ["board", "flash", "program"]
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_app(tmp_path_factory.mktemp("app") / "app")
+def program() -> Path:
+    return c_program("app")

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.compiler import CompiledModel
 from pipeline.core.types import Array
+from tests.support.programs import c_program
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
@@ -31,15 +32,6 @@ int main(void) {
 """
 
 
-def kernel_objects(folder: Path, *flags: str) -> list[Path]:
-    """Compiles all kernels once; many networks link them."""
-    sources = sorted(FIRMWARE.glob("lib/nn/*.c"))
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["gcc", *WARNINGS, *flags, "-fPIC", "-c", f"-I{FIRMWARE}", *map(str, sources)]
-    subprocess.run(command, cwd=folder, check=True)
-    return [folder / f"{source.stem}.o" for source in sources]
-
-
 def write_sources(compiled: CompiledModel, folder: Path) -> list[Path]:
     """Writes the generated files; returns those that are to be compiled."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,13 +43,13 @@ def write_sources(compiled: CompiledModel, folder: Path) -> list[Path]:
 class HostNet:
     """A network as a shared library, loaded by ctypes."""
 
-    def __init__(self, compiled: CompiledModel, folder: Path, objects: list[Path]) -> None:
+    def __init__(self, compiled: CompiledModel, folder: Path) -> None:
         self._compiled = compiled
         library = folder / "net.so"
         sources = write_sources(compiled, folder)
         subprocess.run(
             ["gcc", *WARNINGS, "-O1", "-fPIC", "-shared", f"-I{FIRMWARE}", f"-I{folder}"]
-            + [str(path) for path in (*sources, *objects)]
+            + [str(path) for path in (*sources, c_program("kernels_o2"))]
             + ["-o", str(library)],
             check=True,
         )
@@ -77,18 +69,16 @@ class HostNet:
         return [np.frombuffer(b"".join(r), np.int8).reshape(len(inputs), -1) for r in rows]
 
 
-def run_sanitized(
-    compiled: CompiledModel, folder: Path, objects: list[Path], inputs: Array
-) -> bytes:
-    """Runs the network in a process of its own under AddressSanitizer and UBSan; ``objects`` are
-    built with SANITIZE too. Returns all outputs, input by input. Any finding ends the process."""
+def run_sanitized(compiled: CompiledModel, folder: Path, inputs: Array) -> bytes:
+    """Runs the network in a process of its own under AddressSanitizer and UBSan. Returns all
+    outputs, input by input. Any finding ends the process."""
     sources = write_sources(compiled, folder)
     main = folder / "main.c"
     main.write_text(_PIPE_MAIN)
     program = folder / "net"
     subprocess.run(
         ["gcc", *WARNINGS, *SANITIZE, f"-I{FIRMWARE}", f"-I{folder}"]
-        + [str(path) for path in (main, *sources, *objects)]
+        + [str(path) for path in (main, *sources, c_program("kernels_sanitized"))]
         + ["-o", str(program)],
         check=True,
     )

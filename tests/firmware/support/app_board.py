@@ -37,20 +37,6 @@ LEARNED_HERE, HELD_BACK, UNDONE = range(3)
 PERIOD_MS = 20
 
 
-def build_app(program: Path, *flags: str, sanitize: bool = True) -> Path:
-    """Links the app, all libraries below it, the hand-made model and the scripted board."""
-    sources = [
-        *(path for part in PARTS for path in sorted((LIB / part).glob("*.c"))),
-        SUPPORT / "app_board.c",
-        SUPPORT / "app_model.c",
-    ]
-    sources = [path for path in sources if path.name != "har_engine_compiled.c"]
-    flags = (*flags, *(SANITIZE if sanitize else ["-O1"]))
-    command = ["gcc", *STRICT, *flags, *INCLUDES, *map(str, sources), "-lm"]
-    subprocess.run([*command, "-o", str(program)], check=True)
-    return program
-
-
 def cobs(data: bytes) -> bytes:
     pieces = (data + b"\x00").split(b"\x00")[:-1]
     encoded = bytearray()

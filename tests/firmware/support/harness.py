@@ -16,14 +16,6 @@ STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-def build(source: str, program: Path, *libraries: str) -> Path:
-    """Links SUPPORT/`source` with whole libraries of firmware/lib, under ASan and UBSan."""
-    sources = [path for name in libraries for path in sorted((LIB / name).glob("*.c"))]
-    command = ["gcc", *STRICT, *SANITIZE, f"-I{FIRMWARE}", str(SUPPORT / source)]
-    subprocess.run([*command, *map(str, sources), "-o", str(program)], check=True)
-    return program
-
-
 class Harness:
     """A running program that answers each line with a line."""
 

@@ -323,13 +323,6 @@ def rows_of(script: Script, trace: bytes) -> np.ndarray:
     return words.reshape(-1, width)
 
 
-def build_host(program: Path, *flags: str, sources: list[Path] = SOURCES) -> Path:
-    sources = [*sources, SUPPORT / "learner_host.c"]
-    command = ["gcc", *FLAGS, *flags, *INCLUDES, *map(str, sources), "-o", str(program)]
-    subprocess.run([*command, "-lm"], check=True)
-    return program
-
-
 def build_mps2(program: Path, *flags: str, sources: list[Path] = SOURCES) -> Path:
     board = FIRMWARE / "boards" / "mps2"
     sources = [*sources, SUPPORT / "learner_mps2.c"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.firmware.support.harness import FIRMWARE, ROOT, SANITIZE, SUPPORT, Harness
+from tests.firmware.support.harness import FIRMWARE, ROOT, SUPPORT, Harness
 
 BOARD = FIRMWARE / "boards" / "nano33ble"
 STUBS = ROOT / "tests" / "stubs"
@@ -40,21 +40,6 @@ def compile_source(source: Path, output: Path, prefix: str, *flags: str) -> None
         [*command, "-c", str(source), "-o", str(output)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-
-
-def build_board(folder: Path, *flags: str) -> Path:
-    """The command-driven program of nano33ble_host.cpp; `flags` for the C++ sources."""
-    objects = []
-    for source in sorted(BOARD.glob("*.c")):
-        objects.append(folder / f"{source.stem}.o")
-        compile_source(source, objects[-1], "", "-Wconversion", *SANITIZE)
-    fake = [SUPPORT / "nano33ble_host.cpp", SUPPORT / "nano33ble_fake.cpp"]
-    sources = [*fake, *sorted(BOARD.glob("*.cpp"))]
-    warnings = ["-Wall", "-Wextra", "-Werror", "-Wshadow"]
-    command = ["g++", "-std=gnu++14", "-funsigned-char", *warnings, *SANITIZE, *INCLUDES, *flags]
-    program = folder / "board"
-    subprocess.run([*command, *map(str, [*sources, *objects]), "-o", str(program)], check=True)
-    return program
 
 
 def arm_compiler() -> bool:

@@ -4,16 +4,14 @@ person at the other end of its USB line."""
 from __future__ import annotations
 
 import struct
-import subprocess
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Frame
-from tests.firmware.support.harness import FIRMWARE, LIB, ROOT, SANITIZE, SUPPORT, Harness
+from tests.firmware.support.harness import FIRMWARE, ROOT, SUPPORT, Harness
 
 BOARD = FIRMWARE / "boards" / "nano33ble"
 PARTS = ("base", "link", "window", "head", "store", "engine", "app")
@@ -42,27 +40,6 @@ NONE, LSM9DS1, BMI270 = range(3)
 RIGHT, ABSENT, BUS_STUCK, REFUSED, SILENT = range(5)
 CHIP_HZ = {0: 1.0, 1: 119.0, 2: 100.0}
 FIFO = {1: 32, 2: 170}  # samples
-
-
-def build_sketch(folder: Path) -> Path:
-    """Links the sketch, all libraries, the hand-made model and the stand-in board."""
-    c = [path for part in PARTS for path in sorted((LIB / part).glob("*.c"))]
-    c = [path for path in c if path.name != "har_engine_compiled.c"]
-    c += [SUPPORT / "app_model.c", *sorted(BOARD.glob("*.c"))]
-    cpp = [
-        ROOT / "firmware" / "src" / "main.cpp",
-        *sorted(BOARD.glob("*.cpp")),
-        *sorted(SUPPORT.glob("nano33ble_fake*.cpp")),
-        SUPPORT / "sketch_host.cpp",
-    ]
-    flags = [*WARNINGS, *SANITIZE, *MODEL, *INCLUDES]
-    subprocess.run(["gcc", "-std=gnu11", *flags, "-c", *map(str, c)], cwd=folder, check=True)
-    wraps = [f"-Wl,--wrap={name}" for name in TIMED]
-    objects = sorted(map(str, folder.glob("*.o")))
-    program = folder / "sketch"
-    command = ["g++", "-std=gnu++14", *flags, *wraps, *map(str, cpp), *objects]
-    subprocess.run([*command, "-lm", "-o", str(program)], check=True)
-    return program
 
 
 @dataclass(frozen=True)
