@@ -26,7 +26,7 @@ QUANTIZE_OPTIONS = $(if $(CUT),--cut "$(CUT)") $(if $(SPARE),--spare "$(SPARE)")
 FIRMWARE_SOURCES = $(shell find firmware -path firmware/generated -prune -o \
 	-type f \( -name '*.h' -o -name '*.c' -o -name '*.cpp' \) -print)
 # What the tests took of the branches of pipeline/ when this was last raised, in per cent.
-COVERAGE_MIN := 90
+COVERAGE_MIN := 93.7
 # Scopes stay on one worker, so that each makes its fixtures once.
 PYTEST := .venv/bin/python -m pytest -n 2 --dist loadscope
 ifeq ($(TARGET),host)

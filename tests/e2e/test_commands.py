@@ -252,6 +252,38 @@ def test_a_refusal_is_one_clear_line(tmp_path: Path) -> None:
             assert "nowhere" in done.stderr
 
 
+def test_fxcy_refuses_in_one_clear_line(tmp_path: Path) -> None:
+    for arguments, words in (
+        (["--pair", "hapt"], "SOURCE:TARGET"),
+        (["--pair", "hapt:hapt"], "the same"),
+        (["--source", "hapt"], "give both"),
+        (["--pair", "hapt:digits_low"], "sensor"),
+        (["--pair", "digits_low:digits_high", "--backbone", "dscnn"], "image"),
+        (["--backbone", "nonsense"], "nonsense"),
+        (["--backbone", "dscnn", "--case", "fxc10"], "fxc9"),
+        (["--backbone", "dscnn", "--case", "last_dense"], "fc"),
+    ):
+        done = har("fxcy", *arguments, "--json", cwd=tmp_path)
+        assert done.exit_code == 2, done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        assert words in done.stderr
+        assert json.loads(done.stdout)["exit_code"] == 2
+
+
+def test_variants_refuse_in_one_clear_line(tmp_path: Path) -> None:
+    for arguments, says in (
+        (("--backbone", "lenet"), "lenet"),
+        (("--variant", "int4"), "int4"),
+        (("--sparsity", "0.99"), "0.95"),
+        (("--dataset", "nowhere"), "nowhere"),
+        (("--source", "hapt"), "both hapt"),
+    ):
+        done = har("variants", *arguments, "--output", tmp_path / "out", cwd=ROOT)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert says in done.stderr and done.stderr.count("\n") == 1
+        assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("arguments", "code"), [REFUSALS[1], REFUSALS[5], REFUSALS[8]])
 def test_a_process_ends_with_the_code_of_the_refusal(
     arguments: list[str], code: int, tmp_path: Path

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli import har
 from tests.support.shared import Shared
+
+pytestmark = pytest.mark.slow("trains on two data sets")
 
 ROOT = Path(__file__).parents[2]
 HAR = [sys.executable, "-m", "pipeline.cli.main", "fxcy"]
@@ -94,21 +95,3 @@ def test_the_report_is_written_and_a_second_run_only_reads(report: Any, folder: 
     again = _har("--quick", "--json", cwd=folder, timeout=120)
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["rows"] == report["rows"]
-
-
-def test_a_refusal_is_one_clear_line(tmp_path: Path) -> None:
-    for arguments, words in (
-        (["--pair", "hapt"], "SOURCE:TARGET"),
-        (["--pair", "hapt:hapt"], "the same"),
-        (["--source", "hapt"], "give both"),
-        (["--pair", "hapt:digits_low"], "sensor"),
-        (["--pair", "digits_low:digits_high", "--backbone", "dscnn"], "image"),
-        (["--backbone", "nonsense"], "nonsense"),
-        (["--backbone", "dscnn", "--case", "fxc10"], "fxc9"),
-        (["--backbone", "dscnn", "--case", "last_dense"], "fc"),
-    ):
-        done = har("fxcy", *arguments, "--json", cwd=tmp_path)
-        assert done.exit_code == 2, done.stderr
-        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-        assert words in done.stderr
-        assert json.loads(done.stdout)["exit_code"] == 2

@@ -14,6 +14,8 @@ from pipeline.training import TrainedModel, load_pretrained, train
 from pipeline.training.shipped import ExtractorName
 from pipeline.training.task import HOP_SAMPLES, Task, load_task
 
+pytestmark = pytest.mark.slow("quantizes three cuts on real recordings")
+
 PRETRAINED = ExtractorName().path()
 LABELS = 300
 

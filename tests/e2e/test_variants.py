@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli import har
 from tests.support.shared import Shared
 
-pytestmark = pytest.mark.emulated
+pytestmark = [pytest.mark.emulated, pytest.mark.slow("trains five variants")]
 
 ROOT = Path(__file__).parents[2]
 KEYS = {
@@ -129,17 +128,3 @@ def test_a_second_run_finds_everything_done(output: Path, document: Any, tmp_pat
     assert again.stderr == "2 of 2 variants were done before\n"
     kept = [row for row in document["rows"] if row["variant"] in ("float32", "int8")]
     assert json.loads(again.stdout)["rows"] == kept
-
-
-def test_bad_requests_get_one_line(tmp_path: Path) -> None:
-    for arguments, says in (
-        (("--backbone", "lenet"), "lenet"),
-        (("--variant", "int4"), "int4"),
-        (("--sparsity", "0.99"), "0.95"),
-        (("--dataset", "nowhere"), "nowhere"),
-        (("--source", "hapt"), "both hapt"),
-    ):
-        done = har("variants", *arguments, "--output", tmp_path / "out", cwd=ROOT)
-        assert (done.exit_code, done.stdout) == (2, "")
-        assert says in done.stderr and done.stderr.count("\n") == 1
-        assert not (tmp_path / "out").exists()

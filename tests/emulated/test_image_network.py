@@ -16,7 +16,7 @@ from pipeline.training.task import Task
 from tests.support.image_bundle import write_image_bundle
 from tests.support.synthetic import synthetic_task
 
-pytestmark = pytest.mark.emulated
+pytestmark = [pytest.mark.emulated, pytest.mark.slow("two networks on both targets")]
 
 PLANES = (3, 1)
 

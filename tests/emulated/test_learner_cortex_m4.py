@@ -11,7 +11,7 @@ import pytest
 
 from tests.firmware.support.learner import ALL_SCRIPTS, build_mps2, encode, expected_trace
 
-pytestmark = pytest.mark.emulated
+pytestmark = [pytest.mark.emulated, pytest.mark.slow("runs twelve scripts label by label")]
 
 RAM_BYTES = 16 << 20
 SCRIPT_AT = 1 << 20

@@ -28,6 +28,7 @@ def _rewrite(directory: Path, **changes: object) -> None:
     (directory / MANIFEST).write_text(json.dumps(content))
 
 
+@pytest.mark.slow("converts everything once more")
 def test_the_same_training_gives_the_same_model_id(
     task: Task, trained: TrainedModel, bundle_directory: Path, tmp_path: Path
 ) -> None:

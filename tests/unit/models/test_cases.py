@@ -32,6 +32,7 @@ def built(name: str) -> tuple[Backbone, Any]:
     return network, network.build(128, 6, 6, 0.0)
 
 
+@pytest.mark.slow("builds networks of hundreds of layers")
 @pytest.mark.parametrize(
     ("last", "layers"), [(1, 3), (2, 5), (4, 8), (5, 16), (6, 20), (8, 23), (10, 31)]
 )
@@ -43,6 +44,7 @@ def test_efficientnet_s_layers_are_counted_as_in_the_original(last: int, layers:
     assert first_trained(model, network, f"fxc{last}") == names[0]
 
 
+@pytest.mark.slow("builds networks of hundreds of layers")
 @pytest.mark.parametrize(
     ("name", "macs"), [("efficientnetb0", 20_070_400), ("efficientnetb2", 24_285_184)]
 )

@@ -24,6 +24,7 @@ def test_the_small_cnn_has_the_parameters_of_the_original() -> None:
     assert parameter_count(to_float(model)) == 549_478
 
 
+@pytest.mark.slow("builds networks of hundreds of layers")
 @pytest.mark.parametrize(
     ("name", "parameters"), [("mobilenetv2:1.0", 2_257_984), ("efficientnetb0", 4_049_564)]
 )
@@ -36,6 +37,7 @@ def test_a_network_of_keras_has_all_that_the_original_has(name: str, parameters:
     assert model.count_params() - weights.size - bias.size == parameters
 
 
+@pytest.mark.slow("builds networks of hundreds of layers")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_is_flat_and_reads_its_picture_whatever_the_window(name: str) -> None:
     import tf_keras
@@ -56,6 +58,7 @@ def test_a_network_is_flat_and_reads_its_picture_whatever_the_window(name: str) 
     np.testing.assert_allclose(features @ weights.T + bias, model.predict(x, verbose=0), atol=1e-4)
 
 
+@pytest.mark.slow("builds every network twice")
 def test_names_of_weights_do_not_depend_on_what_was_built_before() -> None:
     network = backbone("inceptionv3")  # its layers have no names of their own
     first, second = (list(model_arrays(network.build(128, 6, 3, 0.0))) for _ in range(2))

@@ -21,6 +21,7 @@ from pipeline.training.train import save_trained
 SMALL = "squeezenet:0.1"
 
 
+@pytest.mark.slow("pretrains an image network")
 def test_what_is_trained_on_pictures_survives_the_disk(task: Task, tmp_path: Path) -> None:
     path = tmp_path / "extractor.npz"
     pretrain_extractor(task, PretrainSettings(backbone=SMALL, epochs=1), 0, path)

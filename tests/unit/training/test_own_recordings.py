@@ -148,6 +148,7 @@ def test_the_same_recordings_are_found_again_and_others_refused(known: Task, fol
         load_named_task("synthetic", "official", 0, own=own)
 
 
+@pytest.mark.slow("trains and quantizes")
 def test_a_class_that_no_judge_shows_goes_from_training_to_the_bundle(
     known: Task, pretrained: Pretrained, folder: Path, tmp_path: Path
 ) -> None:

@@ -100,6 +100,7 @@ def test_leading_components_are_decorrelated_and_largest_first() -> None:
     assert np.all(explained < 0.02 * 500)
 
 
+@pytest.mark.slow("distills three times")
 def test_the_features_learn_to_tell_the_bank_and_the_seed_decides_the_bits(
     recordings: tuple[Recording, ...],
 ) -> None:

@@ -38,6 +38,7 @@ def test_training_leaves_the_extractor_as_it_was_pretrained(
         assert arrays[name].tobytes() != pretrained.arrays[name].tobytes(), name
 
 
+@pytest.mark.slow("pretrains twice")
 def test_two_runs_of_pretraining_give_the_same_bits(task: Task, tmp_path: Path) -> None:
     settings = PretrainSettings(epochs=1, batch=32)
     cards = [pretrain_extractor(task, settings, 3, tmp_path / name / "dscnn.npz") for name in "ab"]

@@ -94,7 +94,10 @@ def test_the_last_convolutions_are_learned_too(source: Pretrained, target: Domai
     assert said[-1][0] == "learning by the same rule in TensorFlow"
 
 
-@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize(
+    "cut",
+    [CUTS[0], *(pytest.param(cut, marks=pytest.mark.slow("trains twice")) for cut in CUTS[1:])],
+)
 def test_the_rule_in_tensorflow_learns_what_the_device_learns(
     source: Pretrained, target: Domain, tmp_path: Path, cut: str
 ) -> None:

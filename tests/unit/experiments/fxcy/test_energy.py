@@ -62,6 +62,7 @@ def test_dense_layers_of_frozen_stages_get_no_input_gradient() -> None:
     assert cost.training_macs == sum(macs.values()) + sum(trained) + behind + cost.parameters
 
 
+@pytest.mark.slow("builds networks of hundreds of layers")
 @pytest.mark.parametrize(
     ("name", "nanojoule"), [("efficientnetb0@224", 64_225.28), ("efficientnetb2@224", 77_712.59)]
 )

@@ -187,6 +187,7 @@ def test_the_command_writes_its_report_and_prints_one_document(
     assert CliRunner().invoke(app, ["personalize", "--dataset", "other"]).exit_code == 2
 
 
+@pytest.mark.slow("pretrains and trains")
 def test_a_job_from_pretraining_to_outcomes_is_done_once(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

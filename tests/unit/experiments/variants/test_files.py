@@ -70,6 +70,7 @@ def test_every_variant_has_the_same_parameters_in_fewer_bytes(network: Any) -> N
     assert bytes_.bias_bytes == 4 * (16 + 16 + 2)
 
 
+@pytest.mark.slow("prunes and trains")
 def test_pruning_leaves_the_share_asked_for_in_all_but_depthwise_kernels(
     network: Any, pruned: Any
 ) -> None:
@@ -88,6 +89,7 @@ def test_pruning_goes_on_from_what_was_learned(pruned: Any) -> None:
     assert (predict_litert(to_float(pruned), x) == y).mean() > 0.8
 
 
+@pytest.mark.slow("trains with fake quantization")
 def test_quantization_aware_training_keeps_zeros_if_told_to(pruned: Any) -> None:
     plan = FineTuning(1, 1e-4, BATCH)
     aware = quantization_aware(pruned, _draw, STEPS, plan, 0, keep_zeros=True)
