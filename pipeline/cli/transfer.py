@@ -56,7 +56,7 @@ def transfer(
             {
                 "rows": [asdict(row) for row in rows],
                 "notes": notes,
-                "claims": [claim.model_dump() for claim in claims],
+                "claims": [claim._asdict() for claim in claims],
             }
         )
         return

@@ -81,10 +81,8 @@ def _summary(report: DemoReport) -> Table:
     )
     if learning.outcomes is not None:
         became = learning.outcomes
-        row(
-            "labels learned, held out, undone",
-            f"{became.learned}, {became.held_back}, {became.undone}",
-        )
+        counts = f"{became.learned}, {became.held_back}, {became.undone}"
+        row("labels", counts, "learned, held out, undone")
     if learning.serves is not None:
         row("active head", "learned" if learning.serves else "factory")
     if learning.everyone:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from pydantic import BaseModel, ConfigDict
+from typing import NamedTuple
 
 from pipeline.report.tables import MISSING, Cell, Table
 
 
-class Claim(BaseModel):
+class Claim(NamedTuple):
     """``published``: the figure of the literature, or the bound that this project sets itself;
     ``measured``: what this run has. ``n``: measurements behind it (rows, users, windows, as the
     claim says). ``holds``: None where nothing was measured."""
-
-    model_config = ConfigDict(frozen=True)
 
     claim: str
     published: str

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from pipeline.report.fields import Row
 
 
-def flat_csv(model: type[BaseModel], rows: Sequence[BaseModel]) -> str:
-    """A header and a line a row: the fields of ``model`` in their order.
+def flat_csv(kind: type[Row], rows: Sequence[Row]) -> str:
+    """A header and a line a row: the fields of ``kind`` in their order.
 
     None is an empty cell, a truth "true" or "false", a list of numbers its items with spaces
     between, a list of sentences a line of the cell each. The same rows give the same bytes.
@@ -20,7 +18,7 @@ def flat_csv(model: type[BaseModel], rows: Sequence[BaseModel]) -> str:
 
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    names = list(model.model_fields)
+    names = list(kind.__annotations__)
     writer.writerow(names)
     for row in rows:
         writer.writerow(_cell(getattr(row, name)) for name in names)

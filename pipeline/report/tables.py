@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.core.format import grouped, percent, printable
-from pipeline.report.fields import SubjectScore
+from pipeline.report.fields import Row, SubjectScore
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
     from rich.console import Group, RenderableType
     from rich.text import Text
 
@@ -145,7 +144,7 @@ def group_table(name: str, scores: Mapping[Any, SubjectScore]) -> Table:
     return Table(f"Accuracy by {name} (int8)", [name, "windows", "accuracy"], rows)
 
 
-def field_table(title: str, rows: Sequence[BaseModel | NamedTuple], names: int) -> Table:
+def field_table(title: str, rows: Sequence[Row], names: int) -> Table:
     """All fields of all rows under their own names."""
     columns = list(type(rows[0]).__annotations__)
     cells = [[_shown(getattr(row, name)) for name in columns] for row in rows]

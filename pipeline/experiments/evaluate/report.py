@@ -188,29 +188,26 @@ class EvaluationReport(_Part):
         found = []
         for split in self.splits:
             lost = 100 * (split.float_.accuracy - split.int8.accuracy)
-            differ, windows = split.compiled_mismatches, split.n_test * len(split.seeds)
-            for claim, published, measured, n, holds in (
-                (
-                    "int8 loses, points",
+            name, n, differ = split.name, split.n_test, split.compiled_mismatches
+            found += [
+                Claim(
+                    f"{name}: int8 loses, points",
                     "at most 0.5",
                     number(lost, 2),
-                    split.n_test,
+                    n,
                     lost <= 0.5 + 1e-9,
                 ),
-                ("compiled differs from int8, windows", "0", str(differ), windows, differ == 0),
-            ):
-                found.append(
-                    Claim(
-                        claim=f"{split.name}: {claim}",
-                        published=published,
-                        measured=measured,
-                        n=n,
-                        holds=holds,
-                    )
-                )
+                Claim(
+                    f"{name}: compiled differs from int8, windows",
+                    "0",
+                    str(differ),
+                    n * len(split.seeds),
+                    differ == 0,
+                ),
+            ]
         return found
 
     def document(self) -> dict[str, Any]:
         """For --json and evaluate.json: the report and its claims."""
-        claims = [claim.model_dump() for claim in self.claims()]
+        claims = [claim._asdict() for claim in self.claims()]
         return self.model_dump(mode="json", by_alias=True) | {"claims": claims}

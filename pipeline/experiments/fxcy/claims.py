@@ -69,11 +69,11 @@ def fxcy_claims(report: FxcyReport) -> list[Claim]:
 def _count(claim: str, found: Sequence[bool], *, published: int = 0, all_: bool = False) -> Claim:
     n, count = len(found), sum(found)
     return Claim(
-        claim=claim,
-        published=f"{published} of {published}" if published else MISSING,
-        measured=f"{count} of {n}",
-        n=n,
-        holds=(count == n if all_ else 2 * count > n) if n else None,
+        claim,
+        f"{published} of {published}" if published else MISSING,
+        f"{count} of {n}",
+        n,
+        (count == n if all_ else 2 * count > n) if n else None,
     )
 
 
@@ -84,5 +84,5 @@ def _range(claim: str, published: Sequence[float], found: Sequence[float | None]
         low, high = min(published) - _SLACK, max(published) + _SLACK
         holds = 2 * sum(low <= value <= high for value in values) > len(found)
     return Claim(
-        claim=claim, published=span(published), measured=span(values), n=len(values), holds=holds
+        claim, published=span(published), measured=span(values), n=len(values), holds=holds
     )

@@ -190,7 +190,7 @@ def fxcy_document(report: FxcyReport) -> dict[str, Any]:
         for each in comparisons(report.rows)
         if (found := knee(each.rows)) is not None
     ]
-    claims = [claim.model_dump() for claim in fxcy_claims(report)]
+    claims = [claim._asdict() for claim in fxcy_claims(report)]
     return report.model_dump(mode="json") | {"knees": knees, "claims": claims}
 
 

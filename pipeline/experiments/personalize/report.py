@@ -84,7 +84,7 @@ class PersonalizeReport(_Part):
 
     def document(self) -> dict[str, Any]:
         """For --json and the file: the report and its claims."""
-        claims = [claim.model_dump() for claim in personalize_claims(self)]
+        claims = [claim._asdict() for claim in personalize_claims(self)]
         return self.model_dump(mode="json") | {"claims": claims}
 
 
@@ -99,30 +99,18 @@ def groups(rows: Sequence[PersonalizeRow]) -> dict[tuple[str, str], list[Persona
 def personalize_claims(report: PersonalizeReport) -> list[Claim]:
     """Of each scene and data set, with the most labels: what cut fc does for its users. ``n``:
     users and seeds."""
-    claims = []
+    claims: list[Claim] = []
     for (scene, dataset), rows in groups(report.rows).items():
         learned = [row for row in rows if row.cut == "fc"]
         if not learned:
             continue
         row = max(learned, key=lambda row: row.k)
-        lost = row.lose_over_one_point
-        for claim, published, measured, holds in (
-            ("gain, points", "> 0", row.after - row.before, row.after > row.before),
-            (
-                "gain of the worst quarter",
-                "> 0",
-                row.worst_quarter_after - row.worst_quarter_before,
-                row.worst_quarter_after > row.worst_quarter_before,
-            ),
-            ("users losing > 1 point", "0", None, lost == 0),
-        ):
-            claims.append(
-                Claim(
-                    claim=f"{dataset}, {scene}, k = {row.k}: {claim}",
-                    published=published,
-                    measured=str(lost) if measured is None else number(100 * measured, sign=True),
-                    n=row.users * row.seeds,
-                    holds=holds,
-                )
-            )
+        about, n = f"{dataset}, {scene}, k = {row.k}", row.users * row.seeds
+        lose = row.lose_over_one_point
+        gain, quarter = row.after - row.before, row.worst_quarter_after - row.worst_quarter_before
+        claims += [
+            Claim(f"{about}: {what}", "> 0", number(100 * by, sign=True), n, by > 0)
+            for what, by in (("gain, points", gain), ("gain of the worst quarter", quarter))
+        ]
+        claims.append(Claim(f"{about}: users losing > 1 point", "0", str(lose), n, lose == 0))
     return claims

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ def worst_quarter(accuracies: Sequence[float] | Array) -> float:
 
 
 def rows_of(measured: Iterable[Measured]) -> tuple[list[PersonalizeRow], list[UsersDetail]]:
-    """All rows by scene, data set, k and cut, and the figures after them. A row of cut ``none``
-    is shown with cut fc wherever learning is compared with not learning."""
+    """All rows by scene, data set, k and cut, and the figures of single users. A row of cut
+    ``none`` is shown with cut fc wherever learning is compared with not learning."""
     found: dict[tuple[str, str, int, str], dict[int, list[Outcome]]] = {}
     for each in measured:
         for outcome in each.outcomes:
@@ -54,18 +55,10 @@ def rows_of(measured: Iterable[Measured]) -> tuple[list[PersonalizeRow], list[Us
 
 
 def _unlearned(outcome: Outcome) -> Outcome:
-    """Who does not learn keeps what there was."""
-    return Outcome(
-        scene=outcome.scene,
-        k=outcome.k,
-        user=outcome.user,
-        windows=outcome.windows,
-        before=outcome.before,
-        after=outcome.before,
-        after_wrong_labels=outcome.before,
-        forgotten=0.0,
-        left_out=outcome.left_out,
-    )
+    """Without learning everything stays as it was."""
+    before = outcome.before
+    kept = replace(outcome, after=before, after_wrong_labels=before, forgotten=0.0)
+    return replace(kept, undone=0, serves=False)
 
 
 def _row(

@@ -112,11 +112,11 @@ def search_claims(report: SearchReport) -> list[Claim]:
         lacks = max(each.validation_accuracy for each in rivals) - point.validation_accuracy
         claims += [
             Claim(
-                claim=f"{name}: points below the best with as few MACs",
-                published="at most 0.5",
-                measured=number(100 * lacks),
-                n=len(point.accuracies),
-                holds=lacks <= _NEAR,
+                f"{name}: points below the best with as few MACs",
+                "at most 0.5",
+                number(100 * lacks),
+                len(point.accuracies),
+                lacks <= _NEAR,
             )
             for name in point.names
         ]
@@ -125,7 +125,7 @@ def search_claims(report: SearchReport) -> list[Claim]:
 
 def search_document(report: SearchReport) -> dict[str, Any]:
     """For --json and search.json: the report and its claims."""
-    claims = [claim.model_dump() for claim in search_claims(report)]
+    claims = [claim._asdict() for claim in search_claims(report)]
     return report.model_dump(mode="json") | {"claims": claims}
 
 

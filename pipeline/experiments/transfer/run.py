@@ -150,11 +150,11 @@ def transfer_claims(rows: Sequence[TransferRow]) -> list[Claim]:
     """Whether pretraining beats random weights. ``n``: the target's test windows."""
     return [
         Claim(
-            claim=f"{row.variant}: points over the better control",
-            published="> 0",
-            measured=number(100 * row.difference_to_control, sign=True),
-            n=row.windows,
-            holds=row.difference_to_control > 0,
+            f"{row.variant}: points over the better control",
+            "> 0",
+            number(100 * row.difference_to_control, sign=True),
+            row.windows,
+            row.difference_to_control > 0,
         )
         for row in rows
         if row.variant not in CONTROLS

@@ -135,39 +135,39 @@ def variant_claims(rows: Sequence[VariantRow], test_windows: int) -> list[Claim]
     shrinks = [row.shrink for row in quantized]
     claims = [
         Claim(
-            claim="int8 loses, points at most",
-            published=number(100 * LOSS),
-            measured=number(100 * max(losses), 2) if losses else "",
-            n=len(losses),
-            holds=max(losses) <= LOSS + _EXACT if losses else None,
+            "int8 loses, points at most",
+            number(100 * LOSS),
+            number(100 * max(losses), 2) if losses else "",
+            len(losses),
+            max(losses) <= LOSS + _EXACT if losses else None,
         ),
         Claim(
-            claim="int8 shrinks weights, times at least",
-            published=number(SHRINK),
-            measured=number(min(shrinks), 2) if shrinks else "",
-            n=len(shrinks),
-            holds=min(shrinks) >= SHRINK - _EXACT if shrinks else None,
+            "int8 shrinks weights, times at least",
+            number(SHRINK),
+            number(min(shrinks), 2) if shrinks else "",
+            len(shrinks),
+            min(shrinks) >= SHRINK - _EXACT if shrinks else None,
         ),
     ]
     for each in matches(rows):
         name = f"{each.published.network} {each.published.variant}"
         claims.append(
             Claim(
-                claim=f"{name}, points: {each.ours.variant}",
-                published=number(100 * each.published_change, sign=True),
-                measured=number(100 * each.change, 2, sign=True),
-                n=test_windows,
-                holds=each.accuracy_agrees,
+                f"{name}, points: {each.ours.variant}",
+                number(100 * each.published_change, sign=True),
+                number(100 * each.change, 2, sign=True),
+                test_windows,
+                each.accuracy_agrees,
             )
         )
         sizes = f"÷ {number(each.smaller, 2)} (gzip {number(each.compressed_smaller, 2)})"
         claims.append(
             Claim(
-                claim=f"{name}, size: {each.ours.variant}",
-                published=f"÷ {number(each.published_smaller)}",
-                measured=sizes,
-                n=test_windows,
-                holds=each.size_agrees,
+                f"{name}, size: {each.ours.variant}",
+                f"÷ {number(each.published_smaller)}",
+                sizes,
+                test_windows,
+                each.size_agrees,
             )
         )
     return [*claims, *_lead(rows, test_windows)]
@@ -185,9 +185,9 @@ def _lead(rows: Sequence[VariantRow], test_windows: int) -> Iterator[Claim]:
             published = theirs[0].accuracy - theirs[1].accuracy
             measured = here[0].accuracy - here[1].accuracy
             yield Claim(
-                claim=f"MobileNet's lead, points: {ours}",
-                published=number(100 * published, sign=True),
-                measured=number(100 * measured, 2, sign=True),
-                n=test_windows,
-                holds=published * measured > 0,
+                f"MobileNet's lead, points: {ours}",
+                number(100 * published, sign=True),
+                number(100 * measured, 2, sign=True),
+                test_windows,
+                published * measured > 0,
             )

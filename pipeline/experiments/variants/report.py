@@ -104,7 +104,7 @@ def _cells(row: VariantRow) -> list[str | Cell]:
 
 def variants_document(report: VariantsReport) -> dict[str, Any]:
     """For --json and variants.json: the report and its claims."""
-    claims = [claim.model_dump() for claim in variant_claims(report.rows, report.test_windows)]
+    claims = [claim._asdict() for claim in variant_claims(report.rows, report.test_windows)]
     return report.model_dump(mode="json") | {"claims": claims}
 
 
