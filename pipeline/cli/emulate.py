@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.common import (
-    ROOT,
     JsonOption,
     TargetOption,
     guarded,
@@ -21,6 +20,7 @@ from pipeline.cli.common import (
     say,
     working,
 )
+from pipeline.cli.defaults import GENERATED, generated_or_default
 
 if TYPE_CHECKING:
     from pipeline.sim.emulator import Emulator
@@ -29,7 +29,6 @@ GeneratedOption = Annotated[
     Path,
     typer.Option(help="Folder that `har emit` wrote.", show_default="firmware/generated"),
 ]
-GENERATED = ROOT / "firmware" / "generated"
 
 
 @guarded
@@ -44,6 +43,7 @@ def build(
     """Build the firmware for the emulated core or as a host process."""
     from pipeline.sim.build import build_firmware
 
+    generated = generated_or_default(generated)
     with working(f"building for {target}"):
         image = build_firmware(target, generated, output or Path(f"build/firmware-{target}"))
     sizes = asdict(image.sizes)
@@ -83,6 +83,7 @@ def emulate(
     from pipeline.sim.build import build_firmware
     from pipeline.sim.emulator import launch
 
+    generated = generated_or_default(generated)
     with tempfile.TemporaryDirectory() as folder:
         played, playing = _recording(sensor, subject, generated, Path(folder))
         with working(f"building for {target}"):

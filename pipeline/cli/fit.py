@@ -17,6 +17,7 @@ from pipeline.cli.common import (
     say,
     working,
 )
+from pipeline.cli.defaults import BUNDLE, bundle_or_default
 from pipeline.core.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ BuildOption = Annotated[Path, typer.Option(help="Folder to build in.")]
 
 @guarded
 def fit(
-    bundle: BundleOption = Path("build/bundle"),
+    bundle: BundleOption = BUNDLE,
     engine: Annotated[
         str, typer.Option(help="tflm (what `har flash` builds) or compiled.")
     ] = "tflm",
@@ -38,6 +39,7 @@ def fit(
     """Check before flashing whether a bundle fits the board. Exit code 1 if it does not."""
     from pipeline.bundle.footprint import fit_bundle
 
+    bundle = bundle_or_default(bundle)
     with working("building and counting on the emulated core"):
         result = fit_bundle(bundle, engine, build_directory)
     if as_json:
@@ -67,7 +69,7 @@ def fit(
 
 @guarded
 def bench(
-    bundle: BundleOption = Path("build/bundle"),
+    bundle: BundleOption = BUNDLE,
     target: TargetOption = "mps2",
     build_directory: BuildOption = Path("build/bench"),
     check: Annotated[
@@ -87,6 +89,7 @@ def bench(
 
     if check and write_budgets:
         raise InputError("--check compares with the budgets and --write-budgets writes them: one")
+    bundle = bundle_or_default(bundle)
     with working(f"building and counting on {target}"):
         result = bench_bundle(bundle, target, build_directory)
     if write_budgets or check:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pipeline.cli.common import (
-    ROOT,
     JsonOption,
     guarded,
     note,
@@ -18,6 +17,7 @@ from pipeline.cli.common import (
     say,
     working,
 )
+from pipeline.cli.defaults import BUNDLE, GENERATED, TRAINED
 from pipeline.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def train(
             help="Your own recordings to train on, too: a CSV file, or a folder or zip of them."
         ),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/train"),
+    output: Annotated[Path, typer.Option(help="Folder to write.")] = TRAINED,
     as_json: JsonOption = False,
 ) -> None:
     """Train the head on the frozen pretrained extractor."""
@@ -183,10 +183,8 @@ def _say_own(card: TrainCard) -> None:
 
 @guarded
 def quantize(
-    model: Annotated[Path, typer.Option(help="Folder that `har train` wrote.")] = Path(
-        "build/train"
-    ),
-    output: Annotated[Path, typer.Option(help="Bundle folder to write.")] = Path("build/bundle"),
+    model: Annotated[Path, typer.Option(help="Folder that `har train` wrote.")] = TRAINED,
+    output: Annotated[Path, typer.Option(help="Bundle folder to write.")] = BUNDLE,
     cut: Annotated[
         str,
         typer.Option(
@@ -250,10 +248,10 @@ def quantize(
 
 @guarded
 def emit(
-    bundle: Annotated[Path, typer.Option(help="Bundle folder.")] = Path("build/bundle"),
+    bundle: Annotated[Path, typer.Option(help="Bundle folder.")] = BUNDLE,
     output: Annotated[
         Path, typer.Option(help="Folder for the C files.", show_default="firmware/generated")
-    ] = ROOT / "firmware" / "generated",
+    ] = GENERATED,
     as_json: JsonOption = False,
 ) -> None:
     """Write the C that the firmware is built with: model header, C array, compiled engine."""
