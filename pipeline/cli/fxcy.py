@@ -72,7 +72,7 @@ def fxcy(
     """Compare how many of a pretrained network's last layers to train on another data set.
 
     Every case, from the last dense layer to the whole network and a start from nothing, with its
-    accuracy on people never seen, its energy, and how soon it is as good as training the dense
+    accuracy on held-out subjects, its energy, and how soon it is as good as training the dense
     layers alone. Results are kept: Ctrl-C loses the jobs that run, and the same command goes on
     from there. Writes fxcy.json, fxcy.csv, pictures and fxcy.html.
     """

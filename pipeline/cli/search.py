@@ -29,7 +29,7 @@ def search(
     ] = 40,
     epochs: Annotated[int, typer.Option(help="Epochs of each; fewer than a shipped one's.")] = 8,
     draws: Annotated[
-        int, typer.Option(help="Draws of validation people; the accuracy is their mean.")
+        int, typer.Option(help="Draws of validation subjects; the accuracy is their mean.")
     ] = 1,
     window: Annotated[
         str, typer.Option(help="Samples: 64, 128, 192, 256; any: search these too.")
@@ -46,10 +46,11 @@ def search(
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/search"),
     as_json: JsonOption = False,
 ) -> None:
-    """Search the shapes of the network under the board's limits, on validation people.
+    """Search the shapes of the network under the board's limits, on validation subjects.
 
-    Every shape that fits is trained on the training people for a few epochs; test people are never
-    looked at. Results are kept: Ctrl-C loses what is being trained, and the same command goes on
+    Every shape that fits is trained on the training subjects for a few epochs; test subjects are
+    never looked at. Results are kept: Ctrl-C loses what is being trained, and the same command goes
+    on
     from there. Writes search.json and search.svg.
     """
     from pipeline.experiments.jobs import Cluster, Workers

@@ -77,7 +77,7 @@ def variants(
 ) -> None:
     """Compare base, quantized and pruned variants of networks, and what each takes of a board.
 
-    Every file is run as it is: int8 in the board's engines, float in LiteRT, on people never seen.
+    Every file is run as it is: int8 in the board's engines, float in LiteRT, on held-out subjects.
     Results are kept: Ctrl-C loses the jobs that run, and the same command goes on from there.
     Writes variants.json, variants.csv, variants.svg and variants.html.
     """

@@ -43,7 +43,7 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def person(name: object) -> str:
-    """7 -> "person 7"; a name that says more than a number stays as it is: "subject07"."""
+def subject_label(name: object) -> str:
+    """7 -> "subject 7"; a name that says more than a number stays as it is: "subject07"."""
     shown = printable(name)
-    return f"person {shown}" if shown.isdecimal() else shown
+    return f"subject {shown}" if shown.isdecimal() else shown

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DemoDetails:
-    """Tables behind the report. Names are shown as they are, however odd; K is len(activities).
+    """Tables after the report. Names are shown as they are, however odd; K is len(activities).
 
     confusion: (K, K) counts of windows, rows what it was, columns what was said.
-    per_subject: person -> score, over the same windows.
+    per_subject: subject -> score, over the same windows.
     measured_on: what named those windows, e.g. "int8 model, whole test set".
-    before, after: activity -> accuracy (0 to 1) on the learning person's unlabelled windows, on
-        the device; None where that person has no such window.
+    before, after: activity -> accuracy (0 to 1) on the learning subject's unlabelled windows, on
+        the device; None where that subject has no such window.
     label_probabilities: what the device gave the true activity just before it learned each
         labelled window, in order; may be empty.
     limits: "flash_bytes" and "ram_bytes" of the real board.
@@ -46,7 +46,7 @@ class DemoDetails:
         if tuple(self.confusion.shape) != (k, k):
             raise ValueError(f"confusion is {self.confusion.shape}, activities are {k}")
         if not self.per_subject:
-            raise ValueError("per_subject is empty: nobody was tested")
+            raise ValueError("per_subject is empty: no subject was tested")
 
 
 def per_activity(activities: Sequence[str], confusion: NDArray[Any]) -> dict[str, float | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import write_whole
-from pipeline.core.format import grouped, kilobytes, percent, person, points
+from pipeline.core.format import grouped, kilobytes, percent, points, subject_label
 from pipeline.demo.details import DemoDetails
 from pipeline.demo.schema import DemoReport
 from pipeline.report.html import Page, Picture, Section
@@ -55,7 +55,7 @@ def _summary(report: DemoReport) -> Table:
     row("accuracy, int8", percent(report.int8_accuracy), f"{grouped(report.test_windows)} windows")
     row("accuracy, float", percent(report.float_accuracy), "the same windows")
     row("macro F1, int8", percent(report.int8_macro_f1), split)
-    row("worst subject", Cell(percent(worst.accuracy), "warn"), person(worst.id))
+    row("worst subject", Cell(percent(worst.accuracy), "warn"), subject_label(worst.id))
     device = f"{grouped(report.windows_streamed)} windows, {report.engine} engine"
     row("accuracy, on the device", percent(report.device_accuracy), device)
     row(
@@ -73,7 +73,7 @@ def _summary(report: DemoReport) -> Table:
         f"of {grouped(parity.compared)}, bit for bit",
     )
     change = learning.accuracy_after - learning.accuracy_before
-    row("before learning", percent(learning.accuracy_before), person(learning.subject))
+    row("before learning", percent(learning.accuracy_before), subject_label(learning.subject))
     row(
         "after learning",
         _verdict(percent(learning.accuracy_after), change >= 0),
@@ -148,7 +148,7 @@ def demo_picture(report: DemoReport, details: DemoDetails) -> Picture:
             panels[2].bar_label(bars, [f" {percent(each[at])}" for each in shown.values()], size=8)
         panels[2].set_yticks(range(len(shown)), list(shown))
         panels[2].invert_yaxis()
-        panels[2].set(title=f"Learning of {label(person(learning.subject))}", xlim=(0, 1.3))
+        panels[2].set(title=f"Learning of {label(subject_label(learning.subject))}", xlim=(0, 1.3))
         panels[2].legend(loc="lower left")
         if several:
             steps = range(1, len(details.label_probabilities) + 1)

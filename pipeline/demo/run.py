@@ -32,7 +32,7 @@ _LABELS_AFTER_POWER_CUT = 4
 @dataclass(frozen=True)
 class DemoSettings:
     """What a demo runs on. ``labelled_per_activity``: windows of each activity and session that a
-    person labels; three served the validation people best."""
+    person labels; three were best on the validation subjects."""
 
     target: Target
     output: Path
@@ -92,7 +92,7 @@ def run_demo(
     Raises HarError with one clear line when a step cannot be done.
     """
     output = settings.output
-    on_step(f"Training the classifier on {len(task.split.train)} people")
+    on_step(f"Training the head on {len(task.split.train)} subjects")
     trained = train(
         pretrained,
         task.windows,
@@ -104,7 +104,7 @@ def run_demo(
     )
     save_trained(trained, output / "train")
 
-    on_step("Quantizing to int8 and measuring on people it never saw")
+    on_step("Quantizing to int8 and measuring on held-out subjects")
     bundle = quantize(trained, task.windows, task.split, output / "bundle")
     emit(bundle, output / "generated")
 
@@ -119,7 +119,7 @@ def run_demo(
     people = sorted(task.split.test, key=lambda name: (name == bundle.metrics.worst_subject, name))
     with launch(settings.target, image.path, flash) as emulator:
         board = BoardSession(emulator.port, bundle, twin, task, on_progress)
-        on_step("Streaming all held-out people's samples to the board")
+        on_step("Streaming all held-out subjects's samples to the board")
         answers = board.classify(np.flatnonzero(np.isin(task.windows.subjects, task.split.test)))
         teachings = []
         for person in people:
@@ -171,7 +171,7 @@ def run_demo(
 def _teach(
     board: BoardSession, task: Task, person: str, answers: Answers, per_activity: int
 ) -> Teaching:
-    """From the shipped head, one person's labels, then that person's other windows again."""
+    """From the factory head, one subject's labels, then that subject's other windows again."""
     board.reset()
     labelled, rest = calibration(task.windows, person, per_activity)
     taught = board.teach(labelled)
@@ -294,6 +294,6 @@ def details_of(result: DemoResult) -> DemoDetails:
         },
         terms=dataset.terms,
         citation=dataset.citation,
-        measured_on=f"int8 model, all {result.int8.n} windows of the test people",
+        measured_on=f"int8 model, all {result.int8.n} windows of the test subjects",
         label_probabilities=[before for before, _ in teaching.taught.probabilities],
     )

@@ -40,7 +40,7 @@ def runs(dataset: Dataset, windows: Windows, chosen: Array, hop: int) -> Iterato
 
 
 def first_of_each(windows: Windows, subject: str, per_activity: int) -> Array:
-    """Sorted indices of one person's first ``per_activity`` windows of each activity in each
+    """Sorted indices of one subject's first ``per_activity`` windows of each activity in each
     session: what one labels after putting the device on."""
     chosen: list[int] = []
     mine = windows.subjects == subject
@@ -52,9 +52,9 @@ def first_of_each(windows: Windows, subject: str, per_activity: int) -> Array:
 
 
 def calibration(windows: Windows, subject: str, per_activity: int) -> tuple[Array, Array]:
-    """One person's windows for labelling and, disjoint from them, for testing.
+    """One subject's windows for labelling and, disjoint from them, for testing.
 
-    Labelled are those of `first_of_each`, in the order in which the person made them; windows
+    Labelled are those of `first_of_each`, in the order in which they were made; windows
     that share a sample with one of those are in neither set.
     """
     labelled = first_of_each(windows, subject, per_activity)

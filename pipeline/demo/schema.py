@@ -20,7 +20,7 @@ class _Part(BaseModel):
 
 
 class WorstSubject(_Part):
-    """The held-out person on whom the int8 model is right least often."""
+    """The held-out subject on whom the int8 model is right least often."""
 
     id: int | str
     accuracy: Share
@@ -35,7 +35,7 @@ class Parity(_Part):
 
 class Outcomes(_Part):
     """What became of the labels: learned from, kept for the holdout, or undone again because the
-    windows held back got worse."""
+    holdout windows got worse."""
 
     learned: Count
     held_back: Count
@@ -43,7 +43,7 @@ class Outcomes(_Part):
 
 
 class PersonTaught(_Part):
-    """What learning from their own labels did for one held-out person. ``serves``: in the end the
+    """What learning from their own labels did for one held-out subject. ``serves``: in the end the
     learned head answers, not the shipped one."""
 
     id: int | str
@@ -55,9 +55,9 @@ class PersonTaught(_Part):
 
 
 class Learning(_Part):
-    """One held-out person before and after labelled windows were learned on the device.
+    """One held-out subject before and after labelled windows were learned on the device.
 
-    Accuracies are of that person's other windows, ``test_windows`` of them. ``serves`` as in
+    Accuracies are of that subject's other windows, ``test_windows`` of them. ``serves`` as in
     PersonTaught.
     """
 
@@ -75,12 +75,12 @@ class Learning(_Part):
 
     @property
     def mean_before(self) -> float:
-        """Mean over `everyone`, each person counted once."""
+        """Mean over `everyone`, each subject counted once."""
         return sum(each.accuracy_before for each in self.everyone) / len(self.everyone)
 
     @property
     def mean_after(self) -> float:
-        """Mean over `everyone`, each person counted once."""
+        """Mean over `everyone`, each subject counted once."""
         return sum(each.accuracy_after for each in self.everyone) / len(self.everyone)
 
 

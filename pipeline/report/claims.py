@@ -10,7 +10,7 @@ from pipeline.report.tables import MISSING, Cell, Table
 
 class Claim(NamedTuple):
     """``published``: the figure of the literature, or the bound that this project sets itself;
-    ``measured``: what this run has. ``n``: measurements behind it (rows, users, windows, as the
+    ``measured``: what this run has. ``n``: measurements after it (rows, users, windows, as the
     claim says). ``holds``: None where nothing was measured."""
 
     claim: str

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.format import grouped, percent, person, printable
+from pipeline.core.format import grouped, percent, printable, subject_label
 from pipeline.report.fields import SubjectScore
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def draw_subjects(axes: Axes, scores: Mapping[Any, SubjectScore], mean: float) -
     """A bar for each held-out subject, best first, and the accuracy over all windows."""
     ranked = sorted(scores.items(), key=lambda item: item[1].accuracy)
     bars = axes.barh(
-        [label(person(name)) for name, _ in ranked],
+        [label(subject_label(name)) for name, _ in ranked],
         [score.accuracy for _, score in ranked],
         color=[WARN, *[GOOD] * (len(ranked) - 1)],
     )

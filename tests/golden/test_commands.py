@@ -24,7 +24,7 @@ def finished(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(f"{variants}.VariantsRequest.check", lambda _: None)
     monkeypatch.setattr(f"{variants}.run_variants", lambda *_, **__: sample_variants())
     monkeypatch.setattr(f"{variants}.report.variants_picture", lambda _: "<svg/>")
-    plan = type("Plan", (), {"jobs": (), "seconds": 0.0})
+    plan = type("Plan", (), {"jobs": (), "seconds": staticmethod(lambda *_: 0.0)})
     monkeypatch.setattr(f"{fxcy}.make_plan", lambda *_, **__: plan)
     monkeypatch.setattr(f"{fxcy}.fxcy", lambda *_, **__: sample())
     for name in ("bars", "curves"):

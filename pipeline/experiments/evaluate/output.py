@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.files import write_whole
-from pipeline.core.format import grouped, percent, person
+from pipeline.core.format import grouped, percent, subject_label
 from pipeline.experiments.evaluate.report import (
     ENGINES,
     EvaluationReport,
@@ -58,7 +58,7 @@ def _cells(figures: Figures) -> list[str | Cell]:
     return [
         Cell(percent(figures.accuracy), "strong"),
         percent(figures.macro_f1),
-        f"{person(figures.worst_subject_name)} {percent(figures.worst_subject)}",
+        f"{subject_label(figures.worst_subject_name)} {percent(figures.worst_subject)}",
         percent(figures.worst_quarter),
     ]
 
@@ -155,8 +155,8 @@ def evaluation_page(report: EvaluationReport, pictures: Mapping[str, Picture]) -
         command="har evaluate",
         title=f"{percent(first.int8.accuracy)} on held-out subjects, in int8",
         lead=f"{_about(report)}. {len(report.activities)} activities in windows of "
-        f"{report.window_samples} samples at {report.rate_hz:g} Hz. Split by person: test subjects "
-        "were used neither in training nor for any choice.",
+        f"{report.window_samples} samples at {report.rate_hz:g} Hz. Split by subject: test "
+        "subjects were used neither in training nor for any choice.",
         notices=notices,
         sections=[
             *(

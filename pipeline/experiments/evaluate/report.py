@@ -20,7 +20,7 @@ class _Part(BaseModel):
 
 
 class Figures(_Part):
-    """Accuracies, 0 to 1. ``worst_subject``: of the worst person; ``worst_quarter``: the mean of
+    """Accuracies, 0 to 1. ``worst_subject``: of the worst subject; ``worst_quarter``: the mean of
     the worst quarter of the people, their number rounded up. Over several seeds, means of these,
     and ``worst_subject_name`` is who is worst in the mean."""
 
@@ -108,7 +108,7 @@ class Detection(_Part):
 
 
 class RecordingsReport(_Part):
-    """Whole recordings of the test people, a window every ``hop_s`` seconds, int8: what the head
+    """Whole recordings of the test subjects, a window every ``hop_s`` seconds, int8: what the head
     says (``plain``) and what the smoother makes of it.
 
     false_reject: share of the ``known_windows`` that came out as unknown; detection: the same of
@@ -125,8 +125,9 @@ class RecordingsReport(_Part):
 
 
 class SplitReport(Engines):
-    """One scheme, all its folds together: each person of a fold is tested by the network that
-    never saw them. Figures are means over ``seeds``; ``n_test`` windows are those of one seed.
+    """One scheme, all its folds together: each subject of a fold is tested by the network that
+    was not trained on them. Figures are means over ``seeds``; ``n_test`` windows are those of one
+    seed.
 
     calibration_error: expected calibration error of int8 (Guo et al. 2017, 15 bins).
     majority_of_errors: the pair of activities most often taken for each other, int8, and its

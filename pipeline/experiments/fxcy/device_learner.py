@@ -1,7 +1,7 @@
 """A case learned by the firmware's own learner, compiled for this machine, from the same labelled
 windows that TensorFlow trains on; and by the same rule in TensorFlow.
 
-The source network up to the cut is quantized and runs in TFLite-Micro; behind it stands the head in
+The source network up to the cut is quantized and runs in TFLite-Micro; after it stands the head in
 float32: the last convolutions as the source network has them, and a dense layer of zeros for the
 target's activities. The windows are labelled one by one.
 """
@@ -43,7 +43,7 @@ CUTS = ("fc", "fxc1", "fxc2")
 
 _PROGRAM = "har_learner"
 _WINDOWS = "windows.npz"
-# What decides a device's row, beside the network and the data.
+# What decides a device's row, besides the network and the data.
 _SOURCES = (
     *("firmware/lib/head/*.[ch]", "firmware/tools/*.[ch]"),
     *("pipeline/bundle/*.py", "pipeline/compiler/*.py"),
@@ -69,13 +69,13 @@ def learn_on_device(
     folder: Path | None = None,
     show: Show = lambda *_: None,
 ) -> dict[str, Any]:
-    """Learns the target's activities behind ``cut`` of a source network, in the order that ``seed``
-    draws, and measures on the target's test people what was learned.
+    """Learns the target's activities after ``cut`` of a source network, in the order that ``seed``
+    draws, and measures on the target's test subjects what was learned.
 
     ``folder`` keeps what all seeds share: the learner, and the windows as they leave the quantized
     extractor. ``show(what is being done, share done)``. Returns accuracy, macro_f1 and
-    subject_accuracy by person; the same of the rule in TensorFlow, as ``tensorflow``; labels given,
-    updates of the head, ``kept_windows`` and the learner's RAM with them, ``kept_bytes``.
+    subject_accuracy by subject; the same of the rule in TensorFlow, as ``tensorflow``; labels
+    given, updates of the head, ``kept_windows`` and the learner's RAM with them, ``kept_bytes``.
 
     Raises:
         InputError: a cut that this network or a board does not have, no sensor data, or more

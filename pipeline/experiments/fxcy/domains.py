@@ -1,7 +1,7 @@
 """What a network learns on: sensor windows or small images, divided into training and test.
 
-Sensor data are divided by person. Images have no known authors: they are divided as published, or,
-where nobody published a division, by their place in the file.
+Sensor data are divided by subject. Images have no known authors: they are divided as published, or,
+where no division is published, by their place in the file.
 """
 
 from __future__ import annotations
@@ -104,10 +104,10 @@ def load_domain(
 ) -> Domain:
     """Loads a domain, each side thinned to at most so many examples (None: all).
 
-    Sensor data are split as published where that is so, else 5-fold/0. Their training people are
-    the split's, without the validation people that ``seed`` draws; the test people are the same for
-    every seed. Thinning takes as many examples of each person and activity as there are, or as of
-    the others, evenly over time.
+    Sensor data are split as published where that is so, else 5-fold/0. Their training subjects are
+    the split's, without the validation subjects that ``seed`` draws; the test subjects are the same
+    for every seed. Thinning takes as many examples of each subject and activity as there are, or as
+    of the others, evenly over time.
 
     Raises:
         InputError: no such domain, or as `load_task`.
@@ -125,7 +125,7 @@ def load_domain(
 
 def check_pair(source: Domain, target: Domain, backbone: Backbone) -> None:
     """Raises InputError where nothing can be carried over from one to the other with this
-    network, or where somebody would train and test at once."""
+    network, or where a subject would train and test at once."""
     pair = f"{source.name} -> {target.name}"
     if source.name == target.name:
         raise InputError(f"pair {pair}: source and target are the same; name two data sets")
@@ -149,12 +149,12 @@ def check_pair(source: Domain, target: Domain, backbone: Backbone) -> None:
     if both:
         raise InputError(
             f"pair {pair}: the source network learned {', '.join(sorted(both)[:3])}, who test in "
-            f"{target.name}; choose data sets of different people"
+            f"{target.name}; choose data sets of different subjects"
         )
 
 
 def thin(examples: Examples, count: int | None) -> Examples:
-    """At most ``count`` examples in their order: of each person and activity as many as there are,
+    """At most ``count`` examples in their order: of each subject and activity as many as there are,
     or equally many, evenly spread over those there are."""
     if count is None or count >= len(examples):
         return examples

@@ -29,7 +29,7 @@ from pipeline.models.macs import layer_macs, output_floats
 
 SOURCE, CASE, DEVICE = "source", "case", "device"
 
-# Labelled windows that a board keeps unless told otherwise (`har quantize --replay`).
+# Labelled windows that a board stores by default (`har quantize --replay`).
 _BOARD_REPLAY = 36
 # Of the passes through a network that a trained window takes, what one through its frozen part is.
 _FORWARD = 0.3

@@ -41,7 +41,7 @@ LEGEND = (
     "*: the knee, the shallowest case within a standard error (or half a point) of the best",
     "acc., worst: accuracy in %, of all test subjects and of the worst; energy: forward MACs of "
     "the trained layers, one window, x 3.2 pJ (the original's formula)",
-    "epochs: until FC's best accuracy, mean over the seeds that reach it (their number behind it "
+    "epochs: until FC's best accuracy, mean over the seeds that reach it (their number after it "
     "where not all do); faster: % of FC's epochs saved; RAM: to train; board: its learner has "
     "this case",
 )

@@ -25,7 +25,7 @@ Job = dict[str, Any]
 
 _NO_AUGMENTATION = (
     "all cases of a network learn with Adam at one rate for the same epochs, without augmentation; "
-    "nothing was chosen by the test people"
+    "nothing was chosen by the test subjects"
 )
 _NOBODY = "{}: whose images these are is unknown, so one hand may be on both sides"
 _FEWER = "{} learns from at most {} windows and is tested on at most {}"
@@ -253,6 +253,6 @@ def _notes(plan: Plan) -> Iterator[str]:
             yield from (f"{name}: {note}" for note in domain.task.dataset.notes)
 
 
-def _without_guesses(told: dict[str, Any]) -> dict[str, Any]:
-    del told["seconds"]  # changes no result
-    return told
+def _without_guesses(plan: dict[str, Any]) -> dict[str, Any]:
+    del plan["seconds"]  # changes no result
+    return plan

@@ -15,9 +15,9 @@ class _Part(BaseModel):
 
 
 class FxcyRow(_Part):
-    """A case: means over ``seeds`` on the target's test people, after the last epoch.
+    """A case: means over ``seeds`` on the target's test subjects, after the last epoch.
 
-    ``worst_subject``: None where nobody knows whose they are.
+    ``worst_subject``: None where subjects are unknown.
     ``case``: last_dense, fc, fxc1, fxc2, ..., whole, scratch. ``sd``: of the accuracy over seeds
     (n - 1; None for one). ``loss``: cross-entropy, nats. ``accuracy_curve``, ``loss_curve``: after
     each epoch. ``energy_nj``: forward MACs of the trained layers, one window, x 3.2 pJ (the
@@ -27,7 +27,7 @@ class FxcyRow(_Part):
     epochs are saved by that, ``less_energy_percent`` of fc's training energy. ``trained_layers``:
     of the extractor. ``device_bytes``: RAM that training takes on a device: where ``board_learns``,
     what the firmware's learner of this case takes with the labelled windows that it keeps unless
-    told otherwise; else trained parameters with gradients, and the activations that one backward
+    stated otherwise; else trained parameters with gradients, and the activations that one backward
     pass needs, float32.
     """
 
@@ -87,7 +87,7 @@ class DeviceRow(_Part):
 
 
 class PairInfo(_Part):
-    """``source_accuracy``: of the source network on the source's own test people, by backbone."""
+    """``source_accuracy``: of the source network on the source's own test subjects, by backbone."""
 
     source: str
     target: str

@@ -102,7 +102,7 @@ _DEFAULT: Mapping[str, Preset] = {
     ),
 }
 _OTHER = Preset(Learning(6, 512, 400), SourceLearning(5, 2048), Seconds(40.0, 0.02))
-# Steps of a small network cost next to nothing, and beside the board's learner it has to converge.
+# Steps of a small network cost next to nothing, and next to the board's learner it has to converge.
 _QUICK = {
     "dscnn": Preset(
         Learning(20, 192, 200, batch=16, rate=5e-3), SourceLearning(10, 1536), Seconds(4.0, 0.0006)

@@ -42,7 +42,7 @@ class SourceNetwork:
 def source_network(
     source: str, version: str, backbone: str, learning: SourceLearning, folder: Path
 ) -> SourceNetwork:
-    """The network ``backbone`` trained on the training people of this ``version`` of ``source``:
+    """The network ``backbone`` trained on the training subjects of this ``version`` of ``source``:
     the shipped one where there is one, else that in ``folder``, which is made if it is not there.
 
     Raises InputError for names that are none, ExternalError where data cannot be fetched.
@@ -50,10 +50,10 @@ def source_network(
     name = _shipped(source, backbone)
     if name is not None:
         return _loaded(name.path(DIRECTORY), SHIPPED.format(source))
-    told = f"{source.replace('+', '_')}-{backbone.replace(':', '_')}"
+    stem = f"{source.replace('+', '_')}-{backbone.replace(':', '_')}"
     depends = [version, asdict(learning), asdict(recipe(source, backbone))]
     digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
-    path = folder / f"{told}-{digest[:16]}"
+    path = folder / f"{stem}-{digest[:16]}"
     domain = None if path.exists() else load_domain(source, seed=_SEED, progress=False)
     made = build_cached(path, lambda part: _make(domain, backbone, learning, part))
     return _loaded(made / "weights.npz", MADE.format(source))
@@ -67,7 +67,7 @@ def needs_making(source: str, backbone: str) -> bool:
 def source_accuracy(
     network: SourceNetwork, source: str, backbone: str, learning: Learning
 ) -> float:
-    """On the source's own test people, at most as many windows as a target has, 0 to 1."""
+    """On the source's own test subjects, at most as many windows as a target has, 0 to 1."""
     from pipeline.models.weights import set_model_arrays
 
     test = thin(load_domain(source, seed=_SEED, progress=False).test, learning.test_windows)
@@ -152,7 +152,7 @@ def _loaded(path: Path, weights: str) -> SourceNetwork:
         made = load_pretrained(path)
         card = made.card
         return SourceNetwork(made.arrays, card.normalize, tuple(card.activities), weights, made)
-    told = json.loads(photos.read_text())
-    size = told["input"]
+    stored = json.loads(photos.read_text())
+    size = stored["input"]
     inputs = PhotoInput(size["pixels"], tuple(size["mean"]), tuple(size["std"]))
-    return SourceNetwork(load_weights(path), inputs, tuple(told["activities"]), weights)
+    return SourceNetwork(load_weights(path), inputs, tuple(stored["activities"]), weights)

@@ -128,7 +128,7 @@ class Workers:
             self._stack.close()
 
     def capacity(self) -> int:
-        """Jobs that can run at a time; 0 while workers are started anew."""
+        """Jobs that can run at a time; 0 while workers are started again."""
         if self._client is None:
             return self._count
         return sum(self._client.nthreads().values())
@@ -278,7 +278,7 @@ def _end(cluster: LocalCluster) -> None:
         # The cluster's own close would wait for jobs that run.
         await asyncio.gather(*(nanny.close(timeout=1) for nanny in cluster.workers.values()))
 
-    with contextlib.suppress(TimeoutError):  # a worker that is being started anew
+    with contextlib.suppress(TimeoutError):  # a worker that is being started again
         cluster.sync(end_workers, callback_timeout=_END_S)
         cluster.close(timeout=_END_S)
     for process in multiprocessing.active_children():

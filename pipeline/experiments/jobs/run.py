@@ -28,12 +28,12 @@ def equal_cost(_: Job) -> float:
 class JobSet:
     """``jobs``, each given to ``run``; results are kept in ``folder``.
 
-    ``definition``: what results depend on beside the job; another one finds none of them. ``jobs``,
-    ``definition`` and results are JSON; no job is there twice. ``run``: job -> result, a function
-    at the top of a module or a `functools.partial` of one, so that other processes can be given it.
-    ``data``: names of data sets that a worker must have the same of. ``cost``: of a job, in any
-    unit; weighs the time left. ``later``: jobs that another set will bring; the progress counts
-    them, too.
+    ``definition``: what results depend on besides the job; another one finds none of them.
+    ``jobs``, ``definition`` and results are JSON; no job is there twice. ``run``: job -> result, a
+    function at the top of a module or a `functools.partial` of one, so that other processes can be
+    given it. ``data``: names of data sets that a worker must have the same of. ``cost``: of a job,
+    in any unit; weighs the time left. ``later``: jobs that another set will bring; the progress
+    counts them, too.
     """
 
     folder: Path
@@ -154,7 +154,7 @@ def _key(job: Job) -> str:
 
 
 def _read(path: Path, key: str) -> Finished | None:
-    """None where there is no result, or a file that holds none: it is written anew."""
+    """None where there is no result, or a file that holds none: it is written again."""
     try:
         found = Finished(**json.loads(path.read_text(encoding="utf-8")))
         return found if _key(found.job) == key and found.seconds >= 0 else None

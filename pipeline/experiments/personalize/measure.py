@@ -30,7 +30,7 @@ class Outcome:
 
     ``forgotten``: accuracy on the other test subjects' windows, before minus after; None where
     there are none. ``after_wrong_labels``: mean over draws; None where it was not asked.
-    ``undone``: updates that the guard took back. ``serves``: whether the learned parameters do in
+    ``undone``: updates that the guard took back. ``serves``: whether the learned head is active in
     the end. ``left_out``: there are too few test windows for any figure.
     """
 

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     *("k", "cut", "before", "after", "quarter", "hurt", "lose", "least", "forgot", "wrong"),
-    "serve",
+    "active",
 )
 _LEGEND = (
     "k: labelled windows of each activity; accuracies in %; quarter: the worst of the users, "
     "before and after",
     "hurt: % of users and seeds that lose over half a point; lose: how many, over one; least: the "
     "smallest change",
-    "forgot: points lost on other people; wrong: after, with a tenth of the labels wrong; serve: % "
-    "of the users whose learned cut serves",
+    "forgot: points lost on other subjects; wrong: after, with a tenth of the labels wrong; "
+    "active: % of the users whose learned head is active",
 )
 _CUTS = ("none", "fc_last", "fc", "fxc1", "fxc2")
 

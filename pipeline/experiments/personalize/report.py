@@ -16,9 +16,9 @@ Cut = Literal["none", "fc_last", "fc", "fxc1", "fxc2"]
 Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
 
 SCENES: dict[str, str] = {
-    "same": "the same activities, a new person",
-    "across": "the same activities, tested on the person's other sessions",
-    "teach": "new activities, taught on the device",
+    "same": "the same activities, a new subject",
+    "across": "the same activities, tested on the subject's other sessions",
+    "teach": "new activities, added on the device",
 }
 
 
@@ -29,13 +29,13 @@ class _Part(BaseModel):
 class PersonalizeRow(_Part):
     """One cut after k labelled windows of each activity.
 
-    Accuracies are of the parameters that serve, with the guard on; means over users, then over
+    Accuracies are of the active parameters, with the guard on; means over users, then over
     seeds; ``worst_quarter_...``: of the quarter of the users (their number rounded up) that are
     worst before, or worst after. Of users and seeds together: ``hurt_share`` loses more than half a
     point, ``lose_over_one_point`` is how many lose more than one, ``worst_change`` is the smallest
     after minus before. ``forgetting``: accuracy on other people, before minus after.
     ``after_wrong_labels``: a tenth of the labels is wrong. ``undone``: updates that the guard took
-    back, by user. ``serving_share``: of the users whose learned parameters serve in the end.
+    back, by user. ``serving_share``: of the users whose learned head is active in the end.
     None where it was not measured. ``users_left_out`` have too few test windows.
     """
 
@@ -60,7 +60,7 @@ class PersonalizeRow(_Part):
 
 
 class UsersDetail(_Part):
-    """The figures behind a row: user -> by seed, [before, after, after wrong labels or None]."""
+    """The figures after a row: user -> by seed, [before, after, after wrong labels or None]."""
 
     scene: Scene
     dataset: str

@@ -1,4 +1,4 @@
-"""Search over the shapes of the network, under a board's limits, on validation people."""
+"""Search over the shapes of the network, under a board's limits, on validation subjects."""
 
 from pipeline.experiments.search.cost import Cost, Limits, count_cost
 from pipeline.experiments.search.result import search_report

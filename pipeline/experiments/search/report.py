@@ -26,7 +26,7 @@ class _Part(BaseModel):
 
 class SearchPoint(_Part):
     """A trained candidate. ``names``: what it is called where it has a name of its own.
-    ``accuracies``: one per draw of validation people; ``validation_accuracy`` is their mean."""
+    ``accuracies``: one per draw of validation subjects; ``validation_accuracy`` is their mean."""
 
     backbone: str
     names: list[str]
@@ -56,7 +56,7 @@ class LeftOut(_Part):
 
 
 class SearchReport(_Part):
-    """search.json. Accuracies are shares of the validation people's windows, 0 to 1.
+    """search.json. Accuracies are shares of the validation subjects' windows, 0 to 1.
     ``notes``: what every report about the data set must say."""
 
     dataset: str
@@ -148,7 +148,7 @@ def search_table(report: SearchReport) -> Table:
     draws = len(report.validation_people)
     return Table(
         f"{report.dataset}, split {report.split}, seed {report.seed}: {len(report.points)} shapes, "
-        f"{report.epochs} epochs, {draws} draw{'s' * (draws > 1)} of validation people",
+        f"{report.epochs} epochs, {draws} draw{'s' * (draws > 1)} of validation subjects",
         ("backbone", "window", "params", "MACs", "RAM", "acc., %"),
         rows,
         [

@@ -51,7 +51,7 @@ class SearchRequest:
         return count_cost(candidate, CHANNEL_COUNT, len(self.material.activities))
 
     def definition(self) -> dict[str, Any]:
-        """What an accuracy depends on beside the candidate."""
+        """What an accuracy depends on besides the candidate."""
         from pipeline.training.shipped import recipe
 
         settings = asdict(recipe(self.setting.dataset, "dscnn"))
@@ -62,7 +62,7 @@ class SearchRequest:
 
 @dataclass(frozen=True)
 class Trained:
-    """A candidate, and its accuracy on the validation people of each draw, 0 to 1."""
+    """A candidate, and its accuracy on the validation subjects of each draw, 0 to 1."""
 
     candidate: Candidate
     cost: Cost

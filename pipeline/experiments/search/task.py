@@ -1,4 +1,4 @@
-"""What a search learns from and is judged by. The split's test people are left out before
+"""What a search learns from and is judged by. The split's test subjects are left out before
 anything is cut into windows: no network ever sees a sample of theirs."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Draw:
-    """One way to divide the people outside the test; names, sorted."""
+    """One way to divide the subjects outside the test; names, sorted."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -42,7 +42,7 @@ class Draw:
 @dataclass(frozen=True, eq=False)
 class Material:
     """``recordings``: of the people in ``draws``. ``held_out``: the names, and only the names, of
-    the test people. ``notes``: what every report about the data set must say."""
+    the test subjects. ``notes``: what every report about the data set must say."""
 
     dataset: str
     sha256: str
@@ -54,7 +54,7 @@ class Material:
     notes: tuple[str, ...] = ()
 
     def windows(self, people: Iterable[str], length: int, hop: int) -> Windows:
-        """These people's windows. InputError when they have none of this length."""
+        """These subjects' windows. InputError when they have none of this length."""
         wanted = frozenset(people)
         chosen = [recording for recording in self.recordings if recording.subject in wanted]
         windows = make_windows(chosen, self.activities, length=length, hop=hop)
@@ -74,13 +74,13 @@ def gather(
     draws: int = 1,
     seed: int = 0,
 ) -> Material:
-    """Draws the validation people ``draws`` times (with the seeds ``seed``, ``seed`` + 1, ...)
-    from the people outside the test.
+    """Draws the validation subjects ``draws`` times (with the seeds ``seed``, ``seed`` + 1, ...)
+    from the subjects outside the test.
 
     Raises InputError for less than one draw, and as `split_subjects`.
     """
     if draws < 1:
-        raise InputError(f"{draws} draws of validation people: at least 1 is needed")
+        raise InputError(f"{draws} draws of validation subjects: at least 1 is needed")
     splits = [split_subjects(dataset, scheme, fold=fold, seed=seed + n) for n in range(draws)]
     held_out = splits[0].test
     return Material(
@@ -116,8 +116,9 @@ def score_candidate(setting: Setting, candidate: Candidate, draw: int) -> float:
 def train_and_score(
     material: Material, candidate: Candidate, draw: int, epochs: int, seed: int
 ) -> float:
-    """Accuracy on the validation people of ``draw`` after ``epochs`` of the recipe that the shipped
-    weights are pretrained with, on its training people. The same arguments give the same value."""
+    """Accuracy on the validation subjects of ``draw`` after ``epochs`` of the recipe that the
+    shipped weights are pretrained with, on its training subjects. The same arguments give the same
+    value."""
     import tf_keras
 
     from pipeline.training.normalize import fit_normalization

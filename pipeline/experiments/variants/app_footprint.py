@@ -21,10 +21,10 @@ from pipeline.training.train import TrainCard, TrainedModel
 REPLAY_WINDOWS = 12
 """Labelled windows that the learner keeps in the image; a large network leaves room for few."""
 EXEMPLARS = 1
-"""Training people's windows of each activity in the image."""
+"""Training subjects' windows of each activity in the image."""
 
 _NET = r"har_net\.c\.o|har_kernels"
-# Only sizes are asked for; training people must show every activity.
+# Only sizes are asked for; training subjects must show every activity.
 _TRAINING_WINDOWS, _OTHER_WINDOWS = 240, 24
 
 

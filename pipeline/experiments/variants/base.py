@@ -146,7 +146,7 @@ def _keep(
     """Writes ``model``, which came out of ``steps`` of training, with the card of ``network``.
 
     Where the running statistics of batch norms still remember what the weights were long ago, they
-    are taken anew, from training windows.
+    are taken again, from training windows.
     """
     import tf_keras
 

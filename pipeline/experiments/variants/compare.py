@@ -68,7 +68,7 @@ def unquantized(row: VariantRow, rows: Sequence[VariantRow]) -> VariantRow | Non
 class Match:
     """A published row, and one of ours of the same network and kind. ``change``: of accuracy
     against the base; ``smaller``: how many times smaller than the base the file is, and
-    ``compressed_smaller`` behind gzip; None without a base."""
+    ``compressed_smaller`` after gzip; None without a base."""
 
     published: PublishedVariant
     published_change: float

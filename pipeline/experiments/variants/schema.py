@@ -19,9 +19,9 @@ class _Part(BaseModel):
 
 
 class VariantRow(_Part):
-    """A variant, its accuracies on test people, means over ``seeds`` networks.
+    """A variant, its accuracies on test subjects, means over ``seeds`` networks.
 
-    ``bytes``: of the .tflite file, ``compressed_bytes`` of it behind gzip -9; ``weight_bytes``: of
+    ``bytes``: of the .tflite file, ``compressed_bytes`` of it after gzip -9; ``weight_bytes``: of
     the constants in it. ``parameters``: weights and biases, batch norm folded;
     ``nonzero_parameters`` of them are not 0. ``drop``: accuracy lost against float32 of the same
     network, 0 to 1, negative where it gained. ``shrink``: float32's weight bytes over this one's.

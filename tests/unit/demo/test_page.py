@@ -36,7 +36,7 @@ def _picture() -> Picture:
 def test_the_page_has_every_figure_of_the_report() -> None:
     page = Parsed(_render())
     assert page.open == []
-    for part in ("96.3", "person 10", "85.3", "+9.4 points", "612,345", "8,123", "QEMU"):
+    for part in ("96.3", "subject 10", "85.3", "+9.4 points", "612,345", "8,123", "QEMU"):
         assert part in page.text
     for part in ("9f3c2b7a11d04e85", "76.6 KB of 896.0 KB", "CC BY 4.0.", "486", "7,352"):
         assert part in page.text
@@ -52,7 +52,7 @@ def test_hostile_activity_names_stay_text() -> None:
 
 def test_the_picture_says_in_words_what_it_shows() -> None:
     assert "85.1" in _picture().alt and "94.5" in _picture().alt
-    for word in (*ACTIVITIES, "person 10", "before", "after", "labelled window"):
+    for word in (*ACTIVITIES, "subject 10", "before", "after", "labelled window"):
         assert f"{word}" in _picture().svg
 
 
@@ -111,5 +111,5 @@ def test_many_subjects_and_activities_fit() -> None:
 def test_details_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(ValueError, match="confusion"):
         sample_details(confusion=CONFUSION[:2])
-    with pytest.raises(ValueError, match="nobody"):
+    with pytest.raises(ValueError, match="no subject"):
         sample_details(per_subject={})
