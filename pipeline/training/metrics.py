@@ -1,4 +1,4 @@
-"""Accuracy, macro-F1, confusion and calibration, and the people for whom it works least beside the
+"""Accuracy, macro-F1, confusion and calibration, and next to the mean the subjects for whom it is
 mean."""
 
 from __future__ import annotations
