@@ -91,7 +91,7 @@ uint32_t har_board_count_end(void);
 uint32_t har_board_stack_used(void);
 uint32_t har_board_stack_size(void);
 
-/* Something for a person to see (an LED). To be called with the present state at every turn of the
+/* Something for the user to see (an LED). To be called with the present state at every turn of the
  * app, so that a board can blink. */
 enum har_show {
     HAR_SHOW_ALIVE = 0,

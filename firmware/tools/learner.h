@@ -1,13 +1,13 @@
 /* The learner of one model as a host program, for `har personalize`: its figures are of the code
  * that the board runs. pipeline/sim/learner_program.py writes requests to stdin and reads
- * the answers from stdout. One process holds one learner, as shipped at first.
+ * the answers from stdout. One process holds one learner, starting from the factory head.
  *
  * Little-endian. A request is: operation u8, argument u8, count u32, then `count` items if the
  * operation has items, at most HAR_LEARNER_ITEMS, so that no answer fills a pipe. B is the size of
  * a window at the cut, A the number of activities.
  *
  *   'H' hello: model id 8, B u32, F u16, R u8, K u8
- *   'R' reset, to the shipped head: A u8
+ *   'R' reset, to the factory head: A u8
  *   'A' add an activity: A u8, as before when no row is left
  *   'B' blind, count < F: A u8
  *   'L' label; item: activity u8, window B: a u8 an item, enum har_outcome or 0x80 + har_status

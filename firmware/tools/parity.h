@@ -19,7 +19,7 @@
 
 #include <stdint.h>
 
-/* Where the exchange memory begins in the flash file: behind the region of learned heads. */
+/* Where the exchange memory begins in the flash file: after the region of learned heads. */
 #define HAR_PARITY_OFFSET 0x10000u
 
 /* 0 when all inputs ran; 2 when the request does not suit this net or this memory. */

@@ -82,7 +82,7 @@ size_t har_board_read(uint8_t *data, size_t capacity) {
 
 size_t har_board_write(const uint8_t *data, size_t size) {
     // Serial.write() waits without limit for a host that holds the port open and does not read, so
-    // this speaks to the object behind `Serial`: its send_nb() takes nothing while a packet is
+    // this speaks to the object under `Serial`: its send_nb() takes nothing while a packet is
     // under way, or when nobody has opened the port.
     if (size == 0u) return 0u;
     const uint32_t most = static_cast<uint32_t>(size < packet_bytes ? size : packet_bytes);

@@ -1,4 +1,4 @@
-// What a person sees. Orange: the board is alive. Green: it predicts. Blue: it learns. Red: an
+// What the user sees. Orange: the board is alive. Green: it predicts. Blue: it learns. Red: an
 // error.
 #include <Arduino.h>
 

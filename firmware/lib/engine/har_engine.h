@@ -1,4 +1,4 @@
-/* The engine: runs the frozen int8 extractor. Pure interface; which engine stands behind it is
+/* The engine: runs the frozen int8 extractor. Pure interface; which engine implements it is
  * chosen at link time: engine_compiled.c (C emitted by `har emit`) or engine_tflm.cpp
  * (TFLite-Micro's MicroInterpreter). Both give the same int8 bytes.
  *
@@ -31,7 +31,7 @@ har_status har_engine_run(void);
  * unless index < HAR_OUTPUTS. Overwritten by the next run. */
 const int8_t *har_engine_output(uint32_t index);
 
-/* One line for a person; "" when nothing failed. */
+/* One line for the user; "" when nothing failed. */
 const char *har_engine_error(void);
 
 /* Name as in the protocol: 0 compiled, 1 tflm. */

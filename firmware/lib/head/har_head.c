@@ -37,13 +37,13 @@ static uint16_t positions_of(const struct har_head_shape *s) {
     return (uint16_t)(HAR_HEAD_POSITIONS(s->map_length, s->kernel, s->stride));
 }
 
-/* What a forward pass leaves in scratch for the step behind it. */
+/* What a forward pass leaves in scratch for the step after it. */
 struct pass {
     float *x;             /* (F,) */
     float *probabilities; /* (R,) */
     float *map;           /* (T, C) */
-    float *hidden;        /* (T', M) behind the pointwise convolution and ReLU */
-    float *depthwise;     /* (T', C) behind the depthwise convolution and ReLU */
+    float *hidden;        /* (T', M) after the pointwise convolution and ReLU */
+    float *depthwise;     /* (T', C) after the depthwise convolution and ReLU */
     float *back;          /* (T', C) */
 };
 

@@ -1,11 +1,11 @@
-/* The head: what is behind the cut. Float32, in RAM, learns on the device.
+/* The head: the trainable part after the cut. Float32, in RAM, learns on the device.
  *
  *   cut fc    features -> dense -> softmax
  *   cut fxc1  a map of the last stage -> pointwise convolution, ReLU, mean over time
- *             -> features, behind those of the frozen stages -> dense -> softmax
- *   cut fxc2  the same behind a depthwise convolution with ReLU
+ *             -> features, after those of the frozen stages -> dense -> softmax
+ *   cut fxc2  the same after a depthwise convolution with ReLU
  *
- * Which one it is the shape says: the same code serves all. docs/LEARNING.md has every formula.
+ * The shape says which one it is; the same code handles all. docs/LEARNING.md has every formula.
  *
  * Deterministic to the bit: every sum runs in a fixed order, the exponential is our own, and the
  * compiler must not contract a*b+c (-ffp-contract=off). pipeline/head holds the NumPy twin.
@@ -47,7 +47,7 @@ struct har_head_shape {
     (((kernel) ? ((kernel) + 1u) * (channels) : 0u) +                  \
      ((filters) ? ((channels) + 1u) * (filters) : 0u) + (rows) * ((features) + 1u))
 
-/* Positions behind the depthwise convolution, T'. */
+/* Positions after the depthwise convolution, T'. */
 #define HAR_HEAD_POSITIONS(map_length, kernel, stride) \
     ((kernel) ? ((map_length) - (kernel)) / (stride) + 1 : (map_length))
 
@@ -65,7 +65,7 @@ struct har_head {
     int32_t map_zero_point;
     float *parameters;   /* HAR_HEAD_PARAMETERS */
     float *scratch;      /* HAR_HEAD_SCRATCH */
-    uint16_t shipped;    /* K, rows that the shipped head has */
+    uint16_t shipped;    /* K, rows that the factory head has */
     uint16_t activities; /* A, rows in use, K <= A <= R */
 };
 
@@ -76,11 +76,11 @@ struct har_step {
 };
 
 /* int8 window at the cut -> x (F,) in scratch, what the dense layer sees: with the parameters in
- * use, or with the shipped ones. Valid until the next call with this head. */
+ * use, or with the factory ones. Valid until the next call with this head. */
 const float *har_head_features(struct har_head *head, const int8_t *window, bool shipped);
 
 /* int8 window at the cut -> probabilities (A,), with the parameters in use or, for the first K
- * activities, the shipped ones; then the others are 0. Leaves x (F,) at the start of scratch. */
+ * activities, the factory ones; then the others are 0. Leaves x (F,) at the start of scratch. */
 void har_head_predict(struct har_head *head, const int8_t *window, bool shipped,
                       float *probabilities);
 
@@ -92,7 +92,7 @@ uint16_t har_head_argmax(const float *values, uint16_t n);
 void har_head_step(struct har_head *head, const struct har_step *step, const int8_t *window,
                    uint16_t label, float weight);
 
-/* Draws every parameter toward the shipped one: keeps `keep`, 0 <= keep <= 1, of the distance. */
+/* Draws every parameter toward the factory one: keeps `keep`, 0 <= keep <= 1, of the distance. */
 void har_head_pull(struct har_head *head, float keep);
 
 /* Ends an update: denormals become 0. HAR_ERR_NOT_FINITE: a parameter is NaN, infinite or beyond
@@ -103,7 +103,7 @@ har_status har_head_settle(struct har_head *head);
  * values from outside, before they become a head. */
 har_status har_head_check(const float *values, uint32_t count);
 
-/* Sets all parameters and A back to the shipped ones. */
+/* Sets all parameters and A back to the factory ones. */
 void har_head_reset(struct har_head *head);
 
 uint32_t har_head_parameters(const struct har_head_shape *shape);

@@ -1,4 +1,4 @@
-/* How far a window is from what training people did: the mean squared distance of its first
+/* How far a window is from what training subjects did: the mean squared distance of its first
  * activations to their mean, in standard deviations, for the activity that the head names.
  *
  * Only the extractor's first output is compared: the deeper an output, the more it has learned to
@@ -15,7 +15,7 @@ extern "C" {
 
 struct har_novelty {
     uint16_t features;        /* N, the size of the extractor's first output */
-    const float *center;      /* (K, N) mean of the training people's windows, by activity */
+    const float *center;      /* (K, N) mean of the training subjects' windows, by activity */
     const float *inverse_std; /* (K, N) at most 1 / step of the output's quantization */
 };
 

@@ -27,8 +27,8 @@ uint16_t har_replay_count(const struct har_replay *replay) {
 }
 
 /* What counts of a label. Neither finds an activity in an entry that is free: R <= 127. */
-#define EITHER HAR_REPLAY_LABEL /* the activity, held back or not */
-#define LEARNED 0xFFu           /* the activity, not held back */
+#define EITHER HAR_REPLAY_LABEL /* the activity, in the holdout or not */
+#define LEARNED 0xFFu           /* the activity, not in the holdout */
 
 /* Entries with `activity`, by what counts of their labels. */
 static uint16_t count_of(const struct har_replay *replay, uint8_t activity, uint32_t mask) {

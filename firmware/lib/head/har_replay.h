@@ -2,11 +2,11 @@
  * that what is learned now does not erase what was learned before (Pellegrini et al. 2020).
  *
  * Two sources: the exemplars that ship with the model, in flash, a handful of each activity from
- * the training people; and what this person has labelled, in RAM. When RAM is full, a new window
+ * the training subjects; and what the user has labelled, in RAM. When RAM is full, a new window
  * takes the place of another: class-balanced reservoir sampling (Chrysakis & Moens 2020), so that
  * each activity keeps about as many and each of its windows is about as likely to stay.
  *
- * Some of a person's windows are held back: never learned, only judged (har_learner.h).
+ * Some of the user's windows are in the holdout: never learned, only judged (har_learner.h).
  *
  * Deterministic: the same windows in the same order give the same store and the same draws.
  * Bit-equal to pipeline/head/replay.py. The caller owns all arrays.
@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define HAR_REPLAY_FREE 0xFFu  /* label of an entry that holds nothing */
-#define HAR_REPLAY_HELD 0x80u  /* bit of a label: held back */
+#define HAR_REPLAY_HELD 0x80u  /* bit of a label: in the holdout */
 #define HAR_REPLAY_LABEL 0x7Fu /* the activity */
 
 struct har_replay {
@@ -53,11 +53,11 @@ uint16_t har_replay_place(struct har_replay *replay, uint8_t activity, bool held
 void har_replay_put(struct har_replay *replay, uint16_t entry, const int8_t *window,
                     uint8_t activity, uint8_t trust, bool held);
 
-/* Draws a window to learn: one of a random activity that has been labelled, never one held back.
+/* Draws a window to learn: one of a random activity that has been labelled, none of the holdout.
  * NULL when there is none. */
 const int8_t *har_replay_draw(struct har_replay *replay, uint8_t *activity, uint8_t *trust);
 
-/* The shipped exemplar number `turn`, in an order that goes round; NULL when none ship. */
+/* The exemplar number `turn`, in an order that goes round; NULL when none ship. */
 const int8_t *har_replay_exemplar(const struct har_replay *replay, uint32_t turn,
                                   uint8_t *activity);
 

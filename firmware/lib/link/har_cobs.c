@@ -1,6 +1,6 @@
 #include "lib/link/har_cobs.h"
 
-#define FULL_GROUP 0xFFu /* 254 bytes without a 0x00 and none implied behind them */
+#define FULL_GROUP 0xFFu /* 254 bytes without a 0x00 and none implied after them */
 
 static void open_group(struct har_cobs_encoder *encoder) {
     encoder->code_at = encoder->used;
@@ -23,7 +23,7 @@ void har_cobs_begin(struct har_cobs_encoder *encoder, uint8_t *out, size_t capac
 void har_cobs_put(struct har_cobs_encoder *encoder, const void *data, size_t size) {
     const uint8_t *bytes = (const uint8_t *)data;
     for (size_t i = 0; i < size && !encoder->overflowed; ++i) {
-        /* A full group is closed only when more follows: nothing stands behind a final one. */
+        /* A full group is closed only when more follows: nothing follows a final one. */
         if (encoder->code == FULL_GROUP) {
             encoder->out[encoder->code_at] = FULL_GROUP;
             open_group(encoder);

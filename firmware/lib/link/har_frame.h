@@ -1,5 +1,5 @@
 /* Frames on the serial line: COBS(type u8 | seq u16 | payload | crc32 u32) 0x00.
- * Every byte is told in docs/PROTOCOL.md.
+ * docs/PROTOCOL.md describes every byte.
  *
  * What the receiver guarantees, whatever bytes arrive (tests/firmware/test_link.py and
  * tests/unit/protocol/test_frames.py check each by its number):
@@ -9,7 +9,7 @@
  *  G2  No byte outside the buffer given at init is ever written or read.
  *  G3  Bytes and the order of pushes are all that matters: any splitting of a stream into pushes
  *      yields the same frames and the same counts.
- *  G4  After any garbage the first 0x00 restores order: the whole frame behind it is yielded.
+ *  G4  After any garbage the first 0x00 restores order: the whole frame after it is yielded.
  *  G5  Every run of bytes between two 0x00 is yielded, or counted once in `bad`, or empty.
  *      Empty runs are idle line: neither.
  *  G6  A yielded payload has at most HAR_LINK_MAX_PAYLOAD bytes.

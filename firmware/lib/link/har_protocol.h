@@ -1,5 +1,5 @@
 /* What the frames mean: message types, limits, and cursors that read and write payloads.
- * Every byte is told in docs/PROTOCOL.md; pipeline/protocol/messages.py is the other half.
+ * docs/PROTOCOL.md describes every byte; pipeline/protocol/messages.py is the other half.
  */
 #ifndef HAR_PROTOCOL_H
 #define HAR_PROTOCOL_H
@@ -57,7 +57,7 @@ enum har_message_type {
 #define HAR_SAMPLE_ACCEL_G (1.0f / 4096.0f)   /* g per step: exact in float32 */
 #define HAR_SAMPLE_GYRO_RAD_S (1.0f / 800.0f) /* rad/s per step: 0x3AA3D70A */
 
-/* Most bytes of a head that one HEAD_DATA or HEAD_WRITE carries behind its offset. */
+/* Most bytes of a head that one HEAD_DATA or HEAD_WRITE carries after its offset. */
 #define HAR_HEAD_PIECE_BYTES_MAX (HAR_LINK_MAX_PAYLOAD - 4u)
 
 /* Reads little-endian values from a payload. Reading past the end latches `failed` and gives 0:

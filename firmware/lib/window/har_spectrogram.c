@@ -8,7 +8,7 @@
 #define HALF 16u /* samples of a frame that are not another's mirror image */
 #define BANDS 5u
 
-/* Of one plane: the first bin of each band; the next band's first is behind its last. */
+/* Of one plane: the first bin of each band; the next band's first is after its last. */
 static const uint8_t bands[BANDS + 1u] = {0, 1, 3, 5, 9, 16};
 
 /* One channel of a frame: answers the sum of its samples and sets power[1..15]. */

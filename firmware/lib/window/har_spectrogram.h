@@ -4,7 +4,7 @@
  * of a frame is the frequency b * rate / 32, under a periodic Hann window. Bin 0's level is the
  * plain sum of the 32 samples (gravity keeps its sign), any other's the power in 1/16 octaves:
  *     re, im = (sum(sample * wave) + 512) >> 10, waves in 1/16384
- *     level = 16 * e + the four bits behind the first of v, v = 1 + sum of re^2 + im^2, e its first
+ *     level = 16 * e + the four bits after the first of v, v = 1 + sum of re^2 + im^2, e its first
  * A plane has 32 base rows. Three planes, for the axes x, y, z: the accelerometer's bins 0 to 15,
  * then the gyroscope's. One plane: for each of the six channels the bins 0, 1-2, 3-4, 5-8, 9-15,
  * then two rows of level 0. Pixel row i shows base row i * 32 / S, quantized as

@@ -4,7 +4,7 @@
  *     y = x / (|x| + knee[c]) where knee[c] > 0, else x
  *     v = (y - mean[c]) * gain[c];  q = clamp(round_half_away(v) + zero_point, -128, 127)
  * with gain = 1 / (standard deviation * input scale). Companding keeps small motions apart from
- * rounding beside large ones. The window keeps int8 only (T * C bytes).
+ * rounding next to large ones. The window keeps int8 only (T * C bytes).
  * A window is complete every `hop` samples once T samples have come without a gap.
  *
  * The caller owns the storage.
