@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +18,12 @@ from tests.unit.experiments.fxcy.report_samples import sample
 from tests.unit.experiments.variants.report_samples import sample_variants
 
 
+@contextmanager
+def _nobody(_: object) -> Iterator[Any]:
+    """In place of workers."""
+    yield SimpleNamespace(capacity=lambda: 1)
+
+
 @pytest.fixture
 def finished(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Both commands have their results at once, and draw nothing."""
@@ -24,7 +33,8 @@ def finished(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(f"{variants}.VariantsRequest.check", lambda _: None)
     monkeypatch.setattr(f"{variants}.run_variants", lambda *_, **__: sample_variants())
     monkeypatch.setattr(f"{variants}.report.variants_picture", lambda _: "<svg/>")
-    plan = type("Plan", (), {"jobs": (), "seconds": staticmethod(lambda *_: 0.0)})
+    plan = SimpleNamespace(jobs=(), seconds=lambda _: 0.0)
+    monkeypatch.setattr("pipeline.experiments.jobs.Workers", _nobody)
     monkeypatch.setattr(f"{fxcy}.make_plan", lambda *_, **__: plan)
     monkeypatch.setattr(f"{fxcy}.fxcy", lambda *_, **__: sample())
     for name in ("bars", "curves"):
