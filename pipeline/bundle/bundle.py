@@ -41,8 +41,7 @@ from pipeline.head import (
 )
 from pipeline.head.memory import LearningMemory, learning_memory
 from pipeline.head.spectrogram import FRAME
-from pipeline.models.cards import read_card, write_card
-from pipeline.models.weights import load_weights
+from pipeline.models.weights import load_weights, read_card, write_card
 
 FORMAT = 5
 MANIFEST = "bundle.json"

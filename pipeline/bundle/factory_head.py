@@ -2,15 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.bundle.interface import Output
+from pipeline.bundle.bundle import (
+    LIMIT_MIN,
+    Calibration,
+    LearningConstants,
+    SmootherConstants,
+    Unknown,
+)
+from pipeline.bundle.interface import Interface, Output
 from pipeline.core.types import Array
-from pipeline.head import CutScales, Head, HeadShape, without_denormals
+from pipeline.data import Windows
+from pipeline.head import LIMIT, CutScales, Head, HeadShape, Novelty, without_denormals
 from pipeline.models import FloatHead
+from pipeline.training import TrainedModel
+from pipeline.training.calibration import (
+    FALSE_REJECT,
+    SMOOTHER_CHANGE,
+    SMOOTHER_CHANGE_MOVING,
+    WIDEN,
+    calibrate,
+    fit_novelty,
+    known_limit,
+)
+
+# A step makes this share of the correction that a window of average size asks for.
+_RATE = 2.0
+_RATE_CONVOLUTION = 0.3
+# Of the distance to the factory parameters, what stays at each label.
+_KEEP = 0.995
+# Gradient steps per label, one in so many of them on a shipped exemplar.
+_STEPS = 64
+_REPLAY_EVERY = 4
+# One in so many labels of an activity is kept to judge by.
+_HOLD_EVERY = 6
+# Mistakes of the factory head before the learned one may become active.
+_EVIDENCE = 2
+
+
+def learning_constants(features: Array, vectors: Array | None) -> LearningConstants:
+    """Standardized features (N, F) of training windows, and what the pointwise convolution reads
+    of them, (..., C), where the head has one."""
+    return LearningConstants(
+        rate=_per_size(_RATE, features),
+        rate_convolution=0.0 if vectors is None else _per_size(_RATE_CONVOLUTION, vectors),
+        keep=float(np.float32(_KEEP)),
+        steps=_STEPS,
+        replay_every=_REPLAY_EVERY,
+        hold_every=_HOLD_EVERY,
+        evidence=_EVIDENCE,
+    )
+
+
+def _per_size(step: float, vectors: Array) -> float:
+    """The rate at which a step on a vector of average size, with its bias, changes what is computed
+    of it by ``step`` times the gradient."""
+    size = np.square(vectors, dtype=np.float64).sum(axis=-1).mean()
+    return float(np.float32(step / (1.0 + size)))
+
+
+# ---- factory head --------------------------------------------------------------------------------
 
 # Keeps a feature that training subjects never moved from being blown up.
 _STD_LEAST = 1e-3
@@ -87,4 +142,106 @@ def _scales(
         without_denormals(offset),
         last.scale if last else 1.0,
         last.zero_point if last else 0,
+    )
+
+
+# ---- exemplars -----------------------------------------------------------------------------------
+
+
+def choose_exemplars(training: Windows, each: int, seed: int) -> Array:
+    """Indices (E,) of up to ``each`` windows of every activity, one activity after the other and
+    round again, so that whoever takes them in turn meets all. An activity with fewer windows is
+    left out of the later rounds.
+
+    Of different subjects as far as there are any: a second one of a subject only after one of
+    everybody.
+    """
+    rng = np.random.default_rng(seed)
+    turns = [_one_of_each(training, k, rng) for k in range(len(training.activities))]
+    chosen = [next(turn, None) for _ in range(each) for turn in turns]
+    return np.asarray([i for i in chosen if i is not None], np.int64)
+
+
+def _one_of_each(training: Windows, activity: int, rng: np.random.Generator) -> Iterator[int]:
+    """All windows of an activity: one of each subject in random order, then a second, and so on."""
+    mine = rng.permutation(np.flatnonzero(training.y == activity))
+    subjects = training.subjects[mine]
+    people = [mine[subjects == person].tolist() for person in dict.fromkeys(subjects.tolist())]
+    for turn in range(max(map(len, people), default=0)):
+        yield from (windows[turn] for windows in people if turn < len(windows))
+
+
+# ---- head calibration ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BehindCut:
+    """The head with its temperature folded in, where known windows lie, and what bundle.json says
+    of it all."""
+
+    head: Head
+    novelty: Novelty
+    learning: LearningConstants
+    calibration: Calibration
+    unknown: Unknown
+    smoother: SmootherConstants
+
+
+def calibrate_head(
+    trained: TrainedModel,
+    cut: str,
+    rows: int,
+    extractor: bytes,
+    interface: Interface,
+    training: Windows,
+    validation: Windows,
+    *,
+    smoothing: bool = True,
+    rejecting: bool = True,
+) -> BehindCut:
+    """The head after ``cut`` and its thresholds, with room for ``rows`` activities: fitted on
+    training subjects' windows, chosen on the validation subjects'.
+
+    Without ``rejecting`` no window is ever unknown; without ``smoothing`` each stands for itself.
+    """
+    head, outputs = trained.head(cut), interface.outputs
+    features = trained.features(training.x)
+    standardization = standardization_of(features)
+    features = standardization(features)
+    vectors = trained.pointwise_inputs(training.x) if head.filters else None
+
+    windows = interface.run(extractor, validation.x)
+    x = shipped_head(head, outputs, standardization, 1.0, rows).features(windows)
+    plain = x * standardization.std + standardization.mean
+    found = calibrate(plain @ head.weights.T + head.bias, validation.y)
+    shipped = shipped_head(head, outputs, standardization, found.temperature, rows)
+
+    first = outputs[0]
+    steps = first.scale / standardization.std[: first.size]
+    activities = len(trained.card.activities)
+    novelty = fit_novelty(
+        features[:, : first.size], training.y, training.subjects, activities, steps
+    )
+    distances = novelty.distance(x, shipped.predict(windows).argmax(axis=1))
+    limit = max(known_limit(distances), LIMIT_MIN) if rejecting else float(LIMIT)
+    return BehindCut(
+        head=shipped,
+        novelty=novelty,
+        learning=learning_constants(features, vectors),
+        calibration=Calibration(
+            temperature=found.temperature,
+            expected_calibration_error=round(found.error, 6),
+            expected_calibration_error_before=round(found.error_before, 6),
+            validation_windows=found.windows,
+        ),
+        unknown=Unknown(
+            limit=limit,
+            widen=WIDEN,
+            false_reject_target=FALSE_REJECT if rejecting else 0.0,
+            false_reject=round(float((distances > limit).mean()), 6),
+        ),
+        smoother=SmootherConstants(
+            change=SMOOTHER_CHANGE if smoothing else 1.0,
+            change_moving=SMOOTHER_CHANGE_MOVING if smoothing else 1.0,
+        ),
     )

@@ -9,8 +9,7 @@ import numpy as np
 
 from pipeline.bundle.bundle import EXTRACTOR, FULL_FLOAT, FULL_INT8, HEAD, Bundle, write_bundle
 from pipeline.bundle.convert import parameter_count, to_float, to_int8
-from pipeline.bundle.exemplars import choose_exemplars
-from pipeline.bundle.head_calibration import calibrate_head
+from pipeline.bundle.factory_head import calibrate_head, choose_exemplars
 from pipeline.bundle.interface import (
     OUTPUT_BYTES_MAX,
     Interface,

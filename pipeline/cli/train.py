@@ -80,7 +80,7 @@ def pretrain(
     from rich.progress import Progress as Bars
 
     from pipeline.core.console import Console
-    from pipeline.training.normalize import gyroscope_knee
+    from pipeline.training.inputs import gyroscope_knee
     from pipeline.training.pretrained import make_extractor
     from pipeline.training.shipped import ExtractorName, folder_of, shipped
     from pipeline.training.task import load_task

@@ -17,9 +17,8 @@ from pipeline.models.cases import (
     trained_layers,
 )
 from pipeline.models.float_head import FloatHead
+from pipeline.models.graph import layer_macs, model_macs, output_floats, split_model
 from pipeline.models.images import ImageSize
-from pipeline.models.macs import layer_macs, model_macs, output_floats
-from pipeline.models.parts import split_model
 from pipeline.models.weights import load_weights
 
 __all__ = [

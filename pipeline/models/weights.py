@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import read_npz
+from pipeline.core.files import read_npz, write_whole
 from pipeline.core.types import Array
 
 
@@ -44,3 +46,25 @@ def set_model_arrays(model: Any, arrays: dict[str, Array], source: str) -> None:
                 f"{tuple(variable.shape)}"
             )
         variable.assign(arrays[name])
+
+
+# ---- cards ---------------------------------------------------------------------------------------
+
+Card = TypeVar("Card", bound=BaseModel)
+
+
+def read_card(kind: type[Card], path: Path, remedy: str) -> Card:
+    """Reads and checks a card. InputError names the file, the field and the ``remedy``."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; {remedy}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "content"
+        raise InputError(f"{path}: {where}: {first['msg']}; {remedy}") from None
+
+
+def write_card(path: Path, card: BaseModel) -> None:
+    """Write a card, whole or not at all."""
+    write_whole(path, json.dumps(card.model_dump(mode="json"), indent=2) + "\n")

@@ -19,7 +19,7 @@ from pipeline.core.errors import ExternalError
 from pipeline.core.types import Array
 from pipeline.head import CutScales, Head, HeadShape, Learning
 from pipeline.head.memory import RamParts, learning_memory
-from pipeline.models.macs import nanojoules
+from pipeline.models.graph import nanojoules
 from pipeline.sim.boards import NANO33BLE, Board
 from pipeline.sim.build import FirmwareImage
 from pipeline.sim.emulator import (

@@ -11,9 +11,58 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
-from pipeline.head import SampleQuantization, SpectrogramShape, levels, picture, quantize_samples
+from pipeline.head import (
+    SampleQuantization,
+    SpectrogramShape,
+    compand,
+    levels,
+    picture,
+    quantize_samples,
+)
 from pipeline.models import ImageSize
-from pipeline.training.normalize import KNEE, InputNormalization, fit_normalization
+
+# Standing subjects turn about the vertical by 0.02 rad/s, sitting ones by 0.007; walking reaches
+# 3 rad/s. One int8 scale for both would round the first to nothing.
+_GYROSCOPE_KNEE_RAD_S = 0.1
+
+
+def gyroscope_knee(rad_s: float) -> tuple[float, ...]:
+    """Knees of the six channels: the accelerometer linear, the gyroscope at ``rad_s``."""
+    return (0.0, 0.0, 0.0, rad_s, rad_s, rad_s)
+
+
+KNEE = gyroscope_knee(_GYROSCOPE_KNEE_RAD_S)
+LINEAR = gyroscope_knee(0.0)
+
+
+@dataclass(frozen=True)
+class InputNormalization:
+    """Per channel: ``knee`` in the channel's unit (0: linear), then mean and standard deviation of
+    the companded values."""
+
+    knee: tuple[float, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, x: Array) -> Array:
+        """Raw windows (N, T, C) -> network inputs float32 (N, T, 1, C)."""
+        companded = compand(x, np.asarray(self.knee, np.float32))
+        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+        normalized: Array = (companded - mean) / std
+        return normalized[:, :, None, :]
+
+
+def fit_normalization(x: Array, knee: tuple[float, ...] = KNEE) -> InputNormalization:
+    """Statistics of the training subjects' windows (N, T, C)."""
+    companded = compand(x, np.asarray(knee, np.float32))
+    mean = companded.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+    std = companded.std(axis=(0, 1), dtype=np.float64).astype(np.float32)
+    return InputNormalization(
+        knee, tuple(map(float, mean)), tuple(map(float, np.maximum(std, np.float32(1e-3))))
+    )
+
+
+# ---- inputs --------------------------------------------------------------------------------------
 
 _INT8_STEPS = 127
 _STD_LEAST = 1.0  # levels are whole numbers: variation below one of them carries no information

@@ -15,8 +15,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import write_npz
 from pipeline.core.types import Array
 from pipeline.models import backbone, load_weights
-from pipeline.models.cards import read_card, write_card
-from pipeline.models.weights import model_arrays, set_model_arrays
+from pipeline.models.weights import model_arrays, read_card, set_model_arrays, write_card
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import (
     NetworkInput,

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.models import backbone as find_backbone
 from pipeline.models.images import parse
 from pipeline.training.augment import Augmentation
-from pipeline.training.normalize import LINEAR
+from pipeline.training.inputs import LINEAR
 from pipeline.training.pretrain import PretrainSettings
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "data" / "pretrained"

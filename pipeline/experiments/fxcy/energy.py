@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.models.graph import nodes
-from pipeline.models.macs import nanojoules
+from pipeline.models.graph import nanojoules, nodes
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from pipeline.experiments.fxcy.sources import (
 from pipeline.models import Backbone
 from pipeline.models import backbone as find_backbone
 from pipeline.models.cases import convolutions
-from pipeline.models.macs import layer_macs, output_floats
+from pipeline.models.graph import layer_macs, output_floats
 
 SOURCE, CASE, DEVICE = "source", "case", "device"
 

@@ -13,7 +13,7 @@ from pipeline.core.types import Array
 from pipeline.experiments.fxcy.settings import LAST_DENSE, SCRATCH, cases_by_depth, default_cases
 from pipeline.models import backbone as find_backbone
 from pipeline.models.cases import convolutions, dense_layers, first_trained, trained_layers
-from pipeline.models.parts import split_model
+from pipeline.models.graph import split_model
 
 # Source networks were trained for longer than a case is, and the usual momentum of 0.99 or 0.999
 # would not forget their statistics, or those of initialization, in so few steps.

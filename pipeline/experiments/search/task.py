@@ -121,7 +121,7 @@ def train_and_score(
     value."""
     import tf_keras
 
-    from pipeline.training.normalize import fit_normalization
+    from pipeline.training.inputs import fit_normalization
     from pipeline.training.pretrain import pretrain
     from pipeline.training.shipped import recipe
 

@@ -22,12 +22,11 @@ from pipeline.report.claims import Claim
 from pipeline.report.tables import Table, number, share
 from pipeline.training.augment import augment
 from pipeline.training.classifier import fit_head
-from pipeline.training.inputs import NetworkInput
-from pipeline.training.normalize import fit_normalization
+from pipeline.training.inputs import NetworkInput, fit_normalization
+from pipeline.training.pretrain import set_batch_statistics
 from pipeline.training.seeds import seed_everything
 from pipeline.training.selfsupervised import DistillSettings, distill
 from pipeline.training.shipped import ExtractorName, recipe
-from pipeline.training.statistics import set_batch_statistics
 from pipeline.training.synthetic_windows import varied_windows
 from pipeline.training.task import WINDOW_SAMPLES, Task, make_task
 

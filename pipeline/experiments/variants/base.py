@@ -18,9 +18,9 @@ from pipeline.experiments.variants.settings import Effort
 from pipeline.experiments.variants.task import Material, source_task, thin_task
 from pipeline.models import initial_arrays
 from pipeline.training import Pretrained, load_pretrained
+from pipeline.training.pretrain import set_batch_statistics
 from pipeline.training.pretrained import pretrain_extractor, save_pretrained
 from pipeline.training.shipped import recipe, recipes_digest
-from pipeline.training.statistics import set_batch_statistics
 
 _RATE_ON = 0.5  # of the recipe's peak rate, where the weights are no random ones
 _SETTLED_BY = 0.3  # share of the steps in which the weights hardly change any more

@@ -30,7 +30,7 @@ from pipeline.experiments.variants.optimize import quantization_aware
 from pipeline.experiments.variants.settings import REPRESENTATIVE_WINDOWS, effort_for
 from pipeline.experiments.variants.task import Material, gather
 from pipeline.models import model_macs
-from pipeline.models.macs import nanojoules
+from pipeline.models.graph import nanojoules
 from pipeline.training import Pretrained, score
 
 

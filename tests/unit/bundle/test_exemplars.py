@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.bundle import emit, load_bundle
-from pipeline.bundle.exemplars import choose_exemplars
+from pipeline.bundle.factory_head import choose_exemplars
 from pipeline.bundle.quantize import quantize
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task

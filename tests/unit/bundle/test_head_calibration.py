@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.bundle.bundle import HEAD, Bundle, load_bundle
-from pipeline.bundle.head_calibration import calibrate_head
+from pipeline.bundle.factory_head import calibrate_head
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_npz
 from pipeline.head import LIMIT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.bundle.learning import learning_constants
+from pipeline.bundle.factory_head import learning_constants
 
 
 def test_rates_are_per_size_of_what_a_layer_reads() -> None:

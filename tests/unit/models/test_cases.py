@@ -22,8 +22,7 @@ from pipeline.models import (
     split_model,
     trained_layers,
 )
-from pipeline.models.graph import layers_in_order
-from pipeline.models.macs import nanojoules
+from pipeline.models.graph import layers_in_order, nanojoules
 
 
 @cache

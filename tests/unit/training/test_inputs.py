@@ -11,13 +11,13 @@ from pipeline.core.errors import InputError
 from pipeline.head import SpectrogramQuantization, quantize_spectrogram
 from pipeline.models import ImageSize
 from pipeline.training.inputs import (
+    InputNormalization,
     SpectrogramInput,
     card_fields,
     fit_input,
     input_of_card,
     quantized_samples,
 )
-from pipeline.training.normalize import InputNormalization
 from pipeline.training.pretrained import PretrainedCard
 from pipeline.training.shipped import DIRECTORY
 from pipeline.training.task import Task

@@ -15,10 +15,10 @@ from pipeline.experiments.fxcy.device_rule import drawn
 from pipeline.experiments.fxcy.domains import Domain, Examples, thin
 from pipeline.models import backbone
 from pipeline.models.weights import model_arrays
-from pipeline.training.normalize import fit_normalization
+from pipeline.training.inputs import fit_normalization
+from pipeline.training.pretrain import set_batch_statistics
 from pipeline.training.pretrained import Pretrained, PretrainedCard
 from pipeline.training.seeds import seed_everything
-from pipeline.training.statistics import set_batch_statistics
 from tests.support.synthetic import ACTIVITIES, synthetic_task
 
 TINY = "dscnn:k5:8s4-12s2-12s2"

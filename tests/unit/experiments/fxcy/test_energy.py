@@ -10,7 +10,7 @@ from pipeline.experiments.fxcy.energy import count_cost
 from pipeline.experiments.fxcy.networks import case_network
 from pipeline.models import backbone
 from pipeline.models.cases import trained_layers
-from pipeline.models.macs import layer_macs, nanojoules, output_floats
+from pipeline.models.graph import layer_macs, nanojoules, output_floats
 
 
 @pytest.fixture(scope="module")
