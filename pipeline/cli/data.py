@@ -1,4 +1,4 @@
-"""`har data`: what can be had, fetching it, importing it, looking at it."""
+"""`har data`: list, fetch, import and inspect data sets."""
 
 from __future__ import annotations
 

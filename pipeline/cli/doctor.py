@@ -1,4 +1,4 @@
-"""`har doctor`: is all as it should be, here and on the board?"""
+"""`har doctor`: checks of this machine, the model and the board."""
 
 from __future__ import annotations
 

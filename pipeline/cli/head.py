@@ -1,4 +1,4 @@
-"""`har head`: the learned head of a board, shown, copied, set back."""
+"""`har head`: show, copy and restore the learned head of a board."""
 
 from __future__ import annotations
 

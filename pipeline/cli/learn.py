@@ -1,4 +1,4 @@
-"""`har learn`: labelled windows teach the board."""
+"""`har learn`: label windows on the board."""
 
 from __future__ import annotations
 

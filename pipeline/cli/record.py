@@ -1,4 +1,4 @@
-"""`har record`: one's own labelled recordings, from the board's own sensor."""
+"""`har record`: labelled recordings from the board's own sensor."""
 
 from __future__ import annotations
 

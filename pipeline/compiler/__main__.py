@@ -10,7 +10,7 @@ _HEAD = """\
 
 Written by `make operators` from the compiler's own table; do not edit. The compiled engine gives
 the bytes that TFLite-Micro gives, or refuses the model with every reason at once (exit code 1).
-examples/custom_model.py compiles a network of one's own.
+examples/custom_model.py compiles a network of your own.
 
 Of every model: one subgraph with one input; int8 activations with one scale each, at most
 {bytes:,} bytes, batch 1 where a window slides. Versions are those of the .tflite schema.

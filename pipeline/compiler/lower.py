@@ -45,7 +45,7 @@ class Operator:
 _FUSED = "fused NONE, RELU, RELU_N1_TO_1 or RELU6"
 _SAME_SCALE = "input and output on different scales"
 _WEIGHTS = "int8 weights, per tensor or per channel; int32 bias or none"
-_WEIGHTS_REFUSED = "weights that are no constant or have a zero point; sums that can leave int32"
+_WEIGHTS_REFUSED = "weights that are not constant or have a zero point; sums that can leave int32"
 _POOL = f"SAME and VALID padding, any window and stride; {_FUSED}"
 
 OPERATORS: dict[str, Operator] = {

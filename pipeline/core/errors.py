@@ -1,6 +1,6 @@
 """The exception tree: each leaf is one exit code of the command line.
 
-``HarError`` messages are one line for a person: what is wrong, where, and what to do.
+``HarError`` messages are one line for the user: what is wrong, where, and what to do.
 
 - ``CheckFailed`` (exit code 1): a check failed (does not fit, does not agree).
 - ``InputError`` (exit code 2): bad usage or bad input.

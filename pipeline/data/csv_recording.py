@@ -1,4 +1,4 @@
-"""One's own recordings, as CSV.
+"""Your own recordings, as CSV.
 
     # rate_hz: 50
     # subject: anna

@@ -1,5 +1,5 @@
 """squeezenet: SqueezeNet 1.1 (Iandola et al. 2016) with batch norm after each convolution, which
-the original has not: it trains from any start, and costs nothing once folded.
+the original does not have: it trains from any start, and costs nothing once folded.
 
 The last 1 x 1 convolution to the classes and the mean over the map change places, which is the same
 sum: the mean is the vector of features, and one dense layer follows.

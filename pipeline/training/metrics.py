@@ -1,5 +1,4 @@
-"""Accuracy, macro-F1, confusion and calibration, and next to the mean the subjects for whom it is
-mean."""
+"""Accuracy, macro-F1, confusion and calibration, and the subjects for whom it works least well."""
 
 from __future__ import annotations
 

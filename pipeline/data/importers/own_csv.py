@@ -1,4 +1,4 @@
-"""One's own recordings: a CSV file, or a folder or zip of them, in the project's own form."""
+"""Your own recordings: a CSV file, or a folder or zip of them, in the project's own form."""
 
 from __future__ import annotations
 

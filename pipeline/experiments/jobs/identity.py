@@ -1,4 +1,4 @@
-"""What two machines must have in common before their results may stand in one table."""
+"""What two machines must have in common before their results may share a table."""
 
 from __future__ import annotations
 
