@@ -1,8 +1,8 @@
 """Writes protocol.json and storage.json beside itself: `python tests/golden/make_vectors.py`.
 
 A third computation: written from docs/PROTOCOL.md and docs/STORAGE.md alone, it shares no line with
-the firmware or with pipeline/device, both of which are held against its vectors. COBS is spelled
-out here in the slowest and plainest way.
+the firmware or with pipeline/protocol and pipeline/board, which are compared with its vectors. COBS
+is spelled out here in the slowest and plainest way.
 """
 
 from __future__ import annotations
