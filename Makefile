@@ -40,7 +40,7 @@ export PLATFORMIO_DISABLE_UPGRADE_CHECK := true
 .PHONY: help setup toolchain demo test test-slow test-all coverage coverage-report train quantize evaluate personalize variants fxcy emit operators flash doctor monitor bench lint fmt pretrain clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  TARGET=mps2 (emulated Cortex-M4F) or host (a process here); PORT=/dev/ttyACM0; ARGS for pytest"
 	@echo "  DATA=data/recordings for train: your own recordings, in addition to the data set"

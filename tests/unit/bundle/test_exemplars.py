@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.bundle import emit, load_bundle
+from pipeline.bundle.bundle import FULL_FLOAT, FULL_INT8
 from pipeline.bundle.factory_head import choose_exemplars
 from pipeline.bundle.quantize import quantize
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
-from tests.support.conversion import remembered_conversions
 
 
 def test_exemplars_are_training_people_s_windows_as_the_extractor_gives_them(
@@ -69,8 +69,8 @@ def test_a_bundle_may_ship_none(
     cut_directories: dict[str, Path], task: Task, trained: TrainedModel, tmp_path: Path
 ) -> None:
     cut, directory = list(cut_directories)[-1], tmp_path / "bundle"
-    with remembered_conversions():
-        bundle = quantize(trained, task.windows, task.split, directory, cut=cut, exemplars=0)
+    full = {name: (cut_directories[cut] / name).read_bytes() for name in (FULL_FLOAT, FULL_INT8)}
+    bundle = quantize(trained, task.windows, task.split, directory, cut=cut, exemplars=0, full=full)
     exemplars, of = bundle.exemplars()
     assert exemplars.shape == (0, bundle.cut_bytes) and of.shape == (0,)
     assert bundle.new_learner().replay.exemplar(0) is None
