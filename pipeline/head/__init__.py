@@ -20,6 +20,7 @@ from pipeline.head.mathematics import exp32, softmax
 from pipeline.head.novelty import Limits, Novelty
 from pipeline.head.payload import (
     HEAD_START_BYTES,
+    UNKNOWN,
     LearnedHead,
     check_name,
     head_bytes,
@@ -43,6 +44,7 @@ from pipeline.head.window import SampleQuantization, WindowReference, compand, q
 __all__ = [
     "HEAD_START_BYTES",
     "LIMIT",
+    "UNKNOWN",
     "BoardTwin",
     "CutScales",
     "Guard",

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pipeline.core import wire
 from pipeline.core.errors import ExternalError
 from pipeline.core.wire import COUNTED, U8, U16, U32, Exactly, Number, require
-from pipeline.head import Guard, Outcome
+from pipeline.head import UNKNOWN, Guard, Outcome
 from pipeline.protocol.frames import PAYLOAD_BYTES_MAX, Frame
 from pipeline.protocol.samples import SAMPLES_PER_FRAME_MAX, SampleBlock
 
@@ -27,7 +27,6 @@ PROTOCOL_VERSION = 4
 MODEL_ID_BYTES = 8
 HEAD_PIECE_BYTES_MAX = PAYLOAD_BYTES_MAX - 4  # HEAD_DATA and HEAD_WRITE: what follows the offset
 SENSED_PER_FRAME_MAX = 20
-UNKNOWN = "unknown"
 
 _F32_MAX = float(np.finfo(np.float32).max)
 ModelId = Annotated[bytes, Exactly(MODEL_ID_BYTES)]
