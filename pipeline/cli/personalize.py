@@ -15,6 +15,7 @@ from pipeline.cli.common import (
     print_json,
     require_writable,
 )
+from pipeline.cli.jobs import WorkersOption
 
 
 @guarded
@@ -32,6 +33,7 @@ def personalize(
     seeds: Annotated[
         int, typer.Option(min=1, max=100, help="Seeds of the whole chain, from pretraining on.")
     ] = 3,
+    workers: WorkersOption = None,
     folder: Annotated[Path, typer.Option(help="Folder for the report and the runs.")] = Path(
         "build/personalize"
     ),
@@ -46,6 +48,7 @@ def personalize(
     from rich.progress import TimeRemainingColumn as Remaining
 
     from pipeline.core.console import Console
+    from pipeline.experiments.jobs import Cluster, Workers
     from pipeline.experiments.networks import Folders
     from pipeline.experiments.personalize.output import personalize_tables, write_personalize
     from pipeline.experiments.personalize.report import personalize_claims
@@ -68,9 +71,12 @@ def personalize(
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         job = bar.add_task("loading", total=1.0)
-        report = run_all(
-            request, lambda text, share: bar.update(job, description=text, completed=share)
-        )
+        with Workers(Cluster(workers)) as started:
+            report = run_all(
+                request,
+                started,
+                lambda text, share: bar.update(job, description=text, completed=share),
+            )
     write_personalize(report, folder)
     if as_json:
         print_json(report.document())

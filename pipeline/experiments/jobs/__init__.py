@@ -1,6 +1,6 @@
 """Many independent jobs, each done once, on this machine's cores or on a cluster."""
 
-from pipeline.experiments.jobs.cluster import Cluster, Workers, cores
+from pipeline.experiments.jobs.cluster import Cluster, WorkerDied, Workers, this_worker
 from pipeline.experiments.jobs.run import Finished, JobSet, Progress, run_jobs
 
 __all__ = [
@@ -8,7 +8,8 @@ __all__ = [
     "Finished",
     "JobSet",
     "Progress",
+    "WorkerDied",
     "Workers",
-    "cores",
     "run_jobs",
+    "this_worker",
 ]

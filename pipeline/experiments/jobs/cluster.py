@@ -53,7 +53,7 @@ class Cluster:
     tls_key: Path | None = None
 
     def check(self) -> None:
-        """InputError, one line, for what cannot be meant."""
+        """Raise InputError, one line, for what cannot be meant."""
         files = {
             "--tls-ca-file": self.tls_ca_file,
             "--tls-cert": self.tls_cert,
@@ -82,7 +82,7 @@ class Cluster:
                 raise InputError(f"{option} {path}: no such file")
 
     def security(self) -> Security | None:
-        """Certificates for `scheduler`."""
+        """Return the certificates for `scheduler`, None without any."""
         from distributed.security import Security
 
         if self.tls_ca_file is None:
@@ -96,7 +96,7 @@ class Cluster:
 
 
 def cores() -> int:
-    """That this process may use."""
+    """Return how many cores this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
@@ -106,7 +106,7 @@ class Workers:
     this process, which takes one job after the other."""
 
     def __init__(self, cluster: Cluster | None) -> None:
-        """Raises as `Cluster.check`."""
+        """Take a cluster; raises as `Cluster.check`."""
         if cluster:
             cluster.check()
         self._cluster = cluster
@@ -128,10 +128,20 @@ class Workers:
             self._stack.close()
 
     def capacity(self) -> int:
-        """Jobs that can run at a time; 0 while workers are started again."""
+        """Return how many jobs can run at a time; 0 while workers are started again.
+
+        Raises:
+            InputError: a worker would run several jobs in one TensorFlow.
+        """
         if self._client is None:
             return self._count
-        return sum(self._client.nthreads().values())
+        threads = self._client.nthreads()
+        for address, count in threads.items():
+            if count > 1:
+                raise InputError(
+                    f"worker {address} has {count} threads; start it with --nthreads 1"
+                )
+        return len(threads)
 
     def run(
         self,
@@ -139,11 +149,13 @@ class Workers:
         jobs: Sequence[Any],
         on_start: Callable[[Any], None] = lambda _: None,
     ) -> Iterator[tuple[Any, Any]]:
-        """Gives (job, what ``function(job)`` returned or the exception that it raised) as jobs
+        """Yield (job, what ``function(job)`` returned or the exception that it raised) as jobs
         finish. They start in their order, one to a free worker; one whose worker dies starts again,
-        up to `_LIVES` times.
+        up to `_LIVES` times, and then gives `WorkerDied`.
 
-        Raises ClusterLost.
+        Raises:
+            ClusterLost: the cluster cannot be reached, or has lost its workers.
+            InputError: as `capacity`.
         """
         if not jobs:
             return
@@ -272,7 +284,7 @@ def _in_worker(function: Callable[[Any], Any], job: Any) -> Any:
 
 
 def _end(cluster: LocalCluster) -> None:
-    """Leaves no process."""
+    """Leave no process."""
 
     async def end_workers() -> None:
         # The cluster's own close would wait for jobs that run.
@@ -325,12 +337,15 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def worker_address() -> str:
-    """Of the worker that this is; "here" where it is none."""
+def this_worker() -> tuple[str, str]:
+    """Return name and address of the worker that runs this job, "0" and "here" without a cluster.
+
+    At any time, no other worker of the cluster has this name.
+    """
     from distributed import get_worker
 
     try:
-        address: str = get_worker().address
+        worker = get_worker()
     except ValueError:
-        return "here"
-    return address
+        return "0", "here"
+    return str(worker.name), worker.address

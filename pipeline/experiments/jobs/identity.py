@@ -15,8 +15,8 @@ _ROOT = Path(__file__).resolve().parents[3]
 
 @lru_cache(maxsize=1)
 def code_identity() -> dict[str, str]:
-    """``commit``, with a digest of what was changed since, and ``requirements.lock``; "none" where
-    there is no git or no such file."""
+    """Return ``commit``, with a digest of what was changed since, and ``requirements.lock``; "none"
+    where there is no git or no such file."""
     commit = _git("rev-parse", "HEAD").decode().strip()
     if commit and (edits := _git("diff", "HEAD", "--", "pipeline", "firmware")):
         commit += f"+{hashlib.sha256(edits).hexdigest()[:8]}"
@@ -28,14 +28,14 @@ def code_identity() -> dict[str, str]:
 
 
 def data_identity(names: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of each data set's content. Raises as `load_dataset`."""
+    """Return the SHA-256 of each data set's content. Raises as `load_dataset`."""
     from pipeline.data import load_dataset
 
     return {f"data set {name}": load_dataset(name, progress=False).sha256 for name in names}
 
 
 def require_identity(client: dict[str, str], worker: dict[str, str], address: str) -> None:
-    """InputError, one line with both, for the first thing in which the worker differs."""
+    """Raise InputError, one line with both, for the first thing in which the worker differs."""
     for what, expected in client.items():
         if (found := worker.get(what, "none")) != expected:
             raise InputError(

@@ -13,14 +13,14 @@ from typing import Any
 
 from pipeline.core.errors import ExternalError, HarError, InputError
 from pipeline.core.files import write_whole
-from pipeline.experiments.jobs.cluster import ClusterLost, Workers, worker_address
+from pipeline.experiments.jobs.cluster import ClusterLost, Workers, this_worker
 from pipeline.experiments.jobs.identity import code_identity, data_identity, require_identity
 
 Job = dict[str, Any]
 
 
 def equal_cost(_: Job) -> float:
-    """Every job takes as long as any other."""
+    """Say that every job takes as long as any other."""
     return 1.0
 
 
@@ -70,12 +70,15 @@ class Progress:
 def run_jobs(
     wanted: JobSet, workers: Workers, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> list[Finished]:
-    """Runs the jobs that have no result yet and returns all of them in their order, each with the
+    """Run the jobs that have no result yet and return all of them in their order, each with the
     seconds that it took when it was run.
 
-    Raises InputError for a job that is there twice, and for a worker with another commit, lock file
-    or data set. A HarError of a job ends the run and is raised. Any other exception fails its job:
-    the others go on, and ExternalError names it at the end. KeyboardInterrupt says what is kept.
+    Raises:
+        HarError: of a job; it ends the run.
+        InputError: a job that is there twice, or a worker with another commit, lock file or data.
+        ExternalError: jobs failed by any other exception, after all others are done; or the cluster
+            was lost.
+        KeyboardInterrupt: with a line on what is kept.
     """
     files: dict[str, Path] = {}
     for job in map(stored_form, wanted.jobs):
@@ -132,8 +135,11 @@ def run_jobs(
 
 
 def stored_form(document: Job) -> Job:
-    """As a file gives it back, where a tuple has become a list. ValueError or TypeError for what
-    JSON cannot hold."""
+    """Return ``document`` as a file gives it back, where a tuple has become a list.
+
+    Raises:
+        ValueError, TypeError: JSON cannot hold it.
+    """
     stored: Job = json.loads(json.dumps(document, allow_nan=False))
     return stored
 
@@ -142,7 +148,8 @@ def _do_job(
     run: Callable[[Job], Job], identity: dict[str, str], data: tuple[str, ...], job: Job
 ) -> tuple[Job, float]:
     """In a worker: the result, and the seconds that it took."""
-    require_identity(identity, {**code_identity(), **data_identity(data)}, worker_address())
+    _, address = this_worker()
+    require_identity(identity, {**code_identity(), **data_identity(data)}, address)
     start = time.monotonic()
     result = stored_form(run(job))
     return result, round(time.monotonic() - start, 3)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,8 +33,6 @@ from pipeline.sim.learner_program import LearnerProgram, build_learner, learner_
 from pipeline.training.shipped import ExtractorName
 from pipeline.training.task import make_task
 
-Show = Callable[[str, float], None]
-
 CUTS = ("fc", "fxc1", "fxc2")
 LAST_STAGE = "fc_last"
 """Cut fc, but the cut sees the last stage only."""
@@ -42,7 +40,6 @@ SEVERAL_SESSIONS = ("hapt",)
 """Data sets in which a subject repeats the activities; in watch, sessions are arms."""
 # Sources that decide an outcome, besides bundle, data and learner.
 _PROTOCOL = ("measure.py", "users.py")
-_PREPARING = 0.8  # of the time of a run
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ class Measured:
     outcomes: list[Outcome]
 
 
-def measure_job(job: Job, workplace: Path, show: Show = lambda *_: None) -> list[Measured]:
+def measure_job(job: Job, workplace: Path) -> list[Measured]:
     """Makes what is missing and measures every cut. ``workplace``: a folder of this process, to
     build in. ``show(what is being done, share of this job done)``. Raises as `prepare`."""
     dataset = load_dataset(job.run.dataset)
@@ -96,16 +93,11 @@ def measure_job(job: Job, workplace: Path, show: Show = lambda *_: None) -> list
         }
         for cut in job.cuts
     }
-    prepared = prepare_all(
-        job.run, task, job.folders, kinds, lambda text, done: show(text, _PREPARING * done)
-    )
+    prepared = prepare_all(job.run, task, job.folders, kinds)
     own = windows.for_subjects(users)
     found = []
-    for number, name in enumerate(kinds):
-        show("learning", _PREPARING + (1 - _PREPARING) * number / len(kinds))
-        directory = prepared[name].directory
-        found += _measure_cut(job, directory, target, own, workplace)
-    show("done", 1.0)
+    for name in kinds:
+        found += _measure_cut(job, prepared[name].directory, target, own, workplace)
     return found
 
 

@@ -37,8 +37,8 @@ def _certificates(folder: Path) -> tuple[Path, Path, Path]:
 
 @dataclass(frozen=True)
 class Site:
-    """A scheduler that runs. ``worker``: starts a worker for it, with this added to its
-    environment, that ends with the test."""
+    """A scheduler that runs. ``worker``: starts a worker for it, with more options and this
+    added to its environment, that ends with the test."""
 
     cluster: Cluster
     scheduler: subprocess.Popen[bytes]
@@ -78,7 +78,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield Site(
             Cluster(None, address, authority, certificate, key),
             scheduler,
-            lambda **environment: start(*worker, **environment),
+            lambda *options, **environment: start(*worker, *options, **environment),
         )
 
 
@@ -108,6 +108,18 @@ def test_a_worker_of_another_commit_is_refused_before_it_runs_anything(
         run_jobs(job_set(tmp_path, jobs.square), workers)
     expected = r"worker tls://127\.0\.0\.1:\d+ has commit [0-9a-f]{20}, this machine \w+; give"
     assert caught.match(expected) and "\n" not in str(caught.value)
+    assert runs_in(tmp_path) == []
+
+
+def test_a_worker_of_several_threads_is_refused(site: Site, tmp_path: Path) -> None:
+    site.worker("--nthreads", "2")
+    with (
+        pytest.raises(
+            InputError, match=r"^worker tls://\S+ has 2 threads; start it with"
+        ),
+        Workers(site.cluster) as workers,
+    ):
+        run_jobs(job_set(tmp_path, jobs.square), workers)
     assert runs_in(tmp_path) == []
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from typer.testing import CliRunner
 
 from pipeline.core.errors import InputError
 from pipeline.data import Dataset
+from pipeline.experiments.jobs import Cluster, Workers
 from pipeline.experiments.networks import Folders
 from pipeline.experiments.personalize.measure import Outcome
 from pipeline.experiments.personalize.networks import Job, Measured, measure_job
@@ -36,7 +36,7 @@ def dataset() -> Dataset:
 
 def _request(tmp_path: Path, **changes: Any) -> PersonalizeRequest:
     folders = Folders(tmp_path / "pretrained", tmp_path / "runs", tmp_path / "shipped")
-    return PersonalizeRequest(folders, tmp_path, **{"workers": 1, **changes})
+    return PersonalizeRequest(folders, tmp_path, **changes)
 
 
 @pytest.fixture
@@ -45,9 +45,8 @@ def offline(monkeypatch: pytest.MonkeyPatch, dataset: Dataset) -> pytest.MonkeyP
     return monkeypatch
 
 
-def _job_outcomes(job: Job, _: Path, show: Callable[[str, float], None]) -> list[Measured]:
+def _job_outcomes(job: Job, _: Path) -> list[Measured]:
     """Everybody gains a tenth with each cut."""
-    show("learning", 0.5)
     scene = "teach" if job.taught else "same"
     return [
         Measured(
@@ -66,7 +65,7 @@ def _job_outcomes(job: Job, _: Path, show: Callable[[str, float], None]) -> list
 @pytest.fixture
 def report(offline: pytest.MonkeyPatch, tmp_path: Path) -> PersonalizeReport:
     offline.setattr(f"{MODULE}.measure_job", _job_outcomes)
-    return personalize(_request(tmp_path, teach=True, seeds=2))
+    return personalize(_request(tmp_path, teach=True, seeds=2), Workers(None))
 
 
 @pytest.mark.usefixtures("offline")
@@ -107,7 +106,8 @@ def test_the_report_has_a_row_for_every_scene_labels_and_cut(report: Personalize
 def test_the_share_done_only_grows(offline: pytest.MonkeyPatch, tmp_path: Path) -> None:
     offline.setattr(f"{MODULE}.measure_job", _job_outcomes)
     shares: list[float] = []
-    personalize(_request(tmp_path, seeds=1), lambda _, share: shares.append(share))
+    request = _request(tmp_path, seeds=1)
+    personalize(request, Workers(None), lambda _, share: shares.append(share))
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
 
@@ -155,8 +155,11 @@ def test_an_error_in_a_worker_is_the_users_line(
     folders = Folders(tmp_path / "pretrained", tmp_path / "runs")
     jobs = [Job(ExtractorName("no-such-data"), ("fc",), (1,), folders) for _ in range(2)]
     offline.setattr(f"{MODULE}.jobs_of", lambda _: jobs)
-    with pytest.raises(InputError, match="no-such-data"):
-        personalize(_request(tmp_path, workers=2))
+    with (
+        pytest.raises(InputError, match="no-such-data"),
+        Workers(Cluster(workers=2)) as workers,
+    ):
+        personalize(_request(tmp_path), workers)
 
 
 def test_the_command_writes_its_report_and_prints_one_document(
@@ -166,7 +169,7 @@ def test_the_command_writes_its_report_and_prints_one_document(
 
     asked: list[PersonalizeRequest] = []
 
-    def answer(request: PersonalizeRequest, _: object) -> PersonalizeReport:
+    def answer(request: PersonalizeRequest, *_: object) -> PersonalizeReport:
         asked.append(request)
         return report
 
