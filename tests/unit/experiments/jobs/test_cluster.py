@@ -114,9 +114,7 @@ def test_a_worker_of_another_commit_is_refused_before_it_runs_anything(
 def test_a_worker_of_several_threads_is_refused(site: Site, tmp_path: Path) -> None:
     site.worker("--nthreads", "2")
     with (
-        pytest.raises(
-            InputError, match=r"^worker tls://\S+ has 2 threads; start it with"
-        ),
+        pytest.raises(InputError, match=r"^worker tls://\S+ has 2 threads; start it with"),
         Workers(site.cluster) as workers,
     ):
         run_jobs(job_set(tmp_path, jobs.square), workers)
