@@ -566,6 +566,19 @@ def test_sizes_and_flags_are_those_of_the_firmware() -> None:
         assert bytes([protocol_h[name]]) == SensorRequest(True).encode(), name
 
 
+def test_payload_sizes_are_those_of_the_firmware() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "firmware/lib/app").glob("*.[ch]"))
+    prediction = Prediction(0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, ()).encode()
+    sensed = Sensed(0, 0, 0, np.zeros((1, 6), np.float32)).encode()
+    hello = replace(GOOD_HELLO, activities=(), firmware_version="").encode()
+    for size in (
+        f"PREDICTION_BYTES_MAX ({len(prediction)}u + 4u * HAR_ROWS)",
+        f"SENSED_HEADER_BYTES {len(sensed) - 24}u",
+        f"NAMES_BYTES_MAX (HAR_LINK_MAX_PAYLOAD - {len(hello) - 1}u - sizeof HAR_FIRMWARE_VERSION)",
+    ):
+        assert f"#define {size}\n" in sources
+
+
 # --- docs/PROTOCOL.md -------------------------------------------------------------------------
 
 
