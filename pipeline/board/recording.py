@@ -24,7 +24,7 @@ from pipeline.board.sensor_text import describe
 from pipeline.core.errors import ExternalError, HarError, InputError
 from pipeline.data import RecordingWarning, read_csv
 from pipeline.data.csv_recording import FewActivitiesWarning
-from pipeline.data.csv_writer import CsvWriter, check_field, recording_path
+from pipeline.data.csv_writer import CsvWriter, check_field, recording_path, rescue_recordings
 from pipeline.head import check_name
 from pipeline.protocol.messages import ErrorCode, Hello, Sensed, Sensor, SensorState, Target
 from pipeline.protocol.samples import CHANNELS
@@ -146,6 +146,7 @@ def record(
         "firmware": board.firmware_version or "unknown",
     }
     plan.folder.mkdir(parents=True, exist_ok=True)
+    rescue_recordings(plan.folder)
     writer = CsvWriter(path, plan.activity, rate_hz=board.rate_hz, keys=keys)
     why, exit_code = take.run(writer)
     ended, trouble = _state_after(client) if exit_code in (0, 130) else (None, None)

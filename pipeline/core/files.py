@@ -216,7 +216,11 @@ def _acquired(lock: Path, path: Path) -> IO[str]:
     while True:
         file = lock.open("a")
         try:
-            _flock(file, path)
+            if not try_lock(file):
+                import fcntl
+
+                _LOG.warning("%s: another run is writing it; waiting for it to end", path)
+                fcntl.flock(file, fcntl.LOCK_EX)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(lock.stat(), os.fstat(file.fileno())):
                     return file
@@ -226,20 +230,21 @@ def _acquired(lock: Path, path: Path) -> IO[str]:
         file.close()  # its holder removed it; the name may be another file's by now
 
 
-def _flock(file: IO[str], path: Path) -> None:
+def try_lock(file: IO[Any]) -> bool:
+    """Lock an open file until it is closed. False where another process has it; True also where the
+    system has no locks."""
     try:
         import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except ImportError:
-        return
-    try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _LOG.warning("%s: another run is writing it; waiting for it to end", path)
-            fcntl.flock(file, fcntl.LOCK_EX)
+        pass
+    except BlockingIOError:
+        return False
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
+    return True
 
 
 def _synced(part: Path) -> None:

@@ -5,9 +5,11 @@ Whatever ends it, Ctrl-C or a full disk in the middle of a line, what is kept is
 
 from __future__ import annotations
 
+import itertools
+import logging
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from io import FileIO
@@ -17,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import InputError
+from pipeline.core.files import try_lock
 from pipeline.data.csv_recording import COLUMNS, MAX_NAME_LENGTH
 from pipeline.data.recording import CHANNELS
 
@@ -25,6 +28,8 @@ LATE_KEYS = ("sensor_rate_hz", "lost_samples")
 LATE_CHARACTERS = 12
 SLUG_CHARACTERS = 40
 PART = ".part"
+
+_LOG = logging.getLogger(__name__)
 
 
 def recording_path(folder: Path, activity: str, when: datetime) -> Path:
@@ -42,6 +47,29 @@ def check_field(what: str, text: str, *, longest: int = MAX_NAME_LENGTH) -> str:
             f"{what} {text!r}: give 1 to {longest} printable characters without a comma"
         )
     return text
+
+
+def rescue_recordings(folder: Path) -> list[Path]:
+    """Give what killed recordings left in ``folder`` its name, cut at the last whole line, and say
+    so. Returns the paths; one without a sample is removed. Raises OSError."""
+    rescued = []
+    for part in sorted(folder.glob(f"*.csv{PART}")):
+        with part.open("r+b") as file:
+            header, found, body = file.read().partition(",".join(COLUMNS).encode() + b"\n")
+            if not try_lock(file) or not header.startswith(b"# rate_hz: "):
+                continue  # still being written, or somebody else's
+            end = body.rfind(b"\n") + 1
+            file.truncate(len(header) + len(found) + end)
+            if not end:
+                part.unlink()
+                continue
+            path = next(name for name in _names(part.with_suffix("")) if not name.exists())
+            part.rename(path)
+        _LOG.warning(
+            "%s: kept %d samples of a recording that was interrupted", path, body.count(b"\n")
+        )
+        rescued.append(path)
+    return rescued
 
 
 def float_text(value: np.float32) -> str:
@@ -126,12 +154,18 @@ class CsvWriter:
 
 def _begin(path: Path) -> tuple[Path, Path, FileIO]:
     """The first free name, its temporary twin, and that one open."""
-    number = 1
-    while True:
-        name = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+    for name in _names(path):
         part = name.with_name(name.name + PART)
-        number += 1
         if name.exists():
             continue
         with suppress(FileExistsError):
-            return name, part, FileIO(part, "x+b")
+            file = FileIO(part, "x+b")
+            try_lock(file)  # so that `rescue_recordings` of another process leaves it alone
+            return name, part, file
+    raise AssertionError("names never end")
+
+
+def _names(path: Path) -> Iterator[Path]:
+    """`walking.csv`, `walking-2.csv`, ..."""
+    yield path
+    yield from (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))

@@ -112,7 +112,7 @@ def read_own_recordings(path: Path, rate_hz: float) -> Dataset:
         version="",
         sha256=sha256,
         people=OWN_PEOPLE,
-        notes=tuple(doubts),
+        notes=tuple(dict.fromkeys((*reading.warnings, *doubts))),
     )
 
 

@@ -19,7 +19,7 @@ from pipeline.models.cases import (
 from pipeline.models.float_head import FloatHead
 from pipeline.models.graph import layer_macs, model_macs, output_floats, split_model
 from pipeline.models.images import ImageSize
-from pipeline.models.weights import load_weights
+from pipeline.models.weights import load_sealed_weights, load_weights
 
 __all__ = [
     "Backbone",
@@ -35,6 +35,7 @@ __all__ = [
     "image_backbone_names",
     "initial_arrays",
     "layer_macs",
+    "load_sealed_weights",
     "load_weights",
     "model_macs",
     "output_floats",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,21 @@ def load_weights(path: Path) -> dict[str, Array]:
         if values.dtype.kind not in "biuf" or not np.all(np.isfinite(values)):
             raise InputError(f"{path}: {name} is not all finite numbers; train again")
     return arrays
+
+
+def load_sealed_weights(path: Path, sha256: str, card: str, remedy: str) -> dict[str, Array]:
+    """As `load_weights`, for the file whose hash ``card`` holds: a changed file is not opened.
+
+    Raises:
+        InputError: missing, or not the file of ``card``; ``remedy`` says what to do.
+    """
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; {remedy}") from None
+    if found != sha256:
+        raise InputError(f"{path}: not the weights that {card} describes; {remedy}")
+    return load_weights(path)
 
 
 def model_arrays(model: Any) -> dict[str, Array]:

@@ -308,7 +308,7 @@ class Hello(Message, type=MessageType.HELLO_REPLY):
 
     def check(self) -> None:
         window, hop, named = self.window, self.hop, len(self.activities)
-        require(self.rate_hz > 0, f"has a rate of {self.rate_hz} Hz")
+        require(1 <= self.rate_hz <= 10_000, f"has a rate of {self.rate_hz} Hz")
         require(1 <= hop <= window, f"has a window of {window} and a hop of {hop} samples")
         require(self.features >= 1, "has no features")
         require(

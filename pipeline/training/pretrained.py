@@ -11,10 +11,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.core.errors import InputError
 from pipeline.core.files import write_npz
 from pipeline.core.types import Array
-from pipeline.models import backbone, load_weights
+from pipeline.models import backbone, load_sealed_weights
 from pipeline.models.weights import model_arrays, read_card, set_model_arrays, write_card
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import (
@@ -206,7 +205,5 @@ def load_pretrained(path: Path) -> Pretrained:
         card_path,
         "make it with `har pretrain`, same data set, backbone, split and seed",
     )
-    arrays = load_weights(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != card.weights_sha256:
-        raise InputError(f"{path}: not the weights that {card_path.name} describes; pretrain again")
+    arrays = load_sealed_weights(path, card.weights_sha256, card_path.name, "pretrain again")
     return Pretrained(card, arrays)

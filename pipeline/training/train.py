@@ -14,7 +14,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import write_npz
 from pipeline.core.types import Array
 from pipeline.data import SubjectSplit, Windows, identities
-from pipeline.models import FloatHead, backbone, load_weights
+from pipeline.models import FloatHead, backbone, load_sealed_weights
 from pipeline.models.weights import model_arrays, read_card, set_model_arrays, write_card
 from pipeline.training.augment import augment
 from pipeline.training.classifier import fit_head
@@ -186,11 +186,10 @@ def save_trained(trained: TrainedModel, directory: Path) -> TrainCard:
 def load_trained(directory: Path) -> TrainedModel:
     """Reads what `save_trained` wrote; InputError for anything missing or changed."""
     card = read_card(TrainCard, directory / CARD, "run `har train`")
-    arrays = load_weights(directory / WEIGHTS)
-    if hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest() != card.weights_sha256:
-        raise InputError(f"{directory / WEIGHTS}: not the weights of {CARD}; train again")
+    path = directory / WEIGHTS
+    arrays = load_sealed_weights(path, card.weights_sha256, CARD, "train again")
     model = backbone(card.backbone).build(
         card.window_samples, len(card.mean), len(card.activities), 0.0
     )
-    set_model_arrays(model, arrays, str(directory / WEIGHTS))
+    set_model_arrays(model, arrays, str(path))
     return TrainedModel(card, model)

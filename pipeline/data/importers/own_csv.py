@@ -9,6 +9,7 @@ from pathlib import PurePath, PurePosixPath
 
 from pipeline.core.errors import InputError
 from pipeline.data.csv_recording import MAX_BYTES, RecordingWarning, read_pieces
+from pipeline.data.csv_writer import PART
 from pipeline.data.importers.importer import Importer, Reading
 from pipeline.data.importers.tree import Tree
 from pipeline.data.mixed import OWN_PEOPLE
@@ -25,6 +26,11 @@ def read_own_csv(tree: Tree) -> Reading:
     seen: dict[bytes, str] = {}
     nameless = 0
     for name in tree.names:
+        if name.endswith(f".csv{PART}"):
+            doubts.append(
+                f"{tree.place(name)}: left out, a recording that is going on or was interrupted; "
+                "the next `har record` into this folder keeps its whole lines"
+            )
         if not name.lower().endswith(".csv"):
             continue
         data = tree.read(name, MAX_BYTES)
