@@ -1,4 +1,4 @@
-"""The host's end of docs/PROTOCOL.md: what can be asked of a board, and what it says unasked."""
+"""The host's end of docs/PROTOCOL.md: what can be asked of a board, and what it sends unasked."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Client:
     waits `timeout_s` seconds for its answer and is sent up to `attempts` times.
 
     Methods raise `PortLost` or `NoAnswer` (both `ExternalError`) when the board is gone or silent,
-    and `BoardRefused` (an `CheckFailed`) when it answers ERROR.
+    and `BoardRefused` (a `CheckFailed`) when it answers ERROR.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class Client:
     ) -> None:
         self.timeout_s = timeout_s
         self.attempts = attempts
-        self.next_index = 0  # number of the sample that continues the last stream
-        self.origin: int | None = None  # where the last restart emptied the board's window
+        self._next_index = 0  # number of the sample that continues the last stream
+        self._origin: int | None = None  # where the last restart emptied the board's window
         self._link = Link(transport)
         self._model_id = _model_id(model_id)
         self._hello: Hello | None = None
@@ -76,7 +76,7 @@ class Client:
         cls, port: str | None, *, model_id: bytes | str | None = None, timeout_s: float = TIMEOUT_S
     ) -> Self:
         """Opens a port (see `open_port`), by default that of the one board on USB (see
-        `find_board`). Nothing is said on it before the first request."""
+        `find_board`). Nothing is sent on it before the first request."""
         name = find_board(None) if port is None else port
         return cls(open_port(name), model_id=model_id, timeout_s=timeout_s)
 
@@ -109,8 +109,7 @@ class Client:
         and the board the Unix time: `time_s`, by default now; 0 keeps it to itself.
 
         Raises `CheckFailed` when the board speaks another protocol version or runs another model
-        than
-        the one expected.
+        than the one expected.
         """
         self._forget()
         self._link.transport.write(DELIMITER)  # ends whatever an earlier program left half-sent
@@ -132,8 +131,8 @@ class Client:
             )
         self._hello = hello
         self._link.greeted = True
-        self.next_index = 0
-        self.origin = None
+        self._next_index = 0
+        self._origin = None
         return hello
 
     def status(self) -> Status:
@@ -179,26 +178,26 @@ class Client:
         sent; `PortLost` or `NoAnswer` when the board is gone or silent.
         """
         wire, saturated = encode_samples(samples)
-        if self.origin is None:
+        if self._origin is None:
             # From a host's first sample on, a board no longer listens to its own sensor. The stream
             # that follows restarts, so that this sample reaches no window.
-            self.send_samples(0, np.zeros((1, CHANNELS), np.int16), restart=True)
+            self._send_samples(0, np.zeros((1, CHANNELS), np.int16), restart=True)
             restart = True
-        start = self.next_index if start_index is None else start_index
+        start = self._next_index if start_index is None else start_index
         if restart:
-            self.origin = start
-        elif start != self.next_index:
+            self._origin = start
+        elif start != self._next_index:
             raise InputError(
-                f"a stream that does not restart goes on at sample {self.next_index}, not {start}"
+                f"a stream that does not restart goes on at sample {self._next_index}, not {start}"
             )
         before = self.status()
         self._link.predictions.clear()  # of samples before these
         board = self.board
-        pace = Pace(start, len(wire), self.origin or 0, board.window, board.hop, on_prediction)
+        pace = Pace(start, len(wire), self._origin or 0, board.window, board.hop, on_prediction)
         for at in range(0, len(wire), SAMPLES_PER_FRAME_MAX):
             piece = wire[at : at + SAMPLES_PER_FRAME_MAX]
-            self.send_samples(start + at, piece, restart=restart and at == 0)
-            self.next_index = start + at + len(piece)
+            self._send_samples(start + at, piece, restart=restart and at == 0)
+            self._next_index = start + at + len(piece)
             self._keep_pace(pace)
         after = self.status()  # answered in order: what has not come by now never will
         self._collect(pace, 0.0)
@@ -217,11 +216,11 @@ class Client:
     def _keep_pace(self, pace: Pace) -> None:
         """Holds the sender back while too many predictions are due."""
         self._collect(pace, 0.0)
-        while pace.due(self.next_index) > PREDICTIONS_AHEAD:
+        while pace.due(self._next_index) > PREDICTIONS_AHEAD:
             if not self._collect(pace, self.timeout_s):
                 self.status()  # answered in order: predictions still due were lost
                 self._collect(pace, 0.0)
-                pace.give_up(self.next_index)
+                pace.give_up(self._next_index)
 
     def _collect(self, pace: Pace, timeout_s: float) -> bool:
         """Takes the predictions that are there; waits at most `timeout_s` seconds for one of this
@@ -236,7 +235,7 @@ class Client:
             if prediction is None or (not self._link.predictions and (accepted or left == 0.0)):
                 return accepted
 
-    def send_samples(self, index: int, wire: npt.NDArray[np.int16], *, restart: bool) -> None:
+    def _send_samples(self, index: int, wire: npt.NDArray[np.int16], *, restart: bool) -> None:
         """Sends one SAMPLES frame, 1 to 32 samples (n, 6) in wire units, and waits for nothing."""
         time_ms = round(index * 1000 / self.board.rate_hz)
         self._link.send(messages.SamplesMessage(index & U32, time_ms & U32, restart, wire))
@@ -287,8 +286,7 @@ class Client:
     def name(self, activity: str) -> int:
         """Adds an activity that the model never had, to be labelled from now on; its number.
 
-        Raises `InputError` for a name that can be none or that the board knows already,
-        `CheckFailed`
+        Raises `InputError` for an invalid name or one that the board knows already, `CheckFailed`
         when every row is taken.
         """
         board = self.board

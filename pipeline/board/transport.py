@@ -2,8 +2,7 @@
 
 `Transport` is the seam: three methods, so that a test brings its own in forty lines.
 `open_port` gives the real one, over pyserial, whose many ways to fail become `ExternalError`s that
-say
-what to do.
+say what to do.
 """
 
 from __future__ import annotations
