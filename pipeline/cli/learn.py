@@ -194,5 +194,5 @@ def _print(document: dict[str, Any]) -> None:
     kept = (
         "saved" if document["saved"] else "not saved: `har head save` keeps it through power loss"
     )
-    console.print(f"{document['updates']} updates since the head was shipped; {kept}")
-    console.print(f"learned head active: {document['serving']}", soft_wrap=True)
+    console.print(f"updates since the factory head: {document['updates']}; {kept}")
+    console.print(f"active: {document['serving']}", soft_wrap=True)

@@ -31,7 +31,7 @@ def head_document(client: Client, state: HeadState) -> dict[str, Any]:
         "model_id": board.model_id.hex(),
         "source": state.source.name.lower(),
         "serves": state.serves,
-        "serving": serving(state),
+        "serving": active_head(state),
         "unsaved": state.unsaved,
         "can_undo": state.can_undo,
         "sequence": state.sequence,
@@ -54,20 +54,20 @@ def head_document(client: Client, state: HeadState) -> dict[str, Any]:
     }
 
 
-def serving(state: HeadState) -> str:
-    """Whether the learned head is active, and if not, why."""
+def active_head(state: HeadState) -> str:
+    """Which head is active, and if it is the factory head, why."""
     if state.serves:
-        return "yes"
+        return "the learned head"
     if state.source == HeadSource.SHIPPED:
-        return "no: nothing was learned"
+        return "the factory head: nothing was learned"
     if state.updates == 0:
-        return "not yet: no label has changed the head"
+        return "the factory head: no label has changed the learned one"
     if state.evidence_missing:
         mistakes = f"{state.evidence_missing} more mistake{_s(state.evidence_missing)}"
-        return f"not yet: {mistakes} of the factory head needed (of {state.evidence})"
+        return f"the factory head, until {mistakes} of its own (of {state.evidence})"
     return (
-        f"not yet: of {state.guard.judged} labels it got {state.guard.learned_right} right, "
-        f"the factory head {state.guard.shipped_right}"
+        f"the factory head: of {state.guard.judged} labels it got {state.guard.shipped_right} "
+        f"right, the learned one {state.guard.learned_right}"
     )
 
 

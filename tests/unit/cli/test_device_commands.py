@@ -250,10 +250,7 @@ def test_learn_tells_what_each_label_did_and_what_is_missing(board, tmp_path):
         "learned",
         "holdout",
     ]
-    assert (
-        f"learned head active: not yet: {EVIDENCE} more mistakes of the factory head needed"
-        in result.stdout
-    )
+    assert f"active: the factory head, until {EVIDENCE} more mistakes of its own" in result.stdout
     assert "not saved: `har head save` keeps it" in result.stdout
     # What is taken for sitting is lying, says the person.
     unlabelled = write_csv(tmp_path / "lying.csv", ("", 256))
@@ -426,7 +423,7 @@ def test_head_show_explains_a_shipped_head(board):
     said = shown(result)
     assert (said["head"], said["active"]) == (
         "factory",
-        "no: nothing was learned",
+        "the factory head: nothing was learned",
     )
     assert (said["labels"], said["since"], said["saved"]) == ("none", "-", "-")
     assert (said["holdout"], said["undo"]) == ("none yet", "-")
@@ -461,7 +458,7 @@ def test_head_show_explains_a_learned_head(board):
     board.board.head.names = ["[red]row"]
     said = shown(har("head", "show", "--port", board.port))
     assert said["head"] == "learned, not saved"
-    assert said["active"] == "not yet: of 11 labels it got 6 right, the factory head 7"
+    assert said["active"] == "the factory head: of 11 labels it got 7 right, the learned one 6"
     assert said["labels"] == "walking 6, [red]row 5 (added)"
     assert said["updates"] == "9, 1 undone by the guard"
     assert said["since"] == time.strftime("%Y-%m-%d %H:%M", time.localtime(1_763_709_000))
@@ -481,13 +478,13 @@ def test_head_show_explains_a_learned_head(board):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"serves": True, "updates": 3}, "yes"),
-        ({"updates": 0}, "not yet: no label has changed the head"),
+        ({"serves": True, "updates": 3}, "the learned head"),
+        ({"updates": 0}, "the factory head: no label has changed the learned one"),
         (
             {"guard": Guard(judged=9, shipped_right=8)},
-            "not yet: 1 more mistake of the factory head needed",
+            "the factory head, until 1 more mistake of its own",
         ),
-        ({"guard": Guard()}, f"not yet: {EVIDENCE} more mistakes of the factory head needed"),
+        ({"guard": Guard()}, f"the factory head, until {EVIDENCE} more mistakes of its own"),
     ],
 )
 def test_head_show_says_why_the_learned_head_does_not_serve_yet(board, changes, reason):
