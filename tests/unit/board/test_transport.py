@@ -134,7 +134,7 @@ def test_a_plain_file_is_no_port(tmp_path: Path):
 
 @pytest.mark.parametrize("url", ["foo://bar", "socket://", "socket://host:notanumber"])
 def test_a_url_that_is_none_is_bad_input(url):
-    with pytest.raises(InputError, match=r"is no (serial )?port"):
+    with pytest.raises(InputError, match=r"is not a (serial )?port"):
         open_port(url)
 
 
