@@ -95,7 +95,7 @@ def sensor_line(state: SensorState, board: Hello) -> str:
     if state.works and rate_is_wrong(state):
         line += f" instead of {state.nominal_hz:g} Hz"
     if state.works and not state.zero_known and state.sensor != Sensor.PLAYED:
-        line += "; lay the board still for two seconds to find the gyroscope's zero"
+        line += "; lay the board still for two seconds to measure the gyroscope's bias"
     return line
 
 

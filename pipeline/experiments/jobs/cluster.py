@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from multiprocessing import resource_tracker
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import ExternalError, InputError
@@ -117,12 +116,7 @@ class Workers:
     def __enter__(self) -> Workers:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         with _sigint_blocked():  # a second Ctrl-C waits until no process is left
             self._client = None
             self._stack.close()
