@@ -82,7 +82,7 @@ evaluate: setup ## Measure on held-out subjects: float, int8 and the compiled en
 	@scripts/toolchain.sh host
 	$(HAR) evaluate --unseen watch --output build/evaluate
 
-personalize: setup ## Measure what a few labels of one's own do, on the firmware's learner
+personalize: setup ## Measure what a few labels of each user do, on the firmware's learner
 	@scripts/toolchain.sh host
 	$(HAR) personalize --teach --folder build/personalize
 
@@ -124,7 +124,7 @@ fmt: setup ## Format Python and C
 	.venv/bin/ruff format
 	.venv/bin/clang-format -i $(FIRMWARE_SOURCES)
 
-pretrain: setup ## Make the extractors of data/pretrained anew (a quarter of an hour)
+pretrain: setup ## Make the extractors of data/pretrained again (a quarter of an hour)
 	$(HAR) pretrain --all-shipped
 
 clean: ## Remove what was built (keeps .venv and the downloaded data)
