@@ -7,7 +7,6 @@ Ctrl-C, an unplugged board, a full disk, the file keeps what was written until t
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -22,8 +21,8 @@ from pipeline.board.client import Client
 from pipeline.board.errors import BoardRefused
 from pipeline.board.sensor_text import describe
 from pipeline.core.errors import ExternalError, HarError, InputError
-from pipeline.data import RecordingWarning, read_csv
-from pipeline.data.csv_recording import FewActivitiesWarning
+from pipeline.data import read_csv
+from pipeline.data.csv_recording import FewActivitiesWarning, with_doubts
 from pipeline.data.csv_writer import CsvWriter, check_field, recording_path, rescue_recordings
 from pipeline.head import check_name
 from pipeline.protocol.messages import ErrorCode, Hello, Sensed, Sensor, SensorState, Target
@@ -311,18 +310,11 @@ def _finish(writer: CsvWriter, lost: int, sensor_rate_hz: float | None) -> int:
 
 def _read_again(path: Path) -> tuple[str | None, list[str]]:
     """Why the reader refuses the file, if it does, and what it doubts."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RecordingWarning)
-        try:
-            read_csv(path)
-        except InputError as error:
-            return str(error), []
-    return None, [
-        str(warning.message)
-        for warning in caught
-        if issubclass(warning.category, RecordingWarning)
-        and not issubclass(warning.category, FewActivitiesWarning)
-    ]
+    try:
+        _, doubts = with_doubts(lambda: read_csv(path))
+    except InputError as error:
+        return str(error), []
+    return None, [str(doubt) for doubt in doubts if not isinstance(doubt, FewActivitiesWarning)]
 
 
 def _sensor_doubts(begun: SensorState, ended: SensorState | None) -> list[str]:

@@ -63,6 +63,20 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[str, float], None]]:
+    """Show a bar with the time that is left on stderr; yields ``show(text, share done)``."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    from pipeline.core.console import Console
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        job = bar.add_task("loading", total=1.0)
+        yield lambda text, share: bar.update(job, description=text, completed=share)
+
+
 def require_writable(folder: Path) -> None:
     """Makes the folder if need be. Called before long work: raises ExternalError where its result
     could not be written."""

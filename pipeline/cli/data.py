@@ -128,10 +128,9 @@ def info(target: NameOrFileArgument, as_json: JsonOption = False) -> None:
 
 
 def _load(target: str) -> Dataset:
-    import warnings
-
     from pipeline.core.errors import InputError
     from pipeline.data import dataset_names, is_dataset_name, load_dataset, read_csv_dataset
+    from pipeline.data.csv_recording import with_doubts
 
     if is_dataset_name(target):
         return load_dataset(target)
@@ -140,11 +139,9 @@ def _load(target: str) -> Dataset:
             f"{target}: no such file, and no data set of that name; "
             f"there are: {', '.join(dataset_names())}"
         )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        dataset = read_csv_dataset(Path(target))
-    for warning in caught:
-        note(f"har: {warning.message}")
+    dataset, doubts = with_doubts(lambda: read_csv_dataset(Path(target)))
+    for doubt in doubts:
+        note(f"har: {doubt}")
     return dataset
 
 

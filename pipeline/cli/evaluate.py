@@ -13,6 +13,7 @@ from pipeline.cli.common import (
     guarded,
     note,
     print_json,
+    progress_bar,
     require_writable,
 )
 
@@ -51,10 +52,6 @@ def evaluate(
     pretrained here where none are shipped. What is finished is kept: after Ctrl-C the same command
     goes on from there. Exit code 1 if the compiled engine differs from TFLite-Micro in any bit.
     """
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    from pipeline.core.console import Console
     from pipeline.experiments.evaluate import Folders, Request, default_bundle
     from pipeline.experiments.evaluate import evaluate as run_evaluation
     from pipeline.experiments.evaluate.output import evaluation_tables, write_evaluation
@@ -72,12 +69,8 @@ def evaluate(
         unseen=unseen,
         command=command_line(),
     )
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        job = bar.add_task("loading", total=1.0)
-        report = run_evaluation(
-            request, lambda text, share: bar.update(job, description=text, completed=share)
-        )
+    with progress_bar() as show:
+        report = run_evaluation(request, show)
     page = write_evaluation(report, output)
     if as_json:
         print_json(report.document())

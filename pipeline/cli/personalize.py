@@ -13,6 +13,7 @@ from pipeline.cli.common import (
     guarded,
     note,
     print_json,
+    progress_bar,
     require_writable,
 )
 from pipeline.cli.jobs import WorkersOption
@@ -44,10 +45,6 @@ def personalize(
     Each cut (fc, fxc1, fxc2) against not learning, on networks that were not trained on these
     subjects. What is finished is kept: after Ctrl-C the same command goes on from there.
     """
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    from pipeline.core.console import Console
     from pipeline.experiments.jobs import Cluster, Workers
     from pipeline.experiments.networks import Folders
     from pipeline.experiments.personalize.output import personalize_tables, write_personalize
@@ -68,15 +65,8 @@ def personalize(
         seeds=seeds,
         command=command_line(),
     )
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        job = bar.add_task("loading", total=1.0)
-        with Workers(Cluster(workers)) as started:
-            report = run_all(
-                request,
-                started,
-                lambda text, share: bar.update(job, description=text, completed=share),
-            )
+    with progress_bar() as show, Workers(Cluster(workers)) as started:
+        report = run_all(request, started, show)
     write_personalize(report, folder)
     if as_json:
         print_json(report.document())

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, note, print_json
+from pipeline.cli.common import JsonOption, guarded, note, print_json, progress_bar
 
 
 @guarded
@@ -27,10 +27,6 @@ def transfer(
 
     Weights that are not shipped are pretrained into build/pretrained.
     """
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    from pipeline.core.console import Console
     from pipeline.data import load_dataset
     from pipeline.experiments.networks import Folders
     from pipeline.experiments.transfer.run import TransferRequest, transfer_claims, transfer_table
@@ -44,12 +40,8 @@ def transfer(
     notes = [
         f"{name}: {remark}" for name in (source, target) for remark in load_dataset(name).notes
     ]
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        job = bar.add_task("loading", total=1.0)
-        rows = compare(
-            request, lambda text, share: bar.update(job, description=text, completed=share)
-        )
+    with progress_bar() as show:
+        rows = compare(request, show)
     claims = transfer_claims(rows)
     if as_json:
         print_json(

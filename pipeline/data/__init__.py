@@ -6,14 +6,13 @@ from pipeline.data.catalog import (
     dataset_names,
     fetch_dataset,
     identities,
-    import_dataset,
     is_dataset_name,
     list_sources,
     load_dataset,
 )
 from pipeline.data.csv_recording import RecordingWarning, read_csv, read_csv_dataset
 from pipeline.data.describe import describe
-from pipeline.data.imports import read_own_recordings
+from pipeline.data.imports import import_dataset, read_own_recordings
 from pipeline.data.mixed import add_own
 from pipeline.data.recording import CHANNELS, UNITS, Dataset, Recording, Segment, Windows
 from pipeline.data.splits import (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import InputError
-from pipeline.data import hapt, imports, watch
+from pipeline.data import hapt, watch
 from pipeline.data.cache import (
     cache_directory,
     load_about,
@@ -114,12 +114,6 @@ def fetch_dataset(name: str, *, progress: bool = True) -> dict[str, Any]:
         "subjects": len(dataset.subjects),
         "terms": source.terms,
     }
-
-
-def import_dataset(importer_name: str, path: Path, **options: Any) -> dict[str, Any]:
-    """``pipeline.data.imports.import_dataset``, which never takes the name of one to fetch."""
-
-    return imports.import_dataset(importer_name, path, reserved=tuple(SOURCES), **options)
 
 
 def converted_path(source: Source) -> Path:

@@ -13,14 +13,14 @@ sample is a multiple of the rate's, and a single missing one is a gap.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import itertools
 import math
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ import numpy.typing as npt
 from pipeline.core.errors import InputError
 from pipeline.data.plausibility import check_gravity, check_rotation, check_turning_gravity
 from pipeline.data.recording import UNITS, Dataset, Recording, Segment
+
+T = TypeVar("T")
 
 COLUMNS = ("time_s", "ax_g", "ay_g", "az_g", "gx_rads", "gy_rads", "gz_rads", "activity")
 KEYS = ("rate_hz", "subject", "session", "lost_samples")
@@ -48,8 +50,16 @@ class FewActivitiesWarning(RecordingWarning):
     """It has one activity or none: no classifier can be trained on it alone."""
 
 
-def read_csv(path: Path, *, activities: Collection[str] | None = None) -> Recording:
-    """Reads and checks one recording; ``activities``, where given, are the only labels allowed.
+def with_doubts(read: Callable[[], T]) -> tuple[T, list[RecordingWarning]]:
+    """Return what ``read`` returns and every RecordingWarning that it gave on the way."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RecordingWarning)
+        found = read()
+    return found, [each.message for each in caught if isinstance(each.message, RecordingWarning)]
+
+
+def read_csv(path: Path) -> Recording:
+    """Read and check one recording.
 
     Subject and session default to the file's name, the rate to the measured one. A gap in time
     ends a segment, so that no window straddles it. A gap, a single activity or none at all give a
@@ -60,7 +70,7 @@ def read_csv(path: Path, *, activities: Collection[str] | None = None) -> Record
             line and what to do.
         FileNotFoundError: no such file.
     """
-    return _recording(path, _read_bytes(path), activities)[0]
+    return _recording(path, _read_bytes(path))[0]
 
 
 def read_pieces(path: PurePath, data: bytes, default_name: str) -> list[Recording]:
@@ -71,19 +81,9 @@ def read_pieces(path: PurePath, data: bytes, default_name: str) -> list[Recordin
     Raises:
         InputError: as ``read_csv``.
     """
-    recording, gaps = _recording(path, data, None, default_name)
-    return [
-        dataclasses.replace(
-            recording,
-            samples=recording.samples[start:stop],
-            segments=tuple(
-                Segment(s.start - start, s.stop - start, s.activity)
-                for s in recording.segments
-                if start <= s.start < stop
-            ),
-        )
-        for start, stop in itertools.pairwise([0, *gaps, len(recording.samples)])
-    ]
+    recording, gaps = _recording(path, data, default_name)
+    borders = [0, *gaps, len(recording.samples)]
+    return [recording.part(start, stop) for start, stop in itertools.pairwise(borders)]
 
 
 def read_csv_dataset(path: Path) -> Dataset:
@@ -98,9 +98,7 @@ def read_csv_dataset(path: Path) -> Dataset:
     if not files:
         raise InputError(f"{path}: no CSV file in this folder")
     contents = [_read_bytes(file) for file in files]
-    recordings = [
-        _recording(file, data, None)[0] for file, data in zip(files, contents, strict=True)
-    ]
+    recordings = [_recording(file, data)[0] for file, data in zip(files, contents, strict=True)]
     rates = sorted({recording.rate_hz for recording in recordings})
     if len(rates) > 1:
         raise InputError(
@@ -145,16 +143,9 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _recording(
-    path: PurePath, data: bytes, activities: Collection[str] | None, default_name: str = ""
-) -> tuple[Recording, list[int]]:
+def _recording(path: PurePath, data: bytes, default_name: str = "") -> tuple[Recording, list[int]]:
     """The recording, and the indices of the samples that follow a gap."""
     table = _parse(path, data)
-    if activities is not None:
-        for number, label in enumerate(table.labels, start=table.first_line):
-            if label and label not in activities:
-                known = ", ".join(activities)
-                raise InputError(f"{path}, line {number}: unknown activity {label!r}; use {known}")
     time_s = np.array(table.times, dtype=np.float64)
     standing = np.flatnonzero(np.diff(time_s) <= 0)
     if len(standing):
@@ -165,9 +156,10 @@ def _recording(
     periods = GAP_PERIODS_COUNTED if "lost_samples" in table.keys else GAP_PERIODS
     rate_hz, gaps = _rate_and_gaps(path, time_s, table.keys.get("rate_hz"), periods)
     samples = np.array(table.values, dtype=np.float32)
-    check_gravity(samples, rate_hz, str(path))
+    check_gravity([(samples, rate_hz)], str(path))
     check_rotation(samples, rate_hz, str(path))
-    _, doubts = check_turning_gravity(_between(samples, rate_hz, gaps), str(path))
+    stretches = [(stretch, rate_hz) for stretch in np.split(samples, gaps)]
+    _, doubts = check_turning_gravity(stretches, str(path))
     for doubt in doubts:
         _warn(path, doubt)
     names = {segment for segment in table.labels if segment}
@@ -186,13 +178,6 @@ def _recording(
         segments=_segments(table.labels, gaps),
     )
     return recording, gaps
-
-
-def _between(
-    samples: npt.NDArray[np.float32], rate_hz: float, gaps: Sequence[int]
-) -> list[tuple[npt.NDArray[np.float32], float]]:
-    """The stretches between gaps, each with its rate."""
-    return [(s, rate_hz) for s in np.split(samples, list(gaps))]
 
 
 def _warn(path: PurePath, message: str, kind: type[RecordingWarning] = RecordingWarning) -> None:

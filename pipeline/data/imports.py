@@ -10,12 +10,13 @@ from typing import Any
 
 from pipeline.core.errors import InputError
 from pipeline.data.cache import load_about, load_recordings, locked, save_recordings
+from pipeline.data.catalog import SOURCES
 from pipeline.data.imported import NO_GYROSCOPE, imported_path
 from pipeline.data.importers import IMPORTERS, Importer, Reading, open_tree
 from pipeline.data.importers.convert import labelled_parts, renamed, resample
 from pipeline.data.mixed import JOIN, OWN_PEOPLE
 from pipeline.data.plausibility import (
-    check_gravity_of,
+    check_gravity,
     check_rotation,
     check_turning_gravity,
 )
@@ -35,7 +36,6 @@ def import_dataset(
     labels: Mapping[str, str] | None = None,
     allow_missing_gyro: bool = False,
     force: bool = False,
-    reserved: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Reads a user's copy of a published data set, checks it and writes it into the cache.
@@ -51,7 +51,7 @@ def import_dataset(
         ExternalError: the cache cannot be written.
     """
     importer = _find(importer_name)
-    name = _checked_name(name or importer.dataset or path.resolve().stem, reserved)
+    name = _checked_name(name or importer.dataset or path.resolve().stem)
     if not importer.has_gyroscope and not allow_missing_gyro:
         raise InputError(
             f"{importer.name} has no gyroscope and networks here take six channels; with "
@@ -132,12 +132,12 @@ def _find(name: str) -> Importer:
     return IMPORTERS[name]
 
 
-def _checked_name(name: str, reserved: tuple[str, ...]) -> str:
+def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name) or JOIN in name:
         raise InputError(
             f"{name!r} is not a name for a data set; give letters, digits, . _ - with --as"
         )
-    if name in reserved:
+    if name in SOURCES:
         raise InputError(f"{name} can be fetched under that name; give another one with --as")
     return name
 
@@ -154,11 +154,9 @@ def _checked(
     for recording in reading.recordings:
         people.setdefault(recording.subject, []).append(recording)
     pairs = [(recording.samples, recording.rate_hz) for recording in reading.recordings]
-    checks: dict[str, Any] = {"resting_acceleration_g": round(check_gravity_of(pairs, where), 3)}
+    checks: dict[str, Any] = {"resting_acceleration_g": round(check_gravity(pairs, where), 3)}
     for subject, own in people.items():
-        check_gravity_of(
-            [(r.samples, r.rate_hz) for r in own], f"{where}, {subject}", one_person=True
-        )
+        check_gravity([(r.samples, r.rate_hz) for r in own], f"{where}, {subject}", one_person=True)
     if not importer.has_gyroscope:
         return checks, [NO_GYROSCOPE]
     for recording in reading.recordings:

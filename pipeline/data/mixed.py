@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Sequence
 
 from pipeline.core.errors import InputError
-from pipeline.data.recording import Dataset
+from pipeline.data.recording import Dataset, Recording
 from pipeline.data.vocabulary import in_order
 
 JOIN = "+"
@@ -38,13 +38,7 @@ def mix(datasets: Sequence[Dataset]) -> Dataset:
         name=name,
         title=" + ".join(dataset.title for dataset in datasets),
         recordings=tuple(
-            dataclasses.replace(
-                recording,
-                subject=f"{dataset.name}/{recording.subject}",
-                session=f"{dataset.name}/{recording.session}",
-            )
-            for dataset in datasets
-            for recording in dataset.recordings
+            recording for dataset in datasets for recording in _named(dataset.name, dataset)
         ),
         activities=in_order(activity for dataset in datasets for activity in dataset.activities),
         rate_hz=datasets[0].rate_hz,
@@ -73,21 +67,21 @@ def add_own(dataset: Dataset, own: Dataset) -> Dataset:
     return dataclasses.replace(
         dataset,
         title=f"{dataset.title} and {own.title}",
-        recordings=(
-            *dataset.recordings,
-            *(
-                dataclasses.replace(
-                    recording,
-                    subject=f"{OWN_PEOPLE}/{recording.subject}",
-                    session=f"{OWN_PEOPLE}/{recording.session}",
-                )
-                for recording in own.recordings
-            ),
-        ),
+        recordings=(*dataset.recordings, *_named(OWN_PEOPLE, own)),
         activities=tuple(dict.fromkeys((*dataset.activities, *own.activities))),
         sha256=hashlib.sha256(shas.encode()).hexdigest(),
         notes=(*dataset.notes, *own.notes),
     )
+
+
+def _named(name: str, dataset: Dataset) -> list[Recording]:
+    """The recordings with ``name/`` before subject and session."""
+    return [
+        dataclasses.replace(
+            each, subject=f"{name}/{each.subject}", session=f"{name}/{each.session}"
+        )
+        for each in dataset.recordings
+    ]
 
 
 def _refuse_same_people(name: str, one: Dataset, other: Dataset) -> None:

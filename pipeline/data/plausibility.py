@@ -61,24 +61,19 @@ class TurningGravity:
         return self.factor <= factor * high and self.upper_factor >= factor * low
 
 
-def resting_acceleration(samples: Samples, rate_hz: float) -> float:
-    """Median |a| over the stillest tenth of the seconds (at least one): about 1 g on Earth.
-
-    ``samples`` is (n, 6), n >= 1; the answer is in the unit of its first three columns.
-    """
-    return _resting([(samples, rate_hz)])
-
-
-def check_gravity(samples: Samples, rate_hz: float, where: str) -> None:
-    """Raises InputError unless the acceleration at rest is about 1 g, with the likely reason."""
-    _check_rest(resting_acceleration(samples, rate_hz), GRAVITY_RANGE_G, where)
-
-
-def check_gravity_of(
+def check_gravity(
     recordings: Sequence[tuple[Samples, float]], where: str, *, one_person: bool = False
 ) -> float:
-    """The same over several (samples, rate in Hz); returns the acceleration at rest, in g."""
-    rest = _resting(recordings)
+    """Return the acceleration at rest over several (samples (n, 6), n >= 1, rate in Hz): the median
+    of |a| over the stillest tenth of all seconds (at least one), about 1 g on Earth.
+
+    Raises:
+        InputError: it is not about 1 g; the message has the likely reason.
+    """
+    spreads = np.concatenate([_by_second(s, rate_hz, np.std) for s, rate_hz in recordings])
+    levels = np.concatenate([_by_second(s, rate_hz, np.median) for s, rate_hz in recordings])
+    order = np.argsort(spreads, kind="stable")
+    rest = float(np.median(levels[order[: max(1, round(len(order) * STILLEST_FRACTION))]]))
     _check_rest(rest, PERSON_GRAVITY_RANGE_G if one_person else GRAVITY_RANGE_G, where)
     return rest
 
@@ -181,14 +176,6 @@ def _check_rest(rest: float, limits: tuple[float, float], where: str) -> None:
     else:
         advice = "give acceleration in g with gravity included"
     raise InputError(f"{where}: |a| at rest is {rest:.3g}, not about 1 g; {advice}")
-
-
-def _resting(recordings: Sequence[tuple[Samples, float]]) -> float:
-    """Median |a| over the stillest tenth of all seconds."""
-    spreads = np.concatenate([_by_second(s, rate_hz, np.std) for s, rate_hz in recordings])
-    levels = np.concatenate([_by_second(s, rate_hz, np.median) for s, rate_hz in recordings])
-    order = np.argsort(spreads, kind="stable")
-    return float(np.median(levels[order[: max(1, round(len(order) * STILLEST_FRACTION))]]))
 
 
 def _by_second(

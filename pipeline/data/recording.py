@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,15 @@ class Recording:
         view = samples.view()
         view.flags.writeable = False
         object.__setattr__(self, "samples", view)
+
+    def part(self, start: int, stop: int) -> Recording:
+        """Samples ``start`` to ``stop`` with the segments that begin there, as a recording."""
+        segments = [s for s in self.segments if start <= s.start < stop]
+        return replace(
+            self,
+            samples=self.samples[start:stop],
+            segments=tuple(Segment(s.start - start, s.stop - start, s.activity) for s in segments),
+        )
 
     @property
     def duration_s(self) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.core.errors import InputError
 from pipeline.data import Recording, Segment, load_dataset, read_csv, split_subjects
+from pipeline.data.csv_recording import with_doubts
 
 DEFAULT_DATASET = "hapt"
 PARTS = ("test", "train", "validation", "all")
@@ -80,9 +80,7 @@ def _read(path: Path, tell: Callable[[str], None]) -> Recording:
         raise InputError(
             f"no file {path}: give a CSV with time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads"
         )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        recording = read_csv(path)
-    for warning in caught:
-        tell(f"har: {warning.message}")
+    recording, doubts = with_doubts(lambda: read_csv(path))
+    for doubt in doubts:
+        tell(f"har: {doubt}")
     return recording

@@ -79,13 +79,4 @@ def labelled_parts(recording: Recording) -> list[Recording]:
             runs[-1].append(segment)
         else:
             runs.append([segment])
-    return [
-        dataclasses.replace(
-            recording,
-            samples=recording.samples[run[0].start : run[-1].stop],
-            segments=tuple(
-                Segment(s.start - run[0].start, s.stop - run[0].start, s.activity) for s in run
-            ),
-        )
-        for run in runs
-    ]
+    return [recording.part(run[0].start, run[-1].stop) for run in runs]

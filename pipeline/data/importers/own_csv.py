@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import warnings
+from functools import partial
 from pathlib import PurePath, PurePosixPath
 
 from pipeline.core.errors import InputError
-from pipeline.data.csv_recording import MAX_BYTES, RecordingWarning, read_pieces
+from pipeline.data.csv_recording import MAX_BYTES, read_pieces, with_doubts
 from pipeline.data.csv_writer import PART
 from pipeline.data.importers.importer import Importer, Reading
 from pipeline.data.importers.tree import Tree
@@ -42,16 +42,11 @@ def read_own_csv(tree: Tree) -> Reading:
             )
         # Files of one name in two folders are not one person.
         default_name = PurePosixPath(name).with_suffix("").as_posix()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", RecordingWarning)
-            pieces = read_pieces(PurePath(tree.where) / name, data, default_name)
+        path = PurePath(tree.where) / name
+        pieces, warned = with_doubts(partial(read_pieces, path, data, default_name))
         recordings += pieces
         nameless += pieces[0].subject == default_name
-        doubts += [
-            str(warning.message)
-            for warning in caught
-            if issubclass(warning.category, RecordingWarning)
-        ]
+        doubts += map(str, warned)
     if nameless > 1:
         doubts.append(
             f"{nameless} files name no subject and count as a person each; if they are of one "

@@ -164,17 +164,6 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         read_csv(path)
 
 
-def test_unknown_activities_are_refused_where_a_set_is_asked_for(tmp_path: Path) -> None:
-    path = write(tmp_path, rows())
-    assert read_csv(path, activities=["walking", "sitting"]).segments
-    with pytest.raises(
-        InputError, match="line 152: unknown activity 'sitting'; use walking, lying"
-    ):
-        read_csv(path, activities=["walking", "lying"])
-    with pytest.raises(InputError, match="unknown activity 'walking'"):
-        read_csv(path, activities=[])
-
-
 def test_hard_motion_is_not_taken_for_wrong_units(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     lines = []

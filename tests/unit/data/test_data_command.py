@@ -93,7 +93,9 @@ def test_refusals_are_one_line_and_an_exit_code(
 ) -> None:
     found, out, err = run(*arguments)
     lines = [line for line in err.splitlines() if line.startswith("har: ")]
-    assert (found, out, len(lines)) == (code, "", 1)
+    document = json.dumps({"error": message, "exit_code": code}, indent=2) + "\n"
+    assert (found, len(lines)) == (code, 1)
+    assert out == (document if "--json" in arguments else "")
     assert message in lines[0]
 
 

@@ -11,9 +11,9 @@ from pipeline.core.errors import InputError
 from pipeline.data import RecordingWarning, read_csv
 from pipeline.data.plausibility import (
     Samples,
+    check_gravity,
     check_rotation,
     check_turning_gravity,
-    resting_acceleration,
     turning_gravity,
 )
 from pipeline.data.vocabulary import VOCABULARY, canonical, in_order, label_map, parse_label_map
@@ -68,7 +68,7 @@ def test_too_little_says_nothing() -> None:
 
 def test_walking_rests_at_one_g() -> None:
     samples = np.concatenate([motion(activity="walking"), motion(10)])
-    assert resting_acceleration(samples, 50.0) == pytest.approx(1.0, abs=0.02)
+    assert check_gravity([(samples, 50.0)], "x") == pytest.approx(1.0, abs=0.02)
 
 
 def test_a_csv_file_in_quiet_degrees_is_refused(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from pipeline.data import Dataset, describe, load_dataset, make_windows, split_s
 from pipeline.data.importers import IMPORTERS, open_tree
 from pipeline.data.importers.convert import renamed
 from pipeline.data.plausibility import (
+    check_gravity,
     check_rotation,
     check_turning_gravity,
-    resting_acceleration,
     turning_gravity,
 )
 from pipeline.data.recording import Recording
@@ -52,7 +52,7 @@ def test_hapt_is_complete(hapt: Dataset) -> None:
 
 
 def test_hapt_is_in_g_with_gravity(hapt: Dataset) -> None:
-    at_rest = [resting_acceleration(r.samples, r.rate_hz) for r in hapt.recordings]
+    at_rest = [check_gravity([(r.samples, r.rate_hz)], r.session) for r in hapt.recordings]
     assert 0.95 < min(at_rest) < max(at_rest) < 1.1
 
 
