@@ -52,7 +52,7 @@ def test_a_head_that_was_never_stored_gets_sequence_one(tmp_path):
 def test_a_file_of_an_older_har_is_told_from_a_damaged_one(file):
     whole = file.read_bytes()
     file.write_bytes(whole[:4] + b"\x01\x00" + whole[6:])
-    with pytest.raises(InputError, match=r"has format 1, made by an older har.*teach the board"):
+    with pytest.raises(InputError, match=r"has format 1, made by an older har.*label again"):
         read_head(file)
 
 

@@ -94,7 +94,7 @@ def test_lessons_take_turns_and_say_when_there_are_too_few(client):
     assert all(samples.shape == (128, 6) for samples, _ in lessons)
     with pytest.raises(InputError, match="lying has 2 windows, not 3"):
         labelled_windows(found, client, per_activity=3)
-    with pytest.raises(InputError, match="name its --activity"):
+    with pytest.raises(InputError, match="give its --activity"):
         labelled_windows([Stretch("anna", None, found[0].samples)], client, per_activity=1)
 
 
