@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import read_npz, write_whole
+from pipeline.core.files import locked, read_npz, write_npz, write_whole
 from pipeline.core.types import Array
 
 
@@ -84,3 +85,17 @@ def read_card(kind: type[Card], path: Path, remedy: str) -> Card:
 def write_card(path: Path, card: BaseModel) -> None:
     """Write a card, whole or not at all."""
     write_whole(path, json.dumps(card.model_dump(mode="json"), indent=2) + "\n")
+
+
+def save_sealed(model: Any, path: Path, card_path: Path, card_for: Callable[[str], Card]) -> Card:
+    """Write the variables of a tf_keras model to ``path``, then the card that ``card_for`` makes of
+    their SHA-256: both of one run, also where two runs save at once.
+
+    Raises:
+        ExternalError: the disk is full, or nothing may be written there.
+    """
+    with locked(path.with_suffix("")):
+        write_npz(path, model_arrays(model))
+        card = card_for(hashlib.sha256(path.read_bytes()).hexdigest())
+        write_card(card_path, card)
+    return card

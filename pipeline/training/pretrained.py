@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +10,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.core.files import write_npz
 from pipeline.core.types import Array
 from pipeline.models import backbone, load_sealed_weights
-from pipeline.models.weights import model_arrays, read_card, set_model_arrays, write_card
+from pipeline.models.weights import (
+    read_card,
+    save_sealed,
+    set_model_arrays,
+)
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import (
     NetworkInput,
@@ -190,11 +192,13 @@ def _save(
 
 
 def save_pretrained(path: Path, model: Any, card: dict[str, Any]) -> PretrainedCard:
-    """Writes ``path`` (.npz) and its card (.json)."""
-    write_npz(path, model_arrays(model))
-    full = PretrainedCard(**card, weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    write_card(path.with_suffix(".json"), full)
-    return full
+    """Write ``path`` (.npz) and its card (.json). Raises as `save_sealed`."""
+    return save_sealed(
+        model,
+        path,
+        path.with_suffix(".json"),
+        lambda sha256: PretrainedCard(**card, weights_sha256=sha256),
+    )
 
 
 def load_pretrained(path: Path) -> Pretrained:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,14 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.core.errors import InputError
-from pipeline.core.files import write_npz
 from pipeline.core.types import Array
 from pipeline.data import SubjectSplit, Windows, identities
 from pipeline.models import FloatHead, backbone, load_sealed_weights
-from pipeline.models.weights import model_arrays, read_card, set_model_arrays, write_card
+from pipeline.models.weights import (
+    read_card,
+    save_sealed,
+    set_model_arrays,
+)
 from pipeline.training.augment import augment
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import NetworkInput, SpectrogramCard, input_of_card
@@ -174,13 +176,13 @@ def train(
 
 
 def save_trained(trained: TrainedModel, directory: Path) -> TrainCard:
-    """Writes weights.npz and, last, train.json."""
-    path = directory / WEIGHTS
-    write_npz(path, model_arrays(trained.model))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    card = trained.card.model_copy(update={"weights_sha256": digest})
-    write_card(directory / CARD, card)
-    return card
+    """Write weights.npz and train.json into ``directory``. Raises as `save_sealed`."""
+    return save_sealed(
+        trained.model,
+        directory / WEIGHTS,
+        directory / CARD,
+        lambda sha256: trained.card.model_copy(update={"weights_sha256": sha256}),
+    )
 
 
 def load_trained(directory: Path) -> TrainedModel:
