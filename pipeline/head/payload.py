@@ -25,7 +25,6 @@ NAME_BYTES_MAX = 31
 UNKNOWN = "unknown"
 """What a board calls a window like nothing it knows: no activity has this name."""
 
-HEAD_START_BYTES = 48  # `_Sizes` and `History`
 _NAME = struct.Struct(f"<B{NAME_BYTES_MAX}s")
 _LIMIT_BITS = int(LIMIT.view(np.uint32))
 _NORMAL_BITS = int(np.finfo(np.float32).tiny.view(np.uint32))
@@ -60,6 +59,11 @@ class History:
     """B, of one window at the cut"""
     capacity: U16
     """N, windows that the board keeps for replay"""
+
+
+HEAD_START_BYTES = len(
+    wire.encode(_Sizes(0, 0, 0, 0)) + wire.encode(History(0, 0, 0, Guard(), 0, 0, 0, 0))
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,6 @@ from pipeline.sim.build import ROOT, build_image
 
 _REQUEST = struct.Struct("<BBI")
 _HELLO = struct.Struct("<8sIHBB")
-_STATE_BYTES = 30  # of `LearnerState`
 _ITEMS = 4096  # of one request
 _PREDICTS = {"serving": 0, "learned": 1, "shipped": 2}
 _REFUSED = 0x80  # and above: har_status
@@ -51,6 +50,9 @@ class LearnerState:
     held: U16
     held_right: U16
     crc: U32
+
+
+_STATE_BYTES = len(wire.encode(LearnerState(0, False, 0, Guard(), 0, 0, 0)))
 
 
 def build_learner(generated: Path, program: Path, build_dir: Path) -> None:
