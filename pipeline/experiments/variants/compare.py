@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.experiments.variants.schema import (
+from pipeline.experiments.variants.rows import (
     LOSS,
     PUBLISHED,
     SHRINK,

@@ -1,21 +1,86 @@
-"""A variant's file in the engines that a board can have: TFLite-Micro, and the compiled one."""
+"""What a variant's file holds, and what it answers in LiteRT and in the engines that a board can
+have: TFLite-Micro, and the compiled one."""
 
 from __future__ import annotations
 
+import gzip
 import re
 import tempfile
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.compiler import UnsupportedModel, compile_model, run_tflm
 from pipeline.compiler.oracle import tflm_arena_bytes
+from pipeline.compiler.reader import read_model
 from pipeline.core.errors import CheckFailed, ExternalError
 from pipeline.core.types import Array
-from pipeline.experiments.variants.files import predict_litert
-from pipeline.experiments.variants.settings import CHECKED_WINDOWS
+from pipeline.experiments.variants.request import CHECKED_WINDOWS
 from pipeline.sim.parity import run_compiled, run_parity
+
+_KINDS = {
+    "FLOAT32": np.float32,
+    "FLOAT16": np.float16,
+    "INT8": np.int8,
+    "INT32": np.int32,
+}
+_GZIP_LEVEL = 9
+
+
+@dataclass(frozen=True)
+class FileFigures:
+    """Bytes of the file, of it after gzip -9, and of all constants in it, ``bias_bytes`` of which
+    are int32 biases. ``parameters``: weights and biases; ``nonzero`` of them are not 0."""
+
+    bytes: int
+    compressed_bytes: int
+    weight_bytes: int
+    bias_bytes: int
+    parameters: int
+    nonzero: int
+
+
+def file_figures(model: bytes) -> FileFigures:
+    """Of a .tflite. Raises InputError for an invalid file."""
+    weight_bytes = bias_bytes = parameters = nonzero = 0
+    for tensor in read_model(model).tensors:
+        if tensor.data is None:
+            continue
+        weight_bytes += tensor.data.nbytes
+        # Shapes, axes and the like are constants, too: int32 without a scale.
+        if tensor.type in ("FLOAT32", "FLOAT16") or len(tensor.scales):
+            values = np.frombuffer(tensor.data.tobytes(), _KINDS[tensor.type])
+            parameters += prod(tensor.shape)
+            nonzero += int(np.count_nonzero(values))
+            bias_bytes += tensor.data.nbytes * (tensor.type == "INT32")
+    return FileFigures(
+        bytes=len(model),
+        compressed_bytes=len(gzip.compress(model, _GZIP_LEVEL, mtime=0)),
+        weight_bytes=weight_bytes,
+        bias_bytes=bias_bytes,
+        parameters=parameters,
+        nonzero=nonzero,
+    )
+
+
+def predict_litert(model: bytes, inputs: Array) -> Array:
+    """Inputs (N, ...) of the type that the .tflite takes -> the classes (N,) that LiteRT answers
+    with."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=model, num_threads=1)
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]["index"]
+    answer = interpreter.get_output_details()[0]["index"]
+    classes = np.empty(len(inputs), np.int64)
+    for number, window in enumerate(inputs):
+        interpreter.set_tensor(source, window[None])
+        interpreter.invoke()
+        classes[number] = interpreter.get_tensor(answer)[0].argmax()
+    return classes
+
 
 _PARITY_INPUTS = 4
 _TIMEOUT_S = 3600.0  # of all test windows in TFLite-Micro

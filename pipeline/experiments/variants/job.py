@@ -2,54 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from pipeline.bundle.convert import to_float, to_float16, to_int8
-from pipeline.bundle.footprint import Application, Footprint, footprint
 from pipeline.bundle.interface import Interface, Normalization, Output, Quantization
 from pipeline.compiler.reader import read_model
 from pipeline.core.errors import CheckFailed
 from pipeline.core.types import Array
 from pipeline.data import load_dataset
-from pipeline.experiments.variants.app_footprint import NOTHING, too_large
-from pipeline.experiments.variants.base import (
+from pipeline.experiments.variants.app_footprint import (
+    NOTHING,
+    fit_on_board,
+    fits_board,
+    surroundings,
+    too_large,
+)
+from pipeline.experiments.variants.engines import (
+    engine_figures,
+    file_figures,
+    predict_int8,
+    predict_litert,
+)
+from pipeline.experiments.variants.networks import (
     Base,
+    Material,
     Origin,
     base_network,
+    gather,
     pruned_network,
     steps_of,
-    surroundings,
 )
-from pipeline.experiments.variants.engines import EngineFigures, engine_figures, predict_int8
-from pipeline.experiments.variants.files import file_figures, predict_litert
-from pipeline.experiments.variants.names import Variant, parse_variant
 from pipeline.experiments.variants.optimize import quantization_aware
-from pipeline.experiments.variants.settings import REPRESENTATIVE_WINDOWS, effort_for
-from pipeline.experiments.variants.task import Material, gather
+from pipeline.experiments.variants.request import (
+    REPRESENTATIVE_WINDOWS,
+    Variant,
+    VariantsRequest,
+    parse_variant,
+)
 from pipeline.models import model_macs
 from pipeline.models.graph import nanojoules
 from pipeline.training import Pretrained, score
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What all jobs of a request share; goes to workers by pickle. ``keep``: the folder in which
-    networks are kept that several variants start from."""
-
-    dataset: str
-    split: str
-    weights: str
-    source: str
-    quick: bool
-    epochs: int | None
-    windows: int | None
-    keep: Path
-
-
-def run_job(setting: Setting, job: dict[str, Any]) -> dict[str, Any]:
+def run_job(request: VariantsRequest, job: dict[str, Any]) -> dict[str, Any]:
     """``job`` is {backbone, variant, seed}; the result is what a row of the report is made of, or
     {"refused": why} for a variant that the network cannot have."""
     import logging
@@ -59,28 +57,26 @@ def run_job(setting: Setting, job: dict[str, Any]) -> dict[str, Any]:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of retracing, which is meant
     tf_keras.backend.clear_session()
     backbone, seed, variant = job["backbone"], job["seed"], parse_variant(job["variant"])
-    effort = effort_for(
-        backbone, quick=setting.quick, epochs=setting.epochs, windows=setting.windows
-    )
+    effort, keep = request.effort(backbone), request.networks_folder
     origin = Origin(
-        dataset=setting.dataset,
-        split=setting.split,
+        dataset=request.dataset,
+        split=request.split,
         backbone=backbone,
         seed=seed,
-        weights=setting.weights,
-        source=setting.source,
+        weights=request.weights,
+        source=request.source,
         effort=effort,
-        sha256=_sha256(setting.dataset),
-        source_sha256="" if setting.weights == "none" else _sha256(setting.source),
+        sha256=_sha256(request.dataset),
+        source_sha256="" if request.weights == "none" else _sha256(request.source),
     )
-    material = gather(setting.dataset, setting.split, seed, backbone, effort)
-    base = base_network(origin, material, setting.keep)
+    material = gather(request.dataset, request.split, seed, backbone, effort)
+    base = base_network(origin, material, keep)
     try:
-        network, model = _make(variant, material, setting.keep, base)
+        network, model = _make(variant, material, keep, base)
     except CheckFailed as error:
         return {"refused": " ".join(str(error).split())}
     content = _convert(variant, model, network, material, seed)
-    return _measure(variant, content, model, network, material, setting.keep, base)
+    return _measure(variant, content, model, network, material, keep, base)
 
 
 def _sha256(dataset: str) -> str:
@@ -141,7 +137,7 @@ def _measure(
     if host_only:
         limits.append("Its accuracy is that of LiteRT on a host, as no engine of a board runs it.")
     around, unmeasured = surroundings(base, material, keep)
-    fit = _fit(around or NOTHING, engines, figures.bytes)
+    fit = fit_on_board(around or NOTHING, engines, figures.bytes)
     if fit:
         limits += too_large(fit, alone=around is None)
     if around is None:
@@ -170,24 +166,6 @@ def _measure(
         "test_people": len(set(test.subjects.tolist())),
         "train_windows": len(material.training),
     }
-
-
-def _fit(application: Application, engines: EngineFigures, file_bytes: int) -> Footprint | None:
-    """By the compiled engine where it takes the file, else by TFLite-Micro, else by none."""
-    if engines.flash_bytes is not None and engines.ram_bytes is not None:
-        return footprint(application, "compiled", engines.flash_bytes, engines.ram_bytes)
-    if engines.tflm_arena_bytes is not None:
-        return footprint(application, "tflm", file_bytes, engines.tflm_arena_bytes)
-    return None
-
-
-def fits_board(fit: Footprint | None, *, alone: bool, unmeasured: bool) -> bool | None:
-    """None: not measured. ``fit``: by an engine that runs the file, None without any; ``alone``:
-    with nothing of ours around it, as that was not measured; ``unmeasured``: the compiled engine
-    may need less."""
-    if fit and fit.fits:
-        return None if alone else True
-    return None if unmeasured else False
 
 
 def _engine_input(network: Pretrained, content: bytes, x: Array) -> Array:

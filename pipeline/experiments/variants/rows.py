@@ -3,11 +3,106 @@
 from __future__ import annotations
 
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from pipeline.experiments.variants.names import parse_variant
-from pipeline.experiments.variants.schema import LOSS, SHRINK, VariantRow
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.experiments.variants.request import parse_variant
+from pipeline.report.fields import Count, Share
 from pipeline.report.tables import number
+
+LOSS = 0.005
+"""Of accuracy: what a good conversion to int8 loses at most."""
+SHRINK = 3.7
+"""Times: what it shrinks the weights at least."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+class VariantRow(_Part):
+    """A variant, its accuracies on test subjects, means over ``seeds`` networks.
+
+    ``bytes``: of the .tflite file, ``compressed_bytes`` of it after gzip -9; ``weight_bytes``: of
+    the constants in it. ``parameters``: weights and biases, batch norm folded;
+    ``nonzero_parameters`` of them are not 0. ``drop``: accuracy lost against float32 of the same
+    network, 0 to 1, negative where it gained. ``shrink``: float32's weight bytes over this one's.
+    ``arena_bytes``: TFLite-Micro's; ``engine_*``: of the compiled engine on a Cortex-M4F, from the
+    linker's map; ``instructions``: of one inference there. None where the engine in question does
+    not run it; ``limits`` says why, one sentence each. ``fits``: with the firmware around it on
+    the board, by ``engine``; None where that was not measured and nothing rules it out.
+    ``energy_nj``: ``macs`` x 3.2 pJ.
+    """
+
+    backbone: str
+    variant: str
+    seeds: list[int]
+    bytes: Count
+    compressed_bytes: Count
+    weight_bytes: Count
+    parameters: Count
+    nonzero_parameters: Count
+    macs: Count
+    accuracy: Share
+    accuracies: list[Share]
+    macro_f1: Share
+    worst_subject: str
+    worst_subject_accuracy: Share
+    drop: float
+    shrink: float
+    arena_bytes: Count | None
+    engine_flash_bytes: Count | None
+    engine_ram_bytes: Count | None
+    instructions: Count | None
+    energy_nj: float
+    fits: bool | None
+    engine: Literal["compiled", "tflm"] | None
+    limits: list[str]
+
+
+class VariantsReport(_Part):
+    """``train_windows``: that an epoch draws at most, of the network with the most. ``weights``:
+    what each network began with, by backbone: imagenet, the source's name, or none."""
+
+    command: str
+    date: str
+    versions: dict[str, str]
+    dataset: str
+    split: str
+    test_windows: Count
+    test_people: Count
+    train_windows: Count
+    weights: dict[str, str]
+    seconds: float
+    rows: list[VariantRow]
+    notes: list[str] = []
+
+
+class PublishedVariant(NamedTuple):
+    """A row of the table that the comparison is with: images, another data set."""
+
+    network: str
+    variant: str
+    megabytes: float
+    accuracy: float
+
+
+PUBLISHED = (
+    PublishedVariant("MobileNet", "base", 10.81, 0.8964),
+    PublishedVariant("MobileNet", "quantized", 4.58, 0.8102),
+    PublishedVariant("MobileNet", "pruned", 9.54, 0.8096),
+    PublishedVariant("SqueezeNet", "base", 0.82, 0.8894),
+    PublishedVariant("SqueezeNet", "quantized", 0.13, 0.9159),
+    PublishedVariant("SqueezeNet", "pruned", 0.30, 0.9158),
+)
+"""Course slides on MobileNet and SqueezeNet, base, quantized and pruned."""
+
+
+_OF_FIRST = (
+    *("bytes", "compressed_bytes", "weight_bytes", "parameters", "macs", "energy_nj"),
+    *("arena_bytes", "engine_flash_bytes", "engine_ram_bytes", "instructions", "fits", "engine"),
+)
 
 
 def row_of(
@@ -29,15 +124,11 @@ def row_of(
     }
     worst = min(people, key=lambda name: people[name])
     return VariantRow(
+        **{name: first[name] for name in _OF_FIRST},
         backbone=backbone,
         variant=variant,
         seeds=seeds,
-        bytes=first["bytes"],
-        compressed_bytes=first["compressed_bytes"],
-        weight_bytes=first["weight_bytes"],
-        parameters=first["parameters"],
         nonzero_parameters=first["nonzero"],
-        macs=first["macs"],
         accuracy=round(accuracy, 6),
         accuracies=[result["accuracy"] for result in results],
         macro_f1=round(fmean(result["macro_f1"] for result in results), 6),
@@ -45,13 +136,6 @@ def row_of(
         worst_subject_accuracy=round(people[worst], 6),
         drop=round(drop, 6),
         shrink=round(shrink, 3),
-        arena_bytes=first["arena_bytes"],
-        engine_flash_bytes=first["engine_flash_bytes"],
-        engine_ram_bytes=first["engine_ram_bytes"],
-        instructions=first["instructions"],
-        energy_nj=first["energy_nj"],
-        fits=first["fits"],
-        engine=first["engine"],
         limits=[*_limits(variant, results, base, drop, shrink), *first["limits"]],
     )
 

@@ -9,11 +9,11 @@ import pytest
 
 from pipeline.bundle.footprint import Application, footprint
 from pipeline.core.errors import CheckFailed, ExternalError
-from pipeline.experiments.variants import base as base_module
-from pipeline.experiments.variants.app_footprint import NOTHING
-from pipeline.experiments.variants.base import Base, Origin, base_network, surroundings
-from pipeline.experiments.variants.job import fits_board
-from pipeline.experiments.variants.settings import effort_for
+from pipeline.experiments.variants import app_footprint
+from pipeline.experiments.variants import networks as base_module
+from pipeline.experiments.variants.app_footprint import NOTHING, fits_board, surroundings
+from pipeline.experiments.variants.networks import Base, Origin, base_network
+from pipeline.experiments.variants.request import effort_for
 
 FOUND = Application(flash_bytes=50_000, ram_bytes=40_000, store_pages=16)
 NONE: Any = None
@@ -34,7 +34,7 @@ class _World:
         self.imagenet: dict[str, Any] | None = {"kernel": 1.0}
         self.measured = 0
         self.trained: list[Any] = []
-        monkeypatch.setattr(base_module, "measure_around", self._measure)
+        monkeypatch.setattr(app_footprint, "measure_around", self._measure)
         monkeypatch.setattr(base_module, "initial_arrays", self._arrays)
         monkeypatch.setattr(base_module, "source_task", lambda *_: None)
         monkeypatch.setattr(base_module, "thin_task", lambda *_: "source")
@@ -47,10 +47,10 @@ class _World:
         if self.failing:
             raise self.failing
 
-    def _measure(self, _network: Any, _material: Any, path: Path) -> None:
+    def _measure(self, _network: Any, _material: Any) -> Application:
         self.measured += 1
         self._fail()
-        path.write_text(json.dumps(FOUND.__dict__))
+        return FOUND
 
     def _arrays(self, *_: Any) -> Any:
         self._fail()

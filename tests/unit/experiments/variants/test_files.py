@@ -11,8 +11,7 @@ import pytest
 from pipeline.bundle.convert import parameter_count, to_float, to_float16, to_int8
 from pipeline.compiler.oracle import tflm_arena_bytes
 from pipeline.core.errors import CheckFailed
-from pipeline.experiments.variants.engines import predict_int8
-from pipeline.experiments.variants.files import file_figures, predict_litert
+from pipeline.experiments.variants.engines import file_figures, predict_int8, predict_litert
 from pipeline.experiments.variants.optimize import FineTuning, prune, quantization_aware
 
 STEPS, BATCH = 12, 16

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.experiments.variants.names import parse_variant, variant_names
+from pipeline.experiments.variants.request import parse_variant, variant_names
 
 
 def test_nothing_asked_for_is_everything_at_each_sparsity() -> None:

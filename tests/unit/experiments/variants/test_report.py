@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from rich.console import Console, Group
 
 from pipeline.experiments.variants.compare import kind, matches, variant_claims
-from pipeline.experiments.variants.picture import variants_picture
 from pipeline.experiments.variants.report import (
     variants_document,
     variants_page,
+    variants_picture,
     variants_tables,
     write_variants_report,
 )
-from pipeline.experiments.variants.schema import PUBLISHED, VariantRow, VariantsReport
+from pipeline.experiments.variants.rows import PUBLISHED, VariantRow, VariantsReport
 from pipeline.report.claims import Claim
 from pipeline.report.flat import flat_csv
 from pipeline.report.tables import terminal

@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.core.errors import InputError
 from pipeline.experiments.variants import VariantsRequest
-from pipeline.experiments.variants.base import Origin
-from pipeline.experiments.variants.request import cost_of
-from pipeline.experiments.variants.settings import effort_for
+from pipeline.experiments.variants.networks import Origin
+from pipeline.experiments.variants.request import effort_for
+from pipeline.experiments.variants.run import cost_of
 from pipeline.training import shipped
 
 

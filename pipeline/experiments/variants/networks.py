@@ -1,33 +1,120 @@
-"""The networks that variants are made from, each trained once on a machine and kept."""
+"""What every variant of a request is made from and measured on: windows, and networks that are
+trained once on a machine and kept."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.bundle.footprint import Application
-from pipeline.core.errors import CheckFailed, ExternalError
+import numpy as np
+
+from pipeline.core.errors import ExternalError
 from pipeline.core.files import build_cached
 from pipeline.core.types import Array
-from pipeline.experiments.variants.app_footprint import measure_around, read_around
+from pipeline.data import Windows, default_scheme, load_dataset, split_subjects
 from pipeline.experiments.variants.optimize import prune
-from pipeline.experiments.variants.settings import Effort
-from pipeline.experiments.variants.task import Material, source_task, thin_task
+from pipeline.experiments.variants.request import Effort
 from pipeline.models import initial_arrays
 from pipeline.training import Pretrained, load_pretrained
+from pipeline.training.augment import augment
 from pipeline.training.pretrain import set_batch_statistics
 from pipeline.training.pretrained import pretrain_extractor, save_pretrained
 from pipeline.training.shipped import recipe, recipes_digest
+from pipeline.training.task import Task, load_task, make_task
+
+
+def source_task(source: str, seed: int) -> Task:
+    """All of the source that may train: its official split where it has one."""
+    dataset = load_dataset(source)
+    return make_task(dataset, split_subjects(dataset, default_scheme(dataset), seed=seed))
+
+
+def thin_task(
+    task: Task, train: int | None, test: int | None, validation: int | None = None
+) -> Task:
+    """The task with at most so many windows of each side; random starts are drawn from whole
+    recordings as before."""
+    split, windows = task.split, task.windows
+    sides = ((split.train, train), (split.validation, validation), (split.test, test))
+    order = np.concatenate(
+        [
+            _thin(np.flatnonzero(np.isin(windows.subjects, who)), windows, most)
+            for who, most in sides
+        ]
+    )
+    return replace(task, windows=windows.subset(order))
+
+
+def _thin(mine: Array, windows: Windows, most: int | None) -> Array:
+    """At most ``most`` of the windows ``mine`` (N,), evenly over subjects, activities and time."""
+    if most is None or len(mine) <= most:
+        return mine
+    order = np.lexsort((mine, windows.y[mine], windows.subjects[mine]))
+    picked = order[np.linspace(0, len(order) - 1, most).round().astype(int)]
+    return np.asarray(mine[np.sort(picked)])
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """``task``: thinned. ``dense``: its training subjects' windows at a small hop."""
+
+    task: Task
+    dense: Windows
+    backbone: str
+
+    @property
+    def training(self) -> Windows:
+        """Training subjects' windows."""
+        return self.task.windows.for_subjects(self.task.split.train)
+
+    @property
+    def validation(self) -> Windows:
+        """Validation subjects' windows."""
+        return self.task.windows.for_subjects(self.task.split.validation)
+
+    @property
+    def test(self) -> Windows:
+        """Test subjects' windows."""
+        return self.task.windows.for_subjects(self.task.split.test)
+
+    def representative(self, count: int, seed: int) -> Array:
+        """Raw training windows (count, T, 6), chosen at random."""
+        x = self.training.x
+        chosen = np.random.default_rng(seed).permutation(len(x))[:count]
+        return np.asarray(x[chosen])
+
+    def drawing(
+        self, normalize: Callable[[Array], Array], count: int
+    ) -> Callable[[np.random.Generator], tuple[Array, Array]]:
+        """Draws ``count`` random starts an epoch, augmented by the data set's recipe."""
+        strength = recipe(self.task.dataset.name, self.backbone).augmentation
+
+        def draw(rng: np.random.Generator) -> tuple[Array, Array]:
+            chosen = rng.permutation(len(self.dense))[:count]
+            x = augment(self.dense.x[chosen], rng, strength)
+            return normalize(x), self.dense.y[chosen]
+
+        return draw
+
+
+def gather(dataset: str, split: str, seed: int, backbone: str, effort: Effort) -> Material:
+    """Raises as `load_task`."""
+    whole = load_task(dataset, scheme=split, seed=seed, progress=False)
+    task = thin_task(whole, effort.windows, effort.test_windows)
+    return Material(task, task.dense_training_windows(), backbone)
+
 
 _RATE_ON = 0.5  # of the recipe's peak rate, where the weights are no random ones
 _SETTLED_BY = 0.3  # share of the steps in which the weights hardly change any more
 _REMEMBERED_MOST = 0.2
 _STATISTICS = 1024  # windows
 _VERSION = 1  # of what is kept
-_WEIGHTS, _AROUND = "weights.npz", "around.json"
+_WEIGHTS = "weights.npz"
 
 
 @dataclass(frozen=True)
@@ -87,7 +174,7 @@ def base_network(asked: Origin, material: Material, keep: Path) -> Base:
         trained = load_pretrained(path)
         _keep(path, trained, trained.model(), material, steps, trained.card.epochs)
 
-    folder = build_cached(_base_folder(origin, keep), make)
+    folder = build_cached(origin.folder(keep, kind="base"), make)
     return Base(load_pretrained(folder / _WEIGHTS), origin)
 
 
@@ -107,32 +194,6 @@ def pruned_network(base: Base, material: Material, keep: Path, sparsity: float) 
 
     folder = build_cached(origin.folder(keep, kind="pruned", sparsity=sparsity), make)
     return load_pretrained(folder / _WEIGHTS)
-
-
-def surroundings(base: Base, material: Material, keep: Path) -> tuple[Application | None, str]:
-    """What the application takes around this network on a board, and, where it cannot be measured,
-    why not. Only a reason that holds on any machine is kept: a tool that is missing may be there
-    next time."""
-
-    def make(folder: Path) -> None:
-        folder.mkdir(parents=True)
-        try:
-            measure_around(base.network, material, folder / _AROUND)
-        except CheckFailed as error:
-            (folder / _AROUND).write_text(json.dumps({"reason": _line(error)}))
-
-    # Neither weights nor seed change what is linked around them.
-    plain = replace(base.origin, seed=0, weights="none", source="", source_sha256="")
-    try:
-        path = build_cached(plain.folder(keep, kind="around"), make) / _AROUND
-    except ExternalError as error:
-        return None, _line(error)
-    content = json.loads(path.read_text())
-    return (None, content["reason"]) if "reason" in content else (read_around(path), "")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def steps_of(material: Material, effort: Effort, batch: int) -> int:
@@ -166,13 +227,9 @@ def _keep(
     save_pretrained(path, model, content)
 
 
-def _base_folder(origin: Origin, keep: Path) -> Path:
-    return origin.folder(keep, kind="base")
-
-
 def _to_be_had(asked: Origin, keep: Path) -> Origin:
     """The source's weights in place of ImageNet's where there are none, or no way to them."""
-    if asked.weights != "imagenet" or _base_folder(asked, keep).exists():
+    if asked.weights != "imagenet" or asked.folder(keep, kind="base").exists():
         return asked
     try:
         there = initial_arrays(asked.backbone, "imagenet") is not None
@@ -191,8 +248,6 @@ def _initial(origin: Origin) -> dict[str, Array] | None:
     settings = recipe(origin.source, origin.backbone)
     if origin.effort.source_epochs is not None:
         settings = replace(settings, epochs=origin.effort.source_epochs)
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="har-source-") as scratch:
         path = Path(scratch, _WEIGHTS)
         thin = thin_task(task, origin.effort.windows, None)
