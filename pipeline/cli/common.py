@@ -57,10 +57,12 @@ def command_line() -> str:
 def working(text: str) -> Iterator[Callable[[str], None]]:
     """A spinner with what is being done, on stderr, while the block runs; silent where stderr is
     no terminal. Gives a function that changes the text."""
+    from rich.markup import escape
+
     from pipeline.core.console import Console
 
-    with Console(stderr=True).status(text) as status:
-        yield status.update
+    with Console(stderr=True).status(escape(text)) as status:
+        yield lambda text: status.update(escape(text))
 
 
 @contextlib.contextmanager
@@ -71,7 +73,12 @@ def progress_bar() -> Iterator[Callable[[str, float], None]]:
 
     from pipeline.core.console import Console
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Remaining())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+        Remaining(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         job = bar.add_task("loading", total=1.0)
         yield lambda text, share: bar.update(job, description=text, completed=share)

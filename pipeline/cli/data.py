@@ -45,7 +45,7 @@ def list_(as_json: JsonOption = False) -> None:
         table.add_row(
             escape(row["name"]),
             escape(row["title"]),
-            f"{row.get('package', '')} {row.get('version', '')}".strip(),
+            escape(f"{row.get('package', '')} {row.get('version', '')}".strip()),
             f"{row['download_bytes'] / 1e6:.1f} MB" if row.get("download_bytes") else "",
             "yes" if row["cached"] else "no",
         )
@@ -195,8 +195,8 @@ def _print_info(document: dict[str, Any]) -> None:
         facts.add_row(quantity.replace("_", " "), unit)
     facts.add_row("recordings", f"{document['recordings']} in {document['sessions']} sessions")
     if document["package"]:
-        facts.add_row("from", f"{document['package']} {document['version']}".strip())
-    facts.add_row("SHA-256", document["sha256"])
+        facts.add_row("from", escape(f"{document['package']} {document['version']}".strip()))
+    facts.add_row("SHA-256", escape(document["sha256"]))
     facts.add_row("terms", escape(document["terms"]))
     if document["citation"]:
         facts.add_row("cite", escape(document["citation"]))

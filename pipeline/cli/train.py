@@ -90,7 +90,7 @@ def pretrain(
     changes = {"epochs": epochs, "knee": None if knee is None else gyroscope_knee(knee)}
     one = ExtractorName(dataset, backbone, split, fold, seed)
     names = shipped() if every else (one,)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     cards = []
     with Bars(*columns, console=Console(stderr=True)) as bar:
         for name in names:

@@ -84,7 +84,7 @@ def load_recordings(path: Path, sha256: str) -> tuple[Recording, ...]:
         if int(arrays["format_version"]) != FORMAT_VERSION or str(arrays["sha256"]) != sha256:
             raise InputError(f"{path}: made by another version or from another archive; delete it")
         return _unpack(arrays)
-    except (ValueError, TypeError, LookupError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error}); delete it and load again") from error
 
 
@@ -103,7 +103,7 @@ def load_about(path: Path) -> dict[str, Any]:
         if not isinstance(about, dict):
             raise ValueError("no JSON object about it")
         return about
-    except (ValueError, TypeError) as error:
+    except (ArithmeticError, TypeError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error}); delete it and import again") from error
 
 

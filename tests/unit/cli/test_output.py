@@ -144,6 +144,13 @@ def _csv(folder: Path) -> list[str]:
     return ["data", "info", str(path)]
 
 
+def _markup(folder: Path) -> list[str]:
+    (folder / "[").mkdir()
+    path = folder / "[" / f"bold]{ESCAPE}.csv"  # what rich reads as markup that nothing opened
+    path.write_text("no recording\n")
+    return ["data", "import", "csv", str(path)]
+
+
 def _zip(folder: Path) -> list[str]:
     with zipfile.ZipFile(folder / "copy.zip", "w") as archive:
         archive.writestr(f"{ESCAPE}/{ESCAPE}.csv", "no recording\n")
@@ -167,7 +174,7 @@ def _imported(_: Path) -> list[str]:
         source="test",
         segments=(Segment(0, 300, "walking"),),
     )
-    about = {"title": f"[bold]{ESCAPE}", "importer": "csv", "activities": ["walking"]}
+    about = {"title": f"[/bold]{ESCAPE}", "importer": "[/csv]", "activities": ["walking"]}
     path = imported_path("mine")
     path.parent.mkdir(parents=True)
     fields = {"sha256": "0", "rate_hz": 50.0, "terms": ESCAPE}
@@ -175,7 +182,9 @@ def _imported(_: Path) -> list[str]:
     return ["data", "list"]
 
 
-@pytest.mark.parametrize("make", [_csv, _zip, _imported], ids=lambda make: make.__name__[1:])
+@pytest.mark.parametrize(
+    "make", [_csv, _markup, _zip, _imported], ids=lambda make: make.__name__[1:]
+)
 def test_an_escape_sequence_in_a_name_never_reaches_the_terminal(
     make: Callable[[Path], list[str]], evil: Path
 ) -> None:
