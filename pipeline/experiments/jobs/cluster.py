@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from ipaddress import ip_address
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,8 +66,6 @@ class Cluster:
         if self.workers is not None:
             raise InputError("--workers start here, --scheduler has its own; give one of them")
         protocol, _, address = self.scheduler.partition("://")
-        if protocol == "tcp" and _is_loopback(address):
-            return
         if protocol != "tls" or ":" not in address:
             raise InputError(
                 f"scheduler {self.scheduler}: give tls://HOST:PORT (whoever reaches a scheduler "
@@ -80,12 +77,10 @@ class Cluster:
             if not path.is_file():
                 raise InputError(f"{option} {path}: no such file")
 
-    def security(self) -> Security | None:
-        """Return the certificates for `scheduler`, None without any."""
+    def security(self) -> Security:
+        """Return the certificates for `scheduler`."""
         from distributed.security import Security
 
-        if self.tls_ca_file is None:
-            return None
         return Security(
             tls_ca_file=str(self.tls_ca_file),
             tls_client_cert=str(self.tls_cert),
@@ -274,6 +269,7 @@ def _in_worker(function: Callable[[Any], Any], job: Any) -> Any:
     # depend on who computes them.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = "1"
+    logging.getLogger("pipeline").setLevel(logging.ERROR)  # workers wait for each other's networks
     return function(job)
 
 
@@ -321,14 +317,6 @@ def _sigint_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _is_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def this_worker() -> tuple[str, str]:

@@ -173,8 +173,6 @@ _TLS = Cluster(None, "tls://one:8786", _PEM, _PEM, _PEM)
 def test_what_can_be_meant_is_taken() -> None:
     for cluster in (Cluster(), Cluster(workers=3), _TLS):
         cluster.check()
-    for address in ("127.0.0.1", "localhost", "[::1]"):
-        Cluster(scheduler=f"tcp://{address}:8786").check()
 
 
 @pytest.mark.parametrize(
