@@ -88,11 +88,11 @@ personalize: setup ## Measure what a few labels of each user do, on the firmware
 
 variants: setup ## Compare base, quantized and pruned networks, and what each takes of a board
 	@scripts/toolchain.sh mps2
-	$(HAR) variants --workers 2 --output build/variants $(ARGS)
+	$(HAR) variants --output build/variants $(ARGS)
 
 fxcy: setup ## Compare how many of a network's last layers to train on another data set
 	@scripts/toolchain.sh host
-	$(HAR) fxcy --workers 2 --output build/fxcy $(ARGS)
+	$(HAR) fxcy --output build/fxcy $(ARGS)
 
 operators: setup ## Write docs/OPERATORS.md from the compiler
 	.venv/bin/python -m pipeline.compiler > docs/OPERATORS.md
