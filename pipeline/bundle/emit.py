@@ -74,7 +74,7 @@ def _of_model(model_id: str, name: str, text: str) -> str:
 
 def _c_string(text: str) -> str:
     """A C string literal; bytes outside printable ASCII as octal, which cannot swallow the
-    character behind them as \\x does."""
+    character after them as \\x does."""
     return (
         '"'
         + "".join(

@@ -53,7 +53,7 @@ class Cursor:
 
 
 class Kind(Protocol):
-    """How one field is written and read. What goes wrong is told without its name."""
+    """How one field is written and read. Errors do not name it; the caller does."""
 
     def write(self, value: Any) -> bytes:
         """Raises ValueError for what does not fit."""
