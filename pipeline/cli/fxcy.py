@@ -14,6 +14,7 @@ from pipeline.cli.common import (
     note,
     print_json,
     require_writable,
+    say,
 )
 from pipeline.cli.jobs import (
     SchedulerOption,
@@ -105,7 +106,7 @@ def fxcy(
         print_json(fxcy_document(report))
         return
     print_tables([*fxcy_tables(report), claims_table(fxcy_claims(report))])
-    print(f"{output}/fxcy.html, fxcy.json, fxcy.csv and pictures")
+    say(f"{output}/fxcy.html, fxcy.json, fxcy.csv and pictures")
 
 
 def _pairs(named: list[str], source: str | None, target: str | None) -> tuple[tuple[str, str], ...]:

@@ -13,6 +13,7 @@ from pipeline.cli.common import (
     guarded,
     print_json,
     require_writable,
+    say,
 )
 from pipeline.cli.jobs import (
     SchedulerOption,
@@ -118,7 +119,7 @@ def variants(
         return
     claims = variant_claims(report.rows, report.test_windows)
     print_tables([*variants_tables(report), claims_table(claims)])
-    print(f"{output}/variants.html, variants.json, variants.csv and variants.svg")
+    say(f"{output}/variants.html, variants.json, variants.csv and variants.svg")
 
 
 def _name(job: dict[str, Any]) -> str:

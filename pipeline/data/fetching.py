@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import ExternalError, InputError
+from pipeline.core.format import printable_lines
 from pipeline.data.archives import file_sha256
 from pipeline.data.cache import cache_directory
 from pipeline.data.source import Pinned
@@ -53,7 +54,7 @@ def fetch_archive(source: Pinned, progress: bool = True) -> Path:
 def note(message: str, progress: bool) -> None:
     """A line on stderr, with ``progress``."""
     if progress:
-        print(message, file=sys.stderr, flush=True)
+        print(printable_lines(message), file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

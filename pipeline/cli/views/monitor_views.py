@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
+from pipeline.cli.common import note
 from pipeline.cli.views.figures import Figures
 from pipeline.cli.views.monitor import Sighting
 
@@ -42,7 +42,7 @@ class _Lines:
         return
 
     def tell(self, message: str) -> None:
-        print(f"har: {message}", file=sys.stderr, flush=True)
+        note(f"har: {message}")
 
     def write(self, line: str) -> None:
         self.out.write(line + "\n")
