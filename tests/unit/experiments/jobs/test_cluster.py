@@ -143,6 +143,7 @@ def test_a_scheduler_without_workers_or_of_another_authority_is_one_clear_line(
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow("waits for a cluster that has gone")
 @pytest.mark.parametrize("who", ["the last worker", "the scheduler"])
 def test_a_cluster_that_goes_away_in_mid_job_ends_the_run_with_one_line(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str

@@ -46,6 +46,7 @@ def test_two_workers_share_the_jobs_and_a_killed_one_has_its_job_run_again(
     _assert_all_ended(tmp_path)
 
 
+@pytest.mark.slow("starts a worker five times")
 def test_a_job_that_kills_every_worker_is_given_up_with_one_line(tmp_path: Path) -> None:
     with (
         pytest.raises(ExternalError) as caught,

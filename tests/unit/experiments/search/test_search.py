@@ -70,6 +70,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow("starts two searches with workers of their own")
 def test_what_is_tried_depends_on_no_number_of_workers_and_no_order_of_hashes(
     tmp_path: Path,
 ) -> None:
