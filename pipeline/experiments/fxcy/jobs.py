@@ -9,12 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.bundle.limits import REPLAY_MAX
-from pipeline.experiments.fxcy.device_learner import CUTS, DeviceSettings, learn_on_device
+from pipeline.experiments.fxcy.device_learner import CUTS, learn_on_device
 from pipeline.experiments.fxcy.domains import Domain, load_domain
 from pipeline.experiments.fxcy.energy import count_cost
-from pipeline.experiments.fxcy.learn import learn
-from pipeline.experiments.fxcy.networks import CaseNetwork, case_network
+from pipeline.experiments.fxcy.learn import CaseNetwork, case_network, learn
 from pipeline.experiments.fxcy.settings import FC, LAST_DENSE, SCRATCH, WHOLE, Preset, preset
 from pipeline.experiments.fxcy.sources import (
     SourceNetwork,
@@ -68,11 +66,8 @@ def run_job(options: Options, job: dict[str, Any]) -> dict[str, Any]:
     target = _target(job["target"], settings.learning.train_windows, settings.learning.test_windows)
     if job["kind"] == DEVICE:
         assert source.pretrained is not None
-        kept = DeviceSettings(replay=min(len(target.train), REPLAY_MAX))
         folder = options.folder / "device"
-        return learn_on_device(
-            source.pretrained, target, job["case"], job["seed"], kept, folder=folder
-        )
+        return learn_on_device(source.pretrained, target, job["case"], job["seed"], folder)
     network = case_network(
         job["backbone"],
         job["case"],
@@ -84,10 +79,10 @@ def run_job(options: Options, job: dict[str, Any]) -> dict[str, Any]:
     if job["case"] == SCRATCH:
         inputs = own_inputs(job["backbone"], target)
     learned = learn(network, source.arrays, inputs, target, settings.learning, job["seed"])
-    if not math.isfinite(sum(learned.loss_curve)):
+    if not math.isfinite(sum(learned["loss_curve"])):
         return {"refused": "its loss is no finite number any more"}
     return {
-        **learned.document(),
+        **learned,
         **counts(job["backbone"], network, len(target.activities)),
         "train_windows": len(target.train),
         "test_windows": len(target.test),
@@ -96,7 +91,7 @@ def run_job(options: Options, job: dict[str, Any]) -> dict[str, Any]:
 
 def own_inputs(backbone: str, target: Domain) -> Any:
     """How a network that owes nothing to a source reads the target: by its training windows."""
-    from pipeline.experiments.fxcy.images import fit_photo_input
+    from pipeline.experiments.fxcy.domains import fit_photo_input
     from pipeline.training.inputs import fit_input
     from pipeline.training.shipped import recipe
 
@@ -149,17 +144,19 @@ def board_bytes(network: Backbone, model: Any, case: str, activities: int) -> in
 def seconds_of(options: Options, job: dict[str, Any]) -> float:
     """About what a job takes on one core: only the time left is guessed from it."""
     settings = options.preset(job["backbone"])
-    learning, seconds = settings.learning, settings.seconds
+    learning = settings.learning
     if job["kind"] == SOURCE:
         if not needs_making(job["source"], job["backbone"]):
-            return seconds.build
-        return seconds.build + settings.source.epochs * settings.source.windows * seconds.window
+            return settings.build_s
+        return (
+            settings.build_s + settings.source.epochs * settings.source.windows * settings.window_s
+        )
     if job["kind"] == DEVICE:
         return _DEVICE_SECONDS
     share = _share(job["case"])
     passes = learning.epochs * (learning.train_windows + _FORWARD * learning.test_windows)
     frozen = _FORWARD * (learning.train_windows + learning.test_windows)
-    return seconds.build * (0.3 + 0.7 * share) + seconds.window * (share * passes + frozen)
+    return settings.build_s * (0.3 + 0.7 * share) + settings.window_s * (share * passes + frozen)
 
 
 def _share(case: str) -> float:

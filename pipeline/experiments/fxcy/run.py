@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from pipeline.core.errors import InputError
@@ -14,9 +14,8 @@ from pipeline.experiments.fxcy import settings
 from pipeline.experiments.fxcy.device_learner import CUTS
 from pipeline.experiments.fxcy.domains import Domain, check_pair, domain_kind, load_domain
 from pipeline.experiments.fxcy.jobs import CASE, DEVICE, SOURCE, Options, run_job, seconds_of
-from pipeline.experiments.fxcy.networks import cases_of, check_case
-from pipeline.experiments.fxcy.rows import device_rows, fxcy_rows
-from pipeline.experiments.fxcy.schema import FxcyReport, PairInfo
+from pipeline.experiments.fxcy.learn import cases_of, check_case
+from pipeline.experiments.fxcy.rows import CaseKey, FxcyReport, PairInfo, device_rows, fxcy_rows
 from pipeline.experiments.jobs import Finished, JobSet, Progress, Workers, run_jobs
 from pipeline.models import backbone as find_backbone
 from pipeline.training.shipped import recipes_digest
@@ -46,15 +45,19 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A request that was found to be possible. ``domains`` by name, whole; ``cases`` by backbone;
-    ``jobs`` in the order in which they are best done."""
+    """A request that was found to be possible. ``domains`` by name, whole; ``cases`` by
+    backbone."""
 
     request: Request
     pairs: tuple[tuple[str, str], ...]
     cases: dict[str, tuple[str, ...]]
     seeds: int
     domains: dict[str, Domain]
-    jobs: tuple[Job, ...] = field(default=())
+
+    @cached_property
+    def jobs(self) -> tuple[Job, ...]:
+        """In the order in which they are best done."""
+        return tuple(_jobs(self))
 
     def seconds(self, workers: int) -> float:
         """About what all jobs take together."""
@@ -89,8 +92,7 @@ def make_plan(request: Request) -> Plan:
         for case in request.cases:
             check_case(network.name, case)
         cases[network.name] = asked or cases_of(network.name)
-    bare = Plan(request, pairs, cases, seeds, domains)
-    return Plan(request, pairs, cases, seeds, domains, tuple(_jobs(bare)))
+    return Plan(request, pairs, cases, seeds, domains)
 
 
 def _refuse_twice(what: str, names: Sequence[str]) -> None:
@@ -122,8 +124,9 @@ def definition(options: Options) -> dict[str, Any]:
         "epochs": options.epochs,
         "windows": options.windows,
         "settings": {
-            name: _without_guesses(asdict(options.preset(name)))
+            name: {"learning": asdict(found.learning), "source": asdict(found.source)}
             for name in (*settings.DEFAULT_BACKBONES, "others")
+            for found in (options.preset(name),)
         },
         "recipes": recipes_digest(),
     }
@@ -131,34 +134,33 @@ def definition(options: Options) -> dict[str, Any]:
 
 def report(plan: Plan, finished: Sequence[Finished]) -> FxcyReport:
     """Of the jobs of ``plan``."""
-    found = sorted(finished, key=lambda each: _place(plan, each.job))
-    refused = [each for each in found if "refused" in each.result]
-    whole = {_case_of(each.job) for each in found} - {_case_of(each.job) for each in refused}
-    by_kind = {
-        kind: [
-            (each.job, each.result)
-            for each in found
-            if each.job["kind"] == kind and _case_of(each.job) in whole
-        ]
-        for kind in (SOURCE, CASE, DEVICE)
-    }
+    backbones = list(plan.cases)
+
+    def place(each: Finished) -> tuple[int, int]:
+        job = each.job
+        return plan.pairs.index((job["source"], job["target"])), backbones.index(job["backbone"])
+
+    cases: dict[str, dict[CaseKey, list[Finished]]] = {CASE: {}, DEVICE: {}}
+    for each in sorted((each for each in finished if each.job["kind"] != SOURCE), key=place):
+        key = CaseKey(*(each.job[name] for name in CaseKey._fields))
+        cases[each.job["kind"]].setdefault(key, []).append(each)
+    refused: list[Finished] = []
+    for groups in cases.values():
+        for key, group in [*groups.items()]:
+            if found := [each for each in group if "refused" in each.result]:
+                refused += found
+                del groups[key]
     return FxcyReport(
         command=plan.request.command,
         date=datetime.now(UTC).date().isoformat(),
         versions=versions("tf-keras"),
         epochs={name: plan.request.options.preset(name).learning.epochs for name in plan.cases},
         seconds=round(sum(each.seconds for each in finished), 1),
-        pairs=[_pair_info(plan, pair, by_kind) for pair in plan.pairs],
-        rows=fxcy_rows(by_kind[CASE]),
-        device_rows=device_rows(by_kind[DEVICE]),
+        pairs=[_pair_info(plan, pair, finished) for pair in plan.pairs],
+        rows=fxcy_rows(cases[CASE]),
+        device_rows=device_rows(cases[DEVICE]),
         notes=[*_notes(plan), *map(_refusal, refused)],
     )
-
-
-def _case_of(job: Job) -> tuple[str | None, ...]:
-    """What the seeds of a case have in common."""
-    names = ("kind", "source", "target", "backbone", "case")
-    return tuple(job.get(name) for name in names)
 
 
 def _refusal(each: Finished) -> str:
@@ -209,25 +211,15 @@ def _data(plan: Plan, *names: str) -> list[str]:
     return [plan.domains[name].version for name in names]
 
 
-def _place(plan: Plan, job: Job) -> tuple[int, ...]:
-    """Where the job's figures stand in a report: as they were asked for."""
-    backbones = list(plan.cases)
-    if job["kind"] == SOURCE:
-        return (0, backbones.index(job["backbone"]))
-    cases = plan.cases[job["backbone"]]
-    pair = (job["source"], job["target"])
-    return (
-        1 + plan.pairs.index(pair),
-        backbones.index(job["backbone"]),
-        cases.index(job["case"]),
-        job["seed"],
-    )
-
-
-def _pair_info(plan: Plan, pair: tuple[str, str], results: dict[str, list[Any]]) -> PairInfo:
+def _pair_info(plan: Plan, pair: tuple[str, str], finished: Sequence[Finished]) -> PairInfo:
     source, target = pair
     domain = plan.domains[target]
-    made = {job["backbone"]: done for job, done in results[SOURCE] if job["source"] == source}
+    made = {
+        each.job["backbone"]: each.result
+        for name in plan.cases
+        for each in finished
+        if (each.job["kind"], each.job["source"], each.job["backbone"]) == (SOURCE, source, name)
+    }
     return PairInfo(
         source=source,
         target=target,
@@ -251,8 +243,3 @@ def _notes(plan: Plan) -> Iterator[str]:
             yield _NOBODY.format(name)
         if domain.task is not None:
             yield from (f"{name}: {note}" for note in domain.task.dataset.notes)
-
-
-def _without_guesses(plan: dict[str, Any]) -> dict[str, Any]:
-    del plan["seconds"]  # changes no result
-    return plan

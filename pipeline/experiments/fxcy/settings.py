@@ -69,46 +69,33 @@ class SourceLearning:
 
 
 @dataclass(frozen=True)
-class Seconds:
-    """Roughly, one core: to build and trace a network, and to train its whole on one window. Only
-    the time left is guessed from it."""
-
-    build: float
-    window: float
-
-
-@dataclass(frozen=True)
 class Preset:
-    """All settings of one network."""
+    """All settings of one network. ``build_s`` and ``window_s``: roughly, on one core, to build and
+    trace it, and to train its whole on one window; only the time left is guessed from them."""
 
     learning: Learning
     source: SourceLearning
-    seconds: Seconds
+    build_s: float
+    window_s: float
 
 
 # What three hours of two cores allow. Fewer windows for the networks that compute most: smallcnn
 # has the most multiply-accumulates, the EfficientNets the most layers.
 _DEFAULT: Mapping[str, Preset] = {
-    "dscnn": Preset(
-        Learning(40, 1024, 1000, rate=4e-3), SourceLearning(30, 4096), Seconds(4.0, 0.0006)
-    ),
-    "smallcnn": Preset(Learning(10, 512, 300), SourceLearning(8, 2048), Seconds(6.0, 0.008)),
-    "mobilenetv2": Preset(Learning(15, 768, 400), SourceLearning(20, 6144), Seconds(12.0, 0.0022)),
-    "efficientnetb0": Preset(
-        Learning(10, 512, 300), SourceLearning(12, 4096), Seconds(22.0, 0.007)
-    ),
-    "efficientnetb2": Preset(
-        Learning(10, 512, 300), SourceLearning(12, 4096), Seconds(30.0, 0.0095)
-    ),
+    "dscnn": Preset(Learning(40, 1024, 1000, rate=4e-3), SourceLearning(30, 4096), 4.0, 0.0006),
+    "smallcnn": Preset(Learning(10, 512, 300), SourceLearning(8, 2048), 6.0, 0.008),
+    "mobilenetv2": Preset(Learning(15, 768, 400), SourceLearning(20, 6144), 12.0, 0.0022),
+    "efficientnetb0": Preset(Learning(10, 512, 300), SourceLearning(12, 4096), 22.0, 0.007),
+    "efficientnetb2": Preset(Learning(10, 512, 300), SourceLearning(12, 4096), 30.0, 0.0095),
 }
-_OTHER = Preset(Learning(6, 512, 400), SourceLearning(5, 2048), Seconds(40.0, 0.02))
+_OTHER = Preset(Learning(6, 512, 400), SourceLearning(5, 2048), 40.0, 0.02)
 # Steps of a small network cost next to nothing, and next to the board's learner it has to converge.
 _QUICK = {
     "dscnn": Preset(
-        Learning(20, 192, 200, batch=16, rate=5e-3), SourceLearning(10, 1536), Seconds(4.0, 0.0006)
+        Learning(20, 192, 200, batch=16, rate=5e-3), SourceLearning(10, 1536), 4.0, 0.0006
     )
 }
-_QUICK_OTHER = Preset(Learning(4, 192, 200), SourceLearning(3, 768), Seconds(5.0, 0.011))
+_QUICK_OTHER = Preset(Learning(4, 192, 200), SourceLearning(3, 768), 5.0, 0.011)
 
 
 def preset(backbone: str, quick: bool = False) -> Preset:

@@ -13,8 +13,7 @@ import numpy as np
 from pipeline.core.errors import InputError
 from pipeline.core.files import build_cached, write_npz
 from pipeline.core.types import Array
-from pipeline.experiments.fxcy.domains import Domain, load_domain, thin
-from pipeline.experiments.fxcy.images import PhotoInput, fit_photo_input
+from pipeline.experiments.fxcy.domains import Domain, PhotoInput, fit_photo_input, load_domain, thin
 from pipeline.experiments.fxcy.settings import Learning, SourceLearning
 from pipeline.models import backbone as find_backbone
 from pipeline.models import load_weights

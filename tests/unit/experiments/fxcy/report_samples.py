@@ -7,7 +7,7 @@ import random
 import statistics
 from typing import Any
 
-from pipeline.experiments.fxcy.schema import DeviceRow, FxcyReport, FxcyRow, PairInfo
+from pipeline.experiments.fxcy.rows import DeviceRow, FxcyReport, FxcyRow, PairInfo
 
 PAIRS = (("hapt", "watch"), ("watch", "hapt"))
 SEEDS = [0, 1, 2]

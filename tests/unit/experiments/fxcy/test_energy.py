@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.experiments.fxcy.energy import count_cost
-from pipeline.experiments.fxcy.networks import case_network
+from pipeline.experiments.fxcy.learn import case_network
 from pipeline.models import backbone
 from pipeline.models.cases import trained_layers
 from pipeline.models.graph import layer_macs, nanojoules, output_floats

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.experiments.fxcy.images import fit_photo_input, planes_of, resize
+from pipeline.experiments.fxcy.domains import fit_photo_input, planes_of, resize
 
 
 def test_enlarging_is_bilinear_between_the_centres_of_pixels() -> None:

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.experiments.fxcy.domains import Domain, Examples, thin
-from pipeline.experiments.fxcy.learn import cross_entropy, learn
-from pipeline.experiments.fxcy.networks import case_network
+from pipeline.experiments.fxcy.learn import case_network, cross_entropy, learn
 from pipeline.experiments.fxcy.settings import Learning
 from pipeline.models.weights import model_arrays
 
@@ -78,7 +77,7 @@ def test_running_the_frozen_part_once_equals_freezing_in_place(
         if layer not in network.trained:
             assert np.array_equal(once[name], source[name]), f"{name} is frozen"
     logits = network.model(inputs(target.test.x), training=False).numpy()
-    assert cross_entropy(logits, target.test.y) == pytest.approx(learned.loss, abs=1e-4)
+    assert cross_entropy(logits, target.test.y) == pytest.approx(learned["loss"], abs=1e-4)
 
 
 def test_a_case_gives_the_same_whatever_was_learned_before(
@@ -87,10 +86,10 @@ def test_a_case_gives_the_same_whatever_was_learned_before(
     first = learn(_network("fxc1"), source, inputs, target, LEARNING, 0)
     learn(_network("fxc1"), source, inputs, target, LEARNING, 1)
     again = learn(_network("fxc1"), source, inputs, target, LEARNING, 0)
-    assert first.accuracy_curve == again.accuracy_curve
-    assert first.loss_curve == again.loss_curve
-    assert len(first.loss_curve) == LEARNING.epochs
-    assert set(first.subjects) == set(target.test.people)
+    assert first["accuracy_curve"] == again["accuracy_curve"]
+    assert first["loss_curve"] == again["loss_curve"]
+    assert len(first["loss_curve"]) == LEARNING.epochs
+    assert set(first["subjects"]) == set(target.test.people)
 
 
 def test_dense_layers_begin_anew_and_the_rest_where_the_source_ended(

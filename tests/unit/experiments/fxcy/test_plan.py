@@ -14,8 +14,8 @@ import pipeline.experiments.fxcy.run as run
 from pipeline.core.errors import ExternalError, InputError
 from pipeline.experiments.fxcy import Options, Plan, Request, fxcy, make_plan
 from pipeline.experiments.fxcy.domains import Domain, Examples
-from pipeline.experiments.fxcy.networks import cases_of
-from pipeline.experiments.fxcy.schema import FxcyReport
+from pipeline.experiments.fxcy.learn import cases_of
+from pipeline.experiments.fxcy.rows import FxcyReport
 from pipeline.experiments.fxcy.settings import (
     DEFAULT_BACKBONES,
     cases_by_depth,

@@ -15,23 +15,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console, Group
 
-from pipeline.experiments.fxcy.claims import fxcy_claims
-from pipeline.experiments.fxcy.format import (
+from pipeline.experiments.fxcy.claims import (
     agreements,
     case_label,
     comparisons,
+    fxcy_claims,
     joules,
     knee,
     signed,
 )
-from pipeline.experiments.fxcy.picture import bars_picture
 from pipeline.experiments.fxcy.report import (
+    bars_picture,
     fxcy_document,
     fxcy_page,
     fxcy_tables,
     write_fxcy_report,
 )
-from pipeline.experiments.fxcy.schema import PUBLISHED, FxcyReport, FxcyRow
+from pipeline.experiments.fxcy.rows import PUBLISHED, FxcyReport, FxcyRow
 from pipeline.report.claims import Claim
 from pipeline.report.flat import flat_csv
 from pipeline.report.tables import terminal
