@@ -6,9 +6,9 @@
 
 void setup() {
     har_board_init();
-    har_app_init();
+    har_app_init(har_app_static());
 }
 
 void loop() {
-    har_app_poll();
+    har_app_poll(har_app_static());
 }

@@ -15,66 +15,24 @@
                      HAR_HEAD_FILTERS, POSITIONS, HAR_HEAD_KERNEL)
 #define REFUSED 0x80u
 
-static const struct har_head_shape shape = {
-    HAR_FEATURES,      HAR_ROWS,         HAR_HEAD_FROZEN, HAR_HEAD_MAP_LENGTH,
-    HAR_HEAD_CHANNELS, HAR_HEAD_FILTERS, HAR_HEAD_KERNEL, HAR_HEAD_STRIDE};
-
+static struct har_head_model model; /* with what blind() changes */
 static float scale[HAR_FEATURES];
 static float offset[HAR_FEATURES];
+
 static float parameters[PARAMETERS];
-static float scratch[SCRATCH];
-static struct har_head head = {
-    .shape = &shape,
-    .anchor = har_factory_parameters,
-    .scale = scale,
-    .offset = offset,
-    .map_scale = HAR_HEAD_MAP_SCALE,
-    .map_zero_point = HAR_HEAD_MAP_ZERO_POINT,
-    .parameters = parameters,
-    .scratch = scratch,
-    .shipped = HAR_ACTIVITIES,
-    .activities = HAR_ACTIVITIES,
-};
-
-static int8_t replay_windows[HAR_REPLAY_CAPACITY * HAR_CUT_BYTES];
-static uint8_t replay_labels[HAR_REPLAY_CAPACITY];
-static uint8_t replay_trust[HAR_REPLAY_CAPACITY];
-static uint32_t replay_seen[HAR_ROWS];
-static struct har_replay replay = {
-    .window_bytes = HAR_CUT_BYTES,
-    .capacity = HAR_REPLAY_CAPACITY,
-    .exemplars = HAR_REPLAY_EXEMPLARS,
-    .rows = HAR_ROWS,
-    .shipped = har_exemplars,
-    .shipped_of = har_exemplar_activities,
-    .windows = replay_windows,
-    .labels = replay_labels,
-    .trust = replay_trust,
-    .seen = replay_seen,
-};
-
-static struct har_learning learning = {
-    .step = {HAR_LEARNING_RATE, HAR_LEARNING_RATE_CONVOLUTION},
-    .keep = HAR_LEARNING_KEEP,
-    .steps = HAR_LEARNING_STEPS,
-    .replay_every = HAR_LEARNING_REPLAY_EVERY,
-    .hold_every = HAR_LEARNING_HOLD_EVERY,
-    .evidence = HAR_LEARNING_EVIDENCE,
-};
-
-static struct har_learner_state state;
-static uint32_t labels[HAR_ROWS];
 static float previous[PARAMETERS];
+static float scratch[SCRATCH];
+static int8_t windows[HAR_REPLAY_CAPACITY * HAR_CUT_BYTES];
+static uint8_t window_labels[HAR_REPLAY_CAPACITY];
+static uint8_t trust[HAR_REPLAY_CAPACITY];
+static uint32_t seen[HAR_ROWS];
+static uint32_t labels[HAR_ROWS];
 static int8_t previous_window[HAR_CUT_BYTES];
-static struct har_learner learner = {
-    .head = &head,
-    .replay = &replay,
-    .learning = &learning,
-    .state = &state,
-    .labels = labels,
-    .previous = previous,
-    .previous_window = previous_window,
-};
+static struct har_learner_state state;
+
+static struct har_head head;
+static struct har_replay replay;
+static struct har_learner learner;
 
 static int8_t window[HAR_CUT_BYTES];
 static float probabilities[HAR_ROWS];
@@ -93,7 +51,8 @@ static void blind(uint32_t count) {
     memcpy(offset, har_feature_offset, sizeof offset);
     memset(scale, 0, count * sizeof *scale);
     memset(offset, 0, count * sizeof *offset);
-    learning.step.rate = HAR_LEARNING_RATE * ((1.0f + (float)HAR_FEATURES) / (1.0f + left));
+    model.learning.step.rate =
+        har_head_model.learning.step.rate * ((1.0f + (float)HAR_FEATURES) / (1.0f + left));
     har_learner_reset(&learner);
 }
 
@@ -114,8 +73,7 @@ static uint16_t predict(uint8_t which) {
 }
 
 static void hello(void) {
-    const uint8_t id[] = HAR_MODEL_ID_INIT;
-    for (size_t i = 0; i < sizeof id; ++i) put(id[i], 1);
+    for (size_t i = 0; i < sizeof model.id; ++i) put(model.id[i], 1);
     put(HAR_CUT_BYTES, 4);
     put(HAR_FEATURES, 2);
     put(HAR_ROWS, 1);
@@ -177,14 +135,34 @@ static bool answer(uint8_t operation, uint8_t argument, uint32_t count) {
     return true;
 }
 
+static void join(void) {
+    const struct har_learner_memory memory = {
+        .parameters = parameters,
+        .scratch = scratch,
+        .windows = windows,
+        .window_labels = window_labels,
+        .trust = trust,
+        .seen = seen,
+        .state = &state,
+        .labels = labels,
+        .previous = previous,
+        .previous_window = previous_window,
+    };
+    model = har_head_model;
+    model.scale = scale;
+    model.offset = offset;
+    har_learner_from_model(&learner, &head, &replay, &model, &memory);
+}
+
 int main(void) {
-    uint8_t head[6];
+    uint8_t request[6];
     size_t got;
+    join();
     blind(0);
-    while ((got = fread(head, 1, sizeof head, stdin)) == sizeof head) {
-        const uint32_t count = (uint32_t)head[2] | (uint32_t)head[3] << 8 |
-                               (uint32_t)head[4] << 16 | (uint32_t)head[5] << 24;
-        if (!answer(head[0], head[1], count) || fflush(stdout) != 0) {
+    while ((got = fread(request, 1, sizeof request, stdin)) == sizeof request) {
+        const uint32_t count = (uint32_t)request[2] | (uint32_t)request[3] << 8 |
+                               (uint32_t)request[4] << 16 | (uint32_t)request[5] << 24;
+        if (!answer(request[0], request[1], count) || fflush(stdout) != 0) {
             fprintf(stderr, "no such request, or it broke off\n");
             return 2;
         }

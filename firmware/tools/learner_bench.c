@@ -78,10 +78,9 @@ static void *take(struct memory *memory, uint32_t count, uint32_t item_bytes) {
 }
 
 struct bench {
-    struct har_head_shape shape;
+    struct har_head_model model;
     struct har_head head;
     struct har_replay replay;
-    struct har_learning learning;
     struct har_learner_state state;
     struct har_learner learner;
     const int8_t *stored; /* (N, B) */
@@ -92,43 +91,19 @@ struct bench {
 /* False when the request does not fit the memory. */
 static bool build(struct bench *bench, const struct request *request, struct memory *memory) {
     const uint32_t *s = request->shape;
-    bench->shape =
+    struct har_head_model *model = &bench->model;
+    model->shape =
         (struct har_head_shape){(uint16_t)s[0], (uint16_t)s[1], (uint16_t)s[2], (uint16_t)s[3],
                                 (uint16_t)s[4], (uint16_t)s[5], (uint16_t)s[6], (uint16_t)s[7]};
-    const uint32_t parameters = har_head_parameters(&bench->shape);
-    const uint32_t window = har_head_window_bytes(&bench->shape);
+    const uint32_t parameters = har_head_parameters(&model->shape);
+    const uint32_t window = har_head_window_bytes(&model->shape);
     const uint32_t positions = HAR_HEAD_POSITIONS(s[3], s[6], s[7]);
-    bench->head = (struct har_head){
-        .shape = &bench->shape,
-        .anchor = take(memory, parameters, 4),
-        .scale = take(memory, s[0], 4),
-        .offset = take(memory, s[0], 4),
-        .map_scale = request->map_scale,
-        .map_zero_point = request->map_zero_point,
-        .shipped = (uint16_t)request->activities,
-        .activities = (uint16_t)request->activities,
-    };
-    bench->stored = take(memory, request->capacity, window);
-    bench->given = take(memory, request->labels, window);
-    bench->replay = (struct har_replay){
-        .window_bytes = window,
-        .capacity = (uint16_t)request->capacity,
-        .exemplars = (uint16_t)request->exemplars,
-        .rows = (uint8_t)s[1],
-        .shipped = take(memory, request->exemplars, window),
-    };
-    /* What follows is the learner's own. */
-    uint8_t *shipped_of = take(memory, request->exemplars, 1);
-    bench->replay.shipped_of = shipped_of;
-    bench->replay.windows = take(memory, request->capacity, window);
-    bench->replay.labels = take(memory, request->capacity, 1);
-    bench->replay.trust = take(memory, request->capacity, 1);
-    bench->replay.seen = take(memory, s[1], 4);
-    bench->head.parameters = take(memory, parameters, 4);
-    bench->head.scratch =
-        take(memory, HAR_HEAD_SCRATCH(s[1], s[0], s[3], s[4], s[5], positions, s[6]), 4);
-    bench->probabilities = take(memory, s[1], 4);
-    bench->learning = (struct har_learning){
+    model->activities = (uint16_t)request->activities;
+    model->capacity = (uint16_t)request->capacity;
+    model->exemplars = (uint16_t)request->exemplars;
+    model->map_scale = request->map_scale;
+    model->map_zero_point = request->map_zero_point;
+    model->learning = (struct har_learning){
         .step = {request->rate, request->rate_convolution},
         .keep = request->keep,
         .steps = (uint16_t)request->steps,
@@ -136,15 +111,29 @@ static bool build(struct bench *bench, const struct request *request, struct mem
         .hold_every = (uint16_t)request->hold_every,
         .evidence = (uint16_t)request->evidence,
     };
-    bench->learner = (struct har_learner){
-        .head = &bench->head,
-        .replay = &bench->replay,
-        .learning = &bench->learning,
+    model->parameters = take(memory, parameters, 4);
+    model->scale = take(memory, s[0], 4);
+    model->offset = take(memory, s[0], 4);
+    bench->stored = take(memory, request->capacity, window);
+    bench->given = take(memory, request->labels, window);
+    model->exemplar_windows = take(memory, request->exemplars, window);
+    /* What follows is the learner's own. */
+    uint8_t *shipped_of = take(memory, request->exemplars, 1);
+    model->exemplar_activities = shipped_of;
+    bench->probabilities = take(memory, s[1], 4);
+    const struct har_learner_memory arrays = {
+        .parameters = take(memory, parameters, 4),
+        .scratch = take(memory, HAR_HEAD_SCRATCH(s[1], s[0], s[3], s[4], s[5], positions, s[6]), 4),
+        .windows = take(memory, request->capacity, window),
+        .window_labels = take(memory, request->capacity, 1),
+        .trust = take(memory, request->capacity, 1),
+        .seen = take(memory, s[1], 4),
         .state = &bench->state,
         .labels = take(memory, s[1], 4),
         .previous = take(memory, parameters, 4),
         .previous_window = take(memory, window, 1),
     };
+    har_learner_from_model(&bench->learner, &bench->head, &bench->replay, model, &arrays);
     if (memory->at == NULL) return false;
     for (uint32_t i = 0; i < request->exemplars; ++i) {
         shipped_of[i] = (uint8_t)(i % request->activities);
@@ -154,7 +143,7 @@ static bool build(struct bench *bench, const struct request *request, struct mem
 
 /* A store as it is once a person has labelled a while: full, a share of it held back. */
 static uint32_t fill(struct bench *bench) {
-    const uint32_t hold_every = bench->learning.hold_every;
+    const uint32_t hold_every = bench->model.learning.hold_every;
     uint32_t held_back = 0;
     for (uint16_t i = 0; i < bench->replay.capacity; ++i) {
         const uint8_t activity = (uint8_t)(i % bench->head.activities);
@@ -173,7 +162,7 @@ static void count_head(struct bench *bench, struct request *request) {
     request->predict_count = har_board_count_end();
 
     har_board_count_begin();
-    har_head_step(&bench->head, &bench->learning.step, bench->given, 0, 1.0f);
+    har_head_step(&bench->head, &bench->model.learning.step, bench->given, 0, 1.0f);
     request->step_count = har_board_count_end();
     har_head_reset(&bench->head);
 }

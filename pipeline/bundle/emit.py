@@ -99,11 +99,9 @@ def _float_array(declaration: str, values: Array) -> str:
 
 
 def _model_header(bundle: Bundle, operators: tuple[str, ...]) -> str:
-    model_id = ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(bundle.model_id))
     names = [OPERATORS[name].tflm for name in sorted(set(operators))]
     arena = (bundle.tflm_arena_bytes + _ARENA_MARGIN_BYTES + 15) // 16 * 16
-    head, learning = bundle.head, bundle.learning
-    map_scale, map_zero_point = bundle.map_scale, bundle.map_zero_point
+    head = bundle.head
     spectrogram = bundle.spectrogram
     pixels, planes = (spectrogram.pixels, spectrogram.planes) if spectrogram else (0, 0)
     parameters, pages = bundle.shape.parameters, bundle.learning_memory.store_pages
@@ -114,13 +112,13 @@ def _model_header(bundle: Bundle, operators: tuple[str, ...]) -> str:
 
 #include <stdint.h>
 
+#include "lib/head/har_learner.h"
+
 #ifdef __cplusplus
 extern "C" {{
 #endif
 
 #define HAR_MODEL_ID 0x{bundle.model_id}ull
-#define HAR_MODEL_ID_INIT \\
-    {{ {model_id} }}
 #define HAR_RATE_HZ {c_float(bundle.rate_hz)}
 #define HAR_WINDOW_LENGTH {bundle.window_samples} /* T, samples */
 #define HAR_WINDOW_HOP {bundle.hop_samples} /* samples between predictions */
@@ -146,19 +144,8 @@ extern "C" {{
 #define HAR_HEAD_FILTERS {head.filters} /* M */
 #define HAR_HEAD_KERNEL {head.kernel} /* J */
 #define HAR_HEAD_STRIDE {head.stride}
-#define HAR_HEAD_MAP_SCALE {c_float(map_scale)}
-#define HAR_HEAD_MAP_ZERO_POINT ({map_zero_point})
-
-#define HAR_LEARNING_RATE {c_float(learning.rate)}
-#define HAR_LEARNING_RATE_CONVOLUTION {c_float(learning.rate_convolution)}
-#define HAR_LEARNING_KEEP {c_float(learning.keep)}
-#define HAR_LEARNING_STEPS {learning.steps}
-#define HAR_LEARNING_REPLAY_EVERY {learning.replay_every}
-#define HAR_LEARNING_HOLD_EVERY {learning.hold_every}
-#define HAR_LEARNING_EVIDENCE {learning.evidence}
 
 #define HAR_REPLAY_CAPACITY {bundle.replay.capacity} /* N, labelled windows that are kept */
-#define HAR_REPLAY_EXEMPLARS {bundle.replay.exemplars} /* E, that ship */
 #define HAR_STORE_PAGES {pages} /* of {PAGE_BYTES} bytes, for learned heads */
 
 #define HAR_NOVELTY_FEATURES {bundle.outputs[0].size} /* N, of the first output */
@@ -182,6 +169,7 @@ extern const float har_norm_mean[HAR_CHANNELS]; /* (C,) companded */
 extern const float har_norm_gain[HAR_CHANNELS]; /* (C,) steps per companded */
 extern const float har_level_mean[]; /* (planes, 32) of the spectrogram */
 extern const float har_level_gain[]; /* (planes, 32) steps per level */
+extern const struct har_head_model har_head_model;
 extern const float har_factory_parameters[{parameters}]; /* (P,), as har_head.h has them */
 extern const float har_feature_scale[HAR_FEATURES];
 extern const float har_feature_offset[HAR_FEATURES];
@@ -198,6 +186,7 @@ extern const float har_novelty_inverse_std[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES
 
 
 def _model_source(bundle: Bundle) -> str:
+    learning = bundle.learning
     near = "HAR_ACTIVITIES * HAR_NOVELTY_FEATURES"
     names = _rows([_c_string(name) for name in bundle.activities], 4)
     sizes = [output.size for output in bundle.outputs]
@@ -229,7 +218,29 @@ const char *const har_activity_names[HAR_ACTIVITIES] = {{
 {_array("const int8_t har_exemplars[]", exemplars)}
 {_array("const uint8_t har_exemplar_activities[]", of)}
 {_float_array(f"const float har_novelty_center[{near}]", novelty.center)}
-{_float_array(f"const float har_novelty_inverse_std[{near}]", novelty.inverse_std)}"""
+{_float_array(f"const float har_novelty_inverse_std[{near}]", novelty.inverse_std)}
+const struct har_head_model har_head_model = {{
+    .id = {{{", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(bundle.model_id))}}},
+    .shape = {{HAR_FEATURES, HAR_ROWS, HAR_HEAD_FROZEN, HAR_HEAD_MAP_LENGTH,
+              HAR_HEAD_CHANNELS, HAR_HEAD_FILTERS, HAR_HEAD_KERNEL, HAR_HEAD_STRIDE}},
+    .activities = HAR_ACTIVITIES,
+    .parameters = har_factory_parameters,
+    .scale = har_feature_scale,
+    .offset = har_feature_offset,
+    .map_scale = {c_float(bundle.map_scale)},
+    .map_zero_point = {bundle.map_zero_point},
+    .learning = {{.step = {{{c_float(learning.rate)}, {c_float(learning.rate_convolution)}}},
+                 .keep = {c_float(learning.keep)},
+                 .steps = {learning.steps},
+                 .replay_every = {learning.replay_every},
+                 .hold_every = {learning.hold_every},
+                 .evidence = {learning.evidence}}},
+    .capacity = HAR_REPLAY_CAPACITY,
+    .exemplars = {bundle.replay.exemplars},
+    .exemplar_windows = har_exemplars,
+    .exemplar_activities = har_exemplar_activities,
+}};
+"""
 
 
 _TFLITE_HEADER = """\

@@ -87,7 +87,6 @@ class MadeUpHead:
         folder.mkdir(parents=True, exist_ok=True)
         windows, labels = self.shipped_windows
         defines = {
-            "HAR_MODEL_ID_INIT": "{1, 2, 3, 4, 5, 6, 7, 8}",
             "HAR_ACTIVITIES": self.shipped,
             "HAR_ROWS": self.rows,
             "HAR_FEATURES": self.features,
@@ -99,17 +98,31 @@ class MadeUpHead:
             "HAR_HEAD_FILTERS": self.filters,
             "HAR_HEAD_KERNEL": self.kernel,
             "HAR_HEAD_STRIDE": 1,
-            "HAR_HEAD_MAP_SCALE": c_float(self.map_scale),
-            "HAR_HEAD_MAP_ZERO_POINT": -128,
-            "HAR_LEARNING_RATE": c_float(self.rate),
-            "HAR_LEARNING_RATE_CONVOLUTION": c_float(self.rate_convolution),
-            "HAR_LEARNING_KEEP": c_float(self.keep),
-            "HAR_LEARNING_STEPS": self.steps,
-            "HAR_LEARNING_REPLAY_EVERY": self.replay_every,
-            "HAR_LEARNING_HOLD_EVERY": self.hold_every,
-            "HAR_LEARNING_EVIDENCE": self.evidence,
             "HAR_REPLAY_CAPACITY": self.capacity,
-            "HAR_REPLAY_EXEMPLARS": self.exemplars,
+        }
+        shape = (
+            *(self.features, self.rows, self.frozen, self.length),
+            *(self.channels, self.filters, self.kernel, 1),
+        )
+        rates = f"{{{c_float(self.rate)}, {c_float(self.rate_convolution)}}}"
+        learning = (
+            *(rates, c_float(self.keep), self.steps, self.replay_every),
+            *(self.hold_every, self.evidence),
+        )
+        fields = {
+            "id": "{1, 2, 3, 4, 5, 6, 7, 8}",
+            "shape": f"{{{', '.join(map(str, shape))}}}",
+            "activities": self.shipped,
+            "parameters": "har_factory_parameters",
+            "scale": "har_feature_scale",
+            "offset": "har_feature_offset",
+            "map_scale": c_float(self.map_scale),
+            "map_zero_point": -128,
+            "learning": f"{{{', '.join(map(str, learning))}}}",
+            "capacity": self.capacity,
+            "exemplars": self.exemplars,
+            "exemplar_windows": "har_exemplars",
+            "exemplar_activities": "har_exemplar_activities",
         }
         arrays = {
             "float har_factory_parameters": map(c_float, self.parameters.tolist()),
@@ -118,10 +131,13 @@ class MadeUpHead:
             "int8_t har_exemplars": map(str, windows.ravel().tolist()),
             "uint8_t har_exemplar_activities": map(str, labels.tolist()),
         }
-        header = ["#include <stdint.h>"]
+        header = ['#include "lib/head/har_learner.h"']
         header += [f"#define {name} {value}" for name, value in defines.items()]
         header += [f"extern const {name}[];" for name in arrays]
+        header += ["extern const struct har_head_model har_head_model;"]
         source = ['#include "har_model.h"', *(_array(*item) for item in arrays.items())]
+        values = ", ".join(f".{name} = {value}" for name, value in fields.items())
+        source += [f"const struct har_head_model har_head_model = {{{values}}};"]
         (folder / "har_model.h").write_text("\n".join(header) + "\n")
         (folder / "har_model.c").write_text("\n".join(source) + "\n")
         return folder

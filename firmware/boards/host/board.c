@@ -40,11 +40,6 @@ static uint64_t now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void har_host_die(const char *what, const char *where) {
-    fprintf(stderr, "har: %s %s: %s\n", what, where, strerror(errno));
-    exit(3);
-}
-
 void har_assert_failed(const char *file, int line) {
     fprintf(stderr, "har: assert failed at %s:%d\n", file, line);
     abort();

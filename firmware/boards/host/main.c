@@ -31,10 +31,11 @@ int main(int argc, char **argv) {
     (void)signal(SIGPIPE, SIG_IGN);
     har_host_open(listen_fd, flash_path);
     har_board_init();
-    har_app_init();
+    struct har_app *app = har_app_static();
+    har_app_init(app);
     fputs("har: ready\n", stderr); /* the launcher waits for this line */
     for (;;) {
-        har_app_poll();
+        har_app_poll(app);
         har_host_idle();
     }
 }

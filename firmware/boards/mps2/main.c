@@ -4,10 +4,11 @@
 
 int main(void) {
     har_board_init();
-    har_app_init();
+    struct har_app *app = har_app_static();
+    har_app_init(app);
     har_mps2_print("har: ready\n"); /* the launcher waits for this line */
     for (;;) {
-        har_app_poll();
+        har_app_poll(app);
         har_mps2_idle();
     }
 }

@@ -1,38 +1,37 @@
 #include <string.h>
 
-#include "lib/app/har_app_head.h"
+#include "lib/app/har_app_parts.h"
 
 /* HELLO_REPLY carries every name with its length, behind 25 bytes and before its version. */
 #define NAMES_BYTES_MAX (HAR_LINK_MAX_PAYLOAD - 25u - sizeof HAR_FIRMWARE_VERSION)
 
 /* Behind the limits; by bytes, because a model without spare rows has no such field. */
-#define NAMES_AT (offsetof(struct har_app_head, limits) + sizeof(float[HAR_ROWS]))
+#define NAMES_AT (offsetof(struct har_stored_head, limits) + sizeof(float[HAR_ROWS]))
 
 struct text {
     const uint8_t *bytes;
     size_t size;
 };
 
-struct har_name *har_name_entry(struct har_app_head *head, uint16_t activity) {
+struct har_name *har_name_entry(struct har_stored_head *head, uint16_t activity) {
     return (struct har_name *)((uint8_t *)head + NAMES_AT) + (activity - HAR_ACTIVITIES);
 }
 
-static struct text name_of(const struct har_app_head *head, uint16_t activity) {
+static struct text name_of(const struct har_stored_head *head, uint16_t activity) {
     if (activity < HAR_ACTIVITIES) {
         const char *shipped = har_activity_names[activity];
         return (struct text){(const uint8_t *)shipped, strlen(shipped)};
     }
-    const struct har_name *name = har_name_entry((struct har_app_head *)head, activity);
+    const struct har_name *name = har_name_entry((struct har_stored_head *)head, activity);
     return (struct text){name->text, name->size};
 }
 
-const char *har_app_head_name(uint16_t activity) {
-    static char taught[HAR_NAME_BYTES_MAX + 1u];
+const char *har_app_head_name(struct har_app *app, uint16_t activity) {
     if (activity < HAR_ACTIVITIES) return har_activity_names[activity];
-    const struct text name = name_of(&har_app_heads.current.head, activity);
-    memcpy(taught, name.bytes, name.size);
-    taught[name.size] = '\0';
-    return taught;
+    const struct text name = name_of(&app->head.current.head, activity);
+    memcpy(app->head.name, name.bytes, name.size);
+    app->head.name[name.size] = '\0';
+    return app->head.name;
 }
 
 /* Bytes of the UTF-8 character that `text` begins with, 0 when it is none: overlong, a surrogate,
@@ -63,7 +62,7 @@ static bool is_printable(const uint8_t *text, size_t size) {
     return true;
 }
 
-bool har_name_fits(const struct har_app_head *head, uint16_t count, const uint8_t *text,
+bool har_name_fits(const struct har_stored_head *head, uint16_t count, const uint8_t *text,
                    size_t size) {
     static const char unknown[] = {'u', 'n', 'k', 'n', 'o', 'w', 'n'};
     if (size == 0 || size > HAR_NAME_BYTES_MAX || !is_printable(text, size)) return false;
@@ -77,7 +76,7 @@ bool har_name_fits(const struct har_app_head *head, uint16_t count, const uint8_
     return all <= NAMES_BYTES_MAX;
 }
 
-bool har_names_right(const struct har_app_head *head) {
+bool har_names_right(const struct har_stored_head *head) {
     for (uint16_t k = HAR_ACTIVITIES; k < head->activities; ++k) {
         const struct text name = name_of(head, k);
         if (!har_name_fits(head, k, name.bytes, name.size)) return false;

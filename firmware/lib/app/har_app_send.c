@@ -3,98 +3,84 @@
 #include "hal/har_board.h"
 #include "lib/app/har_app_parts.h"
 
-#define RING_BYTES 2048u                       /* about 30 predictions of 6 activities */
 #define ROOM_BYTES (2u * HAR_FRAME_WIRE_BYTES) /* samples with their prediction, and a reply */
 #define PATIENCE_MS 250u /* a line that takes nothing for so long has no reader */
 
-static struct {
-    uint8_t ring[RING_BYTES];
-    size_t first; /* oldest byte not yet sent */
-    size_t used;
-    uint32_t dropped;
-    uint32_t moved_ms; /* when the board last took some, or the first came */
-    bool after_text;   /* the next frame needs a 0x00 before it */
-    bool has_reply;    /* of what follows */
-    uint8_t request_type;
-    uint16_t request_seq;
-    uint32_t request_crc;
-    uint8_t reply[HAR_FRAME_WIRE_BYTES];
-    size_t reply_size;
-} out;
-
-void har_send_init(void) {
-    memset(&out, 0, sizeof out);
-    out.after_text = true; /* whatever stood on the wire before the board started */
+void har_send_init(struct har_app *app) {
+    memset(&app->send, 0, sizeof app->send);
+    app->send.after_text = true; /* whatever stood on the wire before the board started */
 }
 
-void har_send_drain(void) {
-    while (out.used > 0) {
-        const size_t to_end = RING_BYTES - out.first;
-        const size_t size = out.used < to_end ? out.used : to_end;
-        const size_t taken = har_board_write(out.ring + out.first, size);
-        out.first = (out.first + taken) % RING_BYTES;
-        out.used -= taken;
-        if (taken > 0) out.moved_ms = har_board_millis();
+void har_send_drain(struct har_app *app) {
+    while (app->send.used > 0) {
+        const size_t to_end = HAR_SEND_RING_BYTES - app->send.first;
+        const size_t size = app->send.used < to_end ? app->send.used : to_end;
+        const size_t taken = har_board_write(app->send.ring + app->send.first, size);
+        app->send.first = (app->send.first + taken) % HAR_SEND_RING_BYTES;
+        app->send.used -= taken;
+        if (taken > 0) app->send.moved_ms = har_board_millis();
         if (taken < size) return;
     }
 }
 
-bool har_send_full(void) {
-    return RING_BYTES - out.used < ROOM_BYTES && har_board_millis() - out.moved_ms < PATIENCE_MS;
+bool har_send_full(struct har_app *app) {
+    return HAR_SEND_RING_BYTES - app->send.used < ROOM_BYTES &&
+           har_board_millis() - app->send.moved_ms < PATIENCE_MS;
 }
 
-static void queue(const void *data, size_t size) {
-    if (out.used == 0) out.moved_ms = har_board_millis();
-    const size_t at = (out.first + out.used) % RING_BYTES;
-    const size_t to_end = RING_BYTES - at;
+static void queue(struct har_app *app, const void *data, size_t size) {
+    if (app->send.used == 0) app->send.moved_ms = har_board_millis();
+    const size_t at = (app->send.first + app->send.used) % HAR_SEND_RING_BYTES;
+    const size_t to_end = HAR_SEND_RING_BYTES - at;
     const size_t head = size < to_end ? size : to_end;
-    memcpy(out.ring + at, data, head);
-    memcpy(out.ring, (const uint8_t *)data + head, size - head);
-    out.used += size;
+    memcpy(app->send.ring + at, data, head);
+    memcpy(app->send.ring, (const uint8_t *)data + head, size - head);
+    app->send.used += size;
 }
 
-static bool room_for(size_t size) {
-    if (size <= RING_BYTES - out.used) return true;
-    ++out.dropped;
+static bool room_for(struct har_app *app, size_t size) {
+    if (size <= HAR_SEND_RING_BYTES - app->send.used) return true;
+    ++app->send.dropped;
     return false;
 }
 
-static void queue_frame(const uint8_t *wire, size_t size) {
+static void queue_frame(struct har_app *app, const uint8_t *wire, size_t size) {
     static const uint8_t delimiter = HAR_FRAME_DELIMITER;
-    if (!room_for(size + 1u)) return;
-    if (out.after_text) queue(&delimiter, 1);
-    out.after_text = false;
-    queue(wire, size);
+    if (!room_for(app, size + 1u)) return;
+    if (app->send.after_text) queue(app, &delimiter, 1);
+    app->send.after_text = false;
+    queue(app, wire, size);
 }
 
-static void queue_text(const char *line, size_t size) {
-    if (!room_for(size)) return;
-    out.after_text = true;
-    queue(line, size);
+static void queue_text(struct har_app *app, const char *line, size_t size) {
+    if (!room_for(app, size)) return;
+    app->send.after_text = true;
+    queue(app, line, size);
 }
 
-void har_send_frame(uint8_t type, uint16_t seq, const void *payload, size_t size) {
-    uint8_t wire[HAR_FRAME_WIRE_BYTES];
-    queue_frame(wire, har_frame_encode(type, seq, payload, size, wire, sizeof wire));
-}
-
-void har_send_reply(const struct har_frame *request, uint8_t type, const void *payload,
+void har_send_frame(struct har_app *app, uint8_t type, uint16_t seq, const void *payload,
                     size_t size) {
-    out.has_reply = true;
-    out.request_type = request->type;
-    out.request_seq = request->seq;
-    out.request_crc = request->crc;
-    out.reply_size =
-        har_frame_encode(type, request->seq, payload, size, out.reply, sizeof out.reply);
-    queue_frame(out.reply, out.reply_size);
+    uint8_t wire[HAR_FRAME_WIRE_BYTES];
+    queue_frame(app, wire, har_frame_encode(type, seq, payload, size, wire, sizeof wire));
 }
 
-bool har_send_again(const struct har_frame *request) {
-    if (!out.has_reply || request->type != out.request_type || request->seq != out.request_seq ||
-        request->crc != out.request_crc) {
+void har_send_reply(struct har_app *app, const struct har_frame *request, uint8_t type,
+                    const void *payload, size_t size) {
+    app->send.has_reply = true;
+    app->send.request_type = request->type;
+    app->send.request_seq = request->seq;
+    app->send.request_crc = request->crc;
+    app->send.reply_size = har_frame_encode(type, request->seq, payload, size, app->send.reply,
+                                            sizeof app->send.reply);
+    queue_frame(app, app->send.reply, app->send.reply_size);
+}
+
+bool har_send_again(struct har_app *app, const struct har_frame *request) {
+    if (!app->send.has_reply || request->type != app->send.request_type ||
+        request->seq != app->send.request_seq || request->crc != app->send.request_crc) {
         return false;
     }
-    queue_frame(out.reply, out.reply_size);
+    queue_frame(app, app->send.reply, app->send.reply_size);
     return true;
 }
 
@@ -144,27 +130,27 @@ void har_line_hex(struct har_line *line, uint8_t byte) {
     put(line, digits[byte & 15u]);
 }
 
-void har_line_send(struct har_line *line) {
+void har_line_send(struct har_app *app, struct har_line *line) {
     line->text[line->size++] = '\n';
-    queue_text(line->text, line->size);
+    queue_text(app, line->text, line->size);
 }
 
-void har_send_notice(const char *text) {
+void har_send_notice(struct har_app *app, const char *text) {
     struct har_line line;
     har_line_begin(&line);
     har_line_text(&line, text);
-    har_line_send(&line);
+    har_line_send(app, &line);
 }
 
-void har_send_prediction_line(const char *name, float share) {
-    if (out.used > 0) return;
+void har_send_prediction_line(struct har_app *app, const char *name, float share) {
+    if (app->send.used > 0) return;
     struct har_line line = {.size = 0};
     har_line_text(&line, name);
     put(&line, ' ');
     har_line_share(&line, share);
-    har_line_send(&line);
+    har_line_send(app, &line);
 }
 
-uint32_t har_send_dropped(void) {
-    return out.dropped;
+uint32_t har_send_dropped(struct har_app *app) {
+    return app->send.dropped;
 }

@@ -15,6 +15,44 @@ static bool valid(const struct har_learning *l) {
            l->keep >= 0.0f && l->keep <= 1.0f;
 }
 
+void har_learner_from_model(struct har_learner *learner, struct har_head *head,
+                            struct har_replay *replay, const struct har_head_model *model,
+                            const struct har_learner_memory *memory) {
+    *head = (struct har_head){
+        .shape = &model->shape,
+        .anchor = model->parameters,
+        .scale = model->scale,
+        .offset = model->offset,
+        .map_scale = model->map_scale,
+        .map_zero_point = model->map_zero_point,
+        .parameters = memory->parameters,
+        .scratch = memory->scratch,
+        .shipped = model->activities,
+        .activities = model->activities,
+    };
+    *replay = (struct har_replay){
+        .window_bytes = har_head_window_bytes(&model->shape),
+        .capacity = model->capacity,
+        .exemplars = model->exemplars,
+        .rows = (uint8_t)model->shape.rows,
+        .shipped = model->exemplar_windows,
+        .shipped_of = model->exemplar_activities,
+        .windows = memory->windows,
+        .labels = memory->window_labels,
+        .trust = memory->trust,
+        .seen = memory->seen,
+    };
+    *learner = (struct har_learner){
+        .head = head,
+        .replay = replay,
+        .learning = &model->learning,
+        .state = memory->state,
+        .labels = memory->labels,
+        .previous = memory->previous,
+        .previous_window = memory->previous_window,
+    };
+}
+
 void har_learner_reset(struct har_learner *learner) {
     har_head_reset(learner->head);
     har_replay_reset(learner->replay);
@@ -151,22 +189,45 @@ static void restore(struct har_learner *learner) {
     learner->can_undo = false;
 }
 
+struct har_judgement har_learner_judge(struct har_learner *learner, const int8_t *window,
+                                       uint8_t activity, float *probabilities) {
+    struct har_judgement j;
+    const bool factory_last = !har_learner_serves(learner);
+    for (unsigned pass = 0; pass < 2; ++pass) {
+        if ((pass == 1) == factory_last) {
+            j.factory_right = is_right(learner, window, activity, true, probabilities, &j.factory);
+        } else {
+            j.learned_right = is_right(learner, window, activity, false, probabilities, &j.learned);
+        }
+    }
+    return j;
+}
+
 har_status har_learner_label(struct har_learner *learner, const int8_t *window, uint8_t activity,
                              float *probabilities, enum har_outcome *outcome) {
+    if (activity >= learner->head->activities) return HAR_ERR_ARGUMENT;
+    const struct har_judgement judgement =
+        har_learner_judge(learner, window, activity, probabilities);
+    return har_learner_learn(learner, window, activity, &judgement, probabilities, outcome);
+}
+
+har_status har_learner_learn(struct har_learner *learner, const int8_t *window, uint8_t activity,
+                             const struct har_judgement *judgement, float *probabilities,
+                             enum har_outcome *outcome) {
     struct har_learner_state *state = learner->state;
     const struct har_learning *learning = learner->learning;
     if (activity >= learner->head->activities || !valid(learning)) return HAR_ERR_ARGUMENT;
 
     learner->previous_state = *state;
     memcpy(learner->previous, learner->head->parameters, parameter_bytes(learner));
-    float shipped;
-    float learned;
-    const bool shipped_right = is_right(learner, window, activity, true, probabilities, &shipped);
-    const bool learned_right = is_right(learner, window, activity, false, probabilities, &learned);
-    const uint8_t trust = trust_of(learner->head, activity, shipped > learned ? shipped : learned);
-    if (shipped_right || learned_right || trust > TRUST_LEAST) state->guard.judged += 1;
-    state->guard.shipped_right += shipped_right;
-    state->guard.learned_right += learned_right;
+    const float surer =
+        judgement->factory > judgement->learned ? judgement->factory : judgement->learned;
+    const uint8_t trust = trust_of(learner->head, activity, surer);
+    if (judgement->factory_right || judgement->learned_right || trust > TRUST_LEAST) {
+        state->guard.judged += 1;
+    }
+    state->guard.shipped_right += judgement->factory_right;
+    state->guard.learned_right += judgement->learned_right;
 
     learner->labels[activity] += 1;
     const bool held = learning->hold_every && learner->labels[activity] % learning->hold_every == 0;

@@ -39,6 +39,23 @@ struct har_learning {
     uint16_t evidence;     /* mistakes of the shipped parameters before the learned ones serve */
 };
 
+/* A head and how it learns, as `har emit` writes it (har_model.c); may lie in flash. */
+struct har_head_model {
+    uint8_t id[8]; /* model id */
+    struct har_head_shape shape;
+    uint16_t activities;     /* K */
+    const float *parameters; /* (P,) of the factory head */
+    const float *scale;      /* (F,) */
+    const float *offset;     /* (F,) */
+    float map_scale;
+    int32_t map_zero_point;
+    struct har_learning learning;
+    uint16_t capacity;                  /* N, labelled windows that are kept */
+    uint16_t exemplars;                 /* E */
+    const int8_t *exemplar_windows;     /* (E, B) */
+    const uint8_t *exemplar_activities; /* (E,) */
+};
+
 /* What the guard has seen since the shipped head. Part of what is stored (docs/STORAGE.md). */
 struct har_guard {
     uint32_t judged;        /* labels that were possible, each judged before it was learned */
@@ -83,7 +100,27 @@ struct har_learner {
     bool can_undo;
 };
 
-/* To the shipped head, with nothing labelled. */
+/* The arrays of a learner, the caller's. */
+struct har_learner_memory {
+    float *parameters;      /* (P,) */
+    float *scratch;         /* HAR_HEAD_SCRATCH */
+    int8_t *windows;        /* (N, B) */
+    uint8_t *window_labels; /* (N,) */
+    uint8_t *trust;         /* (N,) */
+    uint32_t *seen;         /* (R,) */
+    struct har_learner_state *state;
+    uint32_t *labels;        /* (R,) */
+    float *previous;         /* (P,) */
+    int8_t *previous_window; /* (B,) */
+};
+
+/* Joins `learner`, its head and its replay over the model's constants and the caller's memory.
+ * har_learner_reset() is next, or arrays that are filled and har_learner_taken(). */
+void har_learner_from_model(struct har_learner *learner, struct har_head *head,
+                            struct har_replay *replay, const struct har_head_model *model,
+                            const struct har_learner_memory *memory);
+
+/* To the factory head, with nothing labelled. */
 void har_learner_reset(struct har_learner *learner);
 
 /* After the arrays have been filled from outside: forgets what undo needs. */
@@ -98,10 +135,28 @@ void har_learner_predict(struct har_learner *learner, const int8_t *window, floa
 /* One more activity, in a spare row. HAR_ERR_STATE: no row is left. */
 har_status har_learner_add(struct har_learner *learner);
 
-/* Learns that `window` was `activity`. `probabilities` is scratch (R,).
+/* What the two heads say of a labelled window before it is learned. */
+struct har_judgement {
+    float factory; /* probability of the label */
+    float learned;
+    bool factory_right;
+    bool learned_right;
+};
+
+/* Judges `window`, label `activity` < A, and changes nothing but scratch, where the features (F,)
+ * are in the end those of the active head. `probabilities` is scratch (R,). */
+struct har_judgement har_learner_judge(struct har_learner *learner, const int8_t *window,
+                                       uint8_t activity, float *probabilities);
+
+/* Learns that `window` was `activity`, as judged. `probabilities` is scratch (R,).
  * HAR_ERR_ARGUMENT: no such activity, or constants out of range. HAR_ERR_NOT_FINITE: the steps led
  * beyond HAR_HEAD_LIMIT. After an error nothing has changed, but after the latter the label before
  * can no longer be taken back. */
+har_status har_learner_learn(struct har_learner *learner, const int8_t *window, uint8_t activity,
+                             const struct har_judgement *judgement, float *probabilities,
+                             enum har_outcome *outcome);
+
+/* Both in one, for whoever needs no judgement. */
 har_status har_learner_label(struct har_learner *learner, const int8_t *window, uint8_t activity,
                              float *probabilities, enum har_outcome *outcome);
 

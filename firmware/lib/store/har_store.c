@@ -155,13 +155,16 @@ har_status har_store_init(struct har_store *store, const struct har_flash *flash
     store->slot_bytes = pages * page;
     store->slots = flash->size_bytes / store->slot_bytes;
     store->failed_slot = store->slots;
+    store->verified.sequence = 0;
     return HAR_OK;
 }
 
-har_status har_store_newest(const struct har_store *store, struct har_record *record) {
+har_status har_store_newest(const struct har_store *store, struct har_record *record,
+                            uint32_t *count) {
     struct survey survey;
     const har_status status = scan(store, UINT32_MAX, &survey);
     if (status != HAR_OK) return status;
+    if (count != NULL) *count = survey.count;
     if (survey.newest.sequence == 0) {
         if (survey.highest.sequence != 0) return HAR_ERR_MODEL;
         return survey.other ? HAR_ERR_VERSION : HAR_ERR_EMPTY;
@@ -181,17 +184,9 @@ har_status har_store_previous(const struct har_store *store, uint32_t sequence,
     return HAR_OK;
 }
 
-uint32_t har_store_count(const struct har_store *store) {
-    struct survey survey;
-    return scan(store, UINT32_MAX, &survey) == HAR_OK ? survey.count : 0;
-}
-
-har_status har_store_read(const struct har_store *store, const struct har_record *record,
-                          uint32_t offset, void *data, uint32_t size_bytes) {
+har_status har_store_verify(struct har_store *store, const struct har_record *record) {
+    store->verified.sequence = 0;
     if (record->slot >= store->slots) return HAR_ERR_ARGUMENT;
-    if (offset > record->length_bytes || size_bytes > record->length_bytes - offset) {
-        return HAR_ERR_LENGTH;
-    }
     struct header header;
     bool valid;
     const har_status status = check_slot(store, record->slot, &header, &valid);
@@ -200,6 +195,18 @@ har_status har_store_read(const struct har_store *store, const struct har_record
         header.kind != record->kind || header.length_bytes != record->length_bytes) {
         return HAR_ERR_CRC;
     }
+    store->verified = *record;
+    return HAR_OK;
+}
+
+har_status har_store_read(const struct har_store *store, const struct har_record *record,
+                          uint32_t offset, void *data, uint32_t size_bytes) {
+    if (record->sequence == 0 || record->sequence != store->verified.sequence ||
+        record->slot != store->verified.slot) {
+        return HAR_ERR_STATE;
+    }
+    const uint32_t length_bytes = store->verified.length_bytes;
+    if (offset > length_bytes || size_bytes > length_bytes - offset) return HAR_ERR_LENGTH;
     if (size_bytes == 0) return HAR_OK;
     return read_flash(store, record->slot, HEADER_BYTES + offset, data, size_bytes);
 }
@@ -292,6 +299,7 @@ har_status har_store_write(struct har_store *store, uint8_t kind, const void *pa
     store_u32((uint8_t *)&closing,
               har_crc32(har_crc32(0, header, HEADER_BYTES), payload, length_bytes));
 
+    store->verified.sequence = 0;
     const har_status status = put_record(store, record.slot, words, payload, length_bytes, closing);
     store->failed_slot = status == HAR_OK ? store->slots : record.slot;
     if (status == HAR_OK) *written = record;

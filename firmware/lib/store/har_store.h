@@ -38,9 +38,10 @@ struct har_record {
 struct har_store {
     const struct har_flash *flash;
     uint8_t model_id[HAR_MODEL_ID_BYTES];
-    uint32_t slot_bytes;  /* a multiple of the page size */
-    uint32_t slots;       /* at least 2 */
-    uint32_t failed_slot; /* where the last write failed, or `slots` */
+    uint32_t slot_bytes;        /* a multiple of the page size */
+    uint32_t slots;             /* at least 2 */
+    uint32_t failed_slot;       /* where the last write failed, or `slots` */
+    struct har_record verified; /* sequence 0: none since the last write */
 };
 
 /* Keeps `flash`. HAR_ERR_ARGUMENT: the region holds fewer than two slots for
@@ -48,20 +49,23 @@ struct har_store {
 har_status har_store_init(struct har_store *store, const struct har_flash *flash,
                           const uint8_t model_id[HAR_MODEL_ID_BYTES], uint32_t payload_limit_bytes);
 
-/* Newest valid record of this model. Where there is none: HAR_ERR_MODEL when there are records of
- * another model, else HAR_ERR_VERSION when there are some of another format, else HAR_ERR_EMPTY. */
-har_status har_store_newest(const struct har_store *store, struct har_record *record);
+/* Newest valid record of this model, and how many there are (`count` may be NULL). Where there is
+ * none: HAR_ERR_MODEL when there are records of another model, else HAR_ERR_VERSION when there are
+ * some of another format, else HAR_ERR_EMPTY. */
+har_status har_store_newest(const struct har_store *store, struct har_record *record,
+                            uint32_t *count);
 
 /* The valid record of this model with the highest sequence below `sequence`, or HAR_ERR_EMPTY. */
 har_status har_store_previous(const struct har_store *store, uint32_t sequence,
                               struct har_record *record);
 
-/* Number of valid records of this model; 0 when the flash cannot be read. */
-uint32_t har_store_count(const struct har_store *store);
+/* Checks all of a record and remembers that it is whole until the next write: HAR_ERR_CRC when it
+ * went bad since it was found, HAR_ERR_ARGUMENT when it names no slot. */
+har_status har_store_verify(struct har_store *store, const struct har_record *record);
 
-/* Copies `size_bytes` of a record's payload, from `offset` on. Checks all of the record first:
- * HAR_ERR_CRC when it went bad since it was found, HAR_ERR_LENGTH when the piece is not inside it,
- * HAR_ERR_ARGUMENT when it names no slot. After any of these `data` is untouched. */
+/* Copies `size_bytes` of the payload of the record that was verified last, from `offset` on:
+ * HAR_ERR_STATE when that was another one, HAR_ERR_LENGTH when the piece is not inside it. After
+ * either `data` is untouched. */
 har_status har_store_read(const struct har_store *store, const struct har_record *record,
                           uint32_t offset, void *data, uint32_t size_bytes);
 

@@ -202,9 +202,9 @@ static void take(void *data, size_t size) {
 }
 
 static void answer(void) {
-    while (arrived_at < arrived_size) har_app_poll();
+    while (arrived_at < arrived_size) har_app_poll(har_app_static());
     /* For what it has read and not yet done: at most a window with each sample. */
-    for (size_t i = 0; i < imu_size + 40; ++i) har_app_poll();
+    for (size_t i = 0; i < imu_size + 40; ++i) har_app_poll(har_app_static());
     const uint32_t size = (uint32_t)sent_size;
     fwrite(&size, 1, sizeof size, stdout);
     fwrite(sent, 1, size, stdout);
@@ -232,7 +232,7 @@ int main(int argc, char **argv) {
         if (strcmp(argv[i], "nano") == 0) target = HAR_TARGET_NANO33BLE;
     }
     har_board_init();
-    har_app_init();
+    har_app_init(har_app_static());
     for (int command; (command = getchar()) != EOF;) {
         uint32_t n;
         take(&n, sizeof n);

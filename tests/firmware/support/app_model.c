@@ -116,6 +116,23 @@ const float har_novelty_inverse_std[HAR_ACTIVITIES * HAR_NOVELTY_FEATURES] = {
 };
 #endif
 
+const struct har_head_model har_head_model = {
+    .id = HAR_MODEL_ID_INIT,
+    .shape = {HAR_FEATURES, HAR_ROWS, HAR_HEAD_FROZEN, HAR_HEAD_MAP_LENGTH, HAR_HEAD_CHANNELS,
+              HAR_HEAD_FILTERS, HAR_HEAD_KERNEL, HAR_HEAD_STRIDE},
+    .activities = HAR_ACTIVITIES,
+    .parameters = har_factory_parameters,
+    .scale = har_feature_scale,
+    .offset = har_feature_offset,
+    .map_scale = 0.07f,
+    .map_zero_point = -128,
+    .learning = {{0.05f, 0.02f}, 0.99f, HAR_LEARNING_STEPS, 3, 4, 3},
+    .capacity = HAR_REPLAY_CAPACITY,
+    .exemplars = HAR_REPLAY_EXEMPLARS,
+    .exemplar_windows = har_exemplars,
+    .exemplar_activities = har_exemplar_activities,
+};
+
 #define INPUTS HAR_ENGINE_INPUT_BYTES
 
 extern int har_test_engine_broken;    /* it cannot start */

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include "lib/head/har_learner.h"
+
 #ifdef HAR_TEST_OTHER_MODEL
 #define HAR_MODEL_ID 0x1112131415161718ull
 #define HAR_MODEL_ID_INIT \
@@ -82,19 +84,11 @@
 #endif
 #define HAR_HEAD_KERNEL 0
 #define HAR_HEAD_STRIDE 1
-#define HAR_HEAD_MAP_SCALE 0.07f
-#define HAR_HEAD_MAP_ZERO_POINT (-128)
 #define HAR_INPUT_SCALE 0.05f
 #define HAR_INPUT_ZERO_POINT (-3)
-#define HAR_LEARNING_RATE 0.05f
-#define HAR_LEARNING_RATE_CONVOLUTION 0.02f
-#define HAR_LEARNING_KEEP 0.99f
 #ifndef HAR_LEARNING_STEPS
 #define HAR_LEARNING_STEPS 6
 #endif
-#define HAR_LEARNING_REPLAY_EVERY 3
-#define HAR_LEARNING_HOLD_EVERY 4
-#define HAR_LEARNING_EVIDENCE 3
 #define HAR_REPLAY_EXEMPLARS 6
 #ifndef HAR_STORE_PAGES
 #define HAR_STORE_PAGES 16
@@ -115,6 +109,7 @@ extern const float har_norm_mean[HAR_CHANNELS];
 extern const float har_norm_gain[HAR_CHANNELS];
 extern const float har_level_mean[];
 extern const float har_level_gain[];
+extern const struct har_head_model har_head_model;
 extern const float har_factory_parameters[HAR_PARAMETER_COUNT];
 extern const float har_feature_scale[HAR_FEATURES];
 extern const float har_feature_offset[HAR_FEATURES];

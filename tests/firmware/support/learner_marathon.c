@@ -77,8 +77,8 @@ static struct snapshot snapshot_of(const struct learner_room *room) {
     s.windows = har_crc32(0, r->windows, CAPACITY * room->window_bytes);
     s.labels = har_crc32(0, r->labels, CAPACITY);
     s.trust = har_crc32(0, r->trust, CAPACITY);
-    s.seen = har_crc32(0, r->seen, room->shape.rows * 4u);
-    s.given = har_crc32(0, room->learner.labels, room->shape.rows * 4u);
+    s.seen = har_crc32(0, r->seen, room->model.shape.rows * 4u);
+    s.given = har_crc32(0, room->learner.labels, room->model.shape.rows * 4u);
     s.random = r->random;
     s.state = room->state;
     return s;
@@ -90,7 +90,7 @@ static bool consistent(struct learner_room *room, uint32_t n, uint32_t held, uin
     const uint16_t activities = room->head.activities;
     HOLDS(har_head_check(room->head.parameters, room->parameters) == HAR_OK);
     uint32_t given = 0;
-    for (uint16_t k = 0; k < room->shape.rows; ++k) {
+    for (uint16_t k = 0; k < room->model.shape.rows; ++k) {
         HOLDS(k < activities || room->learner.labels[k] == 0);
         HOLDS(replay->seen[k] <= room->learner.labels[k]);
         given += room->learner.labels[k];

@@ -41,8 +41,8 @@ bool learner_room_build(struct learner_room *room, const struct har_head_shape *
     used = 0;
     fence_count = 0;
     memset(room, 0, sizeof *room);
-    room->shape = *shape;
-    const struct har_head_shape *s = &room->shape;
+    room->model.shape = *shape;
+    const struct har_head_shape *s = &room->model.shape;
     const uint32_t rows = s->rows;
     const uint32_t bytes = har_head_window_bytes(s);
     const uint32_t positions = (uint32_t)HAR_HEAD_POSITIONS(s->map_length, s->kernel, s->stride);
@@ -60,34 +60,26 @@ bool learner_room_build(struct learner_room *room, const struct har_head_shape *
     room->exemplars = cut(exemplars * bytes);
     room->exemplars_of = cut(exemplars);
 
-    struct har_head *head = &room->head;
-    head->shape = s;
-    head->anchor = room->anchor;
-    head->scale = room->scale;
-    head->offset = room->offset;
-    head->parameters = cut(room->parameters * 4);
-    head->scratch = cut(scratch * 4);
-    head->shipped = shipped;
-
-    struct har_replay *replay = &room->replay;
-    replay->window_bytes = bytes;
-    replay->capacity = capacity;
-    replay->exemplars = exemplars;
-    replay->rows = (uint8_t)rows;
-    replay->shipped = room->exemplars;
-    replay->shipped_of = room->exemplars_of;
-    replay->windows = cut(capacity * bytes);
-    replay->labels = cut(capacity);
-    replay->trust = cut(capacity);
-    replay->seen = cut(rows * 4);
-
-    struct har_learner *learner = &room->learner;
-    learner->head = head;
-    learner->replay = replay;
-    learner->learning = &room->learning;
-    learner->state = &room->state;
-    learner->labels = cut(rows * 4);
-    learner->previous = cut(room->parameters * 4);
-    learner->previous_window = cut(bytes);
-    return learner->previous_window != NULL;
+    /* In the order of the fences. */
+    struct har_learner_memory memory = {.state = &room->state};
+    memory.parameters = cut(room->parameters * 4);
+    memory.scratch = cut(scratch * 4);
+    memory.windows = cut(capacity * bytes);
+    memory.window_labels = cut(capacity);
+    memory.trust = cut(capacity);
+    memory.seen = cut(rows * 4);
+    memory.labels = cut(rows * 4);
+    memory.previous = cut(room->parameters * 4);
+    memory.previous_window = cut(bytes);
+    room->model.activities = shipped;
+    room->model.capacity = capacity;
+    room->model.exemplars = exemplars;
+    room->model.parameters = room->anchor;
+    room->model.scale = room->scale;
+    room->model.offset = room->offset;
+    room->model.exemplar_windows = room->exemplars;
+    room->model.exemplar_activities = room->exemplars_of;
+    har_learner_from_model(&room->learner, &room->head, &room->replay, &room->model, &memory);
+    room->learner.learning = &room->learning; /* each line of a script has its own */
+    return memory.previous_window != NULL;
 }

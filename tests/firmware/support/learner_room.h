@@ -8,7 +8,7 @@
 #include "lib/head/har_learner.h"
 
 struct learner_room {
-    struct har_head_shape shape;
+    struct har_head_model model;
     struct har_head head;
     struct har_replay replay;
     struct har_learning learning;

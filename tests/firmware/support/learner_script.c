@@ -41,7 +41,7 @@ static void put_float(float value) {
 }
 
 static void put_probabilities(const struct learner_room *room) {
-    for (uint16_t k = 0; k < room->shape.rows; ++k) {
+    for (uint16_t k = 0; k < room->model.shape.rows; ++k) {
         put_float(k < room->head.activities ? room->probabilities[k] : 0.0f);
     }
 }
@@ -70,12 +70,12 @@ static void put_all(struct learner_room *room, har_status status, uint32_t outco
                              held_right};
     for (uint32_t i = 0; i < sizeof head / sizeof head[0]; ++i) put(head[i]);
     put(har_crc32(0, replay->windows, replay->capacity * replay->window_bytes));
-    for (uint16_t k = 0; k < room->shape.rows; ++k) put(learner->labels[k]);
-    for (uint16_t k = 0; k < room->shape.rows; ++k) put(replay->seen[k]);
+    for (uint16_t k = 0; k < room->model.shape.rows; ++k) put(learner->labels[k]);
+    for (uint16_t k = 0; k < room->model.shape.rows; ++k) put(replay->seen[k]);
     for (uint16_t i = 0; i < replay->capacity; ++i) put(replay->labels[i]);
     for (uint16_t i = 0; i < replay->capacity; ++i) put(replay->trust[i]);
     const float *x = har_head_features(&room->head, room->window, false);
-    put(har_crc32(0, x, room->shape.features * sizeof *x));
+    put(har_crc32(0, x, room->model.shape.features * sizeof *x));
     har_learner_predict(learner, room->window, room->probabilities);
     put_probabilities(room);
     har_head_predict(&room->head, room->window, false, room->probabilities);

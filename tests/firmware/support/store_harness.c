@@ -197,6 +197,7 @@ static void read_back(har_status status, const struct har_record *record) {
     const uint32_t room = size < LINE_BYTES ? size : 0;
     uint8_t *piece = malloc(room + 1u);
     memset(piece, 0xA5, room + 1u);
+    if (status == HAR_OK) status = har_store_verify(&t.store, record);
     if (status == HAR_OK) status = har_store_read(&t.store, record, offset, piece, size);
     for (uint32_t i = 0; i < room && status != HAR_OK && status != HAR_ERR_FLASH; ++i) {
         if (piece[i] != 0xA5) broken("data of a refused read", offset + i);
@@ -241,15 +242,17 @@ static void run(const char *command) {
         memcpy(keep ? t.kept : t.cells, keep ? t.cells : t.kept, t.flash.size_bytes);
         printf("ok\n");
     } else if (strcmp(command, "newest") == 0) {
-        const har_status status = har_store_newest(&t.store, &record);
+        const har_status status = har_store_newest(&t.store, &record, NULL);
         print_record(status, &record);
     } else if (strcmp(command, "previous") == 0) {
         const har_status status = har_store_previous(&t.store, number(), &record);
         print_record(status, &record);
     } else if (strcmp(command, "count") == 0) {
-        printf("%" PRIu32 "\n", har_store_count(&t.store));
+        uint32_t count = 0;
+        (void)har_store_newest(&t.store, &record, &count);
+        printf("%" PRIu32 "\n", count);
     } else if (strcmp(command, "read") == 0) {
-        const har_status status = har_store_newest(&t.store, &record);
+        const har_status status = har_store_newest(&t.store, &record, NULL);
         read_back(status, &record);
     } else if (strcmp(command, "reread") == 0) {
         record.slot = number();

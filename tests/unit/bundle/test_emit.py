@@ -79,12 +79,14 @@ def test_the_c_array_is_the_extractor(bundle_directory: Path, tmp_path: Path) ->
 
 
 def test_the_header_s_sizes_are_those_of_the_firmware(cut_directory: Path, tmp_path: Path) -> None:
-    """Every array is as large as what har_head.h and har_replay.h read of it."""
+    """Every array is as large as what har_head.h and har_replay.h read of it, and the constants are
+    the bundle's."""
     emit(load_bundle(cut_directory), tmp_path)
     (tmp_path / "sizes.c").write_text(
         """\
+#include <stdio.h>
+
 #include "har_model.c"
-#include "lib/head/har_head.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define POSITIONS HAR_HEAD_POSITIONS(HAR_HEAD_MAP_LENGTH, HAR_HEAD_KERNEL, HAR_HEAD_STRIDE)
@@ -93,18 +95,38 @@ _Static_assert(COUNT(har_factory_parameters) ==
                                        HAR_HEAD_KERNEL), "parameters");
 _Static_assert(HAR_HEAD_FROZEN + HAR_HEAD_FILTERS == HAR_FEATURES, "features");
 _Static_assert(HAR_HEAD_FROZEN + HAR_HEAD_MAP_LENGTH * HAR_HEAD_CHANNELS == HAR_CUT_BYTES, "cut");
-_Static_assert(COUNT(har_exemplars) == HAR_REPLAY_EXEMPLARS * HAR_CUT_BYTES, "exemplars");
-_Static_assert(COUNT(har_exemplar_activities) == HAR_REPLAY_EXEMPLARS, "activities");
+_Static_assert(COUNT(har_exemplars) == COUNT(har_exemplar_activities) * HAR_CUT_BYTES, "windows");
 _Static_assert(HAR_ACTIVITIES < HAR_ROWS && HAR_STORE_PAGES >= 16, "room");
 int positions[POSITIONS + 1];
-const struct har_step step = {HAR_LEARNING_RATE, HAR_LEARNING_RATE_CONVOLUTION};
-const float floats[] = {HAR_LEARNING_KEEP, HAR_HEAD_MAP_SCALE};
-const int numbers[] = {HAR_LEARNING_STEPS, HAR_LEARNING_REPLAY_EVERY, HAR_LEARNING_HOLD_EVERY,
-                       HAR_LEARNING_EVIDENCE, HAR_REPLAY_CAPACITY, HAR_HEAD_MAP_ZERO_POINT};
+
+int main(void) {
+    const struct har_head_model *m = &har_head_model;
+    const struct har_learning *l = &m->learning;
+    printf("%u %u %u\\n", har_head_parameters(&m->shape), har_head_window_bytes(&m->shape),
+           (unsigned)(COUNT(har_exemplar_activities) - m->exemplars));
+    printf("%.9g %.9g %.9g %.9g %d\\n", l->step.rate, l->step.rate_convolution, l->keep,
+           m->map_scale, m->map_zero_point);
+    printf("%u %u %u %u %u\\n", l->steps, l->replay_every, l->hold_every, l->evidence, m->capacity);
+    return 0;
+}
 """
     )
-    build = ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-c", "sizes.c", f"-I{FIRMWARE}"]
-    subprocess.run(build, cwd=tmp_path, check=True)
+    head = FIRMWARE / "lib" / "head"
+    sources = ["sizes.c", head / "har_head.c", head / "har_head_kernels.c", head / "har_math.c"]
+    sources.append(FIRMWARE / "lib" / "base" / "har_crc32.c")
+    build = ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{FIRMWARE}", *map(str, sources)]
+    subprocess.run([*build, "-lm", "-o", "sizes"], cwd=tmp_path, check=True)
+    printed = subprocess.run(["./sizes"], cwd=tmp_path, capture_output=True, check=True).stdout
+    sizes, floats, numbers = (list(map(float, line.split())) for line in printed.splitlines())
+    bundle = load_bundle(cut_directory)
+    learning = bundle.learning
+    assert sizes == [bundle.shape.parameters, bundle.cut_bytes, 0]
+    expected = (learning.rate, learning.rate_convolution, learning.keep, bundle.map_scale)
+    assert np.float32(floats).tolist() == np.float32([*expected, bundle.map_zero_point]).tolist()
+    assert numbers == [
+        *(learning.steps, learning.replay_every, learning.hold_every, learning.evidence),
+        bundle.replay.capacity,
+    ]
 
 
 def test_the_c_arrays_are_the_head_s(cut_directory: Path, tmp_path: Path) -> None:
