@@ -264,7 +264,7 @@ def test_a_wrong_verb_is_bad_usage() -> None:
 
 
 def _targets() -> dict[str, str]:
-    return dict(re.findall(r"^([a-z]+):.*?## (.+)$", _read("Makefile"), flags=re.MULTILINE))
+    return dict(re.findall(r"^([a-z-]+):.*?## (.+)$", _read("Makefile"), flags=re.MULTILINE))
 
 
 def test_make_help_lists_every_target_with_its_own_comment() -> None:
