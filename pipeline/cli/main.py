@@ -15,21 +15,16 @@ from pipeline.cli import (
     demo,
     doctor,
     emulate,
-    evaluate,
+    experiments,
     fit,
     flash,
-    fxcy,
     head,
     learn,
     monitor,
     parity,
-    personalize,
     record,
-    search,
     stream,
     train,
-    transfer,
-    variants,
 )
 from pipeline.cli.common import prepare_output, print_failure
 
@@ -55,12 +50,12 @@ COMMANDS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
         head.app,
     ),
     "Experiments": (
-        evaluate.evaluate,
-        search.search,
-        transfer.transfer,
-        personalize.personalize,
-        variants.variants,
-        fxcy.fxcy,
+        experiments.evaluate,
+        experiments.search,
+        experiments.transfer,
+        experiments.personalize,
+        experiments.variants,
+        experiments.fxcy,
     ),
 }
 """What `har --help` shows: panel -> commands and groups, both in this order."""

@@ -143,7 +143,7 @@ def test_a_source_with_the_people_of_the_target_is_refused(
 
 
 def test_the_command_prints_one_json_document(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.cli.transfer import transfer as command
+    from pipeline.cli.experiments import transfer as command
 
     row = TransferRow("random", "a", "b", "dscnn", "5-fold", 0.8, 0.01, "p", 0.5, 3, 5, 70, 0.0)
     asked: list[TransferRequest] = []
