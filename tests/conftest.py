@@ -60,15 +60,7 @@ def trained(task: Task, pretrained: Pretrained, shared: Shared) -> TrainedModel:
 
     def make(folder: Path) -> None:
         folder.mkdir()
-        model = train(
-            pretrained,
-            task.windows,
-            task.split,
-            dataset=task.dataset.name,
-            rate_hz=task.dataset.rate_hz,
-            hop_samples=64,
-            seed=SEED,
-        )
+        model = train(pretrained, task, SEED)
         save_trained(model, folder)
 
     return load_trained(shared("trained", make))
@@ -79,4 +71,4 @@ def bundle_directory(task: Task, trained: TrainedModel, shared: Shared) -> Path:
     """A sealed bundle of the synthetic task; copy it before you change it."""
     from pipeline.bundle.quantize import quantize
 
-    return shared("bundle-fc", lambda part: quantize(trained, task.windows, task.split, part))
+    return shared("bundle-fc", lambda part: quantize(trained, task, part))

@@ -23,8 +23,8 @@ from pipeline.bundle.tflm_eval import deployed_scores
 from pipeline.compiler import compile_model, run_tflm
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_npz, written_aside
-from pipeline.data import SubjectSplit, Windows
 from pipeline.training import Scores, TrainedModel, score
+from pipeline.training.task import Task
 from pipeline.training.train import TrainCard
 
 CHANNELS = ["ax", "ay", "az", "gx", "gy", "gz"]
@@ -34,8 +34,7 @@ _REPRESENTATIVE_WINDOWS = 500
 
 def quantize(
     trained: TrainedModel,
-    windows: Windows,
-    split: SubjectSplit,
+    task: Task,
     output: Path,
     *,
     cut: str = "fc",
@@ -47,8 +46,8 @@ def quantize(
     full: dict[str, bytes] | None = None,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
-    """Converts, calibrates on the split's validation subjects, measures on its test subjects, and
-    writes the bundle to ``output``.
+    """Convert, calibrate on the validation subjects, measure on the test subjects, and write the
+    bundle to ``output``.
 
     ``cut``: where the frozen extractor ends. ``spare``: rows for activities that are taught.
     ``replay``: labelled windows that the device keeps. ``exemplars``: training subjects' windows
@@ -64,7 +63,10 @@ def quantize(
     import tensorflow as tf
 
     card, activities = trained.card, trained.card.activities
-    if list(windows.activities) != activities or windows.x.shape[1] != card.window_samples:
+    if (
+        list(task.windows.activities) != activities
+        or task.windows.x.shape[1] != card.window_samples
+    ):
         raise InputError("these windows are not of the kind that the model was trained on")
     check_room(activities, spare, replay, exemplars)
     if output.exists() and any(output.iterdir()) and not (output / "bundle.json").exists():
@@ -77,8 +79,7 @@ def quantize(
         )
     with written_aside(output) as aside:
         aside.mkdir()
-        training = windows.for_subjects(split.train)
-        test = windows.for_subjects(split.test)
+        training, validation, test = task.training, task.validation, task.test
         shuffled = np.random.default_rng(card.seed).permutation(len(training.y))
         representative = training.x[shuffled[:_REPRESENTATIVE_WINDOWS]]
         inputs = trained.network_input(representative)
@@ -103,7 +104,6 @@ def quantize(
             outputs=[output_of(info) for info in compiled.outputs],
         )
 
-        validation = windows.for_subjects(split.validation)
         on_step(f"calibrating on {len(validation.y)} validation windows")
         calibrated = calibrate_head(
             trained,

@@ -24,7 +24,7 @@ def bundle_or_default(bundle: Path) -> Path:
     from pipeline.bundle.quantize import quantize
     from pipeline.training import load_pretrained, load_trained, train
     from pipeline.training.shipped import ExtractorName, find_extractor
-    from pipeline.training.task import HOP_SAMPLES, load_named_task, load_task
+    from pipeline.training.task import load_named_task, load_task
     from pipeline.training.train import save_trained
 
     if (TRAINED / "train.json").exists():
@@ -37,18 +37,10 @@ def bundle_or_default(bundle: Path) -> Path:
         name = ExtractorName()
         task = load_task(name.dataset)
         with working("training the head"):
-            trained = train(
-                load_pretrained(find_extractor(name)),
-                task.windows,
-                task.split,
-                dataset=name.dataset,
-                rate_hz=task.dataset.rate_hz,
-                hop_samples=HOP_SAMPLES,
-                seed=name.seed,
-            )
+            trained = train(load_pretrained(find_extractor(name)), task, name.seed)
         save_trained(trained, TRAINED)
     with working("quantizing") as show:
-        quantize(trained, task.windows, task.split, BUNDLE, on_step=show)
+        quantize(trained, task, BUNDLE, on_step=show)
     return BUNDLE
 
 

@@ -138,7 +138,7 @@ def train(
     """Train the head on the frozen pretrained extractor."""
     from pipeline.training.pretrained import load_pretrained
     from pipeline.training.shipped import ExtractorName, find_extractor
-    from pipeline.training.task import HOP_SAMPLES, load_task
+    from pipeline.training.task import load_task
     from pipeline.training.train import save_trained
     from pipeline.training.train import train as train_head
 
@@ -151,16 +151,7 @@ def train(
         note(line)
     subjects = len(task.split.train)
     with working(f"training the head on {subjects} subjects of {task.dataset.title}"):
-        trained = train_head(
-            extractor,
-            task.windows,
-            task.split,
-            dataset=dataset,
-            rate_hz=task.dataset.rate_hz,
-            hop_samples=HOP_SAMPLES,
-            seed=seed,
-            own=task.own,
-        )
+        trained = train_head(extractor, task, seed)
     card = save_trained(trained, output)
     if as_json:
         print_json(card.model_dump())
@@ -223,8 +214,7 @@ def quantize(
     with working("quantizing") as show:
         bundle = make_bundle(
             trained,
-            task.windows,
-            task.split,
+            task,
             output,
             cut=cut,
             spare=spare,

@@ -23,6 +23,7 @@ from pipeline.data.splits import (
     folds,
     split_subjects,
 )
+from pipeline.data.thinning import thin
 from pipeline.data.watch import mirror_right_arm
 from pipeline.data.windowing import make_windows
 
@@ -54,4 +55,5 @@ __all__ = [
     "read_csv_dataset",
     "read_own_recordings",
     "split_subjects",
+    "thin",
 ]

@@ -22,7 +22,7 @@ from pipeline.sim.boards import NANO33BLE
 from pipeline.sim.build import FirmwareImage, build_firmware
 from pipeline.sim.emulator import Target, launch
 from pipeline.training import Pretrained, Scores, train
-from pipeline.training.task import HOP_SAMPLES, Task
+from pipeline.training.task import Task
 from pipeline.training.train import save_trained
 
 _WINDOWS_AFTER_POWER_CUT = 20
@@ -93,19 +93,11 @@ def run_demo(
     """
     output = settings.output
     on_step(f"Training the head on {len(task.split.train)} subjects")
-    trained = train(
-        pretrained,
-        task.windows,
-        task.split,
-        dataset=task.dataset.name,
-        rate_hz=task.dataset.rate_hz,
-        hop_samples=HOP_SAMPLES,
-        seed=settings.seed,
-    )
+    trained = train(pretrained, task, settings.seed)
     save_trained(trained, output / "train")
 
     on_step("Quantizing to int8 and measuring on held-out subjects")
-    bundle = quantize(trained, task.windows, task.split, output / "bundle")
+    bundle = quantize(trained, task, output / "bundle")
     emit(bundle, output / "generated")
 
     on_step(f"Building the firmware for {settings.target}")
@@ -153,7 +145,7 @@ def run_demo(
             bundle.extractor,
             bundle,
             bundle.new_head(),
-            task.windows.for_subjects(task.split.test),
+            task.test,
         ),
         image=image,
         streamed=board.scores(answers),

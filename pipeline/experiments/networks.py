@@ -16,7 +16,7 @@ from pipeline.core.digests import sources_digest
 from pipeline.core.errors import InputError
 from pipeline.training import Pretrained, load_pretrained
 from pipeline.training.shipped import DIRECTORY, ExtractorName, recipe
-from pipeline.training.task import HOP_SAMPLES, Task
+from pipeline.training.task import Task
 
 _PIPELINE = Path(__file__).resolve().parents[1]
 # The packages that make a bundle of pretrained weights.
@@ -102,21 +102,12 @@ def prepare_all(
         from pipeline.bundle.quantize import quantize
         from pipeline.training import train
 
-        blind = task.without_test()
         show("training the classifier", _PRETRAINING)
-        trained = train(
-            pretrained,
-            blind.windows,
-            task.split,
-            dataset=run.dataset,
-            rate_hz=task.dataset.rate_hz,
-            hop_samples=HOP_SAMPLES,
-            seed=run.seed,
-        )
+        trained = train(pretrained, task.without_test(), run.seed)
         full: dict[str, bytes] = {}
         for name in missing:
             show("quantizing", 0.95)
-            quantize(trained, task.windows, task.split, home / name, full=full, **kinds[name])
+            quantize(trained, task, home / name, full=full, **kinds[name])
             _note_of(home / name).write_text(fingerprint + "\n")
         _forget_graphs()
     return {name: Prepared(home / name, origin) for name in kinds}

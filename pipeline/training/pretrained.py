@@ -111,8 +111,7 @@ def pretrain_extractor(
 ) -> PretrainedCard:
     """Pretrains on the task's training subjects, from ``initial`` as `pretrain`, and writes weights
     and card to ``path``."""
-    training = task.windows.for_subjects(task.split.pretrain)
-    validation = task.windows.for_subjects(task.split.validation)
+    training, validation = task.pretraining, task.validation
     normalize = fit_input(backbone(settings.backbone).image, training.x, settings.knee)
     model = pretrain(
         task.dense_training_windows(),
@@ -149,7 +148,7 @@ def distill_extractor(
 
     bare, normalize = distill(task.pretraining_recordings(), WINDOW_SAMPLES, settings, seed, count)
     network = backbone(settings.backbone)
-    training = task.windows.for_subjects(task.split.pretrain)
+    training = task.pretraining
     features = network.features(bare, normalize(training.x))
     model = network.with_head(bare, *fit_head(features, training.y, len(training.activities)))
     return _save(path, model, task, normalize, settings.backbone, seed, epochs, "distilled")
@@ -165,7 +164,7 @@ def _save(
     epochs: int,
     method: str = "supervised",
 ) -> PretrainedCard:
-    validation = task.windows.for_subjects(task.split.validation)
+    validation = task.validation
     logits = model.predict(normalize(validation.x), batch_size=512, verbose=0)
     scores = score(validation.y, logits.argmax(1), validation.subjects, len(validation.activities))
     return save_pretrained(

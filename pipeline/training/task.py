@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.errors import InputError
@@ -21,6 +22,7 @@ from pipeline.data import (
     make_windows,
     read_own_recordings,
     split_subjects,
+    thin,
 )
 
 WINDOW_SAMPLES = 128
@@ -50,6 +52,43 @@ class Task:
     split: SubjectSplit
     windows: Windows
     own: OwnRecordings | None = None
+
+    @property
+    def pretraining(self) -> Windows:
+        """Pretraining subjects' windows."""
+        return self.windows.for_subjects(self.split.pretrain)
+
+    @property
+    def training(self) -> Windows:
+        """Training subjects' windows."""
+        return self.windows.for_subjects(self.split.train)
+
+    @property
+    def validation(self) -> Windows:
+        """Validation subjects' windows."""
+        return self.windows.for_subjects(self.split.validation)
+
+    @property
+    def test(self) -> Windows:
+        """Test subjects' windows."""
+        return self.windows.for_subjects(self.split.test)
+
+    def thinned(
+        self, train: int | None, validation: int | None = None, test: int | None = None
+    ) -> Task:
+        """The task with at most so many windows of each side (None: all), as `thin` chooses.
+        Random starts are drawn from whole recordings as before."""
+        windows, split = self.windows, self.split
+        kept = np.ones(len(windows), bool)
+        for side, most in (
+            (split.train, train),
+            (split.validation, validation),
+            (split.test, test),
+        ):
+            mine = np.flatnonzero(np.isin(windows.subjects, side))
+            kept[mine] = False
+            kept[mine[thin(windows.subjects[mine], windows.y[mine], most)]] = True
+        return replace(self, windows=windows.subset(np.flatnonzero(kept)))
 
     def pretraining_recordings(self) -> list[Recording]:
         """Pretraining subjects' recordings, whole: what is not labelled in them too."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
-from pipeline.data import SubjectSplit, Windows, identities
+from pipeline.data import identities
 from pipeline.models import FloatHead, backbone, load_sealed_weights
 from pipeline.models.weights import (
     read_card,
@@ -22,10 +22,10 @@ from pipeline.training.augment import augment
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import NetworkInput, SpectrogramCard, input_of_card
 from pipeline.training.metrics import score
-from pipeline.training.pretrained import Pretrained
+from pipeline.training.pretrained import Pretrained, PretrainedCard
 from pipeline.training.seeds import seed_everything
 from pipeline.training.shipped import recipe
-from pipeline.training.task import OwnRecordings
+from pipeline.training.task import HOP_SAMPLES, OwnRecordings, Task
 
 WEIGHTS = "weights.npz"
 CARD = "train.json"
@@ -57,6 +57,32 @@ class TrainCard(BaseModel):
     weights_sha256: str
     own: OwnRecordings | None = None
     spectrogram: SpectrogramCard | None = None
+
+    @classmethod
+    def of(cls, extractor: PretrainedCard, task: Task, seed: int) -> TrainCard:
+        """The card of a head that learns ``task`` after ``extractor``, before any training."""
+        return cls(
+            backbone=extractor.backbone,
+            dataset=task.dataset.name,
+            split=task.split.name,
+            seed=seed,
+            activities=list(task.windows.activities),
+            rate_hz=task.dataset.rate_hz,
+            window_samples=extractor.window_samples,
+            hop_samples=HOP_SAMPLES,
+            knee=extractor.knee,
+            mean=extractor.mean,
+            std=extractor.std,
+            spectrogram=extractor.spectrogram,
+            train_subjects=list(task.split.train),
+            validation_subjects=list(task.split.validation),
+            test_subjects=list(task.split.test),
+            train_windows=len(task.training),
+            validation_accuracy=0.0,
+            pretrained_sha256=extractor.weights_sha256,
+            weights_sha256="",
+            own=task.own,
+        )
 
     @property
     def normalize(self) -> NetworkInput:
@@ -97,82 +123,50 @@ class TrainedModel:
         return self.card.normalize(x)
 
 
-def train(
-    pretrained: Pretrained,
-    windows: Windows,
-    split: SubjectSplit,
-    *,
-    dataset: str,
-    rate_hz: float,
-    hop_samples: int,
-    seed: int,
-    own: OwnRecordings | None = None,
-) -> TrainedModel:
-    """Fits the head for cut `fc` on the split's training subjects; ``own`` says which of their
-    recordings are none of the data set's.
+def train(pretrained: Pretrained, task: Task, seed: int) -> TrainedModel:
+    """Fit the head for cut `fc` on the task's training subjects.
 
     The extractor stays bit for bit as pretrained. Features come from the windows as they are and
     from seeded augmented copies. Raises InputError when training subjects lack an activity or the
     windows do not fit the extractor.
     """
-    card = pretrained.card
-    if windows.x.shape[1] != card.window_samples or rate_hz != card.rate_hz:
+    card, split, activities = pretrained.card, task.split, task.windows.activities
+    length, rate_hz = task.windows.x.shape[1], task.dataset.rate_hz
+    if length != card.window_samples or rate_hz != card.rate_hz:
         raise InputError(
-            f"windows of {windows.x.shape[1]} samples at {rate_hz:g} Hz do not fit the pretrained "
+            f"windows of {length} samples at {rate_hz:g} Hz do not fit the pretrained "
             f"extractor ({card.window_samples} at {card.rate_hz:g} Hz)"
         )
-    judging = identities(dataset, (*split.validation, *split.test))
+    judging = identities(task.dataset.name, (*split.validation, *split.test))
     leaked = identities(card.dataset, card.subjects) & judging
     if leaked:
         raise InputError(
             f"the extractor was pretrained on validation or test subjects of split {split.name} "
             f"({', '.join(sorted(leaked))}); pretrain with this split"
         )
-    training = windows.for_subjects(split.train)
-    missing = set(range(len(windows.activities))) - set(training.y.tolist())
+    training = task.training
+    missing = set(range(len(activities))) - set(training.y.tolist())
     if missing:
-        names = ", ".join(windows.activities[i] for i in sorted(missing))
+        names = ", ".join(activities[i] for i in sorted(missing))
         raise InputError(f"no training windows of {names}; record some or leave it out")
 
     seed_everything(seed)
     rng = np.random.default_rng(seed)
-    strength = recipe(dataset, card.backbone).augmentation
+    strength = recipe(task.dataset.name, card.backbone).augmentation
     network = backbone(card.backbone)
     frozen = pretrained.model()
     copies = [training.x] + [augment(training.x, rng, strength) for _ in range(_AUGMENTED_COPIES)]
     features = np.concatenate([network.features(frozen, card.normalize(x)) for x in copies])
     labels = np.tile(training.y, len(copies))
-    weights, bias = fit_head(features, labels, len(windows.activities))
+    model = network.with_head(frozen, *fit_head(features, labels, len(activities)))
 
-    model = network.with_head(frozen, weights, bias)
-    validation = windows.for_subjects(split.validation)
+    validation = task.validation
     logits = model.predict(card.normalize(validation.x), batch_size=512, verbose=0)
-    scores = score(validation.y, logits.argmax(1), validation.subjects, len(windows.activities))
-    return TrainedModel(
-        TrainCard(
-            backbone=card.backbone,
-            dataset=dataset,
-            split=split.name,
-            seed=seed,
-            activities=list(windows.activities),
-            rate_hz=rate_hz,
-            window_samples=card.window_samples,
-            hop_samples=hop_samples,
-            knee=card.knee,
-            mean=card.mean,
-            std=card.std,
-            spectrogram=card.spectrogram,
-            train_subjects=list(split.train),
-            validation_subjects=list(split.validation),
-            test_subjects=list(split.test),
-            train_windows=len(training.y),
-            validation_accuracy=round(scores.accuracy, 6),
-            pretrained_sha256=card.weights_sha256,
-            weights_sha256="",
-            own=own,
-        ),
-        model,
+    scores = score(validation.y, logits.argmax(1), validation.subjects, len(activities))
+    made = TrainCard.of(card, task, seed).model_copy(
+        update={"validation_accuracy": round(scores.accuracy, 6)}
     )
+    return TrainedModel(made, model)
 
 
 def save_trained(trained: TrainedModel, directory: Path) -> TrainCard:

@@ -313,6 +313,6 @@ def test_an_interrupted_quantize_leaves_no_half_bundle(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        quantize(trained, task.windows, task.split, old, on_step=interrupt)
+        quantize(trained, task, old, on_step=interrupt)
     assert load_bundle(old).model_id == load_bundle(bundle_directory).model_id
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

@@ -12,7 +12,7 @@ from pipeline.bundle.quantize import quantize
 from pipeline.sim.learner_program import LearnerProgram, build_learner
 from pipeline.training import TrainedModel, load_pretrained, train
 from pipeline.training.shipped import ExtractorName
-from pipeline.training.task import HOP_SAMPLES, Task, load_task
+from pipeline.training.task import Task, load_task
 
 pytestmark = pytest.mark.slow("quantizes three cuts on real recordings")
 
@@ -27,22 +27,14 @@ def hapt() -> Task:
 
 @pytest.fixture(scope="module")
 def classifier(hapt: Task) -> TrainedModel:
-    return train(
-        load_pretrained(PRETRAINED),
-        hapt.windows,
-        hapt.split,
-        dataset="hapt",
-        rate_hz=hapt.dataset.rate_hz,
-        hop_samples=HOP_SAMPLES,
-        seed=0,
-    )
+    return train(load_pretrained(PRETRAINED), hapt, 0)
 
 
 @pytest.mark.parametrize("cut", ["fc", "fxc1", "fxc2"])
 def test_people_it_never_saw_are_recognised_and_teach_c_and_numpy_the_same(
     hapt: Task, classifier: TrainedModel, cut: str, tmp_path: Path
 ) -> None:
-    bundle = quantize(classifier, hapt.windows, hapt.split, tmp_path / "bundle", cut=cut)
+    bundle = quantize(classifier, hapt, tmp_path / "bundle", cut=cut)
     metrics = bundle.metrics
     assert metrics.test_windows == 2996
     assert len(metrics.subject_accuracy) == 9

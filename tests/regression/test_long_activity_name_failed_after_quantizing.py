@@ -29,7 +29,7 @@ def test_names_are_checked_before_the_work(
 ) -> None:
     named = TrainedModel(trained.card.model_copy(update={"activities": names}), model=None)
     y = task.windows.y % len(names)
-    windows = replace(task.windows, y=y, activities=tuple(names))
+    renamed = replace(task, windows=replace(task.windows, y=y, activities=tuple(names)))
     with pytest.raises(InputError, match=said):
-        quantize(named, windows, task.split, tmp_path / "bundle")
+        quantize(named, renamed, tmp_path / "bundle")
     assert not list(tmp_path.iterdir())

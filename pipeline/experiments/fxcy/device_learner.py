@@ -9,7 +9,7 @@ target's activities. The windows are labelled one by one.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,14 +25,13 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import build_cached, read_npz, write_npz
 from pipeline.core.types import Array
 from pipeline.data import Windows
-from pipeline.experiments.fxcy.domains import Domain, Examples
+from pipeline.experiments.fxcy.domains import Domain
 from pipeline.head import Replay
 from pipeline.models import FloatHead, backbone
 from pipeline.sim.build import ROOT
 from pipeline.sim.learner_program import LearnerProgram, build_learner
 from pipeline.training.metrics import score
 from pipeline.training.pretrained import Pretrained
-from pipeline.training.task import HOP_SAMPLES
 from pipeline.training.train import TrainCard, TrainedModel
 
 _TRUST_LEAST = 5  # of 255
@@ -320,15 +319,13 @@ def _bundle(
     from pipeline.bundle.quantize import quantize
 
     assert target.task is not None
-    split = target.task.split
-    validation = target.task.windows.for_subjects(split.validation)
-    windows = _windows(
-        target, [target.train, Examples(validation.x, validation.y, validation.subjects)]
-    )
+    source, network = pretrained.model(), backbone(pretrained.card.backbone)
+    rows, features = len(target.activities), network.head(source)[0].shape[1]
+    zeros = np.zeros((rows, features), np.float32), np.zeros(rows, np.float32)
+    task = replace(target.task, windows=_windows(target, target.task.validation))
     quantize(
-        _untrained(pretrained, target),
-        windows,
-        split,
+        TrainedModel(TrainCard.of(pretrained.card, task, 0), network.with_head(source, *zeros)),
+        task,
         directory,
         cut=cut,
         spare=0,
@@ -351,43 +348,10 @@ def _bundle(
     return write_bundle(directory, content)
 
 
-def _untrained(pretrained: Pretrained, target: Domain) -> TrainedModel:
-    """The source network with a dense layer of zeros for the target's activities."""
-    card, task = pretrained.card, target.task
-    assert task is not None
-    network, source = backbone(card.backbone), pretrained.model()
-    features = network.head(source)[0].shape[1]
-    rows = len(target.activities)
-    zeros = np.zeros((rows, features), np.float32), np.zeros(rows, np.float32)
-    return TrainedModel(
-        TrainCard(
-            backbone=card.backbone,
-            dataset=target.name,
-            split=target.split,
-            seed=0,
-            activities=list(target.activities),
-            rate_hz=target.rate_hz,
-            window_samples=card.window_samples,
-            hop_samples=HOP_SAMPLES,
-            knee=card.knee,
-            mean=card.mean,
-            std=card.std,
-            train_subjects=list(task.split.train),
-            validation_subjects=list(task.split.validation),
-            test_subjects=list(task.split.test),
-            train_windows=len(target.train),
-            validation_accuracy=0.0,
-            pretrained_sha256=card.weights_sha256,
-            weights_sha256="",
-        ),
-        network.with_head(source, *zeros),
-    )
-
-
-def _windows(target: Domain, sides: list[Examples]) -> Windows:
-    """Examples of sensors as windows; of where they were cut nothing is kept."""
+def _windows(target: Domain, validation: Windows) -> Windows:
+    """The examples of both sides and the validation windows; where they were cut is not kept."""
     x, y, subjects = (
-        np.concatenate([getattr(side, name) for side in (*sides, target.test)])
+        np.concatenate([getattr(side, name) for side in (target.train, validation, target.test)])
         for name in ("x", "y", "subjects")
     )
     nowhere = np.zeros(len(y), np.int64)

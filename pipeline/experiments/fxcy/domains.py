@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.core.errors import ExternalError, InputError
 from pipeline.core.types import Array
-from pipeline.data import Windows, dataset_names, default_scheme, identities, is_dataset_name
+from pipeline.data import Windows, dataset_names, default_scheme, identities, is_dataset_name, thin
 from pipeline.models import Backbone
 from pipeline.training.task import Task, load_task
 
@@ -120,6 +120,10 @@ class Examples:
         """Those at ``places``, in that order."""
         return Examples(self.x[places], self.y[places], self.subjects[places])
 
+    def thinned(self, count: int | None) -> Examples:
+        """At most ``count`` of them, as `thin` chooses; all for None."""
+        return self.take(thin(self.subjects, self.y, count))
+
 
 @dataclass(frozen=True, eq=False)
 class Domain:
@@ -180,7 +184,10 @@ def load_domain(
         domain = _digits(name, progress)
     else:
         domain = _keras(name)
-    train, test = thin(domain.train, train_windows), thin(domain.test, test_windows)
+    train, test = (
+        domain.train.thinned(train_windows),
+        domain.test.thinned(test_windows),
+    )
     return replace(domain, train=train, test=test)
 
 
@@ -212,43 +219,6 @@ def check_pair(source: Domain, target: Domain, backbone: Backbone) -> None:
             f"pair {pair}: the source network learned {', '.join(sorted(both)[:3])}, who test in "
             f"{target.name}; choose data sets of different subjects"
         )
-
-
-def thin(examples: Examples, count: int | None) -> Examples:
-    """At most ``count`` examples in their order: of each subject and activity as many as there are,
-    or equally many, evenly spread over those there are."""
-    if count is None or count >= len(examples):
-        return examples
-    if count < 1:
-        raise InputError(f"{count} examples: give at least 1")
-    _, cell = np.unique(
-        np.stack([np.unique(examples.subjects, return_inverse=True)[1], examples.y]),
-        axis=1,
-        return_inverse=True,
-    )
-    cell = cell.ravel()
-    sizes = np.bincount(cell)
-    taken = []
-    for number, quota in enumerate(_quotas(sizes, count)):
-        mine = np.flatnonzero(cell == number)
-        taken.append(mine[(np.arange(quota) * 2 + 1) * len(mine) // max(2 * quota, 1)])
-    return examples.take(np.sort(np.concatenate(taken)))
-
-
-def _quotas(sizes: Array, count: int) -> Array:
-    """How many of each cell, ``count`` together and as equal as the sizes allow; what is left over
-    goes to cells spread over all of them."""
-    level = int(np.searchsorted(_filled(sizes), count, side="right")) - 1
-    quotas = np.minimum(sizes, level)
-    deeper = np.flatnonzero(sizes > level)
-    left = count - int(quotas.sum())
-    quotas[deeper[np.arange(left) * len(deeper) // max(left, 1)]] += 1
-    return np.asarray(quotas)
-
-
-def _filled(sizes: Array) -> Array:
-    """How many examples there are with at most 0, 1, 2, ... of each cell."""
-    return np.asarray([np.minimum(sizes, level).sum() for level in range(int(sizes.max()) + 1)])
 
 
 def _sensor(name: str, seed: int, progress: bool) -> Domain:

@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline.core.errors import InputError
 from pipeline.core.files import build_cached, write_npz
 from pipeline.core.types import Array
-from pipeline.experiments.fxcy.domains import Domain, PhotoInput, fit_photo_input, load_domain, thin
+from pipeline.experiments.fxcy.domains import Domain, PhotoInput, fit_photo_input, load_domain
 from pipeline.experiments.fxcy.settings import Learning, SourceLearning
 from pipeline.models import backbone as find_backbone
 from pipeline.models import load_weights
@@ -24,6 +22,7 @@ from pipeline.training.shipped import DIRECTORY, ExtractorName, recipe
 SHIPPED = "trained on {}, as the project ships it"
 MADE = "trained on {} by this command"
 _SEED = 0
+_VERSION = 2  # of what is kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +49,7 @@ def source_network(
     if name is not None:
         return _loaded(name.path(DIRECTORY), SHIPPED.format(source))
     stem = f"{source.replace('+', '_')}-{backbone.replace(':', '_')}"
-    depends = [version, asdict(learning), asdict(recipe(source, backbone))]
+    depends = [_VERSION, version, asdict(learning), asdict(recipe(source, backbone))]
     digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
     path = folder / f"{stem}-{digest[:16]}"
     domain = None if path.exists() else load_domain(source, seed=_SEED, progress=False)
@@ -69,7 +68,7 @@ def source_accuracy(
     """On the source's own test subjects, at most as many windows as a target has, 0 to 1."""
     from pipeline.models.weights import set_model_arrays
 
-    test = thin(load_domain(source, seed=_SEED, progress=False).test, learning.test_windows)
+    test = load_domain(source, seed=_SEED, progress=False).test.thinned(learning.test_windows)
     model = _empty(find_backbone(backbone), test.x, len(network.activities))
     set_model_arrays(model, network.arrays, f"{backbone} of {source}")
     logits = model.predict(network.inputs(test.x), batch_size=128, verbose=0)
@@ -96,18 +95,7 @@ def _pretrain(domain: Domain, backbone: str, learning: SourceLearning, path: Pat
     task = domain.task
     assert task is not None
     settings = replace(recipe(domain.name, backbone), epochs=learning.epochs, batch=learning.batch)
-    pretrain_extractor(_thinned(task, learning.windows), settings, _SEED, path)
-
-
-def _thinned(task: Any, windows: int) -> Any:
-    """The task with about every n-th window, so that an epoch draws no more than ``windows``."""
-    people = set(task.split.pretrain)
-    count = len(task.windows.for_subjects(people))
-    if count <= windows:
-        return task
-    mine = np.isin(task.windows.subjects, list(people))
-    kept = np.flatnonzero(~mine | (np.cumsum(mine) % -(-count // windows) == 0))
-    return replace(task, windows=task.windows.subset(kept))
+    pretrain_extractor(task.thinned(learning.windows), settings, _SEED, path)
 
 
 def _train_on_images(domain: Domain, backbone: str, learning: SourceLearning, path: Path) -> None:
@@ -120,7 +108,7 @@ def _train_on_images(domain: Domain, backbone: str, learning: SourceLearning, pa
     seed_everything(_SEED)
     network = find_backbone(backbone)
     assert network.image is not None
-    train = thin(domain.train, learning.windows)
+    train = domain.train.thinned(learning.windows)
     inputs = fit_photo_input(train.x, network.image.pixels, network.image.planes)
     model = _empty(network, train.x, len(domain.activities))
     for layer in model.layers:

@@ -14,11 +14,10 @@ from pipeline.bundle.quantize import quantize
 from pipeline.core.errors import CheckFailed, ExternalError
 from pipeline.core.files import build_cached
 from pipeline.experiments.variants.engines import EngineFigures
-from pipeline.experiments.variants.networks import Base, Material, thin_task
+from pipeline.experiments.variants.networks import Base, VariantTask
 from pipeline.head.memory import STORE_PAGES_LEAST
 from pipeline.sim.build import UNBOUNDED, build_image
 from pipeline.training import Pretrained
-from pipeline.training.task import HOP_SAMPLES
 from pipeline.training.train import TrainCard, TrainedModel
 
 REPLAY_WINDOWS = 12
@@ -33,7 +32,7 @@ _NET = r"har_net\.c\.o|har_kernels"
 _TRAINING_WINDOWS, _OTHER_WINDOWS = 240, 24
 
 
-def surroundings(base: Base, material: Material, keep: Path) -> tuple[Application | None, str]:
+def surroundings(base: Base, task: VariantTask, keep: Path) -> tuple[Application | None, str]:
     """What the application takes around this network on a board, and, where it cannot be measured,
     why not. Only a reason that holds on any machine is kept: a tool that is missing may be there
     next time."""
@@ -41,7 +40,7 @@ def surroundings(base: Base, material: Material, keep: Path) -> tuple[Applicatio
     def make(folder: Path) -> None:
         folder.mkdir(parents=True)
         try:
-            content = asdict(measure_around(base.network, material))
+            content = asdict(measure_around(base.network, task))
         except CheckFailed as error:
             content = {"reason": _line(error)}
         (folder / "around.json").write_text(json.dumps(content))
@@ -56,30 +55,17 @@ def surroundings(base: Base, material: Material, keep: Path) -> tuple[Applicatio
     return (None, content["reason"]) if "reason" in content else (Application(**content), "")
 
 
-def measure_around(pretrained: Pretrained, material: Material) -> Application:
+def measure_around(pretrained: Pretrained, task: VariantTask) -> Application:
     """Links the application with this network's extractor, learning at cut ``fc``. Raises
     CheckFailed for a network that the engine does not take, ExternalError where the Arm tools are
     missing."""
-    few = thin_task(material.task, _TRAINING_WINDOWS, _OTHER_WINDOWS, _OTHER_WINDOWS)
-    card, split = pretrained.card, few.split
-    shared = set(TrainCard.model_fields) & set(type(card).model_fields)
-    trained = TrainCard.model_validate(
-        {
-            **{name: getattr(card, name) for name in shared},
-            "hop_samples": HOP_SAMPLES,
-            "train_subjects": list(split.train),
-            "validation_subjects": list(split.validation),
-            "test_subjects": list(split.test),
-            "train_windows": len(few.windows.for_subjects(split.train)),
-            "pretrained_sha256": card.weights_sha256,
-        }
-    )
+    few = task.thinned(_TRAINING_WINDOWS, _OTHER_WINDOWS, _OTHER_WINDOWS)
+    card = TrainCard.of(pretrained.card, few, pretrained.card.seed)
     with tempfile.TemporaryDirectory(prefix="har-around-") as scratch:
         folder = Path(scratch)
         bundle = quantize(
-            TrainedModel(trained, pretrained.model()),
-            few.windows,
-            split,
+            TrainedModel(card, pretrained.model()),
+            few,
             folder / "bundle",
             replay=REPLAY_WINDOWS,
             exemplars=EXEMPLARS,

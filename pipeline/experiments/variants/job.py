@@ -28,8 +28,8 @@ from pipeline.experiments.variants.engines import (
 )
 from pipeline.experiments.variants.networks import (
     Base,
-    Material,
     Origin,
+    VariantTask,
     base_network,
     gather,
     pruned_network,
@@ -69,42 +69,42 @@ def run_job(request: VariantsRequest, job: dict[str, Any]) -> dict[str, Any]:
         sha256=_sha256(request.dataset),
         source_sha256="" if request.weights == "none" else _sha256(request.source),
     )
-    material = gather(request.dataset, request.split, seed, backbone, effort)
-    base = base_network(origin, material, keep)
+    task = gather(request.dataset, request.split, seed, backbone, effort)
+    base = base_network(origin, task, keep)
     try:
-        network, model = _make(variant, material, keep, base)
+        network, model = _make(variant, task, keep, base)
     except CheckFailed as error:
         return {"refused": " ".join(str(error).split())}
-    content = _convert(variant, model, network, material, seed)
-    return _measure(variant, content, model, network, material, keep, base)
+    content = _convert(variant, model, network, task, seed)
+    return _measure(variant, content, model, network, task, keep, base)
 
 
 def _sha256(dataset: str) -> str:
     return load_dataset(dataset, progress=False).sha256
 
 
-def _make(variant: Variant, material: Material, keep: Path, base: Base) -> tuple[Pretrained, Any]:
+def _make(variant: Variant, task: VariantTask, keep: Path, base: Base) -> tuple[Pretrained, Any]:
     """The network that the variant's file is converted from: its card, and the model."""
     network, origin = base.network, base.origin
     if variant.pruned:
-        network = pruned_network(base, material, keep, variant.sparsity)
+        network = pruned_network(base, task, keep, variant.sparsity)
     model = network.model()
     if variant.aware:
         plan = origin.effort.aware
-        steps = steps_of(material, origin.effort, plan.batch)
-        draw = material.drawing(network.card.normalize, steps * plan.batch)
+        steps = steps_of(task, origin.effort, plan.batch)
+        draw = task.drawing(network.card.normalize, steps * plan.batch)
         model = quantization_aware(model, draw, steps, plan, origin.seed, keep_zeros=variant.pruned)
     return network, model
 
 
 def _convert(
-    variant: Variant, model: Any, network: Pretrained, material: Material, seed: int
+    variant: Variant, model: Any, network: Pretrained, task: VariantTask, seed: int
 ) -> bytes:
     if variant.precision == "float32":
         return to_float(model)
     if variant.precision == "float16":
         return to_float16(model)
-    raw = material.representative(REPRESENTATIVE_WINDOWS, seed)
+    raw = task.representative(REPRESENTATIVE_WINDOWS, seed)
     return to_int8(model, network.card.normalize(raw))
 
 
@@ -113,12 +113,12 @@ def _measure(
     content: bytes,
     model: Any,
     network: Pretrained,
-    material: Material,
+    task: VariantTask,
     keep: Path,
     base: Base,
 ) -> dict[str, Any]:
     figures = file_figures(content)
-    test, normalize = material.test, network.card.normalize
+    test, normalize = task.test, network.card.normalize
     inputs = normalize(test.x)
     checked, host_only = 0, False
     if variant.quantized:
@@ -136,7 +136,7 @@ def _measure(
     limits = [*engines.limits]
     if host_only:
         limits.append("Its accuracy is that of LiteRT on a host, as no engine of a board runs it.")
-    around, unmeasured = surroundings(base, material, keep)
+    around, unmeasured = surroundings(base, task, keep)
     fit = fit_on_board(around or NOTHING, engines, figures.bytes)
     if fit:
         limits += too_large(fit, alone=around is None)
@@ -164,7 +164,7 @@ def _measure(
         "weights": base.began,
         "test_windows": len(test),
         "test_people": len(set(test.subjects.tolist())),
-        "train_windows": len(material.training),
+        "train_windows": len(task.training),
     }
 
 

@@ -34,53 +34,13 @@ def source_task(source: str, seed: int) -> Task:
     return make_task(dataset, split_subjects(dataset, default_scheme(dataset), seed=seed))
 
 
-def thin_task(
-    task: Task, train: int | None, test: int | None, validation: int | None = None
-) -> Task:
-    """The task with at most so many windows of each side; random starts are drawn from whole
-    recordings as before."""
-    split, windows = task.split, task.windows
-    sides = ((split.train, train), (split.validation, validation), (split.test, test))
-    order = np.concatenate(
-        [
-            _thin(np.flatnonzero(np.isin(windows.subjects, who)), windows, most)
-            for who, most in sides
-        ]
-    )
-    return replace(task, windows=windows.subset(order))
+@dataclass(frozen=True, eq=False, kw_only=True)
+class VariantTask(Task):
+    """A task, thinned, for one ``backbone``. ``dense``: its training subjects' windows at a small
+    hop."""
 
-
-def _thin(mine: Array, windows: Windows, most: int | None) -> Array:
-    """At most ``most`` of the windows ``mine`` (N,), evenly over subjects, activities and time."""
-    if most is None or len(mine) <= most:
-        return mine
-    order = np.lexsort((mine, windows.y[mine], windows.subjects[mine]))
-    picked = order[np.linspace(0, len(order) - 1, most).round().astype(int)]
-    return np.asarray(mine[np.sort(picked)])
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """``task``: thinned. ``dense``: its training subjects' windows at a small hop."""
-
-    task: Task
     dense: Windows
     backbone: str
-
-    @property
-    def training(self) -> Windows:
-        """Training subjects' windows."""
-        return self.task.windows.for_subjects(self.task.split.train)
-
-    @property
-    def validation(self) -> Windows:
-        """Validation subjects' windows."""
-        return self.task.windows.for_subjects(self.task.split.validation)
-
-    @property
-    def test(self) -> Windows:
-        """Test subjects' windows."""
-        return self.task.windows.for_subjects(self.task.split.test)
 
     def representative(self, count: int, seed: int) -> Array:
         """Raw training windows (count, T, 6), chosen at random."""
@@ -92,7 +52,7 @@ class Material:
         self, normalize: Callable[[Array], Array], count: int
     ) -> Callable[[np.random.Generator], tuple[Array, Array]]:
         """Draws ``count`` random starts an epoch, augmented by the data set's recipe."""
-        strength = recipe(self.task.dataset.name, self.backbone).augmentation
+        strength = recipe(self.dataset.name, self.backbone).augmentation
 
         def draw(rng: np.random.Generator) -> tuple[Array, Array]:
             chosen = rng.permutation(len(self.dense))[:count]
@@ -102,18 +62,18 @@ class Material:
         return draw
 
 
-def gather(dataset: str, split: str, seed: int, backbone: str, effort: Effort) -> Material:
+def gather(dataset: str, split: str, seed: int, backbone: str, effort: Effort) -> VariantTask:
     """Raises as `load_task`."""
     whole = load_task(dataset, scheme=split, seed=seed, progress=False)
-    task = thin_task(whole, effort.windows, effort.test_windows)
-    return Material(task, task.dense_training_windows(), backbone)
+    task = whole.thinned(effort.windows, test=effort.test_windows)
+    return VariantTask(**vars(task), dense=task.dense_training_windows(), backbone=backbone)
 
 
 _RATE_ON = 0.5  # of the recipe's peak rate, where the weights are no random ones
 _SETTLED_BY = 0.3  # share of the steps in which the weights hardly change any more
 _REMEMBERED_MOST = 0.2
 _STATISTICS = 1024  # windows
-_VERSION = 1  # of what is kept
+_VERSION = 2  # of what is kept
 _WEIGHTS = "weights.npz"
 
 
@@ -155,7 +115,7 @@ class Base:
         return self.origin.source if weights == "source" else weights
 
 
-def base_network(asked: Origin, material: Material, keep: Path) -> Base:
+def base_network(asked: Origin, task: VariantTask, keep: Path) -> Base:
     """The float32 network itself; the source's where ImageNet's weights cannot be had, which is
     another network. Raises as `pretrain_extractor`."""
     origin = _to_be_had(asked, keep)
@@ -169,40 +129,40 @@ def base_network(asked: Origin, material: Material, keep: Path) -> Base:
         if initial is not None:
             settings = replace(settings, peak_rate=_RATE_ON * settings.peak_rate)
         path = folder / _WEIGHTS
-        pretrain_extractor(material.task, settings, origin.seed, path, initial=initial)
-        steps = settings.epochs * steps_of(material, origin.effort, settings.batch)
+        pretrain_extractor(task, settings, origin.seed, path, initial=initial)
+        steps = settings.epochs * steps_of(task, origin.effort, settings.batch)
         trained = load_pretrained(path)
-        _keep(path, trained, trained.model(), material, steps, trained.card.epochs)
+        _keep(path, trained, trained.model(), task, steps, trained.card.epochs)
 
     folder = build_cached(origin.folder(keep, kind="base"), make)
     return Base(load_pretrained(folder / _WEIGHTS), origin)
 
 
-def pruned_network(base: Base, material: Material, keep: Path, sparsity: float) -> Pretrained:
+def pruned_network(base: Base, task: VariantTask, keep: Path, sparsity: float) -> Pretrained:
     """The same, pruned and fine-tuned."""
     origin = base.origin
     plan, card = origin.effort.pruning, base.network.card
 
     def make(folder: Path) -> None:
         folder.mkdir(parents=True)
-        steps = steps_of(material, origin.effort, plan.batch)
-        draw = material.drawing(card.normalize, steps * plan.batch)
+        steps = steps_of(task, origin.effort, plan.batch)
+        draw = task.drawing(card.normalize, steps * plan.batch)
         model = prune(base.network.model(), sparsity, draw, steps, plan, origin.seed)
         steps *= plan.epochs
         epochs = card.epochs + plan.epochs
-        _keep(folder / _WEIGHTS, base.network, model, material, steps, epochs)
+        _keep(folder / _WEIGHTS, base.network, model, task, steps, epochs)
 
     folder = build_cached(origin.folder(keep, kind="pruned", sparsity=sparsity), make)
     return load_pretrained(folder / _WEIGHTS)
 
 
-def steps_of(material: Material, effort: Effort, batch: int) -> int:
+def steps_of(task: VariantTask, effort: Effort, batch: int) -> int:
     """Of one epoch."""
-    return max(1, min(effort.windows, len(material.training), len(material.dense)) // batch)
+    return max(1, min(effort.windows, len(task.training), len(task.dense)) // batch)
 
 
 def _keep(
-    path: Path, network: Pretrained, model: Any, material: Material, steps: int, epochs: int
+    path: Path, network: Pretrained, model: Any, task: VariantTask, steps: int, epochs: int
 ) -> None:
     """Writes ``model``, which came out of ``steps`` of training, with the card of ``network``.
 
@@ -211,14 +171,14 @@ def _keep(
     """
     import tf_keras
 
-    normalize, validation = network.card.normalize, material.validation
+    normalize, validation = network.card.normalize, task.validation
     remembered = [
         layer.momentum ** (_SETTLED_BY * steps)
         for layer in model.layers
         if isinstance(layer, tf_keras.layers.BatchNormalization)
     ]
     if max(remembered, default=0.0) > _REMEMBERED_MOST:
-        set_batch_statistics(model, normalize(material.representative(_STATISTICS, 0)))
+        set_batch_statistics(model, normalize(task.representative(_STATISTICS, 0)))
     answers = model.predict(normalize(validation.x), batch_size=512, verbose=0).argmax(axis=1)
     content = network.card.model_dump(exclude={"weights_sha256"}) | {
         "epochs": epochs,
@@ -250,6 +210,6 @@ def _initial(origin: Origin) -> dict[str, Array] | None:
         settings = replace(settings, epochs=origin.effort.source_epochs)
     with tempfile.TemporaryDirectory(prefix="har-source-") as scratch:
         path = Path(scratch, _WEIGHTS)
-        thin = thin_task(task, origin.effort.windows, None)
+        thin = task.thinned(origin.effort.windows)
         pretrain_extractor(thin, settings, origin.seed, path)
         return load_pretrained(path).arrays

@@ -23,7 +23,7 @@ def cut_directories(
     def of(cut: str) -> Path:
         return shared(
             f"bundle-{cut}",
-            lambda part: quantize(trained, task.windows, task.split, part, cut=cut, full=full),
+            lambda part: quantize(trained, task, part, cut=cut, full=full),
         )
 
     return {"fc": bundle_directory, **{cut: of(cut) for cut in CUTS[1:]}}

@@ -32,7 +32,7 @@ def _rewrite(directory: Path, **changes: object) -> None:
 def test_the_same_training_gives_the_same_model_id(
     task: Task, trained: TrainedModel, bundle_directory: Path, tmp_path: Path
 ) -> None:
-    again = quantize(trained, task.windows, task.split, tmp_path / "again")
+    again = quantize(trained, task, tmp_path / "again")
     assert again.model_id == load_bundle(bundle_directory).model_id
     assert not list(tmp_path.glob("*.part"))
 
@@ -124,7 +124,7 @@ def test_quantize_never_overwrites_a_folder_that_is_no_bundle(
 ) -> None:
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(InputError, match="name an empty folder"):
-        quantize(trained, task.windows, task.split, tmp_path)
+        quantize(trained, task, tmp_path)
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 

@@ -120,7 +120,7 @@ def test_a_cut_that_the_backbone_does_not_have_is_named(
     task: Task, trained: TrainedModel, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="no cut 'fxc3'; it has fc, fxc1, fxc2"):
-        quantize(trained, task.windows, task.split, tmp_path / "bundle", cut="fxc3")
+        quantize(trained, task, tmp_path / "bundle", cut="fxc3")
     assert not list(tmp_path.iterdir())
 
 
@@ -139,7 +139,7 @@ def test_more_than_a_board_has_room_for_is_refused_before_the_work(
     task: Task, trained: TrainedModel, tmp_path: Path, room: dict[str, int], said: str
 ) -> None:
     with pytest.raises(InputError, match=said):
-        quantize(trained, task.windows, task.split, tmp_path / "bundle", **room)
+        quantize(trained, task, tmp_path / "bundle", **room)
     assert not list(tmp_path.iterdir())
 
 
@@ -150,7 +150,7 @@ def test_a_map_too_large_for_any_board_is_refused_before_the_work(
     model = backbone(name).build(128, 6, 3, 0.0)
     wide = TrainedModel(trained.card.model_copy(update={"backbone": name}), model)
     with pytest.raises(InputError, match="cut fxc2: a map of 62 x 300 is too large"):
-        quantize(wide, task.windows, task.split, tmp_path / "bundle", cut="fxc2")
+        quantize(wide, task, tmp_path / "bundle", cut="fxc2")
     assert not list(tmp_path.iterdir())
 
 

@@ -70,7 +70,7 @@ def test_a_bundle_may_ship_none(
 ) -> None:
     cut, directory = list(cut_directories)[-1], tmp_path / "bundle"
     full = {name: (cut_directories[cut] / name).read_bytes() for name in (FULL_FLOAT, FULL_INT8)}
-    bundle = quantize(trained, task.windows, task.split, directory, cut=cut, exemplars=0, full=full)
+    bundle = quantize(trained, task, directory, cut=cut, exemplars=0, full=full)
     exemplars, of = bundle.exemplars()
     assert exemplars.shape == (0, bundle.cut_bytes) and of.shape == (0,)
     assert bundle.new_learner().replay.exemplar(0) is None

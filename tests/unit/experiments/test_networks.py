@@ -61,9 +61,9 @@ def test_a_run_is_made_once_and_never_sees_its_test_people_before_measuring(
         assert set(given.dataset.subjects).isdisjoint(task.split.test)
         return real["pretrain"](given, *rest)
 
-    def train(pretrained: object, windows: object, *rest: object, **more: object) -> object:
-        trained_on.append(windows)
-        return real["train"](pretrained, windows, *rest, **more)
+    def train(pretrained: object, given: Task, seed: int) -> object:
+        trained_on.append(given.windows)
+        return real["train"](pretrained, given, seed)
 
     monkeypatch.setattr(pipeline.training.pretrained, "pretrain_extractor", pretrain_extractor)
     monkeypatch.setattr(pipeline.training, "train", train)

@@ -28,15 +28,7 @@ def test_what_is_trained_on_pictures_survives_the_disk(task: Task, tmp_path: Pat
     pretrained = load_pretrained(path)
     assert pretrained.card.spectrogram is not None
     assert (pretrained.card.spectrogram.pixels, pretrained.card.spectrogram.planes) == (32, 3)
-    trained = train(
-        pretrained,
-        task.windows,
-        task.split,
-        dataset=task.dataset.name,
-        rate_hz=task.dataset.rate_hz,
-        hop_samples=64,
-        seed=0,
-    )
+    trained = train(pretrained, task, 0)
     save_trained(trained, tmp_path)
     again = load_trained(tmp_path)
     x = task.windows.x[:3]

@@ -104,15 +104,7 @@ def _pretrained(task: Task, folder: Path) -> Pretrained:
 
 
 def _trained(task: Task, pretrained: Pretrained) -> TrainedModel:
-    return train(
-        pretrained,
-        task.windows,
-        task.split,
-        dataset=task.dataset.name,
-        rate_hz=task.dataset.rate_hz,
-        hop_samples=64,
-        seed=3,
-    )
+    return train(pretrained, task, 3)
 
 
 @dataclass(frozen=True)
@@ -139,7 +131,7 @@ def _made_from(task: Task, folder: Path) -> Made:
     trained = _trained(task, pretrained)
     digest = save_trained(trained, folder / "trained").weights_sha256
     with remembered_conversions():
-        bundle = quantization.quantize(trained, task.windows, task.split, folder / "bundle")
+        bundle = quantization.quantize(trained, task, folder / "bundle")
     figures = {"model_id", "metrics"}
     return Made(pretrained, trained, digest, bundle.model_dump(exclude=figures))
 
@@ -156,7 +148,7 @@ def _scaled_by(trained: TrainedModel, task: Task, folder: Path) -> bytes:
         patch.setattr(quantization, "to_float", lambda _: b"")
         patch.setattr(quantization, "to_int8", to_int8)
         with pytest.raises(_Seen) as seen:
-            quantization.quantize(trained, task.windows, task.split, folder / "never")
+            quantization.quantize(trained, task, folder / "never")
     return seen.value.args[0]
 
 

@@ -133,10 +133,7 @@ def test_an_extractor_made_without_labels_is_kept_and_taken_like_any_other(tmp_p
     loaded = load_pretrained(path)
     frozen = loaded.model()
     network = backbone(QUICK.backbone)
-    trained = train(
-        loaded, task.windows, task.split, dataset=task.dataset.name, rate_hz=50.0, hop_samples=64,
-        seed=1,
-    )  # fmt: skip
+    trained = train(loaded, task, 1)
     x = loaded.card.normalize(task.windows.x[:8])
     np.testing.assert_array_equal(network.features(trained.model, x), network.features(frozen, x))
     assert card.validation_accuracy > 0.8

@@ -14,15 +14,7 @@ from pipeline.training.train import save_trained
 
 
 def _train(pretrained: Pretrained, task: Task, split: SubjectSplit | None = None) -> TrainedModel:
-    return train(
-        pretrained,
-        task.windows,
-        split or task.split,
-        dataset=task.dataset.name,
-        rate_hz=task.dataset.rate_hz,
-        hop_samples=64,
-        seed=7,
-    )
+    return train(pretrained, replace(task, split=split or task.split), 7)
 
 
 def test_training_leaves_the_extractor_as_it_was_pretrained(

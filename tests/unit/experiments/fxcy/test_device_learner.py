@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.errors import InputError
 from pipeline.experiments.fxcy.device_learner import CUTS, drawn, learn_on_device
-from pipeline.experiments.fxcy.domains import Domain, Examples, thin
+from pipeline.experiments.fxcy.domains import Domain, Examples
 from pipeline.models import backbone
 from pipeline.models.weights import model_arrays
 from pipeline.training.inputs import fit_normalization
@@ -30,7 +30,7 @@ def target() -> Domain:
     sides = (task.windows.for_subjects(who) for who in (task.split.train, task.split.test))
     train, test = (Examples(side.x, side.y, side.subjects) for side in sides)
     return Domain(
-        "synthetic", "sensor", ACTIVITIES, 50.0, task.split.name, thin(train, 60), test, task=task
+        "synthetic", "sensor", ACTIVITIES, 50.0, task.split.name, train.thinned(60), test, task=task
     )
 
 

@@ -17,7 +17,6 @@ from pipeline.experiments.fxcy.domains import (
     check_pair,
     domain_kind,
     load_domain,
-    thin,
 )
 from pipeline.models import backbone
 from tests.support.synthetic import ACTIVITIES, synthetic_task
@@ -66,7 +65,7 @@ def test_both_sides_are_thinned(shaken: Domain) -> None:
 def test_thinning_is_even_over_people_and_activities_and_keeps_the_order() -> None:
     people = ["a"] * 100 + ["b"] * 100 + ["c"] * 4
     every = examples(people, [0, 1] * 102)
-    thinned = thin(every, 40)
+    thinned = every.thinned(40)
     cells = [f"{person}{k}" for person, k in zip(thinned.subjects, thinned.y, strict=True)]
     assert sorted({cell: cells.count(cell) for cell in cells}.items()) == [
         *[("a0", 9), ("a1", 9), ("b0", 9), ("b1", 9)],
@@ -81,13 +80,13 @@ def test_thinning_is_even_over_people_and_activities_and_keeps_the_order() -> No
 @pytest.mark.parametrize("count", range(1, 13))
 def test_thinning_gives_exactly_as_many_as_asked(count: int) -> None:
     every = examples(["a"] * 7 + ["b"] * 3 + ["c"] * 2, [0] * 12)
-    assert len(thin(every, count)) == count
-    assert len(set(thin(every, count).x[:, 0, 0].tolist())) == count
+    assert len(every.thinned(count)) == count
+    assert len(set(every.thinned(count).x[:, 0, 0].tolist())) == count
 
 
 def test_thinning_to_nothing_is_refused() -> None:
     with pytest.raises(InputError, match="at least 1"):
-        thin(examples(["a"], [0]), 0)
+        examples(["a"], [0]).thinned(0)
 
 
 def test_digits_are_two_domains_divided_by_their_place_in_the_file() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.experiments.fxcy.domains import Domain, Examples, thin
+from pipeline.experiments.fxcy.domains import Domain, Examples
 from pipeline.experiments.fxcy.learn import case_network, cross_entropy, learn
 from pipeline.experiments.fxcy.settings import Learning
 from pipeline.models.weights import model_arrays
@@ -22,7 +22,7 @@ def target(task: Any) -> Domain:
     sides = []
     for people, count in ((task.split.train, 96), (task.split.test, 60)):
         windows = task.windows.for_subjects(people)
-        sides.append(thin(Examples(windows.x, windows.y, windows.subjects), count))
+        sides.append(Examples(windows.x, windows.y, windows.subjects).thinned(count))
     return Domain("synthetic", "sensor", task.windows.activities, 50.0, "synthetic", *sides)
 
 

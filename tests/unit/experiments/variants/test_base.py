@@ -17,6 +17,7 @@ from pipeline.experiments.variants.request import effort_for
 
 FOUND = Application(flash_bytes=50_000, ram_bytes=40_000, store_pages=16)
 NONE: Any = None
+SOURCE = SimpleNamespace(thinned=lambda _: "source")
 
 
 def _origin(weights: str) -> Origin:
@@ -36,8 +37,7 @@ class _World:
         self.trained: list[Any] = []
         monkeypatch.setattr(app_footprint, "measure_around", self._measure)
         monkeypatch.setattr(base_module, "initial_arrays", self._arrays)
-        monkeypatch.setattr(base_module, "source_task", lambda *_: None)
-        monkeypatch.setattr(base_module, "thin_task", lambda *_: "source")
+        monkeypatch.setattr(base_module, "source_task", lambda *_: SOURCE)
         monkeypatch.setattr(base_module, "steps_of", lambda *_: 1)
         monkeypatch.setattr(base_module, "_keep", lambda *_: None)
         monkeypatch.setattr(base_module, "pretrain_extractor", self._train)
@@ -47,7 +47,7 @@ class _World:
         if self.failing:
             raise self.failing
 
-    def _measure(self, _network: Any, _material: Any) -> Application:
+    def _measure(self, _network: Any, _task: Any) -> Application:
         self.measured += 1
         self._fail()
         return FOUND
@@ -73,8 +73,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> _World:
     return _World(monkeypatch)
 
 
-def _material() -> Any:
-    return SimpleNamespace(task="target")
+def _task() -> Any:
+    return "target"
 
 
 def test_a_tool_that_was_missing_is_looked_for_again(world: _World, tmp_path: Path) -> None:
@@ -97,10 +97,10 @@ def test_what_the_engine_refuses_is_not_asked_twice(world: _World, tmp_path: Pat
 
 def test_a_network_that_fell_back_is_not_taken_for_imagenets(world: _World, tmp_path: Path) -> None:
     world.failing = ExternalError("no network")
-    fallen = base_network(_origin("imagenet"), _material(), tmp_path)
+    fallen = base_network(_origin("imagenet"), _task(), tmp_path)
     assert (fallen.began, fallen.origin) == ("watch", _origin("source"))
     world.failing = None
-    first = base_network(_origin("imagenet"), _material(), tmp_path)
+    first = base_network(_origin("imagenet"), _task(), tmp_path)
     assert (first.began, first.origin) == ("imagenet", _origin("imagenet"))
     assert world.trained == ["source", {"kernel": 1.0}]
 
@@ -108,15 +108,15 @@ def test_a_network_that_fell_back_is_not_taken_for_imagenets(world: _World, tmp_
 def test_a_network_that_fell_back_is_the_one_of_the_source(world: _World, tmp_path: Path) -> None:
     world.imagenet = None
     for weights in ("imagenet", "source", "imagenet"):
-        assert base_network(_origin(weights), _material(), tmp_path).began == "watch"
+        assert base_network(_origin(weights), _task(), tmp_path).began == "watch"
     assert world.trained == ["source"]
 
 
 def test_imagenets_network_once_trained_needs_no_way_to_it(world: _World, tmp_path: Path) -> None:
-    base_network(_origin("imagenet"), _material(), tmp_path)
+    base_network(_origin("imagenet"), _task(), tmp_path)
     world.failing = ExternalError("no network")
-    assert base_network(_origin("imagenet"), _material(), tmp_path).began == "imagenet"
-    assert base_network(_origin("none"), _material(), tmp_path).began == "none"
+    assert base_network(_origin("imagenet"), _task(), tmp_path).began == "imagenet"
+    assert base_network(_origin("none"), _task(), tmp_path).began == "none"
     assert world.trained == [{"kernel": 1.0}, None]
 
 
