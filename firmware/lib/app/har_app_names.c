@@ -2,7 +2,7 @@
 
 #include "lib/app/har_app_parts.h"
 
-/* HELLO_REPLY carries every name with its length, behind 25 bytes and before its version. */
+/* HELLO_REPLY carries every name with its length, after 25 bytes and before its version. */
 #define NAMES_BYTES_MAX (HAR_LINK_MAX_PAYLOAD - 25u - sizeof HAR_FIRMWARE_VERSION)
 
 /* Behind the limits; by bytes, because a model without spare rows has no such field. */

@@ -1,5 +1,5 @@
 /* Learned heads that survive a power cut: whole records in alternating flash slots.
- * Every byte is told in docs/STORAGE.md.
+ * docs/STORAGE.md describes every byte.
  *
  * The newest valid record wins. A cut at any write or erase leaves the old record or the new one,
  * never neither. Records of another model, or of another format, are seen, never taken.
