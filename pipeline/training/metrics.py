@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,7 +32,7 @@ class Scores:
     @property
     def worst_subject(self) -> str:
         """The subject with the lowest accuracy; the first by name among equals."""
-        return min(sorted(self.subject_accuracy), key=lambda name: self.subject_accuracy[name])
+        return worst_of(self.subject_accuracy)
 
     @property
     def worst_subject_accuracy(self) -> float:
@@ -43,8 +43,23 @@ class Scores:
     def worst_quarter_accuracy(self) -> float:
         """Mean of the accuracies of the worst quarter of the subjects, their number rounded up;
         each subject counts once."""
-        worst = sorted(self.subject_accuracy.values())
-        return float(np.mean(worst[: math.ceil(len(worst) / 4)]))
+        return worst_quarter(self.subject_accuracy.values())
+
+
+def mean_by_name(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean over ``values``, e.g. one a seed, of each name."""
+    return {name: float(np.mean([each[name] for each in values])) for name in values[0]}
+
+
+def worst_of(accuracies: Mapping[str, float]) -> str:
+    """The name with the lowest accuracy; the first by name among equals."""
+    return min(sorted(accuracies), key=lambda name: accuracies[name])
+
+
+def worst_quarter(accuracies: Iterable[float]) -> float:
+    """The mean of the lowest quarter, their number rounded up."""
+    ranked = sorted(accuracies)
+    return float(np.mean(ranked[: math.ceil(len(ranked) / 4)]))
 
 
 def score(

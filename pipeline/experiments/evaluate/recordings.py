@@ -15,6 +15,7 @@ from pipeline.bundle.bundle import Bundle
 from pipeline.core.types import Array
 from pipeline.data import Recording, Windows
 from pipeline.experiments.evaluate.report import Detection, RecordingsReport, Shown
+from pipeline.training.metrics import worst_of
 from pipeline.training.task import HOP_SAMPLES, Task
 
 KNOWN, TRANSITION, UNLABELLED, MIXED, UNSEEN = range(5)
@@ -126,7 +127,7 @@ def _shown(followed: Sequence[Followed], all_of: dict[str, Array], column: str) 
     right = (all_of[column] == all_of["truth"])[known]
     session = all_of["session"][known]
     by_session = {str(name): float(right[session == name].mean()) for name in np.unique(session)}
-    worst = min(sorted(by_session), key=lambda name: by_session[name])
+    worst = worst_of(by_session)
     delays = [delay for each in followed for delay in _delays(each, getattr(each, column))]
     return Shown(
         accuracy=round(float(right.mean()), 6),

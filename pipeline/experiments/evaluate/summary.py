@@ -18,7 +18,14 @@ from pipeline.experiments.evaluate.report import (
     SplitReport,
 )
 from pipeline.report.fields import SubjectScore
-from pipeline.training.metrics import Scores, majority_of_errors, reliability, score
+from pipeline.training.metrics import (
+    Scores,
+    majority_of_errors,
+    mean_by_name,
+    reliability,
+    score,
+    worst_of,
+)
 
 
 def split_report(
@@ -104,18 +111,14 @@ def split_report(
 
 def _figures(scores: Sequence[Scores]) -> Figures:
     """Means over seeds. The worst subject is the one of the mean over seeds."""
-    means = _mean_by_name([each.subject_accuracy for each in scores])
+    means = mean_by_name([each.subject_accuracy for each in scores])
     return Figures(
         accuracy=_rounded(np.mean([each.accuracy for each in scores])),
         macro_f1=_rounded(np.mean([each.macro_f1 for each in scores])),
         worst_subject=_rounded(np.mean([each.worst_subject_accuracy for each in scores])),
-        worst_subject_name=min(sorted(means), key=lambda name: means[name]),
+        worst_subject_name=worst_of(means),
         worst_quarter=_rounded(np.mean([each.worst_quarter_accuracy for each in scores])),
     )
-
-
-def _mean_by_name(values: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([each[name] for each in values])) for name in values[0]}
 
 
 def _groups(
@@ -123,7 +126,7 @@ def _groups(
 ) -> dict[str, SubjectScore]:
     return {
         name: SubjectScore(accuracy=_rounded(mean), windows=windows[name])
-        for name, mean in _mean_by_name(accuracies).items()
+        for name, mean in mean_by_name(accuracies).items()
     }
 
 

@@ -12,6 +12,7 @@ from pipeline.experiments.fxcy.domains import NOBODY
 from pipeline.experiments.fxcy.settings import FC
 from pipeline.experiments.jobs import Finished
 from pipeline.report.fields import Count, Share
+from pipeline.training.metrics import mean_by_name, worst_of
 
 
 class _Part(BaseModel):
@@ -225,11 +226,11 @@ def _judged(results: Sequence[Job]) -> dict[str, Any]:
 def worst(seeds: Sequence[Mapping[str, float]]) -> tuple[str | None, float | None]:
     """Who has the lowest accuracy, as the mean over seeds; the first by name among equals. None
     where no subject is known."""
-    means = {name: float(np.mean([seed[name] for seed in seeds])) for name in seeds[0]}
+    means = mean_by_name(seeds)
     means.pop(NOBODY, None)
     if not means:
         return None, None
-    name = min(sorted(means), key=lambda each: means[each])
+    name = worst_of(means)
     return name, round(means[name], 6)
 
 

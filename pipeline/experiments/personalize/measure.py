@@ -48,7 +48,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class UserWindows:
     """The test subjects' windows (N, T, 6), the same int8 at the cut (N, B), and whose they are.
 
     ``run`` names data set, fold and seed: wrong labels are drawn for it.
@@ -61,36 +61,36 @@ class Material:
 
 
 def same_activities(
-    program: LearnerProgram, material: Material, ks: Sequence[int], *, across: bool = False
+    program: LearnerProgram, data: UserWindows, ks: Sequence[int], *, across: bool = False
 ) -> list[Outcome]:
     """Each user labels k windows of each activity, for k in ``ks``, and is tested on the rest of
     the session; with ``across``, also on the subject's other sessions."""
-    truth = material.windows.y
+    truth = data.windows.y
     program.reset()
-    factory = program.predict(material.cut, "shipped")
+    factory = program.predict(data.cut, "shipped")
     found = []
-    for user in material.users:
-        away = others(material.users, user)
+    for user in data.users:
+        away = others(data.users, user)
         for k in ks:
-            chosen, rest = choose(material.windows, user, k)
+            chosen, rest = choose(data.windows, user, k)
             tested = {SAME: rest}
             if across:
-                tested[ACROSS] = elsewhere(material.users, user)
+                tested[ACROSS] = elsewhere(data.users, user)
             own = np.concatenate(list(tested.values()))
 
             labels = truth[chosen]
             said, state = _after(
-                program, material, factory, chosen, labels, np.concatenate([own, away])
+                program, data, factory, chosen, labels, np.concatenate([own, away])
             )
             hits = said == truth
             wrong_hits = []
             for draw in range(WRONG_DRAWS):
                 given = wrong_labels(
-                    labels, len(material.windows.activities), material.run, user.name, k, draw
+                    labels, len(data.windows.activities), data.run, user.name, k, draw
                 )
                 # With no label wrong, the outcome is known.
                 if (given != labels).any():
-                    wrong, _ = _after(program, material, factory, chosen, given, own)
+                    wrong, _ = _after(program, data, factory, chosen, given, own)
                     wrong_hits.append(wrong == truth)
                 else:
                     wrong_hits.append(hits)
@@ -118,29 +118,29 @@ def same_activities(
 
 
 def new_activities(
-    program: LearnerProgram, material: Material, ks: Sequence[int], *, blind: int = 0
+    program: LearnerProgram, data: UserWindows, ks: Sequence[int], *, blind: int = 0
 ) -> list[Outcome]:
     """Each user teaches all activities of the data set to a model that knows none of them, k
     windows each. Right is a window predicted as the added activity, among all activities that the
     cut then has. ``blind``: as `LearnerProgram.blind`."""
-    truth = material.windows.y + program.shipped
+    truth = data.windows.y + program.shipped
     program.blind(blind)
-    factory = program.predict(material.cut, "shipped")
+    factory = program.predict(data.cut, "shipped")
     found = []
-    for user in material.users:
+    for user in data.users:
         for k in ks:
-            chosen, rest = choose(material.windows, user, k)
+            chosen, rest = choose(data.windows, user, k)
             if len(rest) < FEWEST_TEST_WINDOWS:
                 found.append(Outcome(TEACH, k, user.name, len(rest), left_out=True))
                 continue
             said, state = _after(
                 program,
-                material,
+                data,
                 factory,
                 chosen,
                 truth[chosen],
                 rest,
-                added=len(material.windows.activities),
+                added=len(data.windows.activities),
             )
             found.append(
                 Outcome(
@@ -159,7 +159,7 @@ def new_activities(
 
 def _after(
     program: LearnerProgram,
-    material: Material,
+    data: UserWindows,
     factory: Array,
     chosen: Array,
     labels: Array,
@@ -171,9 +171,9 @@ def _after(
     program.reset()
     for _ in range(added):
         program.add()
-    program.label(material.cut[chosen], labels)
+    program.label(data.cut[chosen], labels)
     state = program.state()
     said = factory.copy()
     if state.serves:
-        said[places] = program.predict(material.cut[places])
+        said[places] = program.predict(data.cut[places])
     return said, state

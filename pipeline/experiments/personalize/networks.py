@@ -23,8 +23,8 @@ from pipeline.core.types import Array
 from pipeline.data import Dataset, Windows, load_dataset, split_subjects
 from pipeline.experiments.networks import Folders, prepare_all
 from pipeline.experiments.personalize.measure import (
-    Material,
     Outcome,
+    UserWindows,
     new_activities,
     same_activities,
 )
@@ -114,11 +114,11 @@ def _measure_cut(
         program = directory.with_name(directory.name + ".learner")
         build_learner(generated, program, workplace / "build")
         users = users_of(own, sorted(set(own.subjects.tolist())))[: job.users]
-        material = Material(own, _at_cut(bundle, target, own), users, _drawn_for(job))
+        data = UserWindows(own, _at_cut(bundle, target, own), users, _drawn_for(job))
         with LearnerProgram(program) as learner:
             if learner.model_id != bundle.model_id:
                 raise InputError(f"{program}: not of {directory}; remove it")
-            outcomes = _learn(job, bundle, material, learner)
+            outcomes = _learn(job, bundle, data, learner)
         _write(kept, outcomes)
     return [
         Measured(target.name, cut, job.run.seed, [Outcome(**each) for each in found])
@@ -127,18 +127,18 @@ def _measure_cut(
 
 
 def _learn(
-    job: Job, bundle: Bundle, material: Material, learner: LearnerProgram
+    job: Job, bundle: Bundle, data: UserWindows, learner: LearnerProgram
 ) -> dict[str, list[dict[str, Any]]]:
     """Outcomes by cut."""
     found: dict[str, list[Outcome]] = {}
     if not job.taught:
         across = job.run.dataset in SEVERAL_SESSIONS
-        found[bundle.cut] = same_activities(learner, material, job.ks, across=across)
+        found[bundle.cut] = same_activities(learner, data, job.ks, across=across)
     else:
-        found[bundle.cut] = new_activities(learner, material, job.ks)
+        found[bundle.cut] = new_activities(learner, data, job.ks)
         if bundle.cut == "fc":
             others = bundle.features - bundle.outputs[-1].size
-            found[LAST_STAGE] = new_activities(learner, material, job.ks, blind=others)
+            found[LAST_STAGE] = new_activities(learner, data, job.ks, blind=others)
     return {cut: [asdict(each) for each in outcomes] for cut, outcomes in found.items()}
 
 

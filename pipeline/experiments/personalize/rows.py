@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from pipeline.core.types import Array
 from pipeline.experiments.personalize.measure import TEACH, Outcome
 from pipeline.experiments.personalize.networks import Measured
 from pipeline.experiments.personalize.report import SCENES, PersonalizeRow, UsersDetail
+from pipeline.training.metrics import worst_quarter
 
 NONE = "none"
 _CUTS = (NONE, "fc_last", "fc", "fxc1", "fxc2")
 _HALF_A_POINT, _ONE_POINT = 0.005, 0.01
 _ROUNDING = 1e-9  # of differences of shares
-
-
-def worst_quarter(accuracies: Sequence[float] | Array) -> float:
-    """Mean of the lowest quarter, their number rounded up."""
-    ranked = np.sort(np.asarray(accuracies, np.float64))
-    return float(ranked[: math.ceil(len(ranked) / 4)].mean())
 
 
 def rows_of(measured: Iterable[Measured]) -> tuple[list[PersonalizeRow], list[UsersDetail]]:

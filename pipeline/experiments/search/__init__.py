@@ -4,7 +4,7 @@ from pipeline.experiments.search.cost import Cost, Limits, count_cost
 from pipeline.experiments.search.result import search_report
 from pipeline.experiments.search.run import Found, SearchRequest, search
 from pipeline.experiments.search.space import WINDOWS, Candidate, Space
-from pipeline.experiments.search.task import Draw, Material, Setting, gather
+from pipeline.experiments.search.task import Draw, SearchTask, Setting, gather
 
 __all__ = [
     "WINDOWS",
@@ -13,8 +13,8 @@ __all__ = [
     "Draw",
     "Found",
     "Limits",
-    "Material",
     "SearchRequest",
+    "SearchTask",
     "Setting",
     "Space",
     "count_cost",

@@ -14,7 +14,7 @@ from pipeline.data import CHANNELS
 from pipeline.experiments.jobs import Finished, JobSet, Progress, Workers, run_jobs
 from pipeline.experiments.search.cost import Cost, Limits, count_cost
 from pipeline.experiments.search.space import Candidate, Space
-from pipeline.experiments.search.task import Material, Setting, material_of, score_candidate
+from pipeline.experiments.search.task import SearchTask, Setting, material_of, score_candidate
 from pipeline.models.dscnn import parse
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class SearchRequest:
     score: Score = score_candidate
 
     @property
-    def material(self) -> Material:
+    def material(self) -> SearchTask:
         """What candidates learn from and are judged by."""
         return material_of(self.setting)
 

@@ -40,7 +40,7 @@ class Draw:
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class SearchTask:
     """``recordings``: of the people in ``draws``. ``held_out``: the names, and only the names, of
     the test subjects. ``notes``: what every report about the data set must say."""
 
@@ -73,7 +73,7 @@ def gather(
     fold: int = 0,
     draws: int = 1,
     seed: int = 0,
-) -> Material:
+) -> SearchTask:
     """Draws the validation subjects ``draws`` times (with the seeds ``seed``, ``seed`` + 1, ...)
     from the subjects outside the test.
 
@@ -83,7 +83,7 @@ def gather(
         raise InputError(f"{draws} draws of validation subjects: at least 1 is needed")
     splits = [split_subjects(dataset, scheme, fold=fold, seed=seed + n) for n in range(draws)]
     held_out = splits[0].test
-    return Material(
+    return SearchTask(
         dataset=dataset.name,
         sha256=dataset.sha256,
         split=splits[0].name,
@@ -96,7 +96,7 @@ def gather(
 
 
 @lru_cache(maxsize=1)
-def material_of(setting: Setting) -> Material:
+def material_of(setting: Setting) -> SearchTask:
     """From this machine's data set. Raises as `load_dataset` and `gather`."""
     return gather(
         load_dataset(setting.dataset, progress=False),
@@ -114,7 +114,7 @@ def score_candidate(setting: Setting, candidate: Candidate, draw: int) -> float:
 
 
 def train_and_score(
-    material: Material, candidate: Candidate, draw: int, epochs: int, seed: int
+    material: SearchTask, candidate: Candidate, draw: int, epochs: int, seed: int
 ) -> float:
     """Accuracy on the validation subjects of ``draw`` after ``epochs`` of the recipe that the
     shipped weights are pretrained with, on its training subjects. The same arguments give the same

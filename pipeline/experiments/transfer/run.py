@@ -23,6 +23,7 @@ from pipeline.report.tables import Table, number, share
 from pipeline.training.augment import augment
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import NetworkInput, fit_normalization
+from pipeline.training.metrics import worst_of
 from pipeline.training.pretrain import set_batch_statistics
 from pipeline.training.seeds import seed_everything
 from pipeline.training.selfsupervised import DistillSettings, distill
@@ -257,7 +258,7 @@ def _rows(
         subjects_accuracy = {
             str(name): float(by_window[subjects == name].mean()) for name in np.unique(subjects)
         }
-        worst = min(subjects_accuracy, key=lambda name: subjects_accuracy[name])
+        worst = worst_of(subjects_accuracy)
         yield TransferRow(
             variant=variant,
             source=request.source,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.experiments.variants.request import parse_variant
 from pipeline.report.fields import Count, Share
 from pipeline.report.tables import number
+from pipeline.training.metrics import mean_by_name, worst_of
 
 LOSS = 0.005
 """Of accuracy: what a good conversion to int8 loses at most."""
@@ -118,11 +119,8 @@ def row_of(
     accuracy = fmean(result["accuracy"] for result in results)
     drop = fmean(result["accuracy"] for result in base) - accuracy
     shrink = plain["weight_bytes"] / first["weight_bytes"]
-    people = {
-        name: fmean(result["subject_accuracy"][name] for result in results)
-        for name in sorted(first["subject_accuracy"])
-    }
-    worst = min(people, key=lambda name: people[name])
+    people = mean_by_name([result["subject_accuracy"] for result in results])
+    worst = worst_of(people)
     return VariantRow(
         **{name: first[name] for name in _OF_FIRST},
         backbone=backbone,

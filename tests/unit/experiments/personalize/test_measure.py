@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.types import Array
 from pipeline.data import Windows
-from pipeline.experiments.personalize.measure import Material, new_activities, same_activities
+from pipeline.experiments.personalize.measure import UserWindows, new_activities, same_activities
 from pipeline.experiments.personalize.users import users_of
 from pipeline.head import Guard
 from pipeline.sim.learner_program import LearnerState
@@ -61,7 +61,7 @@ class ByHeart:
 
 
 @pytest.fixture
-def material() -> Material:
+def data() -> UserWindows:
     """Persons a (two sessions) and b; a window's bytes tell activity and person."""
     sessions = [("a", "a/1"), ("a", "a/2"), ("b", "b/1")]
     count = ACTIVITIES * EACH
@@ -77,12 +77,12 @@ def material() -> Material:
         start=np.tile(64 * np.arange(EACH), len(sessions) * ACTIVITIES),
     )
     cut = np.column_stack([20 * y, np.where(person, -100 - y, 0)]).astype(np.int8)
-    return Material(windows, cut, users_of(windows, ["a", "b"]), "made up/0/0")
+    return UserWindows(windows, cut, users_of(windows, ["a", "b"]), "made up/0/0")
 
 
-def test_each_user_labels_and_is_tested_on_the_rest_of_the_session(material: Material) -> None:
+def test_each_user_labels_and_is_tested_on_the_rest_of_the_session(data: UserWindows) -> None:
     learner = ByHeart()
-    found = same_activities(learner, material, (1, 4))  # type: ignore[arg-type]
+    found = same_activities(learner, data, (1, 4))  # type: ignore[arg-type]
     assert [(each.user, each.k, each.scene) for each in found] == [
         (user, k, "same") for user in ("a/1", "a/2", "b/1") for k in (1, 4)
     ]
@@ -93,14 +93,14 @@ def test_each_user_labels_and_is_tested_on_the_rest_of_the_session(material: Mat
     assert (first.undone, first.serves, first.left_out) == (2, True, False)
 
 
-def test_forgetting_is_of_other_people_only(material: Material) -> None:
+def test_forgetting_is_of_other_people_only(data: UserWindows) -> None:
     class Forgets(ByHeart):
         def predict(self, windows: Array, by: str = "serving") -> Array:
             said = super().predict(windows, by)
             own = windows[:, 1] == 0
             return said if by == "shipped" else np.where(own, said, 2)
 
-    found = same_activities(Forgets(), material, (1,))  # type: ignore[arg-type]
+    found = same_activities(Forgets(), data, (1,))  # type: ignore[arg-type]
     # Of b, a third was right before (all said to be 0), and a third (said to be 2) is now.
     assert found[0].forgotten == pytest.approx(0.0)
     assert found[0].after == 1.0
@@ -111,12 +111,12 @@ def test_forgetting_is_of_other_people_only(material: Material) -> None:
             said = super().predict(windows, by)
             return said if by == "shipped" else np.where(own, said, 1 + 0 * said + 5)
 
-    found = same_activities(ForgetsAll(), material, (1,))  # type: ignore[arg-type]
+    found = same_activities(ForgetsAll(), data, (1,))  # type: ignore[arg-type]
     assert found[0].forgotten == pytest.approx(1 / 3)
 
 
-def test_across_is_tested_on_the_persons_other_sessions(material: Material) -> None:
-    found = same_activities(ByHeart(), material, (2,), across=True)  # type: ignore[arg-type]
+def test_across_is_tested_on_the_persons_other_sessions(data: UserWindows) -> None:
+    found = same_activities(ByHeart(), data, (2,), across=True)  # type: ignore[arg-type]
     across = [each for each in found if each.scene == "across"]
     assert [(each.user, each.windows, each.left_out) for each in across] == [
         ("a/1", ACTIVITIES * EACH, False),
@@ -126,16 +126,16 @@ def test_across_is_tested_on_the_persons_other_sessions(material: Material) -> N
     assert across[0].after == 1.0
 
 
-def test_while_the_shipped_parameters_serve_nothing_changes(material: Material) -> None:
-    for each in same_activities(ByHeart(serves=False), material, (1,)):  # type: ignore[arg-type]
+def test_while_the_shipped_parameters_serve_nothing_changes(data: UserWindows) -> None:
+    for each in same_activities(ByHeart(serves=False), data, (1,)):  # type: ignore[arg-type]
         assert each.after == each.before == each.after_wrong_labels
         assert each.forgotten == 0.0
         assert not each.serves
 
 
-def test_wrong_labels_cost_what_they_teach(material: Material) -> None:
+def test_wrong_labels_cost_what_they_teach(data: UserWindows) -> None:
     learner = ByHeart()
-    found = same_activities(learner, material, (10,))  # type: ignore[arg-type]
+    found = same_activities(learner, data, (10,))  # type: ignore[arg-type]
     labels = [lesson[1] for lesson in learner.lessons]
     right = [given for given in labels if (given == np.repeat([0, 1, 2], 10)).all()]
     assert len(right) == 3, "each user learns once from right labels"
@@ -146,14 +146,14 @@ def test_wrong_labels_cost_what_they_teach(material: Material) -> None:
         assert each.after_wrong_labels <= 1.0
 
 
-def test_users_with_few_windows_left_are_left_out(material: Material) -> None:
-    found = same_activities(ByHeart(), material, (28,))  # type: ignore[arg-type]
+def test_users_with_few_windows_left_are_left_out(data: UserWindows) -> None:
+    found = same_activities(ByHeart(), data, (28,))  # type: ignore[arg-type]
     assert [(each.windows, each.left_out) for each in found] == [(3, True)] * 3
 
 
-def test_taught_activities_are_right_only_as_what_they_were_taught_as(material: Material) -> None:
+def test_taught_activities_are_right_only_as_what_they_were_taught_as(data: UserWindows) -> None:
     learner = ByHeart()
-    found = new_activities(learner, material, (2, 28), blind=4)  # type: ignore[arg-type]
+    found = new_activities(learner, data, (2, 28), blind=4)  # type: ignore[arg-type]
     assert learner.blinded == [4]
     assert [(each.scene, each.k, each.left_out) for each in found] == [
         ("teach", 2, False),

@@ -7,7 +7,8 @@ import pytest
 from pipeline.experiments.personalize.measure import Outcome
 from pipeline.experiments.personalize.networks import Measured
 from pipeline.experiments.personalize.report import PersonalizeRow
-from pipeline.experiments.personalize.rows import rows_of, worst_quarter
+from pipeline.experiments.personalize.rows import rows_of
+from pipeline.training.metrics import worst_quarter
 
 
 def _outcome(user: str, before: float, after: float, **changes: object) -> Outcome:
