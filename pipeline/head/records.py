@@ -1,34 +1,14 @@
 """Records in flash, as docs/STORAGE.md has them: the Python twin of har_store.c.
 
-Reads flash images and builds records. What it calls valid, newest and previous is what the firmware
-calls so. What a record carries is `pipeline.head.payload`.
+What a record carries is `pipeline.head.payload`.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
-
-from pipeline.core.errors import InputError
-
-__all__ = [
-    "FORMAT_VERSION",
-    "PAGE_BYTES",
-    "RECORD_OVERHEAD_BYTES",
-    "Record",
-    "RecordKind",
-    "SlotLayout",
-    "build_record",
-    "format_of",
-    "newest",
-    "parse_record",
-    "previous",
-    "read_image",
-]
 
 PAGE_BYTES = 4096
 MODEL_ID_BYTES = 8
@@ -56,34 +36,6 @@ class Record:
     kind: RecordKind
     model_id: bytes
     payload: bytes
-
-
-@dataclass(frozen=True)
-class SlotLayout:
-    """How a region is cut into slots of whole pages."""
-
-    slot_bytes: int
-    slots: int
-
-    @classmethod
-    def of(cls, region_bytes: int, payload_bytes: int, page_bytes: int = PAGE_BYTES) -> Self:
-        """The layout that har_store_init() chooses for payloads of up to ``payload_bytes``.
-
-        Raises InputError when fewer than two slots fit or the region is no whole number of pages.
-        """
-        if page_bytes <= 0 or page_bytes % 4 or region_bytes % page_bytes or payload_bytes < 0:
-            raise InputError(
-                f"a region of {region_bytes} bytes is not a whole number of pages of {page_bytes}: "
-                "give the size that the board's flash has"
-            )
-        slot_bytes = -(-(payload_bytes + RECORD_OVERHEAD_BYTES) // page_bytes) * page_bytes
-        slots = region_bytes // slot_bytes
-        if slots < 2:
-            raise InputError(
-                f"a region of {region_bytes} bytes holds {slots} slots of {slot_bytes}, two are "
-                "needed: choose a smaller head or a larger region"
-            )
-        return cls(slot_bytes, slots)
 
 
 def build_record(*, model_id: bytes, sequence: int, kind: RecordKind, payload: bytes) -> bytes:
@@ -125,36 +77,6 @@ def format_of(data: bytes) -> int | None:
     if len(data) < _HEADER.size or data[: len(_MAGIC)] != _MAGIC:
         return None
     return int(_HEADER.unpack_from(data)[1])
-
-
-def read_image(image: bytes, layout: SlotLayout) -> tuple[Record, ...]:
-    """The valid records of every model in a region's bytes, in the order of their slots.
-
-    Raises InputError when the image is shorter than the layout.
-    """
-    if len(image) < layout.slot_bytes * layout.slots:
-        raise InputError(
-            f"a flash image of {len(image)} bytes is shorter than {layout.slots} slots of "
-            f"{layout.slot_bytes}: give the whole region"
-        )
-    found = []
-    for slot in range(layout.slots):
-        begin = slot * layout.slot_bytes
-        record = parse_record(image[begin : begin + layout.slot_bytes], slot)
-        if record is not None:
-            found.append(record)
-    return tuple(found)
-
-
-def newest(records: Iterable[Record], model_id: bytes) -> Record | None:
-    """The record of this model with the highest sequence; of equals, the one in the lower slot."""
-    return previous(records, model_id, _SEQUENCE_MAX + 1)
-
-
-def previous(records: Iterable[Record], model_id: bytes, sequence: int) -> Record | None:
-    """The record of this model with the highest sequence below ``sequence``."""
-    mine = [r for r in records if r.model_id == model_id and r.sequence < sequence]
-    return max(mine, key=lambda record: (record.sequence, -record.slot), default=None)
 
 
 def _length_fits_kind(kind: int, length: int) -> bool:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from pipeline.head import head_bytes, pack, unpack
-from pipeline.head.records import SlotLayout
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, Frame
 from tests.firmware.support.app_session import prediction, stream
 from tests.firmware.support.app_twin import HOP, LARGE, T, Twin, raw_samples
+from tests.support.flash_image import SlotLayout
 from tests.support.programs import c_program
 
 K = LARGE.shipped

@@ -17,17 +17,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.head.records import (
-    Record,
-    RecordKind,
-    SlotLayout,
-    build_record,
-    newest,
-    previous,
-    read_image,
-)
+from pipeline.head.records import Record, RecordKind, build_record
 from tests.firmware.support.harness import Harness
 from tests.golden.vectors import storage, storage_image
+from tests.support.flash_image import SlotLayout, newest, previous, read_image
 from tests.support.programs import c_program
 
 OK, ARGUMENT, LENGTH, CRC, MODEL, VERSION = range(6)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.head import head_bytes, record_bytes
-from pipeline.head.records import SlotLayout, newest, read_image
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, Frame
 from tests.firmware.support.app_twin import (
@@ -20,6 +19,7 @@ from tests.firmware.support.app_twin import (
     Twin,
     raw_samples,
 )
+from tests.support.flash_image import SlotLayout, newest, read_image
 
 F, K, R = SMALL.shape.features, SMALL.shipped, SMALL.shape.rows
 NAMES = SMALL.names

@@ -9,8 +9,9 @@ from pipeline.bundle.footprint import check_fit, remedy, smaller_options
 from pipeline.core.errors import InputError
 from pipeline.head import HeadShape
 from pipeline.head.memory import LearningMemory, learning_memory, scratch_floats
-from pipeline.head.records import PAGE_BYTES, RECORD_OVERHEAD_BYTES, SlotLayout
+from pipeline.head.records import PAGE_BYTES, RECORD_OVERHEAD_BYTES
 from pipeline.sim.boards import NANO33BLE
+from tests.support.flash_image import SlotLayout
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,17 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
-from pipeline.head.records import (
-    Record,
-    RecordKind,
-    SlotLayout,
-    build_record,
-    newest,
-    parse_record,
-    previous,
-    read_image,
-)
+from pipeline.head.records import Record, RecordKind, build_record, parse_record
 from tests.golden.vectors import storage, storage_image
+from tests.support.flash_image import SlotLayout, newest, previous, read_image
 
 MODEL = bytes.fromhex(storage()["model_id"])
 LAYOUT = SlotLayout(storage()["slot_bytes"], storage()["slots"])
