@@ -64,10 +64,10 @@ static uint8_t label(uint8_t activity) {
 }
 
 static uint16_t predict(uint8_t which) {
-    if (which == HAR_PREDICT_SERVING) {
+    if (which == HAR_PREDICT_ACTIVE) {
         har_learner_predict(&learner, window, probabilities);
     } else {
-        har_head_predict(&head, window, which == HAR_PREDICT_SHIPPED, probabilities);
+        har_head_predict(&head, window, which == HAR_PREDICT_FACTORY, probabilities);
     }
     return har_head_argmax(probabilities, head.activities);
 }
@@ -85,7 +85,7 @@ static void tell(void) {
     uint16_t right;
     har_learner_held(&learner, probabilities, &held, &right);
     put(head.activities, 1);
-    put(har_learner_serves(&learner), 1);
+    put(har_learner_learned_active(&learner), 1);
     put(state.updates, 4);
     put(state.guard.judged, 4);
     put(state.guard.shipped_right, 4);
@@ -99,7 +99,7 @@ static void tell(void) {
 /* False for what is no request. */
 static bool answer(uint8_t operation, uint8_t argument, uint32_t count) {
     const bool items = operation == 'L' || operation == 'P';
-    if (argument > (operation == 'P' ? HAR_PREDICT_SHIPPED : 0u)) return false;
+    if (argument > (operation == 'P' ? HAR_PREDICT_FACTORY : 0u)) return false;
     if (count > (items ? HAR_LEARNER_ITEMS : operation == 'B' ? HAR_FEATURES - 1u : 0u)) {
         return false;
     }

@@ -12,8 +12,9 @@
  *   'B' blind, count < F: A u8
  *   'L' label; item: activity u8, window B: a u8 an item, enum har_outcome or 0x80 + har_status
  *   'P' predict, argument enum har_learner_predicts; item: window B: activity u8 an item
- *   'S' state: A u8, serves u8, updates u32, judged u32, shipped_right u32, learned_right u32,
- *              undone u32, held u16, held_right u16, CRC-32 of the learned parameters u32
+ *   'S' state: A u8, learned head active u8, updates u32, judged u32, shipped_right u32,
+ *              learned_right u32, undone u32, held u16, held_right u16, CRC-32 of the
+ *              learned parameters u32
  *
  * Blind is for ablations: the dense layer sees 0 instead of each of the first `count` features,
  * with the rate that as many standardized features as are left ask for; then it resets.
@@ -26,6 +27,6 @@
 
 #define HAR_LEARNER_ITEMS 4096u
 
-enum har_learner_predicts { HAR_PREDICT_SERVING = 0, HAR_PREDICT_LEARNED, HAR_PREDICT_SHIPPED };
+enum har_learner_predicts { HAR_PREDICT_ACTIVE = 0, HAR_PREDICT_LEARNED, HAR_PREDICT_FACTORY };
 
 #endif

@@ -35,16 +35,8 @@ void har_app_init(struct har_app *app) {
 
 /* ---- requests ---- */
 
-static struct har_answer done(void) {
-    return (struct har_answer){HAR_OK, ""};
-}
-
-static struct har_answer refuse(har_status status, const char *text) {
-    return (struct har_answer){status, text};
-}
-
 static struct har_answer wrong_length(void) {
-    return refuse(HAR_ERR_LENGTH, "the payload has another length");
+    return har_refuse(HAR_ERR_LENGTH, "the payload has another length");
 }
 
 /* Each execute_* reads a request and writes the payload of its reply. */
@@ -54,7 +46,7 @@ static struct har_answer execute_hello(struct har_app *app, struct har_reader *i
     const uint8_t version = har_get_u8(in);
     if (in->failed) return wrong_length();
     if (version != HAR_PROTOCOL_VERSION) {
-        return refuse(HAR_ERR_VERSION, "this firmware speaks protocol version 4");
+        return har_refuse(HAR_ERR_VERSION, "this firmware speaks protocol version 4");
     }
     const uint32_t time_s = har_get_u32(in);
     if (!har_reader_done(in)) return wrong_length();
@@ -73,33 +65,33 @@ static struct har_answer execute_hello(struct har_app *app, struct har_reader *i
     for (uint16_t k = 0; k < har_app_head_activities(app); ++k)
         har_put_string(reply, har_app_head_name(app, k));
     har_put_string(reply, HAR_FIRMWARE_VERSION);
-    if (reply->failed) return refuse(HAR_ERR_LENGTH, "the activities' names are too long");
+    if (reply->failed) return har_refuse(HAR_ERR_LENGTH, "the activities' names are too long");
     har_app_head_set_time(app, time_s);
     app->framed = true;
     har_stream_begin(app, true);
-    return done();
+    return har_done();
 }
 
 static struct har_answer execute_label(struct har_app *app, struct har_reader *in,
                                        struct har_writer *reply) {
-    struct har_lesson lesson;
+    struct har_update_result result;
     const uint32_t end_index = har_get_u32(in);
     const uint8_t activity = har_get_u8(in);
     if (!har_reader_done(in)) return wrong_length();
     const int8_t *window = har_stream_window(app, end_index);
-    if (window == NULL) return refuse(HAR_ERR_STATE, "only the last window can be labelled");
-    const struct har_answer answer = har_app_head_learn(app, window, activity, &lesson);
+    if (window == NULL) return har_refuse(HAR_ERR_STATE, "only the last window can be labelled");
+    const struct har_answer answer = har_app_head_learn(app, window, activity, &result);
     if (answer.status != HAR_OK) return answer;
     har_put_u32(reply, end_index);
     har_put_u8(reply, activity);
-    har_put_u8(reply, lesson.outcome);
-    har_put_u8(reply, lesson.serves ? 1u : 0u);
-    har_put_u32(reply, lesson.updates);
-    har_put_f32(reply, lesson.before);
-    har_put_f32(reply, lesson.after);
-    har_put_u32(reply, lesson.head_crc);
-    har_put_u32(reply, lesson.count);
-    return done();
+    har_put_u8(reply, result.outcome);
+    har_put_u8(reply, result.learned_active ? 1u : 0u);
+    har_put_u32(reply, result.updates);
+    har_put_f32(reply, result.before);
+    har_put_f32(reply, result.after);
+    har_put_u32(reply, result.head_crc);
+    har_put_u32(reply, result.count);
+    return har_done();
 }
 
 static struct har_answer execute_name(struct har_app *app, struct har_reader *in,
@@ -120,11 +112,12 @@ static struct har_answer execute_head_read(struct har_app *app, struct har_reade
     if (!har_reader_done(in)) return wrong_length();
     const uint8_t *bytes = har_app_head_bytes(app, offset, length);
     if (length > HAR_HEAD_PIECE_BYTES_MAX || bytes == NULL) {
-        return refuse(HAR_ERR_ARGUMENT, "that piece is not inside the head, or longer than 508");
+        return har_refuse(HAR_ERR_ARGUMENT,
+                          "that piece is not inside the head, or longer than 508");
     }
     har_put_u32(reply, offset);
     har_put_bytes(reply, bytes, length);
-    return done();
+    return har_done();
 }
 
 static struct har_answer execute_head_write(struct har_app *app, struct har_reader *in,
@@ -151,11 +144,11 @@ static struct har_answer execute_sensor(struct har_app *app, struct har_reader *
                                         struct har_writer *reply) {
     const uint8_t flags = har_get_u8(in);
     if (!har_reader_done(in)) return wrong_length();
-    if (flags > HAR_SENSOR_FLAG_SEND) return refuse(HAR_ERR_ARGUMENT, "no flag but SEND");
+    if (flags > HAR_SENSOR_FLAG_SEND) return har_refuse(HAR_ERR_ARGUMENT, "no flag but SEND");
     har_sensor_flush(app);
     har_sensor_send(app, flags & HAR_SENSOR_FLAG_SEND);
     har_sensor_put_state(app, reply);
-    return done();
+    return har_done();
 }
 
 static void put_status(struct har_app *app, struct har_writer *reply) {
@@ -185,9 +178,9 @@ static struct har_answer execute_plain(struct har_app *app, uint8_t type,
             return har_app_head_rollback(app);
         case HAR_MSG_STATUS:
             put_status(app, reply);
-            return done();
+            return har_done();
         default: /* HEAD_SHOW, BYE */
-            return done();
+            return har_done();
     }
 }
 
@@ -226,11 +219,11 @@ static struct har_answer execute(struct har_app *app, const struct har_frame *fr
     struct har_reader in;
     har_reader_init(&in, frame->payload, frame->size);
     if (frame->type != HAR_MSG_SAMPLES && reply_type(frame->type) == HAR_MSG_ERROR) {
-        return refuse(HAR_ERR_TYPE, "unknown type of frame");
+        return har_refuse(HAR_ERR_TYPE, "unknown type of frame");
     }
-    if (!app->engine_ready) return refuse(HAR_ERR_ENGINE, har_engine_error());
+    if (!app->engine_ready) return har_refuse(HAR_ERR_ENGINE, har_engine_error());
     if (!app->framed && frame->type != HAR_MSG_HELLO) {
-        return refuse(HAR_ERR_STATE, "say HELLO first: the board speaks text, or started anew");
+        return har_refuse(HAR_ERR_STATE, "say HELLO first: the board speaks text, or started anew");
     }
     switch (frame->type) {
         case HAR_MSG_HELLO:

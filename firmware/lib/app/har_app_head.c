@@ -30,14 +30,6 @@ static const struct har_novelty novelty = {
     har_novelty_inverse_std,
 };
 
-static struct har_answer done(void) {
-    return (struct har_answer){HAR_OK, ""};
-}
-
-static struct har_answer refuse(har_status status, const char *text) {
-    return (struct har_answer){status, text};
-}
-
 /* ---- time ---- */
 
 void har_app_head_set_time(struct har_app *app, uint32_t unix_s) {
@@ -129,8 +121,8 @@ uint16_t har_app_head_activities(struct har_app *app) {
     return app->head.layers.activities;
 }
 
-bool har_app_head_serves(struct har_app *app) {
-    return har_learner_serves(&app->head.learner);
+bool har_app_head_learned_active(struct har_app *app) {
+    return har_learner_learned_active(&app->head.learner);
 }
 
 void har_app_head_predict(struct har_app *app, const int8_t *window, float *probabilities) {
@@ -166,12 +158,12 @@ static uint32_t label_count(const struct har_stored_head *head) {
 }
 
 struct har_answer har_app_head_learn(struct har_app *app, const int8_t *window, uint8_t activity,
-                                     struct har_lesson *lesson) {
+                                     struct har_update_result *result) {
     struct har_stored_head *head = &app->head.current.head;
     float probabilities[HAR_ROWS]; /* (A,) */
     enum har_outcome outcome;
     if (activity >= app->head.layers.activities)
-        return refuse(HAR_ERR_ARGUMENT, "no such activity");
+        return har_refuse(HAR_ERR_ARGUMENT, "no such activity");
     app->head.staged_bytes = 0;
     har_show(app, HAR_SHOW_LEARNING);
     har_board_count_begin();
@@ -180,10 +172,11 @@ struct har_answer har_app_head_learn(struct har_app *app, const int8_t *window, 
     const float limit = widened(app, activity);
     const har_status status = har_learner_learn(&app->head.learner, window, activity, &judgement,
                                                 probabilities, &outcome);
-    lesson->count = har_board_count_end();
-    lesson->before = judgement.learned;
+    result->count = har_board_count_end();
+    result->before = judgement.learned;
     har_show(app, HAR_SHOW_LEARNING); /* from now on for a while */
-    if (status != HAR_OK) return refuse(status, "the step would leave the finite: reset the head");
+    if (status != HAR_OK)
+        return har_refuse(status, "the step would leave the finite: reset the head");
 
     app->head.before.activity = activity;
     app->head.before.limit = head->limits[activity];
@@ -196,24 +189,25 @@ struct har_answer har_app_head_learn(struct har_app *app, const int8_t *window, 
     app->head.unsaved = true;
 
     har_head_predict(&app->head.layers, window, false, probabilities);
-    lesson->after = probabilities[activity];
-    lesson->outcome = (uint8_t)outcome;
-    lesson->serves = har_learner_serves(&app->head.learner);
-    lesson->updates = head->state.updates;
-    lesson->head_crc = har_head_crc(&app->head.layers);
-    return done();
+    result->after = probabilities[activity];
+    result->outcome = (uint8_t)outcome;
+    result->learned_active = har_learner_learned_active(&app->head.learner);
+    result->updates = head->state.updates;
+    result->head_crc = har_head_crc(&app->head.layers);
+    return har_done();
 }
 
 struct har_answer har_app_head_undo(struct har_app *app) {
     if (har_learner_undo(&app->head.learner) != HAR_OK) {
-        return refuse(HAR_ERR_STATE, "no label to take back: only the last one can be, and once");
+        return har_refuse(HAR_ERR_STATE,
+                          "no label to take back: only the last one can be, and once");
     }
     struct har_stored_head *head = &app->head.current.head;
     head->limits[app->head.before.activity] = app->head.before.limit;
     head->since_s = app->head.before.since_s;
     app->head.learned = app->head.before.learned;
     app->head.unsaved = app->head.before.unsaved;
-    return done();
+    return har_done();
 }
 
 void har_app_head_saved(struct har_app *app) {
@@ -225,11 +219,11 @@ struct har_answer har_app_head_add(struct har_app *app, const uint8_t *name, siz
                                    uint8_t *activity) {
     struct har_stored_head *head = &app->head.current.head;
     if (!har_name_fits(head, app->head.layers.activities, name, size)) {
-        return refuse(HAR_ERR_ARGUMENT,
-                      "a name has 1 to 31 printable bytes, and no other activity has it");
+        return har_refuse(HAR_ERR_ARGUMENT,
+                          "a name has 1 to 31 printable bytes, and no other activity has it");
     }
     if (har_learner_add(&app->head.learner) != HAR_OK) {
-        return refuse(HAR_ERR_STATE, "all " TEXT(HAR_ROWS) " rows are taken: reset the head, or "
+        return har_refuse(HAR_ERR_STATE, "all " TEXT(HAR_ROWS) " rows are taken: reset the head, or "
                                      "quantize with more --spare rows");
     }
     *activity = head->activities;
@@ -240,7 +234,7 @@ struct har_answer har_app_head_add(struct har_app *app, const uint8_t *name, siz
     memcpy(entry->text, name, size);
     app->head.learned = true;
     app->head.unsaved = true;
-    return done();
+    return har_done();
 }
 
 /* ---- telling ---- */

@@ -50,7 +50,7 @@ static void help(struct har_app *app) {
     }
     for (unsigned i = 0; i < sizeof more / sizeof *more; ++i) har_send_notice(app, more[i]);
     har_line_begin(&line);
-    har_line_text(&line, har_app_head_serves(app) ? "the learned" : "the factory");
+    har_line_text(&line, har_app_head_learned_active(app) ? "the learned" : "the factory");
     har_line_text(&line, " head is active; ");
     har_line_number(&line, app->head.current.head.state.updates);
     har_line_text(&line, app->head.unsaved ? " labels learned, not saved" : " labels learned");
@@ -68,7 +68,7 @@ static void label(struct har_app *app, uint8_t activity) {
         [HAR_HELD_BACK] = ", kept for the holdout",
         [HAR_UNDONE] = ", undone: it made others worse",
     };
-    struct har_lesson lesson;
+    struct har_update_result result;
     const int8_t *window = har_stream_last(app);
     if (activity >= har_app_head_activities(app)) {
         har_send_notice(app, "no such activity; ? lists them");
@@ -78,22 +78,22 @@ static void label(struct har_app *app, uint8_t activity) {
         har_send_notice(app, "there is no window yet to label");
         return;
     }
-    const struct har_answer answer = har_app_head_learn(app, window, activity, &lesson);
+    const struct har_answer answer = har_app_head_learn(app, window, activity, &result);
     if (answer.status != HAR_OK) {
         har_send_notice(app, answer.text);
         return;
     }
     struct har_line line;
     har_line_begin(&line);
-    if (lesson.outcome == HAR_LEARNED) har_line_text(&line, "learned ");
+    if (result.outcome == HAR_LEARNED) har_line_text(&line, "learned ");
     har_line_text(&line, har_app_head_name(app, activity));
-    if (lesson.outcome == HAR_LEARNED) {
+    if (result.outcome == HAR_LEARNED) {
         har_line_text(&line, ", ");
-        har_line_share(&line, lesson.before);
+        har_line_share(&line, result.before);
         har_line_text(&line, " -> ");
-        har_line_share(&line, lesson.after);
+        har_line_share(&line, result.after);
     } else {
-        har_line_text(&line, outcomes[lesson.outcome]);
+        har_line_text(&line, outcomes[result.outcome]);
     }
     har_line_send(app, &line);
 }

@@ -223,8 +223,8 @@ void har_send_frame(struct har_app *app, uint8_t type, uint16_t seq, const void 
                     size_t size);
 
 /* Sends the answer to `request` and keeps it for har_send_again(). */
-void har_send_reply(struct har_app *app, const struct har_frame *request,
-                    uint8_t type, const void *payload, size_t size);
+void har_send_reply(struct har_app *app, const struct har_frame *request, uint8_t type,
+                    const void *payload, size_t size);
 
 /* Answers `request` with the kept reply when it repeats the request that was answered last. */
 bool har_send_again(struct har_app *app, const struct har_frame *request);
@@ -276,6 +276,12 @@ struct har_answer {
     har_status status;
     const char *text;
 };
+static inline struct har_answer har_refuse(har_status status, const char *text) {
+    return (struct har_answer){status, text};
+}
+static inline struct har_answer har_done(void) {
+    return har_refuse(HAR_OK, "");
+}
 
 /* A, shipped and taught. */
 uint16_t har_app_head_activities(struct har_app *app);
@@ -283,29 +289,29 @@ uint16_t har_app_head_activities(struct har_app *app);
 /* Of an activity < A; valid until the next call. */
 const char *har_app_head_name(struct har_app *app, uint16_t activity);
 
-/* int8 window (B,) at the cut -> probabilities (A,), of the parameters that serve. */
+/* int8 window (B,) at the cut -> probabilities (A,), of the active head. */
 void har_app_head_predict(struct har_app *app, const int8_t *window, float *probabilities);
 
 /* The distance of the window that was predicted last from what is known of `activity`, as a share
  * of the limit, at most HAR_HEAD_LIMIT: above 1 it is unknown. 0 for what was taught. */
 float har_app_head_novelty(struct har_app *app, uint16_t activity);
 
-struct har_lesson {
+struct har_update_result {
     float before; /* probability of the label, by the learned parameters */
     float after;
     uint32_t updates; /* labels learned from since the shipped head */
     uint32_t head_crc;
-    uint32_t count;  /* cost of the label, in the unit of har_board_counter() */
-    uint8_t outcome; /* enum har_outcome */
-    bool serves;     /* the learned parameters, not the shipped ones */
+    uint32_t count;      /* cost of the label, in the unit of har_board_counter() */
+    uint8_t outcome;     /* enum har_outcome */
+    bool learned_active; /* the learned parameters, not the factory ones */
 };
 
 /* Learns that the window (B,) was `activity`. */
 struct har_answer har_app_head_learn(struct har_app *app, const int8_t *window, uint8_t activity,
-                                     struct har_lesson *lesson);
+                                     struct har_update_result *result);
 
 /* Whether the learned head is active, not the factory head. */
-bool har_app_head_serves(struct har_app *app);
+bool har_app_head_learned_active(struct har_app *app);
 
 /* Takes the last label back. */
 struct har_answer har_app_head_undo(struct har_app *app);
@@ -321,8 +327,8 @@ struct har_answer har_app_head_commit(struct har_app *app, const uint8_t *model_
                                       uint32_t length_bytes, uint32_t crc);
 
 /* One piece of a head from the host; *end is where the next belongs. */
-struct har_answer har_app_head_write(struct har_app *app, uint32_t offset,
-                                     const uint8_t *data, size_t size, uint32_t *end);
+struct har_answer har_app_head_write(struct har_app *app, uint32_t offset, const uint8_t *data,
+                                     size_t size, uint32_t *end);
 
 /* `size` bytes of the current head, or NULL when they are not all inside it. */
 const uint8_t *har_app_head_bytes(const struct har_app *app, uint32_t offset, size_t size);

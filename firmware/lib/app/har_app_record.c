@@ -5,25 +5,19 @@
 
 #define CHUNK_BYTES 64u /* of stack */
 
-static struct har_answer done(void) {
-    return (struct har_answer){HAR_OK, ""};
-}
-
-static struct har_answer refuse(har_status status, const char *text) {
-    return (struct har_answer){status, text};
-}
-
 static struct har_answer no_store(void) {
-    return refuse(HAR_ERR_FLASH, "no flash for learned heads on this board");
+    return har_refuse(HAR_ERR_FLASH, "no flash for learned heads on this board");
 }
 
 static struct har_answer not_written(har_status status) {
-    return refuse(status, "the flash refused: the old or the new head stands; repeat the request");
+    return har_refuse(status,
+                      "the flash refused: the old or the new head stands; repeat the request");
 }
 
 static struct har_answer not_taken(har_status status) {
-    if (status == HAR_ERR_FLASH) return refuse(status, "the flash cannot be read: show the head");
-    return refuse(status, "the stored head is damaged; nothing has changed");
+    if (status == HAR_ERR_FLASH)
+        return har_refuse(status, "the flash cannot be read: show the head");
+    return har_refuse(status, "the stored head is damaged; nothing has changed");
 }
 
 /* This model has stored nothing that this firmware can read. */
@@ -130,7 +124,7 @@ static har_status write_current(struct har_app *app) {
 }
 
 struct har_answer har_app_head_save(struct har_app *app) {
-    if (!app->head.unsaved) return done(); /* flash wears: nothing new, nothing written */
+    if (!app->head.unsaved) return har_done(); /* flash wears: nothing new, nothing written */
     if (!app->head.store_ready) return no_store();
     struct har_stored_head *head = &app->head.current.head;
     const uint32_t saved_s = head->saved_s;
@@ -141,7 +135,7 @@ struct har_answer har_app_head_save(struct har_app *app) {
         return not_written(status);
     }
     har_app_head_saved(app);
-    return done();
+    return har_done();
 }
 
 /* The next start takes the shipped head anyway. Flash wears, and one more factory record would put
@@ -161,17 +155,17 @@ struct har_answer har_app_head_reset(struct har_app *app) {
         if (status != HAR_OK) return not_written(status);
     }
     har_app_head_take_factory(app);
-    return done();
+    return har_done();
 }
 
 /* Back from what was learned and not saved, which hides the newest record: nothing to write. */
 static struct har_answer drop_unsaved(struct har_app *app, const struct har_record *newest) {
     if (newest->kind == HAR_RECORD_FACTORY) {
         har_app_head_take_factory(app);
-        return done();
+        return har_done();
     }
     const har_status status = take_record(app, newest);
-    return status == HAR_OK ? done() : not_taken(status);
+    return status == HAR_OK ? har_done() : not_taken(status);
 }
 
 /* The record before the newest into use, and behind the newest. It has to pass through the memory
@@ -183,7 +177,7 @@ static struct har_answer bring_back(struct har_app *app, const struct har_record
     har_status status = take_record(app, previous);
     if (status != HAR_OK) return not_taken(status);
     status = write_current(app);
-    if (status == HAR_OK) return done();
+    if (status == HAR_OK) return har_done();
     app->head.unsaved = true;
     if (!learned) {
         har_app_head_take_factory(app);
@@ -202,9 +196,10 @@ struct har_answer har_app_head_rollback(struct har_app *app) {
     if (status == HAR_OK && app->head.unsaved) return drop_unsaved(app, &newest);
     if (status == HAR_OK) status = har_store_previous(&app->head.store, newest.sequence, &previous);
     if (is_nothing(status)) {
-        return refuse(HAR_ERR_STATE, "no earlier head is stored; reset goes to the factory head");
+        return har_refuse(HAR_ERR_STATE,
+                          "no earlier head is stored; reset goes to the factory head");
     }
-    if (status != HAR_OK) return refuse(status, "the stored heads cannot be read");
+    if (status != HAR_OK) return har_refuse(status, "the stored heads cannot be read");
     if (previous.kind == HAR_RECORD_FACTORY) return har_app_head_reset(app);
     return bring_back(app, &previous, &newest);
 }
@@ -212,15 +207,15 @@ struct har_answer har_app_head_rollback(struct har_app *app) {
 struct har_answer har_app_head_write(struct har_app *app, uint32_t offset, const uint8_t *data,
                                      size_t size, uint32_t *end) {
     if (offset != 0 && offset != app->head.staged_bytes) {
-        return refuse(HAR_ERR_STATE, "pieces of a head must follow each other from offset 0");
+        return har_refuse(HAR_ERR_STATE, "pieces of a head must follow each other from offset 0");
     }
     if (size == 0 || size > sizeof app->head.staged - offset) {
-        return refuse(HAR_ERR_LENGTH, "the head is longer than this model's");
+        return har_refuse(HAR_ERR_LENGTH, "the head is longer than this model's");
     }
     memcpy((uint8_t *)stage(app) + offset, data, size);
     app->head.staged_bytes = offset + (uint32_t)size;
     *end = app->head.staged_bytes;
-    return done();
+    return har_done();
 }
 
 struct har_answer har_app_head_commit(struct har_app *app, const uint8_t *id, uint32_t length_bytes,
@@ -228,18 +223,18 @@ struct har_answer har_app_head_commit(struct har_app *app, const uint8_t *id, ui
     struct har_record record;
     const struct har_stored_head *staged = &app->head.staged;
     if (memcmp(id, har_head_model.id, HAR_MODEL_ID_BYTES) != 0) {
-        return refuse(HAR_ERR_MODEL, "this head was learned by another model");
+        return har_refuse(HAR_ERR_MODEL, "this head was learned by another model");
     }
     if (length_bytes != sizeof *staged || app->head.staged_bytes != sizeof *staged) {
-        return refuse(HAR_ERR_LENGTH, "the head is not complete");
+        return har_refuse(HAR_ERR_LENGTH, "the head is not complete");
     }
     if (har_crc32(0, staged, sizeof *staged) != crc) {
-        return refuse(HAR_ERR_CRC, "the head changed on the way: send it again");
+        return har_refuse(HAR_ERR_CRC, "the head changed on the way: send it again");
     }
     har_status status = har_app_head_check(staged);
-    if (status == HAR_ERR_MODEL) return refuse(status, "this head has another shape");
-    if (status == HAR_ERR_ARGUMENT) return refuse(status, "a name in this head cannot be one");
-    if (status != HAR_OK) return refuse(status, "a value of this head is out of range");
+    if (status == HAR_ERR_MODEL) return har_refuse(status, "this head has another shape");
+    if (status == HAR_ERR_ARGUMENT) return har_refuse(status, "a name in this head cannot be one");
+    if (status != HAR_OK) return har_refuse(status, "a value of this head is out of range");
     if (!app->head.store_ready) return no_store();
     status = har_store_write(&app->head.store, HAR_RECORD_LEARNED, staged, sizeof *staged, &record);
     if (status != HAR_OK) return not_written(status);
@@ -247,7 +242,7 @@ struct har_answer har_app_head_commit(struct har_app *app, const uint8_t *id, ui
     app->head.staged_bytes = 0;
     har_replay_reset(&app->head.replay);
     har_app_head_taken(app, true);
-    return done();
+    return har_done();
 }
 
 /* 0, and no records, where the flash holds none that can be read. */
@@ -273,7 +268,7 @@ void har_app_head_put_state(struct har_app *app, struct har_writer *writer) {
     const uint32_t sequence = newest_sequence(app, &count);
     har_learner_held(&app->head.learner, probabilities, &held, &right);
     har_put_u8(writer, app->head.learned ? 1u : 0u);
-    har_put_u8(writer, har_learner_serves(&app->head.learner) ? 1u : 0u);
+    har_put_u8(writer, har_learner_learned_active(&app->head.learner) ? 1u : 0u);
     har_put_u8(writer, app->head.unsaved ? 1u : 0u);
     har_put_u8(writer, app->head.learner.can_undo ? 1u : 0u);
     har_put_u32(writer, sequence);

@@ -190,7 +190,7 @@ struct har_answer har_stream_take(struct har_app *app, const struct har_frame *f
     app->stream.pending_index = index;
     app->stream.pending_time_ms = time_ms;
     app->stream.pending_seq = frame->seq;
-    return (struct har_answer){HAR_OK, ""};
+    return har_done();
 }
 
 /* One sample of the host's frame; true when it completed a window. */

@@ -128,17 +128,17 @@ static void classify(const struct har_head_shape *s, const float *parameters, co
     har_softmax(probabilities, activities);
 }
 
-const float *har_head_features(struct har_head *head, const int8_t *window, bool shipped) {
+const float *har_head_features(struct har_head *head, const int8_t *window, bool factory) {
     const struct pass pass = pass_of(head);
-    forward(head, shipped ? head->anchor : head->parameters, window, &pass);
+    forward(head, factory ? head->anchor : head->parameters, window, &pass);
     return pass.x;
 }
 
-void har_head_predict(struct har_head *head, const int8_t *window, bool shipped,
+void har_head_predict(struct har_head *head, const int8_t *window, bool factory,
                       float *probabilities) {
     const struct pass pass = pass_of(head);
-    const float *parameters = shipped ? head->anchor : head->parameters;
-    const uint16_t known = shipped ? head->shipped : head->activities;
+    const float *parameters = factory ? head->anchor : head->parameters;
+    const uint16_t known = factory ? head->factory_activities : head->activities;
     forward(head, parameters, window, &pass);
     classify(head->shape, parameters, pass.x, known, probabilities);
     for (uint16_t k = known; k < head->activities; ++k) probabilities[k] = 0.0f;
@@ -252,7 +252,7 @@ har_status har_head_check(const float *values, uint32_t count) {
 void har_head_reset(struct har_head *head) {
     const uint32_t count = har_head_parameters(head->shape);
     memcpy(head->parameters, head->anchor, count * sizeof *head->parameters);
-    head->activities = head->shipped;
+    head->activities = head->factory_activities;
 }
 
 uint32_t har_head_parameters(const struct har_head_shape *shape) {

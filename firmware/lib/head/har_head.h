@@ -58,15 +58,15 @@ struct har_head_shape {
 
 struct har_head {
     const struct har_head_shape *shape;
-    const float *anchor; /* parameters as shipped; may lie in flash */
+    const float *anchor; /* of the factory head; may lie in flash */
     const float *scale;  /* (F,) x = v * scale + offset, v an int8 activation or a learned mean */
     const float *offset; /* (F,) */
     float map_scale;     /* map value = (q - map_zero_point) * map_scale */
     int32_t map_zero_point;
-    float *parameters;   /* HAR_HEAD_PARAMETERS */
-    float *scratch;      /* HAR_HEAD_SCRATCH */
-    uint16_t shipped;    /* K, rows that the factory head has */
-    uint16_t activities; /* A, rows in use, K <= A <= R */
+    float *parameters;           /* HAR_HEAD_PARAMETERS */
+    float *scratch;              /* HAR_HEAD_SCRATCH */
+    uint16_t factory_activities; /* K, rows that the factory head has */
+    uint16_t activities;         /* A, rows in use, K <= A <= R */
 };
 
 /* One gradient step. */
@@ -77,11 +77,11 @@ struct har_step {
 
 /* int8 window at the cut -> x (F,) in scratch, what the dense layer sees: with the parameters in
  * use, or with the factory ones. Valid until the next call with this head. */
-const float *har_head_features(struct har_head *head, const int8_t *window, bool shipped);
+const float *har_head_features(struct har_head *head, const int8_t *window, bool factory);
 
 /* int8 window at the cut -> probabilities (A,), with the parameters in use or, for the first K
  * activities, the factory ones; then the others are 0. Leaves x (F,) at the start of scratch. */
-void har_head_predict(struct har_head *head, const int8_t *window, bool shipped,
+void har_head_predict(struct har_head *head, const int8_t *window, bool factory,
                       float *probabilities);
 
 /* Index of the largest of n values; the first of equals. */

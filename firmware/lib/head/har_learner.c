@@ -27,7 +27,7 @@ void har_learner_from_model(struct har_learner *learner, struct har_head *head,
         .map_zero_point = model->map_zero_point,
         .parameters = memory->parameters,
         .scratch = memory->scratch,
-        .shipped = model->activities,
+        .factory_activities = model->activities,
         .activities = model->activities,
     };
     *replay = (struct har_replay){
@@ -35,8 +35,8 @@ void har_learner_from_model(struct har_learner *learner, struct har_head *head,
         .capacity = model->capacity,
         .exemplars = model->exemplars,
         .rows = (uint8_t)model->shape.rows,
-        .shipped = model->exemplar_windows,
-        .shipped_of = model->exemplar_activities,
+        .exemplar_windows = model->exemplar_windows,
+        .exemplar_activities = model->exemplar_activities,
         .windows = memory->windows,
         .labels = memory->window_labels,
         .trust = memory->trust,
@@ -67,7 +67,7 @@ void har_learner_taken(struct har_learner *learner) {
     learner->can_undo = false;
 }
 
-bool har_learner_serves(const struct har_learner *learner) {
+bool har_learner_learned_active(const struct har_learner *learner) {
     const struct har_guard *guard = &learner->state->guard;
     const uint32_t wrong = guard->judged - guard->shipped_right;
     return learner->state->updates > 0 && wrong >= learner->learning->evidence &&
@@ -75,7 +75,7 @@ bool har_learner_serves(const struct har_learner *learner) {
 }
 
 void har_learner_predict(struct har_learner *learner, const int8_t *window, float *probabilities) {
-    har_head_predict(learner->head, window, !har_learner_serves(learner), probabilities);
+    har_head_predict(learner->head, window, !har_learner_learned_active(learner), probabilities);
 }
 
 har_status har_learner_add(struct har_learner *learner) {
@@ -91,15 +91,15 @@ static void call_pause(const struct har_learner *learner) {
 
 /* Whether the window is taken for `activity`; *probability is that of `activity`. */
 static bool is_right(struct har_learner *learner, const int8_t *window, uint8_t activity,
-                     bool shipped, float *probabilities, float *probability) {
-    har_head_predict(learner->head, window, shipped, probabilities);
+                     bool factory, float *probabilities, float *probability) {
+    har_head_predict(learner->head, window, factory, probabilities);
     *probability = probabilities[activity];
     call_pause(learner);
     return har_head_argmax(probabilities, learner->head->activities) == activity;
 }
 
 /* Held-back windows that are right. */
-static uint16_t held_right(struct har_learner *learner, bool shipped, float *probabilities,
+static uint16_t held_right(struct har_learner *learner, bool factory, float *probabilities,
                            uint16_t *held) {
     const struct har_replay *replay = learner->replay;
     uint16_t right = 0;
@@ -110,7 +110,7 @@ static uint16_t held_right(struct har_learner *learner, bool shipped, float *pro
         if (label == HAR_REPLAY_FREE || !(label & HAR_REPLAY_HELD)) continue;
         *held += 1;
         if (is_right(learner, replay->windows + i * replay->window_bytes, label & HAR_REPLAY_LABEL,
-                     shipped, probabilities, &probability)) {
+                     factory, probabilities, &probability)) {
             ++right;
         }
     }
@@ -119,11 +119,11 @@ static uint16_t held_right(struct har_learner *learner, bool shipped, float *pro
 
 void har_learner_held(struct har_learner *learner, float *probabilities, uint16_t *held,
                       uint16_t *right) {
-    *right = held_right(learner, !har_learner_serves(learner), probabilities, held);
+    *right = held_right(learner, !har_learner_learned_active(learner), probabilities, held);
 }
 
 static uint8_t trust_of(const struct har_head *head, uint8_t activity, float probability) {
-    if (activity >= head->shipped) return TRUSTED;
+    if (activity >= head->factory_activities) return TRUSTED;
     const float root = sqrtf(probability);
     const float weight = root * sqrtf(root); /* p^(3/4) */
     const uint8_t trust = (uint8_t)(weight * 255.0f + 0.5f);
@@ -192,7 +192,7 @@ static void restore(struct har_learner *learner) {
 struct har_judgement har_learner_judge(struct har_learner *learner, const int8_t *window,
                                        uint8_t activity, float *probabilities) {
     struct har_judgement j;
-    const bool factory_last = !har_learner_serves(learner);
+    const bool factory_last = !har_learner_learned_active(learner);
     for (unsigned pass = 0; pass < 2; ++pass) {
         if ((pass == 1) == factory_last) {
             j.factory_right = is_right(learner, window, activity, true, probabilities, &j.factory);

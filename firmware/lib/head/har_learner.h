@@ -1,17 +1,15 @@
-/* The learner: what a label does. It joins the head (har_head.h), the windows that are learned
- * again (har_replay.h) and the guard. docs/LEARNING.md tells the whole.
+/* The learner updates the head (har_head.h) from labels, replays windows (har_replay.h) and guards
+ * what it does. docs/LEARNING.md has the algorithm.
  *
- * The guard, four things:
- *   - Trial. Every labelled window is judged before it is learned, by the shipped and by the
- *     learned parameters. The learned ones serve only once the shipped ones have been wrong
- *     `evidence` times and the learned ones right at least as often as the shipped ones: who is
- *     served well already stays so.
- *   - Held back. Every `hold_every`-th window of an activity is never learned. When fewer of those
+ * The guard, four parts:
+ *   - Trial. Every labelled window is judged before it is learned, by the factory and by the
+ *     learned head. The learned one is active only once the factory head has been wrong `evidence`
+ *     times and the learned head right at least as often.
+ *   - Holdout. Every `hold_every`-th window of an activity is never learned. When fewer of those
  *     are right after an update than before, the update is undone.
- *   - Trust. The steps of a window are weighed with p^(3/4), p the probability that its label had
- *     when it was given, shipped or learned, whichever is larger, but with 5/255 at least: what
- *     looks impossible moves little until it is said again. A taught activity's windows are
- *     trusted.
+ *   - Sample weight. The steps of a window are weighed with p^(3/4), p the probability that its
+ *     label had when it was given, by the factory or the learned head, whichever is larger, but at
+ *     least with 5/255. A taught activity's windows have the full weight.
  *   - Undo. The last label can be taken back, whole.
  *
  * Deterministic and bit-equal to pipeline/head/learner.py. The caller owns all arrays.
@@ -32,11 +30,11 @@ extern "C" {
 
 struct har_learning {
     struct har_step step;
-    float keep;            /* of the distance to the shipped parameters, per label, 0..1 */
+    float keep;            /* of the distance to the factory parameters, per label, 0..1 */
     uint16_t steps;        /* gradient steps per label, >= 1 */
-    uint16_t replay_every; /* of the steps, one is on a shipped exemplar; 0: none */
+    uint16_t replay_every; /* of the steps, one is on an exemplar; 0: none */
     uint16_t hold_every;   /* of an activity's labels, one is held back; 0: none */
-    uint16_t evidence;     /* mistakes of the shipped parameters before the learned ones serve */
+    uint16_t evidence;     /* mistakes of the factory head before the learned one is active */
 };
 
 /* A head and how it learns, as `har emit` writes it (har_model.c); may lie in flash. */
@@ -56,7 +54,7 @@ struct har_head_model {
     const uint8_t *exemplar_activities; /* (E,) */
 };
 
-/* What the guard has seen since the shipped head. Part of what is stored (docs/STORAGE.md). */
+/* What the guard has seen since the factory head. Part of what is stored (docs/STORAGE.md). */
 struct har_guard {
     uint32_t judged;        /* labels that were possible, each judged before it was learned */
     uint32_t shipped_right; /* of them */
@@ -73,7 +71,7 @@ enum har_outcome {
 /* All that a label changes, beside the arrays. */
 struct har_learner_state {
     uint32_t updates;   /* labels that the head has learned from */
-    uint32_t exemplars; /* shipped exemplars drawn, for the next one's turn */
+    uint32_t exemplars; /* exemplars drawn, for the next one's turn */
     uint32_t random;    /* state of the generator of the draws */
     struct har_guard guard;
 };
@@ -127,9 +125,9 @@ void har_learner_reset(struct har_learner *learner);
 void har_learner_taken(struct har_learner *learner);
 
 /* Whether the learned head is active, not the factory head. */
-bool har_learner_serves(const struct har_learner *learner);
+bool har_learner_learned_active(const struct har_learner *learner);
 
-/* int8 window at the cut -> probabilities (A,) of the parameters that serve. */
+/* int8 window at the cut -> probabilities (A,) of the active head. */
 void har_learner_predict(struct har_learner *learner, const int8_t *window, float *probabilities);
 
 /* One more activity, in a spare row. HAR_ERR_STATE: no row is left. */
@@ -163,7 +161,7 @@ har_status har_learner_label(struct har_learner *learner, const int8_t *window, 
 /* Takes the last label back. HAR_ERR_STATE: there is none, or it was taken back already. */
 har_status har_learner_undo(struct har_learner *learner);
 
-/* Held-back windows, and how many of them the parameters that serve get right. */
+/* Held-back windows, and how many of them the active head gets right. */
 void har_learner_held(struct har_learner *learner, float *probabilities, uint16_t *held,
                       uint16_t *right);
 

@@ -97,6 +97,6 @@ const int8_t *har_replay_exemplar(const struct har_replay *replay, uint32_t turn
                                   uint8_t *activity) {
     if (replay->exemplars == 0) return NULL;
     const uint32_t i = turn % replay->exemplars;
-    *activity = replay->shipped_of[i];
-    return replay->shipped + i * replay->window_bytes;
+    *activity = replay->exemplar_activities[i];
+    return replay->exemplar_windows + i * replay->window_bytes;
 }

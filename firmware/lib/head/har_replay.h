@@ -26,17 +26,17 @@ extern "C" {
 #define HAR_REPLAY_LABEL 0x7Fu /* the activity */
 
 struct har_replay {
-    uint32_t window_bytes;     /* B, of one window at the cut */
-    uint16_t capacity;         /* N, windows that fit; at least 1 */
-    uint16_t exemplars;        /* E, shipped */
-    uint8_t rows;              /* R, activities that there is room for, at most 127 */
-    const int8_t *shipped;     /* (E, B) */
-    const uint8_t *shipped_of; /* (E,) their activities */
-    int8_t *windows;           /* (N, B) */
-    uint8_t *labels;           /* (N,) activity and HELD, or FREE; used entries come first */
-    uint8_t *trust;            /* (N,) weight of its steps, in 255ths */
-    uint32_t *seen;            /* (R,) windows that were offered, by activity, without the held */
-    uint32_t random;           /* state of the generator */
+    uint32_t window_bytes;              /* B, of one window at the cut */
+    uint16_t capacity;                  /* N, windows that fit; at least 1 */
+    uint16_t exemplars;                 /* E, that ship */
+    uint8_t rows;                       /* R, activities that there is room for, at most 127 */
+    const int8_t *exemplar_windows;     /* (E, B) */
+    const uint8_t *exemplar_activities; /* (E,) their activities */
+    int8_t *windows;                    /* (N, B) */
+    uint8_t *labels; /* (N,) activity and HELD, or FREE; used entries come first */
+    uint8_t *trust;  /* (N,) weight of its steps, in 255ths */
+    uint32_t *seen;  /* (R,) windows that were offered, by activity, without the held */
+    uint32_t random; /* state of the generator */
 };
 
 /* Empties the store and seeds the generator. */

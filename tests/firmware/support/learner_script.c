@@ -64,7 +64,7 @@ static void put_all(struct learner_room *room, har_status status, uint32_t outco
                              state->guard.shipped_right,
                              state->guard.learned_right,
                              state->guard.undone,
-                             har_learner_serves(learner),
+                             har_learner_learned_active(learner),
                              learner->can_undo,
                              held,
                              held_right};

@@ -14,7 +14,7 @@
  *           updates, exemplars, random, the guard's four, serves, can undo, held, held right,
  *           CRC of the stored windows; labels given (R,), windows seen (R,), labels of the entries
  *           (N,), their trust (N,); of the last labelled window: CRC of x (F,), probabilities (R,)
- *           of the parameters that serve, of the learned and of the shipped ones, 0 beyond A
+ *           of the active head, of the learned and of the shipped ones, 0 beyond A
  */
 #ifndef LEARNER_SCRIPT_H
 #define LEARNER_SCRIPT_H
