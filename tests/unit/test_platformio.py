@@ -222,11 +222,13 @@ def test_the_workflow_builds_both_environments_from_a_model_made_there(
 
 def test_the_workflow_pins_what_it_uses_and_uploads_nothing(jobs: dict[str, Any]) -> None:
     used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
-    assert len(used) == 5
+    assert len(used) == 7
     for each in used:
         assert re.fullmatch(r"actions/[a-z-]+@v\d+", each), each
         assert "upload" not in each
-    for job in jobs.values():
-        assert job["runs-on"] == "ubuntu-latest"
+    for name, job in jobs.items():
+        assert job["runs-on"] == ("macos-latest" if name == "macos" else "ubuntu-latest")
         (python,) = (step for step in job["steps"] if "setup-python" in step.get("uses", ""))
-        assert python["with"]["python-version"] == "3.11"
+        wanted = "${{ matrix.python }}" if name == "test" else "3.11"
+        assert python["with"]["python-version"] == wanted
+    assert jobs["test"]["strategy"]["matrix"]["python"] == ["3.11", "3.12"]
