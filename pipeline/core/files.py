@@ -46,6 +46,14 @@ def write_whole(path: Path, content: str | bytes) -> None:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write texts by file name into ``folder``, which is made; each whole or not at all. Raises as
+    `write_whole`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_whole(folder / name, text)
+
+
 def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays as an .npz without pickles; equal arrays give equal bytes. Raises as
     `write_whole`."""

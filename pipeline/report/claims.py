@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
 
 from pipeline.report.tables import MISSING, Cell, Table
 
@@ -18,6 +20,12 @@ class Claim(NamedTuple):
     measured: str
     n: int
     holds: bool | None
+
+
+def with_claims(report: BaseModel, claims: Sequence[Claim], **more: object) -> dict[str, Any]:
+    """The JSON document of a report, with ``more`` and its claims."""
+    document = report.model_dump(mode="json", by_alias=True)
+    return document | more | {"claims": [claim._asdict() for claim in claims]}
 
 
 def claims_table(claims: Sequence[Claim]) -> Table:

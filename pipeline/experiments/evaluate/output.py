@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.core.files import write_whole
+from pipeline.core.files import write_files
 from pipeline.core.format import grouped, percent, subject_label
 from pipeline.experiments.evaluate.report import (
     ENGINES,
@@ -135,11 +135,9 @@ def write_evaluation(report: EvaluationReport, output: Path) -> Path:
     ``output``, each whole or not at all. Returns the path of the page."""
     pictures = {split.name: split_picture(report, split) for split in report.splits}
     page = evaluation_page(report, pictures)
-    output.mkdir(parents=True, exist_ok=True)
-    write_whole(output / "report.html", page)
-    for name, picture in pictures.items():
-        write_whole(output / f"{name}.svg", picture.svg)
-    write_whole(output / "evaluate.json", json.dumps(report.document(), indent=2) + "\n")
+    files = {"report.html": page, "evaluate.json": json.dumps(report.document(), indent=2) + "\n"}
+    files |= {f"{name}.svg": picture.svg for name, picture in pictures.items()}
+    write_files(output, files)
     return output / "report.html"
 
 

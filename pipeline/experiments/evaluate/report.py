@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.report.claims import Claim
+from pipeline.report.claims import Claim, with_claims
 from pipeline.report.fields import Count, Share, SubjectScore
 from pipeline.report.tables import number
 
@@ -210,5 +210,4 @@ class EvaluationReport(_Part):
 
     def document(self) -> dict[str, Any]:
         """For --json and evaluate.json: the report and its claims."""
-        claims = [claim._asdict() for claim in self.claims()]
-        return self.model_dump(mode="json", by_alias=True) | {"claims": claims}
+        return with_claims(self, self.claims())

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.experiments.evaluate.measure import Measurement
-from pipeline.experiments.evaluate.recordings import recordings_report
+from pipeline.experiments.evaluate.measure import Measurement, recordings_report
 from pipeline.experiments.evaluate.report import (
     ENGINES,
     Figures,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.files import write_whole
+from pipeline.core.files import write_files
 from pipeline.core.format import grouped, percent
 from pipeline.experiments.fxcy.claims import (
     DEVICE_TIE,
@@ -23,7 +23,7 @@ from pipeline.experiments.fxcy.claims import (
     spread,
 )
 from pipeline.experiments.fxcy.rows import PUBLISHED, DeviceRow, FxcyReport, FxcyRow
-from pipeline.report.claims import Claim, claims_table
+from pipeline.report.claims import Claim, claims_table, with_claims
 from pipeline.report.flat import flat_csv
 from pipeline.report.html import Page, Picture, Section
 from pipeline.report.tables import MISSING, Cell, Table, field_table, number, share
@@ -295,8 +295,7 @@ def fxcy_document(report: FxcyReport) -> dict[str, Any]:
         for each in comparisons(report.rows)
         if (found := knee(each.rows)) is not None
     ]
-    claims = [claim._asdict() for claim in fxcy_claims(report)]
-    return report.model_dump(mode="json") | {"knees": knees, "claims": claims}
+    return with_claims(report, fxcy_claims(report), knees=knees)
 
 
 def write_fxcy_report(report: FxcyReport, output: Path) -> Path:
@@ -313,9 +312,7 @@ def write_fxcy_report(report: FxcyReport, output: Path) -> Path:
     }
     if report.device_rows:
         files["fxcy_device.csv"] = flat_csv(DeviceRow, report.device_rows)
-    output.mkdir(parents=True, exist_ok=True)
     for stale in {"fxcy_device.csv", "fxcy.svg", "fxcy_curves.svg"} - files.keys():
         (output / stale).unlink(missing_ok=True)  # of an earlier run that had more to show
-    for name, text in files.items():
-        write_whole(output / name, text)
+    write_files(output, files)
     return output / "fxcy.html"

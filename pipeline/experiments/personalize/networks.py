@@ -27,8 +27,8 @@ from pipeline.experiments.personalize.measure import (
     UserWindows,
     new_activities,
     same_activities,
+    users_of,
 )
-from pipeline.experiments.personalize.users import users_of
 from pipeline.sim.learner_program import LearnerProgram, build_learner, learner_digest
 from pipeline.training.shipped import ExtractorName
 from pipeline.training.task import make_task
@@ -39,7 +39,7 @@ LAST_STAGE = "fc_last"
 SEVERAL_SESSIONS = ("hapt",)
 """Data sets in which a subject repeats the activities; in watch, sessions are arms."""
 # Sources that decide an outcome, besides bundle, data and learner.
-_PROTOCOL = ("measure.py", "users.py")
+_PROTOCOL = ("measure.py",)
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,10 @@ def measure_job(job: Job, workplace: Path) -> list[Measured]:
         spare = len(target.activities)
     else:
         target, windows, users, spare = dataset, task.windows, split.test, None
-    kinds = {
-        cut if spare is None else f"{cut}-spare{spare}": {
-            "cut": cut,
-            **({} if spare is None else {"spare": spare}),
-        }
-        for cut in job.cuts
-    }
+    if spare is None:
+        kinds: dict[str, dict[str, Any]] = {cut: {"cut": cut} for cut in job.cuts}
+    else:
+        kinds = {f"{cut}-spare{spare}": {"cut": cut, "spare": spare} for cut in job.cuts}
     prepared = prepare_all(job.run, task, job.folders, kinds)
     own = windows.for_subjects(users)
     found = []
@@ -114,12 +111,13 @@ def _measure_cut(
         program = directory.with_name(directory.name + ".learner")
         build_learner(generated, program, workplace / "build")
         users = users_of(own, sorted(set(own.subjects.tolist())))[: job.users]
-        data = UserWindows(own, _at_cut(bundle, target, own), users, _drawn_for(job))
+        drawn_for = f"{job.run.dataset}/{job.run.fold}/{job.run.seed}"
+        data = UserWindows(own, _at_cut(bundle, target, own), users, drawn_for)
         with LearnerProgram(program) as learner:
             if learner.model_id != bundle.model_id:
                 raise InputError(f"{program}: not of {directory}; remove it")
             outcomes = _learn(job, bundle, data, learner)
-        _write(kept, outcomes)
+        write_whole(kept, json.dumps(outcomes))
     return [
         Measured(target.name, cut, job.run.seed, [Outcome(**each) for each in found])
         for cut, found in outcomes.items()
@@ -140,10 +138,6 @@ def _learn(
             others = bundle.features - bundle.outputs[-1].size
             found[LAST_STAGE] = new_activities(learner, data, job.ks, blind=others)
     return {cut: [asdict(each) for each in outcomes] for cut, outcomes in found.items()}
-
-
-def _drawn_for(job: Job) -> str:
-    return f"{job.run.dataset}/{job.run.fold}/{job.run.seed}"
 
 
 def _key(job: Job, bundle: Bundle, target: Dataset, program: str) -> str:
@@ -176,7 +170,3 @@ def _read(path: Path) -> dict[str, list[dict[str, Any]]] | None:
     except (OSError, ValueError, TypeError, AttributeError):
         return None
     return found
-
-
-def _write(path: Path, outcomes: dict[str, list[dict[str, Any]]]) -> None:
-    write_whole(path, json.dumps(outcomes))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.core.files import write_whole
+from pipeline.core.files import write_files
 from pipeline.experiments.personalize.report import (
+    CUTS,
     SCENES,
     PersonalizeReport,
     PersonalizeRow,
@@ -32,7 +33,6 @@ _LEGEND = (
     "forgot: points lost on other subjects; wrong: after, with a tenth of the labels wrong; "
     "active: % of the users whose learned head is active",
 )
-_CUTS = ("none", "fc_last", "fc", "fxc1", "fxc2")
 
 
 def _cells(row: PersonalizeRow) -> list[str]:
@@ -93,7 +93,7 @@ def personalize_picture(report: PersonalizeReport) -> str:
 
 def _draw_cuts(axes: Axes, rows: Sequence[PersonalizeRow]) -> None:
     ks = sorted({row.k for row in rows})
-    for place, cut in enumerate(_CUTS):
+    for place, cut in enumerate(CUTS):
         mine = sorted((row for row in rows if row.cut == cut), key=lambda row: row.k)
         for style, name, figures in (
             ("-", cut, [100 * row.after for row in mine]),
@@ -110,7 +110,9 @@ def _draw_cuts(axes: Axes, rows: Sequence[PersonalizeRow]) -> None:
 def write_personalize(report: PersonalizeReport, output: Path) -> None:
     """Writes personalize.json, personalize.csv and personalize.svg into ``output``, each whole or
     not at all. Raises ExternalError."""
-    output.mkdir(parents=True, exist_ok=True)
-    write_whole(output / "personalize.svg", personalize_picture(report))
-    write_whole(output / "personalize.csv", flat_csv(PersonalizeRow, report.rows))
-    write_whole(output / "personalize.json", json.dumps(report.document(), indent=1) + "\n")
+    files = {
+        "personalize.svg": personalize_picture(report),
+        "personalize.csv": flat_csv(PersonalizeRow, report.rows),
+        "personalize.json": json.dumps(report.document(), indent=1) + "\n",
+    }
+    write_files(output, files)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.report.claims import Claim
+from pipeline.experiments.personalize.measure import TEACH, Outcome
+from pipeline.experiments.personalize.networks import Measured
+from pipeline.report.claims import Claim, with_claims
 from pipeline.report.fields import Count, Share
 from pipeline.report.tables import number
+from pipeline.training.metrics import worst_quarter
 
 Scene = Literal["same", "across", "teach"]
 Cut = Literal["none", "fc_last", "fc", "fxc1", "fxc2"]
+CUTS: tuple[str, ...] = get_args(Cut)
 Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
 
 SCENES: dict[str, str] = {
@@ -84,8 +90,7 @@ class PersonalizeReport(_Part):
 
     def document(self) -> dict[str, Any]:
         """For --json and the file: the report and its claims."""
-        claims = [claim._asdict() for claim in personalize_claims(self)]
-        return self.model_dump(mode="json") | {"claims": claims}
+        return with_claims(self, personalize_claims(self))
 
 
 def groups(rows: Sequence[PersonalizeRow]) -> dict[tuple[str, str], list[PersonalizeRow]]:
@@ -114,3 +119,104 @@ def personalize_claims(report: PersonalizeReport) -> list[Claim]:
         ]
         claims.append(Claim(f"{about}: users losing > 1 point", "0", str(lose), n, lose == 0))
     return claims
+
+
+NONE = "none"
+_HALF_A_POINT, _ONE_POINT = 0.005, 0.01
+_ROUNDING = 1e-9  # of differences of shares
+
+
+class _Key(NamedTuple):
+    scene: str
+    dataset: str
+    k: int
+    cut: str
+
+
+def rows_of(measured: Iterable[Measured]) -> tuple[list[PersonalizeRow], list[UsersDetail]]:
+    """All rows by scene, data set, k and cut, and the figures of single users. A row of cut
+    ``none`` is shown with cut fc wherever learning is compared with not learning."""
+    found: dict[_Key, dict[int, list[Outcome]]] = {}
+    for each in measured:
+        for outcome in each.outcomes:
+            key = _Key(outcome.scene, each.dataset, outcome.k, each.cut)
+            found.setdefault(key, {}).setdefault(each.seed, []).append(outcome)
+            if each.cut == "fc" and outcome.scene != TEACH:
+                none = key._replace(cut=NONE)
+                found.setdefault(none, {}).setdefault(each.seed, []).append(_unlearned(outcome))
+    scenes = list(SCENES)
+    keys = sorted(
+        found, key=lambda key: (scenes.index(key.scene), key.dataset, key.k, CUTS.index(key.cut))
+    )
+    rows, details = [], []
+    for key in keys:
+        kept = {
+            seed: [outcome for outcome in outcomes if not outcome.left_out]
+            for seed, outcomes in sorted(found[key].items())
+        }
+        if any(kept.values()):
+            rows.append(_row(key, kept, len(next(iter(found[key].values())))))
+            if key.cut != NONE:
+                details.append(_detail(key, kept))
+    return rows, details
+
+
+def _unlearned(outcome: Outcome) -> Outcome:
+    """Without learning everything stays as it was."""
+    before = outcome.before
+    kept = replace(outcome, after=before, after_wrong_labels=before, forgotten=0.0)
+    return replace(kept, undone=0, serves=False)
+
+
+def _row(key: _Key, by_seed: dict[int, list[Outcome]], asked: int) -> PersonalizeRow:
+    everything = [outcome for outcomes in by_seed.values() for outcome in outcomes]
+    changes = np.array([outcome.after - outcome.before for outcome in everything])
+    users = {len(outcomes) for outcomes in by_seed.values()}
+
+    def mean(name: str) -> float | None:
+        means = []
+        for outcomes in by_seed.values():
+            values = [value for each in outcomes if (value := getattr(each, name)) is not None]
+            if values:
+                means.append(float(np.mean(values)))
+        return _rounded(np.mean(means)) if means else None
+
+    def quarter(name: str) -> float:
+        return _rounded(
+            np.mean([worst_quarter([getattr(o, name) for o in each]) for each in by_seed.values()])
+        )
+
+    return PersonalizeRow.model_validate(
+        {
+            **key._asdict(),
+            "users": max(users),
+            "users_left_out": asked - max(users),
+            "seeds": len(by_seed),
+            "before": mean("before"),
+            "after": mean("after"),
+            "worst_quarter_before": quarter("before"),
+            "worst_quarter_after": quarter("after"),
+            "hurt_share": _rounded((changes < -_HALF_A_POINT - _ROUNDING).mean()),
+            "worst_change": _rounded(changes.min()),
+            "lose_over_one_point": int((changes < -_ONE_POINT - _ROUNDING).sum()),
+            "forgetting": mean("forgotten"),
+            "after_wrong_labels": mean("after_wrong_labels"),
+            "undone": mean("undone"),
+            "serving_share": mean("serves"),
+        }
+    )
+
+
+def _detail(key: _Key, by_seed: dict[int, list[Outcome]]) -> UsersDetail:
+    users: dict[str, list[tuple[float, float, float | None]]] = {}
+    for outcomes in by_seed.values():
+        for each in outcomes:
+            wrong = each.after_wrong_labels
+            last = None if wrong is None else _rounded(wrong, 4)
+            figures = (_rounded(each.before, 4), _rounded(each.after, 4), last)
+            users.setdefault(each.user, []).append(figures)
+    return UsersDetail.model_validate({**key._asdict(), "users": dict(sorted(users.items()))})
+
+
+def _rounded(value: Any, digits: int = 6) -> float:
+    return round(float(value), digits)

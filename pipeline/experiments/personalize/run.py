@@ -14,11 +14,9 @@ from pipeline.core.versions import versions
 from pipeline.data import folds, load_dataset
 from pipeline.experiments.jobs import WorkerDied, Workers, this_worker
 from pipeline.experiments.networks import Folders
-from pipeline.experiments.personalize.measure import WRONG_DRAWS
+from pipeline.experiments.personalize.measure import FEWEST_TEST_WINDOWS, WRONG_DRAWS, WRONG_SHARE
 from pipeline.experiments.personalize.networks import CUTS, Job, Measured, measure_job
-from pipeline.experiments.personalize.report import PersonalizeReport
-from pipeline.experiments.personalize.rows import rows_of
-from pipeline.experiments.personalize.users import FEWEST_TEST_WINDOWS, WRONG_SHARE
+from pipeline.experiments.personalize.report import PersonalizeReport, rows_of
 from pipeline.sim.build import require_tools
 from pipeline.training.shipped import ExtractorName
 

@@ -1,9 +1,7 @@
 """Search over the shapes of the network, under a board's limits, on validation subjects."""
 
-from pipeline.experiments.search.cost import Cost, Limits, count_cost
-from pipeline.experiments.search.result import search_report
-from pipeline.experiments.search.run import Found, SearchRequest, search
-from pipeline.experiments.search.space import WINDOWS, Candidate, Space
+from pipeline.experiments.search.run import Found, SearchRequest, search, search_report
+from pipeline.experiments.search.space import WINDOWS, Candidate, Cost, Limits, Space, count_cost
 from pipeline.experiments.search.task import Draw, SearchTask, Setting, gather
 
 __all__ = [

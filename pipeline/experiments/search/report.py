@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from pipeline.core.files import write_whole
+from pipeline.core.files import write_files
 from pipeline.core.format import grouped, kilobytes
-from pipeline.report.claims import Claim
+from pipeline.report.claims import Claim, with_claims
 from pipeline.report.fields import Count, Share
 from pipeline.report.flat import flat_csv
 from pipeline.report.tables import Cell, Table, number, share
@@ -125,8 +125,7 @@ def search_claims(report: SearchReport) -> list[Claim]:
 
 def search_document(report: SearchReport) -> dict[str, Any]:
     """For --json and search.json: the report and its claims."""
-    claims = [claim._asdict() for claim in search_claims(report)]
-    return report.model_dump(mode="json") | {"claims": claims}
+    return with_claims(report, search_claims(report))
 
 
 def search_table(report: SearchReport) -> Table:
@@ -195,8 +194,10 @@ def search_picture(report: SearchReport) -> str:
 def write_search_report(report: SearchReport, output: Path) -> None:
     """Writes search.json, search.csv and, where anything was trained, search.svg into ``output``,
     each whole or not at all. ExternalError where the disk does not take it."""
-    output.mkdir(parents=True, exist_ok=True)
+    files = {
+        "search.csv": flat_csv(SearchPoint, report.points),
+        "search.json": json.dumps(search_document(report), indent=2) + "\n",
+    }
     if report.points:
-        write_whole(output / "search.svg", search_picture(report))
-    write_whole(output / "search.csv", flat_csv(SearchPoint, report.points))
-    write_whole(output / "search.json", json.dumps(search_document(report), indent=2) + "\n")
+        files["search.svg"] = search_picture(report)
+    write_files(output, files)

@@ -6,14 +6,15 @@ import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import CheckFailed, InputError
 from pipeline.data import CHANNELS
 from pipeline.experiments.jobs import Finished, JobSet, Progress, Workers, run_jobs
-from pipeline.experiments.search.cost import Cost, Limits, count_cost
-from pipeline.experiments.search.space import Candidate, Space
+from pipeline.experiments.search.report import LeftOut, SearchPoint, SearchReport
+from pipeline.experiments.search.space import Candidate, Cost, Limits, Space, count_cost
 from pipeline.experiments.search.task import SearchTask, Setting, material_of, score_candidate
 from pipeline.models.dscnn import parse
 
@@ -221,3 +222,55 @@ def _refuse_impossible(request: SearchRequest) -> None:
             f"{min(cost.macs for cost in costs)} MACs, "
             f"{min(cost.ram_bytes for cost in costs)} bytes of RAM (not all at once)"
         )
+
+
+def search_report(request: SearchRequest, found: Found) -> SearchReport:
+    """All candidates that were trained, by MACs, and the sizes with a name that were not."""
+    names: dict[str, list[str]] = {}
+    references = request.space.references()
+    for name, candidate in references.items():
+        names.setdefault(candidate.key, []).append(name)
+    points = [
+        SearchPoint(
+            backbone=each.candidate.shape.name,
+            names=names.get(each.candidate.key, []),
+            window_samples=each.candidate.window,
+            **asdict(each.cost),
+            validation_accuracy=each.accuracy,
+            accuracies=list(each.accuracies),
+            seconds=each.seconds,
+        )
+        for each in found.trained
+    ]
+    known = {name for point in points for name in point.names}
+    left_out = []
+    for name, candidate in references.items():
+        cost = request.cost(candidate)
+        if name not in known and cost is not None:
+            over = [key for key, excess in request.limits.excess(cost).items() if excess > 0]
+            left_out.append(
+                LeftOut(
+                    name=name,
+                    backbone=candidate.shape.name,
+                    **asdict(cost),
+                    reason=f"over the limit: {', '.join(over)}" if over else "not trained yet",
+                )
+            )
+    material = request.material
+    return SearchReport(
+        dataset=material.dataset,
+        split=material.split,
+        seed=request.setting.seed,
+        epochs=request.setting.epochs,
+        windows=list(request.space.windows),
+        max_parameters=request.limits.parameters,
+        max_macs=request.limits.macs,
+        max_ram_bytes=request.limits.ram_bytes,
+        sampler=f"multi-objective TPE, Optuna {version('optuna')}, in batches of {BATCH}",
+        infeasible=found.infeasible,
+        validation_people=[list(draw.validation) for draw in material.draws],
+        training_people=[len(draw.train) for draw in material.draws],
+        points=sorted(points, key=lambda point: (point.macs, -point.validation_accuracy)),
+        left_out=left_out,
+        notes=list(material.notes),
+    )

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.files import write_whole
+from pipeline.core.files import write_files
 from pipeline.core.format import grouped
 from pipeline.experiments.variants.compare import by_backbone, variant_claims
 from pipeline.experiments.variants.rows import PUBLISHED, VariantRow, VariantsReport
-from pipeline.report.claims import Claim, claims_table, span
+from pipeline.report.claims import Claim, claims_table, span, with_claims
 from pipeline.report.flat import flat_csv
 from pipeline.report.html import Page, Picture, Section
 from pipeline.report.tables import MISSING, Cell, Table, field_table, number, share
@@ -151,8 +151,7 @@ def _cells(row: VariantRow) -> list[str | Cell]:
 
 def variants_document(report: VariantsReport) -> dict[str, Any]:
     """For --json and variants.json: the report and its claims."""
-    claims = [claim._asdict() for claim in variant_claims(report.rows, report.test_windows)]
-    return report.model_dump(mode="json") | {"claims": claims}
+    return with_claims(report, variant_claims(report.rows, report.test_windows))
 
 
 def variants_page(report: VariantsReport, picture: Picture | None) -> str:
@@ -198,7 +197,5 @@ def write_variants_report(report: VariantsReport, output: Path) -> Path:
     }
     if picture is not None:
         texts["variants.svg"] = picture.svg
-    output.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        write_whole(output / name, text)
+    write_files(output, texts)
     return output / "variants.html"

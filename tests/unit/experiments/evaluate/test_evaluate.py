@@ -17,7 +17,7 @@ from pipeline.experiments.evaluate import (
     default_bundle,
     evaluate,
 )
-from pipeline.experiments.evaluate.recordings import KNOWN, Followed
+from pipeline.experiments.evaluate.measure import KNOWN, Followed
 from pipeline.training.shipped import ExtractorName
 from pipeline.training.task import Task
 from tests.support.synthetic import synthetic_task

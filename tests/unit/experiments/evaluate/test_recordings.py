@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.bundle import load_bundle
 from pipeline.data import Recording, Segment
-from pipeline.experiments.evaluate.recordings import (
+from pipeline.experiments.evaluate.measure import (
     KNOWN,
     MIXED,
     TRANSITION,

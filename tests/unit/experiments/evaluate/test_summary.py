@@ -6,7 +6,7 @@ import pytest
 from pipeline.data import SubjectSplit
 from pipeline.experiments.evaluate import Measurement
 from pipeline.experiments.evaluate import split_report as _split_report
-from pipeline.experiments.evaluate.recordings import KNOWN, Followed
+from pipeline.experiments.evaluate.measure import KNOWN, Followed
 from pipeline.experiments.evaluate.report import SplitReport
 
 ACTIVITIES = ("a", "b", "c")

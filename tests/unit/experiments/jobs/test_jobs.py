@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.core.errors import ExternalError, InputError
 from pipeline.experiments.jobs import JobSet, Progress, Workers, run_jobs
-from pipeline.experiments.jobs.identity import code_identity, require_identity
+from pipeline.experiments.jobs.run import code_identity, require_identity
 from tests.unit.experiments.jobs import jobs
 from tests.unit.experiments.jobs.jobs import job_set, runs_in, squares
 

@@ -9,8 +9,12 @@ import pytest
 
 from pipeline.core.types import Array
 from pipeline.data import Windows
-from pipeline.experiments.personalize.measure import UserWindows, new_activities, same_activities
-from pipeline.experiments.personalize.users import users_of
+from pipeline.experiments.personalize.measure import (
+    UserWindows,
+    new_activities,
+    same_activities,
+    users_of,
+)
 from pipeline.head import Guard
 from pipeline.sim.learner_program import LearnerState
 

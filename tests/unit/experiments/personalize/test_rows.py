@@ -6,8 +6,7 @@ import pytest
 
 from pipeline.experiments.personalize.measure import Outcome
 from pipeline.experiments.personalize.networks import Measured
-from pipeline.experiments.personalize.report import PersonalizeRow
-from pipeline.experiments.personalize.rows import rows_of
+from pipeline.experiments.personalize.report import PersonalizeRow, rows_of
 from pipeline.training.metrics import worst_quarter
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.data import Windows
-from pipeline.experiments.personalize.users import (
+from pipeline.experiments.personalize.measure import (
     User,
     choose,
     elsewhere,
