@@ -83,7 +83,7 @@ def test_an_old_flash_file_is_kept_and_a_bare_region_completed(tmp_path: Path) -
 def test_somebody_s_own_file_is_never_taken_for_flash(tmp_path: Path) -> None:
     thesis = tmp_path / "thesis.txt"
     thesis.write_text("mine")
-    with pytest.raises(InputError, match="no flash file"):
+    with pytest.raises(InputError, match="not a flash file"):
         open_flash(thesis)
     assert thesis.read_text() == "mine"
 
@@ -126,7 +126,7 @@ def test_what_cannot_be_played_is_refused_before_anything_starts(
 ) -> None:
     recording = tmp_path / "recording"
     recording.write_text("mine")
-    with pytest.raises(InputError, match="no recording to play"):
+    with pytest.raises(InputError, match="not a recording to play"):
         launch("host", image, tmp_path / "flash", sensor=recording)
     write_played(recording, np.zeros((1, 6), np.float32))
     monkeypatch.setattr(module, "SENSOR_BYTES_MAX", 39)

@@ -58,7 +58,7 @@ def test_a_value_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x").write_bytes(data)
-    with pytest.raises(InputError, match="no recording to play"):
+    with pytest.raises(InputError, match="not a recording to play"):
         read_played(tmp_path / "x")
 
 
