@@ -262,17 +262,7 @@ class Bundle(Interface):
     @property
     def shape(self) -> HeadShape:
         """Sizes of the head."""
-        head = self.head
-        return HeadShape(
-            self.features,
-            self.rows,
-            head.frozen,
-            head.map_length,
-            head.channels,
-            head.filters,
-            head.kernel,
-            head.stride,
-        )
+        return HeadShape(self.features, self.rows, **self.head.model_dump())
 
     @property
     def learning_memory(self) -> LearningMemory:

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.bundle.bundle import (
     LIMIT_MIN,
     Calibration,
+    HeadSizes,
     LearningConstants,
     SmootherConstants,
     Unknown,
@@ -91,6 +92,11 @@ def standardization_of(features: Array) -> Standardization:
     return Standardization(features.mean(axis=0), features.std(axis=0) + _STD_LEAST)
 
 
+def head_sizes(head: FloatHead) -> dict[str, int]:
+    """What bundle.json says of a head."""
+    return {name: getattr(head, name) for name in HeadSizes.model_fields}
+
+
 def shipped_head(
     head: FloatHead,
     outputs: Sequence[Output],
@@ -105,16 +111,7 @@ def shipped_head(
     standardizing does to the features, weights and bias take back.
     """
     activities, features = head.weights.shape
-    shape = HeadShape(
-        features,
-        rows,
-        head.frozen,
-        head.map_length,
-        head.channels,
-        head.filters,
-        head.kernel,
-        head.stride,
-    )
+    shape = HeadShape(features, rows, **head_sizes(head))
     mean, std = standardization.mean, standardization.std
     weights = np.zeros((rows, features))
     bias = np.zeros(rows)
@@ -175,7 +172,7 @@ def _one_of_each(training: Windows, activity: int, rng: np.random.Generator) -> 
 
 
 @dataclass(frozen=True)
-class BehindCut:
+class CalibratedHead:
     """The head with its temperature folded in, where known windows lie, and what bundle.json says
     of it all."""
 
@@ -198,7 +195,7 @@ def calibrate_head(
     *,
     smoothing: bool = True,
     rejecting: bool = True,
-) -> BehindCut:
+) -> CalibratedHead:
     """The head after ``cut`` and its thresholds, with room for ``rows`` activities: fitted on
     training subjects' windows, chosen on the validation subjects'.
 
@@ -224,7 +221,7 @@ def calibrate_head(
     )
     distances = novelty.distance(x, shipped.predict(windows).argmax(axis=1))
     limit = max(known_limit(distances), LIMIT_MIN) if rejecting else float(LIMIT)
-    return BehindCut(
+    return CalibratedHead(
         head=shipped,
         novelty=novelty,
         learning=learning_constants(features, vectors),

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
-
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline.compiler import TensorInfo, run_tflm
 from pipeline.core.types import Array
 from pipeline.head import (
     SampleQuantization,
     SpectrogramQuantization,
-    SpectrogramShape,
     quantize_samples,
     quantize_spectrogram,
 )
-from pipeline.head.spectrogram import PIXELS_MAX, ROWS
+from pipeline.training.inputs import SpectrogramCard
 
 OUTPUT_BYTES_MAX = 16_384
 """A board stores many windows at the cut: a larger map does not fit."""
@@ -64,39 +61,13 @@ class Normalization(Strict):
         return values
 
 
-class SpectrogramSection(Strict):
-    """The picture that an image network sees of a window (docs/DESIGN.md). ``sample_scale``: of
-    the window's int8 samples, in normalized units. ``mean`` and ``std`` of the levels of each base
-    row, plane by plane."""
-
-    pixels: int = Field(ge=2, le=PIXELS_MAX)
-    planes: Literal[1, 3]
-    sample_scale: float = Field(gt=0)
-    mean: list[float]
-    std: list[float]
-
-    @model_validator(mode="after")
-    def _rows(self) -> Self:
-        rows = self.planes * ROWS
-        if len(self.mean) != rows or len(self.std) != rows:
-            raise ValueError(f"{self.planes} planes have {rows} means and deviations")
-        if not all(value > 0 for value in self.std):
-            raise ValueError("standard deviations must be positive")
-        return self
-
-    @property
-    def bytes(self) -> int:
-        """Of one picture, int8."""
-        return self.pixels * self.pixels * self.planes
-
-
 class Interface(Strict):
     """How samples enter the extractor and activations leave it. ``input`` is how the extractor
     reads what it is given: the window, or a picture of it. A window at the cut is the int8
     activations of all ``outputs``, one output after the other."""
 
     normalization: Normalization
-    spectrogram: SpectrogramSection | None = None
+    spectrogram: SpectrogramCard | None = None
     input: Quantization
     outputs: list[Output] = Field(min_length=1, max_length=64)
 
@@ -150,9 +121,11 @@ class Interface(Strict):
         rows = quantize_samples(x, self.samples)
         if self.spectrogram is None:
             return rows[:, :, None, :]
-        shape = SpectrogramShape(x.shape[1], self.spectrogram.pixels, self.spectrogram.planes)
         quantization = SpectrogramQuantization(
-            shape, self.level_mean, self.level_gain, self.input.zero_point
+            self.spectrogram.shape(x.shape[1]),
+            self.level_mean,
+            self.level_gain,
+            self.input.zero_point,
         )
         return quantize_spectrogram(rows, quantization)
 

@@ -7,15 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.bundle.bundle import EXTRACTOR, FULL_FLOAT, FULL_INT8, HEAD, Bundle, write_bundle
+from pipeline.bundle.bundle import (
+    EXTRACTOR,
+    FULL_FLOAT,
+    FULL_INT8,
+    HEAD,
+    Bundle,
+    Provenance,
+    write_bundle,
+)
 from pipeline.bundle.convert import parameter_count, to_float, to_int8
-from pipeline.bundle.factory_head import calibrate_head, choose_exemplars
+from pipeline.bundle.factory_head import calibrate_head, choose_exemplars, head_sizes
 from pipeline.bundle.interface import (
     OUTPUT_BYTES_MAX,
     Interface,
     Normalization,
     Quantization,
-    SpectrogramSection,
     output_of,
 )
 from pipeline.bundle.limits import check_room
@@ -25,7 +32,6 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import write_npz, written_aside
 from pipeline.training import Scores, TrainedModel, score
 from pipeline.training.task import Task
-from pipeline.training.train import TrainCard
 
 CHANNELS = ["ax", "ay", "az", "gx", "gy", "gz"]
 UNITS = ["g", "g", "g", "rad/s", "rad/s", "rad/s"]
@@ -99,7 +105,7 @@ def quantize(
         source = compiled.inputs[0]
         interface = Interface(
             normalization=Normalization(knee=card.knee, mean=card.mean, std=card.std),
-            spectrogram=_spectrogram(card),
+            spectrogram=card.spectrogram,
             input=Quantization(scale=source.scale, zero_point=source.zero_point),
             outputs=[output_of(info) for info in compiled.outputs],
         )
@@ -137,6 +143,7 @@ def quantize(
         one = np.zeros((1, *source.shape[1:]), np.int8)
         arena = run_tflm(extractor, one).arena_bytes
 
+        provenance = card.model_dump(include=set(Provenance.model_fields))
         content = {
             "activities": activities,
             "rate_hz": card.rate_hz,
@@ -148,14 +155,7 @@ def quantize(
             "cut": cut,
             "rows": len(activities) + spare,
             "features": head.weights.shape[1],
-            "head": {
-                "frozen": head.frozen,
-                "map_length": head.map_length,
-                "channels": head.channels,
-                "filters": head.filters,
-                "kernel": head.kernel,
-                "stride": head.stride,
-            },
+            "head": head_sizes(head),
             "learning": calibrated.learning.model_dump(mode="json"),
             "replay": {"capacity": replay, "exemplars": len(chosen)},
             "calibration": calibrated.calibration.model_dump(mode="json"),
@@ -165,14 +165,9 @@ def quantize(
             "macs": compiled.macs,
             "parameters": parameter_count(full[FULL_FLOAT]),
             "metrics": _metrics(float_scores, int8_scores),
-            "provenance": {**_provenance(card), "tensorflow": tf.__version__},
+            "provenance": {**provenance, "tensorflow": tf.__version__},
         }
         return write_bundle(aside, content).at(output)
-
-
-def _spectrogram(card: TrainCard) -> SpectrogramSection | None:
-    made = card.spectrogram
-    return SpectrogramSection.model_validate(made.model_dump()) if made else None
 
 
 def _metrics(float_scores: Scores, int8_scores: Scores) -> dict[str, object]:
@@ -187,18 +182,4 @@ def _metrics(float_scores: Scores, int8_scores: Scores) -> dict[str, object]:
         "subject_accuracy": {
             name: round(value, 6) for name, value in int8_scores.subject_accuracy.items()
         },
-    }
-
-
-def _provenance(card: TrainCard) -> dict[str, object]:
-    return {
-        "dataset": card.dataset,
-        "split": card.split,
-        "seed": card.seed,
-        "train_subjects": card.train_subjects,
-        "validation_subjects": card.validation_subjects,
-        "test_subjects": card.test_subjects,
-        "train_windows": card.train_windows,
-        "backbone": card.backbone,
-        "pretrained_sha256": card.pretrained_sha256,
     }

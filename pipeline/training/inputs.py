@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipeline.core.errors import InputError
 from pipeline.core.types import Array
 from pipeline.head import (
     SampleQuantization,
@@ -19,7 +18,9 @@ from pipeline.head import (
     picture,
     quantize_samples,
 )
-from pipeline.models import ImageSize
+from pipeline.head.spectrogram import PIXELS_MAX, ROWS
+from pipeline.models import ImageSize, backbone
+from pipeline.models.weights import set_model_arrays
 
 # Standing subjects turn about the vertical by 0.02 rad/s, sitting ones by 0.007; walking reaches
 # 3 rad/s. One int8 scale for both would round the first to nothing.
@@ -69,53 +70,54 @@ _STD_LEAST = 1.0  # levels are whole numbers: variation below one of them carrie
 
 
 class SpectrogramCard(BaseModel):
-    """What a card says of a network's picture: ``sample_scale`` of the int8 samples that it is made
-    of, in standard deviations a step; mean and standard deviation of the levels of each base
+    """The picture that an image network sees of a window (docs/DESIGN.md). ``sample_scale``: of
+    the window's int8 samples, in normalized units. ``mean`` and ``std`` of the levels of each base
     row, plane by plane."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    pixels: int
-    planes: int
+    pixels: int = Field(ge=2, le=PIXELS_MAX)
+    planes: Literal[1, 3]
     sample_scale: float = Field(gt=0)
     mean: list[float]
     std: list[float]
 
+    @model_validator(mode="after")
+    def _rows(self) -> Self:
+        rows = self.planes * ROWS
+        if len(self.mean) != rows or len(self.std) != rows:
+            raise ValueError(f"{self.planes} planes have {rows} means and deviations")
+        if not all(value > 0 for value in self.std):
+            raise ValueError("standard deviations must be positive")
+        return self
+
+    @property
+    def bytes(self) -> int:
+        """Of one picture, int8."""
+        return self.pixels * self.pixels * self.planes
+
+    def shape(self, length: int) -> SpectrogramShape:
+        """The picture of windows of ``length`` samples. Raises InputError for windows shorter than
+        a frame."""
+        return SpectrogramShape(length, self.pixels, self.planes)
+
 
 @dataclass(frozen=True)
 class SpectrogramInput:
-    """``samples`` as for any network, in steps of ``sample_scale``; from these the levels of
-    ``shape``, less ``mean`` over ``std`` of each base row (planes * 32)."""
+    """``samples`` as for any network, in steps of ``card.sample_scale``; from these the levels of
+    its picture, less ``mean`` over ``std`` of each base row (planes * 32)."""
 
     samples: InputNormalization
-    sample_scale: float
-    shape: SpectrogramShape
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        rows = self.shape.rows
-        if len(self.mean) != rows or len(self.std) != rows or min(self.std) <= 0:
-            raise InputError(f"spectrogram: mean and deviation of {rows} rows are needed")
+    card: SpectrogramCard
 
     def __call__(self, x: Array) -> Array:
         """Raw windows (N, T, C) -> network inputs float32 (N, S, S, planes)."""
-        per_row = (self.shape.planes, -1, 1)
-        mean = np.asarray(self.mean, np.float32).reshape(per_row)
-        std = np.asarray(self.std, np.float32).reshape(per_row)
-        found = levels(quantized_samples(x, self.samples, self.sample_scale), self.shape)
+        card, per_row = self.card, (self.card.planes, -1, 1)
+        mean = np.asarray(card.mean, np.float32).reshape(per_row)
+        std = np.asarray(card.std, np.float32).reshape(per_row)
+        rows = quantized_samples(x, self.samples, card.sample_scale)
+        found = levels(rows, card.shape(x.shape[1]))
         return picture((found.astype(np.float32) - mean) / std)
-
-    @property
-    def card(self) -> SpectrogramCard:
-        """All of it but the samples' normalization."""
-        return SpectrogramCard(
-            pixels=self.shape.pixels,
-            planes=self.shape.planes,
-            sample_scale=self.sample_scale,
-            mean=list(self.mean),
-            std=list(self.std),
-        )
 
 
 NetworkInput = InputNormalization | SpectrogramInput
@@ -142,40 +144,65 @@ def fit_input(
     found = levels(quantized_samples(x, samples, scale), shape)
     mean = found.mean(axis=(0, 3), dtype=np.float64).astype(np.float32).ravel()
     std = found.std(axis=(0, 3), dtype=np.float64).astype(np.float32).ravel()
-    std = np.maximum(std, np.float32(_STD_LEAST))
-    return SpectrogramInput(samples, scale, shape, tuple(map(float, mean)), tuple(map(float, std)))
+    card = {
+        "pixels": image.pixels,
+        "planes": image.planes,
+        "sample_scale": scale,
+        "mean": mean.tolist(),
+        "std": np.maximum(std, np.float32(_STD_LEAST)).tolist(),
+    }
+    return SpectrogramInput(samples, SpectrogramCard.model_validate(card))
+
+
+class NetworkCard(BaseModel):
+    """What every card says of a trained network: what it was trained for, what it reads, and which
+    weights it describes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str
+    dataset: str
+    split: str
+    seed: int
+    activities: list[str]
+    rate_hz: float
+    window_samples: int
+    knee: list[float]
+    mean: list[float]
+    std: list[float]
+    spectrogram: SpectrogramCard | None = None
+    validation_subjects: list[str]
+    validation_accuracy: float
+    weights_sha256: str
+
+    @property
+    def normalize(self) -> NetworkInput:
+        """From raw windows to the network's inputs."""
+        return input_of_card(self.knee, self.mean, self.std, self.spectrogram)
+
+    def build(self, arrays: dict[str, Array], source: str) -> Any:
+        """The tf_keras model with these weights. Raises as `set_model_arrays`."""
+        model = backbone(self.backbone).build(
+            self.window_samples, len(self.mean), len(self.activities), 0.0
+        )
+        set_model_arrays(model, arrays, source)
+        return model
 
 
 def card_fields(network_input: NetworkInput) -> dict[str, Any]:
     """What a card holds of it: knee, mean, std of the samples, and the spectrogram if it is one."""
-    picture_of = network_input if isinstance(network_input, SpectrogramInput) else None
-    samples = (
-        network_input.samples if isinstance(network_input, SpectrogramInput) else network_input
-    )
-    return {
-        "knee": list(samples.knee),
-        "mean": list(samples.mean),
-        "std": list(samples.std),
-        "spectrogram": picture_of.card if picture_of else None,
-    }
+    if isinstance(network_input, SpectrogramInput):
+        return {**card_fields(network_input.samples), "spectrogram": network_input.card}
+    samples = {name: list(values) for name, values in vars(network_input).items()}
+    return {**samples, "spectrogram": None}
 
 
 def input_of_card(
     knee: Sequence[float],
     mean: Sequence[float],
     std: Sequence[float],
-    window_samples: int,
     spectrogram: SpectrogramCard | None,
 ) -> NetworkInput:
-    """The input that `card_fields` describes. Raises InputError where a spectrogram has another
-    number of rows."""
+    """The input that `card_fields` describes."""
     samples = InputNormalization(tuple(knee), tuple(mean), tuple(std))
-    if spectrogram is None:
-        return samples
-    return SpectrogramInput(
-        samples,
-        spectrogram.sample_scale,
-        SpectrogramShape(window_samples, spectrogram.pixels, spectrogram.planes),
-        tuple(spectrogram.mean),
-        tuple(spectrogram.std),
-    )
+    return SpectrogramInput(samples, spectrogram) if spectrogram else samples

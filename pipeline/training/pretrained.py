@@ -8,23 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from pipeline.core.types import Array
 from pipeline.models import backbone, load_sealed_weights
-from pipeline.models.weights import (
-    read_card,
-    save_sealed,
-    set_model_arrays,
-)
+from pipeline.models.weights import read_card, save_sealed
 from pipeline.training.classifier import fit_head
-from pipeline.training.inputs import (
-    NetworkInput,
-    SpectrogramCard,
-    card_fields,
-    fit_input,
-    input_of_card,
-)
+from pipeline.training.inputs import NetworkCard, NetworkInput, card_fields, fit_input
 from pipeline.training.metrics import score
 from pipeline.training.pretrain import PretrainSettings, pretrain
 from pipeline.training.selfsupervised import DistillSettings, distill
@@ -32,36 +20,15 @@ from pipeline.training.shipped import ExtractorName, recipe
 from pipeline.training.task import WINDOW_SAMPLES, Task
 
 
-class PretrainedCard(BaseModel):
+class PretrainedCard(NetworkCard):
     """What NAME.json says: where the weights come from. MODEL_CARD.md is the version for
     readers."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    backbone: str
     method: Literal["supervised", "distilled"] = "supervised"
-    dataset: str
     dataset_sha256: str = ""  # "": made before cards had it
-    split: str
-    seed: int
     epochs: int
     subjects: list[str]
-    activities: list[str]
-    rate_hz: float
-    window_samples: int
-    knee: list[float]
-    mean: list[float]
-    std: list[float]
-    validation_subjects: list[str]
     validation_windows: int
-    validation_accuracy: float
-    weights_sha256: str
-    spectrogram: SpectrogramCard | None = None
-
-    @property
-    def normalize(self) -> NetworkInput:
-        """From raw windows to this network's inputs."""
-        return input_of_card(self.knee, self.mean, self.std, self.window_samples, self.spectrogram)
 
 
 @dataclass(frozen=True)
@@ -73,12 +40,7 @@ class Pretrained:
 
     def model(self) -> Any:
         """The tf_keras model with these weights, logits head included."""
-        card = self.card
-        model = backbone(card.backbone).build(
-            card.window_samples, len(card.mean), len(card.activities), 0.0
-        )
-        set_model_arrays(model, self.arrays, f"pretrained {card.backbone}")
-        return model
+        return self.card.build(self.arrays, f"pretrained {self.card.backbone}")
 
 
 def make_extractor(

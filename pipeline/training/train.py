@@ -7,20 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
 from pipeline.data import identities
 from pipeline.models import FloatHead, backbone, load_sealed_weights
-from pipeline.models.weights import (
-    read_card,
-    save_sealed,
-    set_model_arrays,
-)
+from pipeline.models.weights import read_card, save_sealed
 from pipeline.training.augment import augment
 from pipeline.training.classifier import fit_head
-from pipeline.training.inputs import NetworkInput, SpectrogramCard, input_of_card
+from pipeline.training.inputs import NetworkCard
 from pipeline.training.metrics import score
 from pipeline.training.pretrained import Pretrained, PretrainedCard
 from pipeline.training.seeds import seed_everything
@@ -32,31 +27,15 @@ CARD = "train.json"
 _AUGMENTED_COPIES = 2
 
 
-class TrainCard(BaseModel):
+class TrainCard(NetworkCard):
     """What train.json says about the weights next to it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    backbone: str
-    dataset: str
-    split: str
-    seed: int
-    activities: list[str]
-    rate_hz: float
-    window_samples: int
     hop_samples: int
-    knee: list[float]
-    mean: list[float]
-    std: list[float]
     train_subjects: list[str]
-    validation_subjects: list[str]
     test_subjects: list[str]
     train_windows: int
-    validation_accuracy: float
     pretrained_sha256: str
-    weights_sha256: str
     own: OwnRecordings | None = None
-    spectrogram: SpectrogramCard | None = None
 
     @classmethod
     def of(cls, extractor: PretrainedCard, task: Task, seed: int) -> TrainCard:
@@ -83,11 +62,6 @@ class TrainCard(BaseModel):
             weights_sha256="",
             own=task.own,
         )
-
-    @property
-    def normalize(self) -> NetworkInput:
-        """From raw windows to the network's inputs."""
-        return input_of_card(self.knee, self.mean, self.std, self.window_samples, self.spectrogram)
 
 
 @dataclass(frozen=True)
@@ -184,8 +158,4 @@ def load_trained(directory: Path) -> TrainedModel:
     card = read_card(TrainCard, directory / CARD, "run `har train`")
     path = directory / WEIGHTS
     arrays = load_sealed_weights(path, card.weights_sha256, CARD, "train again")
-    model = backbone(card.backbone).build(
-        card.window_samples, len(card.mean), len(card.activities), 0.0
-    )
-    set_model_arrays(model, arrays, str(path))
-    return TrainedModel(card, model)
+    return TrainedModel(card, card.build(arrays, str(path)))

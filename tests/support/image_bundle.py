@@ -11,7 +11,6 @@ from pipeline.bundle.interface import (
     Interface,
     Normalization,
     Quantization,
-    SpectrogramSection,
     output_of,
 )
 from pipeline.compiler import compile_model, run_tflm
@@ -53,7 +52,7 @@ def write_image_bundle(
         normalization=Normalization(
             knee=list(seen.samples.knee), mean=list(seen.samples.mean), std=list(seen.samples.std)
         ),
-        spectrogram=SpectrogramSection(**seen.card.model_dump()),
+        spectrogram=seen.card,
         input=Quantization(scale=source.scale, zero_point=source.zero_point),
         outputs=[output_of(info) for info in compiled.outputs],
     )

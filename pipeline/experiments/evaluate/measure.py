@@ -19,7 +19,7 @@ from pipeline.core.types import Array
 from pipeline.data import Recording, SubjectSplit, Windows
 from pipeline.experiments.evaluate.report import Detection, RecordingsReport, Shown
 from pipeline.head import softmax
-from pipeline.training.inputs import SpectrogramCard, input_of_card
+from pipeline.training.inputs import input_of_card
 from pipeline.training.metrics import worst_of
 from pipeline.training.task import HOP_SAMPLES, Task
 
@@ -226,9 +226,8 @@ def _float_probabilities(bundle: Bundle, x: Array) -> Array:
     """Raw windows (N, T, 6) -> probabilities (N, K) of the float32 network in the bundle."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    made, picture = bundle.normalization, bundle.spectrogram
-    card = SpectrogramCard.model_validate(picture.model_dump()) if picture else None
-    inputs = input_of_card(made.knee, made.mean, made.std, bundle.window_samples, card)(x)
+    made = bundle.normalization
+    inputs = input_of_card(made.knee, made.mean, made.std, bundle.spectrogram)(x)
     interpreter = Interpreter(
         model_content=(bundle.directory / FULL_FLOAT).read_bytes(),
         num_threads=1,

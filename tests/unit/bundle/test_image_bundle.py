@@ -15,7 +15,7 @@ from pipeline.bundle.budgets import head_shapes
 from pipeline.bundle.bundle import MANIFEST, model_id_of
 from pipeline.core.errors import InputError
 from pipeline.head import quantize_samples
-from pipeline.training.inputs import SpectrogramCard, input_of_card
+from pipeline.training.inputs import input_of_card
 from tests.support.image_bundle import write_image_bundle
 from tests.support.synthetic import synthetic_task
 
@@ -43,8 +43,7 @@ def test_the_engine_is_given_what_training_saw_in_int8(image_directory: Path) ->
     x = synthetic_task(people=4, seconds=6).windows.x
     made = bundle.normalization
     assert bundle.spectrogram is not None
-    card = SpectrogramCard.model_validate(bundle.spectrogram.model_dump())
-    seen = input_of_card(made.knee, made.mean, made.std, bundle.window_samples, card)(x)
+    seen = input_of_card(made.knee, made.mean, made.std, bundle.spectrogram)(x)
     wanted = np.clip(np.rint(seen / bundle.input.scale) + bundle.input.zero_point, -128, 127)
     given = bundle.engine_input(x)
     assert given.dtype == np.int8 and given.shape == seen.shape
