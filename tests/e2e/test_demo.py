@@ -12,7 +12,10 @@ from pipeline.training import Pretrained
 from pipeline.training.task import Task
 
 
-@pytest.mark.parametrize("target", ["host", pytest.param("mps2", marks=pytest.mark.emulated)])
+EMULATED = [pytest.mark.emulated, pytest.mark.slow("the host's whole path is in the first tier")]
+
+
+@pytest.mark.parametrize("target", ["host", pytest.param("mps2", marks=EMULATED)])
 def test_the_whole_path_agrees_bit_for_bit_and_survives_a_power_cut(
     task: Task, pretrained: Pretrained, tmp_path: Path, target: str
 ) -> None:

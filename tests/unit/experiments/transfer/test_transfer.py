@@ -69,6 +69,7 @@ def _random(windows: Windows, seed: int) -> Extractor:
     return random_extractor(backbone(NETWORK), windows.x, seed)
 
 
+@pytest.mark.slow("trains every variant")
 @pytest.mark.usefixtures("two_datasets")
 def test_every_variant_stands_beside_the_control_on_everybody_of_the_target(
     windows: Windows, tmp_path: Path
