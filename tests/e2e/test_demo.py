@@ -11,7 +11,6 @@ from pipeline.demo.run import details_of, failures, report_of
 from pipeline.training import Pretrained
 from pipeline.training.task import Task
 
-
 EMULATED = [pytest.mark.emulated, pytest.mark.slow("the host's whole path is in the first tier")]
 
 
