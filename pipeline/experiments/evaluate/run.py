@@ -13,6 +13,7 @@ from pipeline.data import (
     SCHEMES,
     Dataset,
     Windows,
+    default_scheme,
     find_split,
     folds,
     load_dataset,
@@ -201,19 +202,13 @@ def _check_subjects(
 def _schemes(request: Request, dataset: Dataset, own: ExtractorName | None) -> list[str]:
     asked = request.schemes
     if not asked or asked == (ALL,):
+        has_official = default_scheme(dataset) == "official"
         usual = {"official", "5-fold", *((own.scheme,) if own else ())}
         wanted = SCHEMES if asked else [scheme for scheme in SCHEMES if scheme in usual]
-        return [scheme for scheme in wanted if scheme != "official" or _has_official(dataset)]
+        return [scheme for scheme in wanted if scheme != "official" or has_official]
     for scheme in asked:
         folds(dataset, scheme)  # refuses what there is not
     return list(dict.fromkeys(asked))
-
-
-def _has_official(dataset: Dataset) -> bool:
-    try:
-        return folds(dataset, "official") > 0
-    except InputError:
-        return False
 
 
 def _seeds(request: Request, scheme: str, own: ExtractorName | None) -> list[int]:

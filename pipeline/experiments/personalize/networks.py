@@ -8,18 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline.bundle import Bundle, emit, load_bundle
 from pipeline.core.digests import sources_digest
 from pipeline.core.errors import InputError
-from pipeline.core.files import read_npz, write_npz, write_whole
-from pipeline.core.types import Array
+from pipeline.core.files import write_whole
 from pipeline.data import Dataset, Windows, load_dataset, split_subjects
 from pipeline.experiments.networks import Folders, prepare_all
 from pipeline.experiments.personalize.measure import (
@@ -112,7 +108,7 @@ def _measure_cut(
         build_learner(generated, program, workplace / "build")
         users = users_of(own, sorted(set(own.subjects.tolist())))[: job.users]
         drawn_for = f"{job.run.dataset}/{job.run.fold}/{job.run.seed}"
-        data = UserWindows(own, _at_cut(bundle, target, own), users, drawn_for)
+        data = UserWindows(own, bundle.at_cut(own.x), users, drawn_for)
         with LearnerProgram(program) as learner:
             if learner.model_id != bundle.model_id:
                 raise InputError(f"{program}: not of {directory}; remove it")
@@ -145,20 +141,6 @@ def _key(job: Job, bundle: Bundle, target: Dataset, program: str) -> str:
     protocol = sources_digest(Path(__file__).resolve().parent, _PROTOCOL)
     what = (bundle.model_id, target.name, target.sha256, job.ks, job.users, program, protocol)
     return hashlib.sha256(repr(what).encode()).hexdigest()
-
-
-def _at_cut(bundle: Bundle, target: Dataset, own: Windows) -> Array:
-    """The windows as they leave the extractor: int8 (N, B)."""
-    key = f"{bundle.model_id} {target.sha256} {len(own)}"
-    directory = bundle.directory
-    path = directory.with_name(f"{directory.name}.{target.name}.npz")
-    with suppress(OSError, InputError, KeyError):  # absent or damaged
-        kept = read_npz(path)
-        if str(kept["key"]) == key:
-            return kept["windows"]
-    windows = bundle.at_cut(own.x)
-    write_npz(path, {"windows": windows, "key": np.array(key)})
-    return windows
 
 
 def _read(path: Path) -> dict[str, list[dict[str, Any]]] | None:

@@ -2,13 +2,12 @@
 
 from pipeline.experiments.search.run import Found, SearchRequest, search, search_report
 from pipeline.experiments.search.space import WINDOWS, Candidate, Cost, Limits, Space, count_cost
-from pipeline.experiments.search.task import Draw, SearchTask, Setting, gather
+from pipeline.experiments.search.task import SearchTask, Setting, gather
 
 __all__ = [
     "WINDOWS",
     "Candidate",
     "Cost",
-    "Draw",
     "Found",
     "Limits",
     "SearchRequest",

@@ -49,7 +49,7 @@ class SearchRequest:
 
     def cost(self, candidate: Candidate) -> Cost | None:
         """As `count_cost`, for this data set."""
-        return count_cost(candidate, CHANNEL_COUNT, len(self.material.activities))
+        return count_cost(candidate, CHANNEL_COUNT, len(self.material.dataset.activities))
 
     def definition(self) -> dict[str, Any]:
         """What an accuracy depends on besides the candidate."""
@@ -57,7 +57,7 @@ class SearchRequest:
 
         settings = asdict(recipe(self.setting.dataset, "dscnn"))
         del settings["backbone"], settings["epochs"]
-        sha256 = self.material.sha256
+        sha256 = self.material.dataset.sha256
         return {**asdict(self.setting), "dataset_sha256": sha256, "recipe": settings}
 
 
@@ -169,8 +169,8 @@ class _Proposals:
         """Of what was asked for last; at first, of the shapes with a name."""
         if not self._study.trials:
             for each in trained.values():
-                if self._request.space.holds(each.candidate):
-                    self._study.enqueue_trial(self._request.space.parameters(each.candidate))
+                if parameters := self._request.space.parameters(each.candidate):
+                    self._study.enqueue_trial(parameters)
                     self._draw()
         for trial, key in self._open:
             self._study.tell(trial, [trained[key].accuracy, float(trained[key].cost.macs)])
@@ -256,10 +256,10 @@ def search_report(request: SearchRequest, found: Found) -> SearchReport:
                     reason=f"over the limit: {', '.join(over)}" if over else "not trained yet",
                 )
             )
-    material = request.material
+    dataset, draws = request.material.dataset, request.material.draws
     return SearchReport(
-        dataset=material.dataset,
-        split=material.split,
+        dataset=dataset.name,
+        split=draws[0].name,
         seed=request.setting.seed,
         epochs=request.setting.epochs,
         windows=list(request.space.windows),
@@ -268,9 +268,9 @@ def search_report(request: SearchRequest, found: Found) -> SearchReport:
         max_ram_bytes=request.limits.ram_bytes,
         sampler=f"multi-objective TPE, Optuna {version('optuna')}, in batches of {BATCH}",
         infeasible=found.infeasible,
-        validation_people=[list(draw.validation) for draw in material.draws],
-        training_people=[len(draw.train) for draw in material.draws],
+        validation_people=[list(draw.validation) for draw in draws],
+        training_people=[len(draw.train) for draw in draws],
         points=sorted(points, key=lambda point: (point.macs, -point.validation_accuracy)),
         left_out=left_out,
-        notes=list(material.notes),
+        notes=list(dataset.notes),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.compiler.plan import Buffer, arena_size, place
@@ -79,28 +79,17 @@ class Space:
             window = trial.suggest_int("window", self.windows[0], self.windows[-1], step=64)
         return Candidate(Shape(kernel, stages), window)
 
-    def holds(self, candidate: Candidate) -> bool:
-        """Whether `suggest` could draw it."""
-        shape, (first, last, step) = candidate.shape, WIDTHS
-        return (
-            STAGES[0] <= len(shape.stages) <= STAGES[1]
-            and shape.kernel in KERNELS
-            and candidate.window in self.windows
-            and all(width in range(first, last + 1, step) for width, _ in shape.stages)
-            and all(stride in STRIDES for _, stride in shape.stages)
-        )
-
     def parameters(self, candidate: Candidate) -> dict[str, int]:
         """What `suggest` would have drawn; nothing for a candidate that is outside this space."""
-        if not self.holds(candidate):
-            return {}
-        shape = candidate.shape
+        shape, (first, last, step) = candidate.shape, WIDTHS
         drawn = {"stages": len(shape.stages), "kernel": shape.kernel}
+        inside = STAGES[0] <= len(shape.stages) <= STAGES[1] and shape.kernel in KERNELS
         for number, (width, stride) in enumerate(shape.stages):
             drawn |= {f"width{number}": width, f"stride{number}": stride}
+            inside &= width in range(first, last + 1, step) and stride in STRIDES
         if len(self.windows) > 1:
             drawn["window"] = candidate.window
-        return drawn
+        return drawn if inside and candidate.window in self.windows else {}
 
     def references(self) -> dict[str, Candidate]:
         """The shipped sizes and those made by hand, by name, at 128 samples or else the shortest
@@ -141,12 +130,9 @@ class Limits:
     def excess(self, cost: Cost | None) -> dict[str, float]:
         """Share by which each limit is passed; nothing above 0 fits. ``None``, a network that its
         window is too short for, passes all of them."""
-        if cost is None:
-            return dict.fromkeys(("parameters", "macs", "ram_bytes"), 1.0)
         return {
-            "parameters": cost.parameters / self.parameters - 1.0,
-            "macs": cost.macs / self.macs - 1.0,
-            "ram_bytes": cost.ram_bytes / self.ram_bytes - 1.0,
+            name: getattr(cost, name) / most - 1.0 if cost else 1.0
+            for name, most in asdict(self).items()
         }
 
     def fit(self, cost: Cost | None) -> bool:

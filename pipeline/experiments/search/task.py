@@ -10,7 +10,7 @@ from functools import lru_cache
 from pipeline.core.errors import InputError
 from pipeline.data import (
     Dataset,
-    Recording,
+    SubjectSplit,
     Windows,
     load_dataset,
     make_windows,
@@ -31,36 +31,22 @@ class Setting:
     epochs: int = 8
 
 
-@dataclass(frozen=True)
-class Draw:
-    """One way to divide the subjects outside the test; names, sorted."""
-
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-
-
 @dataclass(frozen=True, eq=False)
 class SearchTask:
-    """``recordings``: of the people in ``draws``. ``held_out``: the names, and only the names, of
-    the test subjects. ``notes``: what every report about the data set must say."""
+    """``dataset``: without the recordings of test subjects. ``draws``: one split for each draw of
+    validation subjects, all with the same test subjects."""
 
-    dataset: str
-    sha256: str
-    split: str
-    activities: tuple[str, ...]
-    recordings: tuple[Recording, ...]
-    draws: tuple[Draw, ...]
-    held_out: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    dataset: Dataset
+    draws: tuple[SubjectSplit, ...]
 
     def windows(self, people: Iterable[str], length: int, hop: int) -> Windows:
         """These subjects' windows. InputError when they have none of this length."""
         wanted = frozenset(people)
-        chosen = [recording for recording in self.recordings if recording.subject in wanted]
-        windows = make_windows(chosen, self.activities, length=length, hop=hop)
+        chosen = [recording for recording in self.dataset.recordings if recording.subject in wanted]
+        windows = make_windows(chosen, self.dataset.activities, length=length, hop=hop)
         if not len(windows):
             raise InputError(
-                f"data set {self.dataset}: no window of {length} samples of "
+                f"data set {self.dataset.name}: no window of {length} samples of "
                 f"{', '.join(sorted(wanted))}; choose a shorter --window"
             )
         return windows
@@ -82,17 +68,8 @@ def gather(
     if draws < 1:
         raise InputError(f"{draws} draws of validation subjects: at least 1 is needed")
     splits = [split_subjects(dataset, scheme, fold=fold, seed=seed + n) for n in range(draws)]
-    held_out = splits[0].test
-    return SearchTask(
-        dataset=dataset.name,
-        sha256=dataset.sha256,
-        split=splits[0].name,
-        activities=dataset.activities,
-        recordings=tuple(r for r in dataset.recordings if r.subject not in held_out),
-        draws=tuple(Draw(each.train, each.validation) for each in splits),
-        held_out=held_out,
-        notes=dataset.notes,
-    )
+    kept = tuple(r for r in dataset.recordings if r.subject not in splits[0].test)
+    return SearchTask(replace(dataset, recordings=kept), tuple(splits))
 
 
 @lru_cache(maxsize=1)
@@ -127,7 +104,7 @@ def train_and_score(
 
     tf_keras.backend.clear_session()
     people, length = material.draws[draw], candidate.window
-    settings = replace(recipe(material.dataset, candidate.shape.name), epochs=epochs)
+    settings = replace(recipe(material.dataset.name, candidate.shape.name), epochs=epochs)
     training = material.windows(people.train, length, length // 2)
     accuracy = 0.0
 

@@ -163,14 +163,14 @@ def test_what_is_gathered_holds_no_sample_of_a_test_subject(dataset: Dataset) ->
     for draws in (1, 3):
         material = gather(dataset, "5-fold", fold=1, draws=draws, seed=4)
         test = set(split_subjects(dataset, "5-fold", fold=1).test)
-        assert test == set(material.held_out)
-        assert not test & {recording.subject for recording in material.recordings}
+        assert test == set(material.draws[0].test)
+        assert not test & {recording.subject for recording in material.dataset.recordings}
         assert len(material.draws) == draws
         for draw in material.draws:
             assert not set(draw.train) & set(draw.validation)
             assert not test & {*draw.train, *draw.validation}
         with pytest.raises(InputError, match="no window"):
-            material.windows(material.held_out, 128, 64)
+            material.windows(material.draws[0].test, 128, 64)
 
 
 def test_a_test_person_s_samples_do_not_change_an_accuracy_but_a_validation_person_s_do(
