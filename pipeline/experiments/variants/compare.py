@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from pipeline.experiments.variants.rows import (
@@ -36,11 +35,6 @@ def kind(variant: str) -> Kind:
     return "half" if variant == "float16" else "base"
 
 
-def named(row: VariantRow) -> str:
-    """E.g. "dscnn int8"."""
-    return f"{row.backbone} {row.variant}"
-
-
 def by_backbone(rows: Sequence[VariantRow]) -> dict[str, list[VariantRow]]:
     """Networks in the order of their first rows; the variants of each by `KINDS`."""
     found: dict[str, list[VariantRow]] = {}
@@ -52,88 +46,20 @@ def by_backbone(rows: Sequence[VariantRow]) -> dict[str, list[VariantRow]]:
     }
 
 
-def find(backbone: str, variant: str, rows: Sequence[VariantRow]) -> VariantRow | None:
-    """The first row of both names, None without any."""
-    return next((row for row in rows if (row.backbone, row.variant) == (backbone, variant)), None)
-
-
-def unquantized(row: VariantRow, rows: Sequence[VariantRow]) -> VariantRow | None:
-    """What a quantized row was before: pruned alike, or float32; None where that was not
-    measured."""
-    pruned = kind(row.variant) == "pruned quantized"
-    return find(row.backbone, row.variant.partition("_")[0] if pruned else "float32", rows)
-
-
-@dataclass(frozen=True)
-class Match:
-    """A published row, and one of ours of the same network and kind. ``change``: of accuracy
-    against the base; ``smaller``: how many times smaller than the base the file is, and
-    ``compressed_smaller`` after gzip; None without a base."""
-
-    published: PublishedVariant
-    published_change: float
-    published_smaller: float
-    ours: VariantRow
-    change: float
-    smaller: float | None
-    compressed_smaller: float | None
-
-    @property
-    def accuracy_agrees(self) -> bool:
-        """Both gain, both lose, or both stay within `SAME_ACCURACY` of their base."""
-        return _direction(self.change) == _direction(self.published_change)
-
-    @property
-    def size_agrees(self) -> bool | None:
-        """Whether the file shrinks as much as published, or what gzip makes of it; None without
-        a base."""
-        sizes = [each for each in (self.smaller, self.compressed_smaller) if each]
-        theirs = self.published_smaller
-        return any(max(s / theirs, theirs / s) <= SAME_SIZE for s in sizes) if sizes else None
-
-
-def _direction(change: float) -> int:
-    return 0 if abs(change) <= SAME_ACCURACY + _EXACT else 1 if change > 0 else -1
-
-
-def matches(rows: Sequence[VariantRow]) -> Iterator[Match]:
-    """For each published variant, ours of its network (of any width and size) and kind."""
-    for published in PUBLISHED:
-        if published.variant == "base":
-            base = published
-            continue
-        for row in rows:
-            if kind(row.variant) == published.variant and _is_of(published, row):
-                before = find(row.backbone, "float32", rows)
-                yield Match(
-                    published=published,
-                    published_change=published.accuracy - base.accuracy,
-                    published_smaller=base.megabytes / published.megabytes,
-                    ours=row,
-                    change=-row.drop,
-                    smaller=before.bytes / row.bytes if before and row.bytes else None,
-                    compressed_smaller=before.compressed_bytes / row.compressed_bytes
-                    if before and row.compressed_bytes
-                    else None,
-                )
-
-
-def _is_of(published: PublishedVariant, row: VariantRow) -> bool:
-    return row.backbone.lower().startswith(published.network.lower())
-
-
 def variant_claims(rows: Sequence[VariantRow], test_windows: int) -> list[Claim]:
     """First the bounds that this project sets int8 (``n``: rows), then accuracy and size of each
     published variant (``n``: test windows), then which published network leads (``n``: the
     same)."""
+    by_name = {(row.backbone, row.variant): row for row in rows}
     quantized = [row for row in rows if "quantized" in kind(row.variant)]
-    losses = [
-        before.accuracy - row.accuracy
-        for row in quantized
-        if (before := unquantized(row, rows)) is not None
-    ]
+    losses = []
+    for row in quantized:
+        pruned = kind(row.variant) == "pruned quantized"
+        unquantized = row.variant.partition("_")[0] if pruned else "float32"
+        if before := by_name.get((row.backbone, unquantized)):
+            losses.append(before.accuracy - row.accuracy)
     shrinks = [row.shrink for row in quantized]
-    claims = [
+    return [
         Claim(
             "int8 loses, points at most",
             number(100 * LOSS),
@@ -148,29 +74,57 @@ def variant_claims(rows: Sequence[VariantRow], test_windows: int) -> list[Claim]
             len(shrinks),
             min(shrinks) >= SHRINK - _EXACT if shrinks else None,
         ),
+        *_published(by_name, test_windows),
+        *_lead(rows, test_windows),
     ]
-    for each in matches(rows):
-        name = f"{each.published.network} {each.published.variant}"
-        claims.append(
-            Claim(
-                f"{name}, points: {each.ours.variant}",
-                number(100 * each.published_change, sign=True),
-                number(100 * each.change, 2, sign=True),
+
+
+def _published(by_name: Mapping[tuple[str, str], VariantRow], test_windows: int) -> Iterator[Claim]:
+    """For each published variant, ours of its network (of any width and size) and kind.
+
+    Accuracy agrees where both gain, both lose, or both stay within `SAME_ACCURACY` of their base;
+    size where the file shrinks as much as published, or what gzip makes of it.
+    """
+    for published in PUBLISHED:
+        if published.variant == "base":
+            base = published
+            continue
+        change = published.accuracy - base.accuracy
+        smaller = base.megabytes / published.megabytes
+        for row in by_name.values():
+            if kind(row.variant) != published.variant or not _is_of(published, row):
+                continue
+            name = f"{published.network} {published.variant}"
+            yield Claim(
+                f"{name}, points: {row.variant}",
+                number(100 * change, sign=True),
+                number(-100 * row.drop, 2, sign=True),
                 test_windows,
-                each.accuracy_agrees,
+                _direction(-row.drop) == _direction(change),
             )
-        )
-        sizes = f"÷ {number(each.smaller, 2)} (gzip {number(each.compressed_smaller, 2)})"
-        claims.append(
-            Claim(
-                f"{name}, size: {each.ours.variant}",
-                f"÷ {number(each.published_smaller)}",
-                sizes,
+            before = by_name.get((row.backbone, "float32"))
+            file, compressed = (
+                getattr(before, size) / getattr(row, size)
+                if before and getattr(row, size)
+                else None
+                for size in ("bytes", "compressed_bytes")
+            )
+            sizes = [each for each in (file, compressed) if each]
+            yield Claim(
+                f"{name}, size: {row.variant}",
+                f"÷ {number(smaller)}",
+                f"÷ {number(file, 2)} (gzip {number(compressed, 2)})",
                 test_windows,
-                each.size_agrees,
+                any(max(s / smaller, smaller / s) <= SAME_SIZE for s in sizes) if sizes else None,
             )
-        )
-    return [*claims, *_lead(rows, test_windows)]
+
+
+def _direction(change: float) -> int:
+    return 0 if abs(change) <= SAME_ACCURACY + _EXACT else 1 if change > 0 else -1
+
+
+def _is_of(published: PublishedVariant, row: VariantRow) -> bool:
+    return row.backbone.lower().startswith(published.network.lower())
 
 
 def _lead(rows: Sequence[VariantRow], test_windows: int) -> Iterator[Claim]:

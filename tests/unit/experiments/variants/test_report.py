@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console, Group
 
-from pipeline.experiments.variants.compare import kind, matches, variant_claims
+from pipeline.experiments.variants.compare import kind, variant_claims
 from pipeline.experiments.variants.report import (
     variants_document,
     variants_page,
@@ -29,6 +29,7 @@ from pipeline.report.tables import terminal
 from tests.unit.experiments.variants.report_samples import sample_variants, variant_row
 from tests.unit.report.test_html import Parsed
 
+FIGURES = ("points", "size")
 HOSTILE = '<b>"net"&[red]$x_{\n'
 
 
@@ -75,7 +76,7 @@ def test_what_pruning_lost_is_never_blamed_on_int8(others: tuple[str, ...]) -> N
 
 
 def test_a_published_row_agrees_only_where_ours_does_the_same() -> None:
-    def verdicts(loss: float, share: float) -> list[tuple[bool, bool | None]]:
+    def verdicts(loss: float, share: float) -> list[bool | None]:
         base = variant_row("mobilenetv2", "float32", accuracy=0.95)
         row = variant_row(
             "mobilenetv2",
@@ -84,21 +85,21 @@ def test_a_published_row_agrees_only_where_ours_does_the_same() -> None:
             bytes=int(base.bytes / share),
             compressed_bytes=int(base.compressed_bytes / 10),
         )
-        return [(each.accuracy_agrees, each.size_agrees) for each in matches([base, row])]
+        return [_claim([base, row], f"MobileNet quantized, {what}").holds for what in FIGURES]
 
-    assert verdicts(0.08, 2.4) == [(True, True)]
-    assert verdicts(0.08, 4.0) == [(True, False)]
-    assert verdicts(0.004, 2.0) == [(False, True)]
-    assert verdicts(-0.02, 4.0) == [(False, False)]
-    (alone,) = matches([variant_row("mobilenetv2")])
-    assert alone.size_agrees is None and alone.smaller is None
+    assert verdicts(0.08, 2.4) == [True, True]
+    assert verdicts(0.08, 4.0) == [True, False]
+    assert verdicts(0.004, 2.0) == [False, True]
+    assert verdicts(-0.02, 4.0) == [False, False]
+    alone = _claim([variant_row("mobilenetv2")], "MobileNet quantized, size")
+    assert alone.holds is None and alone.measured == "÷ \u2013 (gzip \u2013)"
 
 
 def test_size_also_agrees_where_only_gzip_shrinks_as_published() -> None:
     base = variant_row("squeezenet", "float32", bytes=1000, compressed_bytes=900)
     row = variant_row("squeezenet", "pruned80", bytes=1000, compressed_bytes=330)
-    (match,) = matches([base, row])
-    assert (match.smaller, match.size_agrees) == (1.0, True)
+    size = _claim([base, row], "SqueezeNet pruned, size")
+    assert (size.measured, size.holds) == ("÷ 1.00 (gzip 2.73)", True)
 
 
 def test_the_published_figures_are_told_as_they_are() -> None:
