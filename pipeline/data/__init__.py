@@ -24,7 +24,6 @@ from pipeline.data.splits import (
     split_subjects,
 )
 from pipeline.data.thinning import thin
-from pipeline.data.watch import mirror_right_arm
 from pipeline.data.windowing import make_windows
 
 __all__ = [
@@ -50,7 +49,6 @@ __all__ = [
     "list_sources",
     "load_dataset",
     "make_windows",
-    "mirror_right_arm",
     "read_csv",
     "read_csv_dataset",
     "read_own_recordings",

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import InputError
 from pipeline.data.plausibility import check_gravity, check_rotation, check_turning_gravity
-from pipeline.data.recording import UNITS, Dataset, Recording, Segment
+from pipeline.data.recording import UNITS, Dataset, Recording, segments_of
 
 T = TypeVar("T")
 
@@ -175,7 +175,7 @@ def _recording(path: PurePath, data: bytes, default_name: str = "") -> tuple[Rec
         subject=table.keys.get("subject", default_name or path.stem),
         session=table.keys.get("session", default_name or path.stem),
         source=path.name,
-        segments=_segments(table.labels, gaps),
+        segments=segments_of(table.labels, gaps),
     )
     return recording, gaps
 
@@ -271,14 +271,3 @@ def _rate_and_gaps(
             "rate_hz, or resample the samples to that rate before they are read"
         )
     return rate_hz, gaps
-
-
-def _segments(labels: list[str], gaps: list[int]) -> tuple[Segment, ...]:
-    """Runs of one activity without a gap inside; what is unlabelled is left out."""
-    changes = {i for i in range(1, len(labels)) if labels[i] != labels[i - 1]}
-    borders = [0, *sorted(changes | set(gaps)), len(labels)]
-    return tuple(
-        Segment(start, stop, labels[start])
-        for start, stop in itertools.pairwise(borders)
-        if labels[start]
-    )

@@ -10,7 +10,6 @@ frame keeps its numbers in a block manager; its state names the columns and the 
 
 from __future__ import annotations
 
-import itertools
 import pickle
 import reprlib
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import InputError
 from pipeline.data.archives import gunzip, read_tar_member
-from pipeline.data.recording import Recording, Segment
+from pipeline.data.recording import Recording, Segment, segments_of
 from pipeline.data.safe_pickle import (
     NUMPY_GLOBALS,
     Global,
@@ -167,12 +166,7 @@ def _segments(labels: npt.NDArray[Any], place: str) -> tuple[Segment, ...]:
             f"{place}, sample {first}: unknown activity number {labels[first]}; "
             f"known are {UNLABELLED} and 1..{len(LABELS)}"
         )
-    borders = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
-    return tuple(
-        Segment(start, stop, LABELS[int(labels[start])])
-        for start, stop in itertools.pairwise(borders)
-        if start < stop and labels[start] != UNLABELLED
-    )
+    return segments_of([LABELS.get(label, "") for label in labels.tolist()])
 
 
 SOURCE = Source(

@@ -6,8 +6,9 @@ then angular rate in rad/s.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +34,18 @@ class Segment:
 
     def __len__(self) -> int:
         return self.stop - self.start
+
+
+def segments_of(labels: Sequence[str], cuts: Iterable[int] = ()) -> tuple[Segment, ...]:
+    """Runs of one label of the samples, (n,), that end before each index of ``cuts``; samples with
+    the label "" are left out."""
+    changes = (i for i in range(1, len(labels)) if labels[i] != labels[i - 1])
+    borders = sorted({0, *changes, *cuts, len(labels)})
+    return tuple(
+        Segment(start, stop, labels[start])
+        for start, stop in itertools.pairwise(borders)
+        if labels[start]
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,6 @@ The wheel holds a NumPy file with one pickled dictionary: X (140 arrays (n, 6)),
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import reprlib
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import InputError
 from pipeline.data.archives import read_zip_member
-from pipeline.data.recording import Dataset, Recording, Segment
+from pipeline.data.recording import Recording, Segment
 from pipeline.data.safe_pickle import NUMPY_GLOBALS, InertArray, load_pickle
 from pipeline.data.source import Source
 
@@ -120,19 +119,6 @@ def _numbers(
             f"{where}, recording {first}: {name} is {values[first]}; known are 0..{limit - 1}"
         )
     return values.astype(np.int64)
-
-
-def mirror_right_arm(dataset: Dataset) -> Dataset:
-    """Turns right arms into left ones: negates ax, wy and wz where the session ends in /right."""
-    return dataclasses.replace(
-        dataset,
-        recordings=tuple(
-            dataclasses.replace(recording, samples=recording.samples * MIRROR)
-            if recording.session.endswith("/right")
-            else recording
-            for recording in dataset.recordings
-        ),
-    )
 
 
 SOURCE = Source(

@@ -39,7 +39,7 @@ from pipeline.head.spectrogram import (
     picture,
     quantize_spectrogram,
 )
-from pipeline.head.window import SampleQuantization, WindowReference, compand, quantize_samples
+from pipeline.head.window import SampleQuantization, compand, quantize_samples
 
 __all__ = [
     "HEAD_START_BYTES",
@@ -62,7 +62,6 @@ __all__ = [
     "Smoother",
     "SpectrogramQuantization",
     "SpectrogramShape",
-    "WindowReference",
     "check_name",
     "check_parameters",
     "compand",

@@ -60,39 +60,3 @@ def quantize_samples(x: Array, quantization: SampleQuantization) -> Array:
     return quantize_values(
         compand(x, quantization.knee), quantization.mean, quantization.gain, quantization.zero_point
     )
-
-
-class WindowReference:
-    """A window of ``length`` samples, complete every ``hop`` samples once full."""
-
-    def __init__(self, length: int, hop: int, quantization: SampleQuantization) -> None:
-        if not 1 <= hop <= length:
-            raise InputError(f"window: hop {hop} must be 1 to {length} samples")
-        self.length, self.hop = length, hop
-        self._quantization = quantization
-        self.restart()
-
-    def restart(self) -> None:
-        """Forgets all samples: no window straddles a gap."""
-        self._rows = np.zeros((0, len(self._quantization.mean)), np.int8)
-        self._until_next = self.length
-
-    def push(self, samples: Array) -> list[tuple[int, Array]]:
-        """Takes samples (n, C) in g and rad/s, without a gap to those before.
-
-        Returns, for each window that they complete, the position in ``samples`` of its last
-        sample and the window, int8 (length, C). Raises InputError, with nothing taken, when a
-        value is not finite.
-        """
-        fresh = quantize_samples(samples, self._quantization)
-        rows = np.concatenate([self._rows, fresh])
-        before = len(self._rows)
-        complete = []
-        position = self._until_next - 1
-        while position < len(fresh):
-            end = before + position + 1
-            complete.append((position, rows[end - self.length : end].copy()))
-            position += self.hop
-        self._until_next = position + 1 - len(fresh)
-        self._rows = rows[-self.length :]
-        return complete

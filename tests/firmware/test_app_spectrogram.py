@@ -12,13 +12,13 @@ from pipeline.head import (
     SampleQuantization,
     SpectrogramQuantization,
     SpectrogramShape,
-    WindowReference,
     quantize_spectrogram,
 )
 from tests.firmware.support.app_board import Board
 from tests.firmware.support.app_session import prediction, stream
 from tests.firmware.support.app_twin import GAIN, HOP, KNEE, MEAN, SMALL, UNITS, raw_samples
 from tests.support.programs import c_program
+from tests.support.window_reference import WindowReference
 
 T = 40
 SHAPE = SpectrogramShape(T, 5, 3)

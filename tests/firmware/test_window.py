@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.head import SampleQuantization, WindowReference, quantize_samples
+from pipeline.head import SampleQuantization, quantize_samples
 from tests.support.programs import c_program
+from tests.support.window_reference import WindowReference
 
 LIB = Path(__file__).resolve().parents[2] / "firmware" / "lib"
 C = 6

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data.imported import NO_GYROSCOPE
+from pipeline.data.catalog import NO_GYROSCOPE
 from pipeline.experiments.evaluate.output import evaluation_tables, write_evaluation
 from pipeline.experiments.evaluate.report import EvaluationReport
 from pipeline.report.tables import print_tables

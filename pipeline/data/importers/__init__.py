@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pipeline.data.importers import hapt_original, motionsense, own_csv, pamap2, ucihar, wisdm
-from pipeline.data.importers.importer import Importer, Reading
-from pipeline.data.importers.tree import Tree, open_tree
+from pipeline.data.importers.tree import Importer, Reading, Tree, open_tree
 
 IMPORTERS: dict[str, Importer] = {
     module.IMPORTER.name: module.IMPORTER

@@ -7,8 +7,7 @@ import re
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.data.importers.importer import Importer, Reading
-from pipeline.data.importers.tree import Tree
+from pipeline.data.importers.tree import Importer, Reading, Tree
 from pipeline.data.importers.ucihar import RATE_HZ, read_activity_labels
 from pipeline.data.recording import Recording, Segment
 from pipeline.data.source import UCI_PEOPLE

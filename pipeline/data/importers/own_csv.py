@@ -10,8 +10,7 @@ from pathlib import PurePath, PurePosixPath
 from pipeline.core.errors import InputError
 from pipeline.data.csv_recording import MAX_BYTES, read_pieces, with_doubts
 from pipeline.data.csv_writer import PART
-from pipeline.data.importers.importer import Importer, Reading
-from pipeline.data.importers.tree import Tree
+from pipeline.data.importers.tree import Importer, Reading, Tree
 from pipeline.data.mixed import OWN_PEOPLE
 from pipeline.data.recording import Recording
 

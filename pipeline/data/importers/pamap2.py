@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import InputError
-from pipeline.data.importers.importer import Importer, Reading
-from pipeline.data.importers.tree import Tree
+from pipeline.data.importers.tree import Importer, Reading, Tree
 from pipeline.data.plausibility import STANDARD_GRAVITY
-from pipeline.data.recording import Recording, Segment
+from pipeline.data.recording import Recording, segments_of
 
 RATE_HZ = 100.0
 RATE_TOLERANCE = 0.05
@@ -73,6 +72,7 @@ def _person(tree: Tree, name: str, subject: str, counts: dict[str, int]) -> list
     step = float(np.median(steps)) if len(steps) else 1 / RATE_HZ
     if abs(step * RATE_HZ - 1) > RATE_TOLERANCE:
         raise InputError(f"{place}: {1 / step:.4g} Hz by its times; PAMAP2 has {RATE_HZ:g} Hz")
+    labels = [ACTIVITIES.get(int(number), "") for number in numbers]
     values = values.copy()
     lost = _bridge(values, counts)
     values[:, :3] /= STANDARD_GRAVITY
@@ -92,7 +92,7 @@ def _person(tree: Tree, name: str, subject: str, counts: dict[str, int]) -> list
                     subject=subject,
                     session=subject,
                     source=f"PAMAP2, {subject}, hand",
-                    segments=_segments(numbers[start:stop]),
+                    segments=segments_of(labels[start:stop]),
                 )
             )
     return found
@@ -112,15 +112,6 @@ def _bridge(values: npt.NDArray[np.float64], counts: dict[str, int]) -> npt.NDAr
                     np.arange(start, stop), there, values[there, column]
                 )
     return lost
-
-
-def _segments(numbers: npt.NDArray[np.float64]) -> tuple[Segment, ...]:
-    borders = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
-    return tuple(
-        Segment(start, stop, ACTIVITIES[int(numbers[start])])
-        for start, stop in itertools.pairwise(borders)
-        if numbers[start] != NO_ACTIVITY
-    )
 
 
 IMPORTER = Importer(

@@ -1,4 +1,5 @@
-"""The files of a data set, in a folder or inside a zip: read one by one, never extracted."""
+"""What an importer is: its data set in advance, the files that it is given in a folder or a zip
+(read one by one, never extracted), and what it found there."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import InputError
+from pipeline.data.recording import Recording
 
 MAX_FILES = 100_000
 MAX_NUMBER = 1e9
@@ -248,3 +251,44 @@ def _rooted(
     (root,) = roots
     inside = {name.removeprefix(root): name for name in kept if name.startswith(root)}
     return Tree(f"{where}/{root.rstrip('/')}" if root else where, inside, opener)
+
+
+# ---- importer ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader found.
+
+    ``recordings`` are in g and rad/s, at the source's rate, with the source's own labels;
+    ``counts`` says how much was left out or repaired and why; ``warnings`` are for the user.
+    """
+
+    recordings: tuple[Recording, ...]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Importer:
+    """One published form.
+
+    ``anchor`` finds the data below a folder or inside a zip: what it matches begins at the data's
+    own root. ``dataset`` is the name it gets by default ("" for the path's), ``people`` names
+    who was recorded, so that the same people never count as two data sets ("" for unknown).
+    ``labelled_only`` cuts away what carries no label.
+    ``read`` raises InputError for whatever is not as published.
+    """
+
+    name: str
+    dataset: str
+    title: str
+    expects: str
+    anchor: re.Pattern[str]
+    people: str
+    axes: str
+    terms: str
+    citation: str
+    read: Callable[[Tree], Reading]
+    has_gyroscope: bool = True
+    labelled_only: bool = False

@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import InputError
-from pipeline.data.importers.importer import Importer, Reading
-from pipeline.data.importers.tree import Tree
+from pipeline.data.importers.tree import Importer, Reading, Tree
 from pipeline.data.recording import Recording, Segment
 from pipeline.data.source import UCI_PEOPLE
 

@@ -19,8 +19,8 @@ from pipeline.head import (
     Replay,
     SampleQuantization,
     Smoother,
-    WindowReference,
 )
+from tests.support.window_reference import WindowReference
 
 T, HOP = 8, 4
 KNEE = np.float32([0.0, 0.0, 0.0, 0.1, 0.25, 0.0])

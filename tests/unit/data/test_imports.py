@@ -21,7 +21,7 @@ from pipeline.data import (
     load_dataset,
     make_windows,
 )
-from pipeline.data.imported import imported_path
+from pipeline.data.catalog import imported_path
 from tests.support import foreign_data as made
 
 

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.data import Recording, Segment, hapt, mirror_right_arm, watch
+from pipeline.data import Recording, Segment, hapt, watch
 from pipeline.data.archives import gunzip, read_tar_member, read_zip_member
-from pipeline.data.recording import UNITS, Dataset
 from tests.unit.data import fakes
 
 
@@ -84,18 +83,6 @@ def test_watch_becomes_recordings_with_people_and_arms(tmp_path: Path) -> None:
         ("subject10", "subject10/right", "TRAP"),
     ]
     assert np.array_equal(made[2].samples, fakes.signal(32, 2).astype(np.float32))
-
-
-def test_mirroring_turns_only_right_arms_and_twice_is_once_too_many(tmp_path: Path) -> None:
-    made = read_watch(tmp_path, fakes.watch_content())
-    before = Dataset("watch", "", made, watch.ACTIVITIES, 50.0, UNITS, "", "", "", "", "")
-    after = mirror_right_arm(before)
-    assert np.array_equal(after.recordings[0].samples, made[0].samples)
-    assert np.array_equal(
-        after.recordings[1].samples, made[1].samples * np.float32([-1, 1, 1, 1, -1, -1])
-    )
-    twice = mirror_right_arm(after)
-    assert np.array_equal(twice.recordings[1].samples, made[1].samples)
 
 
 # --- what is wrong is refused, with its place

@@ -11,7 +11,7 @@ import pytest
 from pipeline.core.errors import InputError
 from pipeline.data import Dataset, describe, load_dataset, make_windows, split_subjects
 from pipeline.data.importers import IMPORTERS, open_tree
-from pipeline.data.importers.convert import renamed
+from pipeline.data.imports import renamed
 from pipeline.data.plausibility import (
     check_gravity,
     check_rotation,

