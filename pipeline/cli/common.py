@@ -67,7 +67,8 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
 
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Callable[[str, float], None]]:
-    """Show a bar with the time that is left on stderr; yields ``show(text, share done)``."""
+    """Show a bar with the time that is left on stderr, silent where that is no terminal; yields
+    ``show(text, share done)``."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
@@ -79,7 +80,8 @@ def progress_bar() -> Iterator[Callable[[str, float], None]]:
         TimeElapsedColumn(),
         Remaining(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console, silent = Console(stderr=True), not sys.stderr.isatty()
+    with Progress(*columns, console=console, transient=True, disable=silent) as bar:
         job = bar.add_task("loading", total=1.0)
         yield lambda text, share: bar.update(job, description=text, completed=share)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, note, print_json
+from pipeline.cli.common import JsonOption, guarded, note, print_json, progress_bar
 from pipeline.cli.stream import CsvOption, DatasetOption, PortOption, SubjectOption
 
 if TYPE_CHECKING:
@@ -151,25 +152,18 @@ def _note_unsaved(client: Client) -> Iterator[None]:
 @contextmanager
 def _progress(windows: int) -> Iterator[Callable[[UpdateResult], None]]:
     """A bar on stderr that grows with the windows labelled; silent where stderr is no terminal."""
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
     from pipeline.cli.views.head import outcome_text
-    from pipeline.core.console import Console
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("labelling", total=windows)
+    with progress_bar() as bar:
+        count = itertools.count(1)
 
         def show(result: UpdateResult) -> None:
-            learned = result.learned
-            bar.update(
-                task,
-                advance=1,
-                description=f"{escape(result.activity)} {learned.probability_before:.2f} -> "
-                f"{learned.probability_after:.2f}, {outcome_text(learned.outcome.name)}",
+            learned, done = result.learned, next(count)
+            text = (
+                f"{done}/{windows} {result.activity} {learned.probability_before:.2f} -> "
+                f"{learned.probability_after:.2f}, {outcome_text(learned.outcome.name)}"
             )
+            bar(text, done / windows)
 
         yield show
 

@@ -13,6 +13,8 @@ from pipeline.cli.common import guarded
 from pipeline.cli.stream import PortOption
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from pipeline.cli.views.monitor_views import View
 
 
@@ -49,11 +51,13 @@ def monitor(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _view(port: str, as_json: bool, as_csv: bool) -> View:
-    from pipeline.cli.views import monitor_views as ui
+def _view(port: str, as_json: bool, as_csv: bool) -> AbstractContextManager[View]:
+    from pipeline.cli.views import monitor_views as views
 
     if as_json:
-        return ui.JsonView(sys.stdout)
+        return views.lines_view(sys.stdout, views.json_line)
     if as_csv:
-        return ui.CsvView(sys.stdout)
-    return ui.BarsView(port) if sys.stdout.isatty() else ui.LinesView(sys.stdout)
+        return views.lines_view(sys.stdout, views.csv_line, views.CSV_HEADER)
+    if sys.stdout.isatty():
+        return views.bars_view(port)
+    return views.lines_view(sys.stdout, views.text_line)

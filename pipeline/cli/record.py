@@ -35,7 +35,7 @@ def record(
     from pipeline.board.ports import find_board
     from pipeline.board.recording import Plan
     from pipeline.board.recording import record as take
-    from pipeline.cli.views.record import TraceView
+    from pipeline.cli.views.record import trace_view
     from pipeline.core.console import Console
 
     plan = Plan(activity, seconds, output, subject, countdown)
@@ -43,7 +43,7 @@ def record(
     console = Console(stderr=True)
     with Client.open(find_board(port)) as client, contextlib.ExitStack() as shown:
         if console.is_terminal:
-            show = shown.enter_context(TraceView(activity, seconds, console)).show
+            show = shown.enter_context(trace_view(activity, seconds, console))
             taken = take(client, plan, on_progress=show)
         else:
             note(f"recording {activity!r} from {client.port} for {seconds:g} s")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.common import JsonOption, guarded, note, print_json
+from pipeline.cli.common import JsonOption, guarded, note, print_json, progress_bar
 
 if TYPE_CHECKING:
     from pipeline.board.playback import Playback
@@ -50,8 +50,15 @@ def stream(
         board = client.hello()
         selection = select(dataset, split, subject, csv, note)
         what = stretches(selection.recordings, client, windows=windows)
-        with _progress(sum(len(s.samples) for s in what)) as show:
-            result = replay(client, what, on_stretch=show)
+        samples = sum(len(stretch.samples) for stretch in what)
+        with progress_bar() as show:
+
+            def on_stretch(result: Playback) -> None:
+                right = "" if result.scores is None else f", {result.scores.accuracy:.1%} right"
+                shown = f"{len(result.answers)} predictions{right}"
+                show(shown, result.samples_sent / samples)
+
+            result = replay(client, what, on_stretch=on_stretch)
     document = {
         "port": client.port,
         "model_id": board.model_id.hex(),
@@ -66,40 +73,6 @@ def stream(
         print_json(document)
     else:
         _print(document, result)
-
-
-class _progress:
-    """A bar on stderr that grows with the samples sent."""
-
-    def __init__(self, samples: int) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        from pipeline.core.console import Console
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f} %"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._task = self._bar.add_task("streaming", total=samples)
-
-    def __enter__(self) -> Any:
-        self._bar.start()
-        return self._show
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def _show(self, result: Playback) -> None:
-        scores = result.scores
-        right = "" if scores is None else f"  {scores.accuracy:.1%} right"
-        self._bar.update(
-            self._task,
-            completed=result.samples_sent,
-            description=f"{len(result.answers)} predictions{right}",
-        )
 
 
 def _print(document: dict[str, Any], result: Playback) -> None:

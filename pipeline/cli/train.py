@@ -13,6 +13,7 @@ from pipeline.cli.common import (
     guarded,
     note,
     print_json,
+    progress_bar,
     require_writable,
     say,
     working,
@@ -21,8 +22,6 @@ from pipeline.cli.defaults import BUNDLE, GENERATED, TRAINED
 from pipeline.core.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from pipeline.training.train import TrainCard
 
 DatasetOption = Annotated[str, typer.Option(help="Data set, see `har data list`.")]
@@ -76,10 +75,6 @@ def pretrain(
     as_json: JsonOption = False,
 ) -> None:
     """Pretrain the extractor on the training subjects, never on validation or test subjects."""
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    from pipeline.core.console import Console
     from pipeline.training.inputs import gyroscope_knee
     from pipeline.training.pretrained import make_extractor
     from pipeline.training.shipped import ExtractorName, folder_of, shipped
@@ -90,17 +85,15 @@ def pretrain(
     changes = {"epochs": epochs, "knee": None if knee is None else gyroscope_knee(knee)}
     one = ExtractorName(dataset, backbone, split, fold, seed)
     names = shipped() if every else (one,)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     cards = []
-    with Bars(*columns, console=Console(stderr=True)) as bar:
+    with progress_bar() as show:
         for name in names:
             task = load_task(name.dataset, scheme=name.scheme, fold=name.fold, seed=name.seed)
-            job = bar.add_task(f"{name.backbone} {task.split.name} seed {name.seed}", total=1.0)
-            show = partial(_show, bar, job)
+            on_share = partial(show, f"{name.backbone} {task.split.name} seed {name.seed}")
             usual = folder_of(name) if method == "supervised" else Path("build/distilled")
             path = name.path(folder or usual)
             require_writable(path.parent)
-            cards.append((path, make_extractor(name, task, path, method, changes, show)))
+            cards.append((path, make_extractor(name, task, path, method, changes, on_share)))
     if as_json:
         print_json([card.model_dump() for _, card in cards] if every else cards[0][1].model_dump())
         return
@@ -109,10 +102,6 @@ def pretrain(
             f"{path}: validation accuracy {card.validation_accuracy:.3f} "
             f"({card.validation_windows} windows of {len(card.validation_subjects)} subjects)"
         )
-
-
-def _show(bar: Progress, job: TaskID, share: float) -> None:
-    bar.update(job, completed=share)
 
 
 @guarded

@@ -2,117 +2,80 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
+import itertools
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from pipeline.cli.common import note
-from pipeline.cli.views.figures import Figures
-from pipeline.cli.views.monitor import Sighting
+from pipeline.cli.views.monitor import Figures, Sighting
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 
-class View(Protocol):
-    """Shows sightings; a context manager."""
+class View(NamedTuple):
+    """``show`` takes one more sighting, ``tell`` one line for the user."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *error: Any) -> None: ...
-
-    def show(self, sighting: Sighting) -> None:
-        """One more."""
-
-    def tell(self, message: str) -> None:
-        """One line for the user."""
+    show: Callable[[Sighting], None]
+    tell: Callable[[str], None]
 
 
-class _Lines:
-    """Writes to `out`, a line at a time, and reports on stderr."""
+@contextlib.contextmanager
+def lines_view(out: TextIO, line: Callable[[Sighting], str], header: str = "") -> Iterator[View]:
+    """One `line` in `out` for each sighting, the first one after the `header`; messages on
+    stderr."""
+    above = iter([header])
 
-    def __init__(self, out: TextIO) -> None:
-        self.out = out
+    def show(sighting: Sighting) -> None:
+        out.write(next(above, "") + line(sighting))
+        out.flush()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        return
-
-    def tell(self, message: str) -> None:
-        note(f"har: {message}")
-
-    def write(self, line: str) -> None:
-        self.out.write(line + "\n")
-        self.out.flush()
+    yield View(show, lambda message: note(f"har: {message}"))
 
 
-class LinesView(_Lines):
+def text_line(sighting: Sighting) -> str:
     """`   12.3 s  walking 0.97`"""
-
-    def show(self, sighting: Sighting) -> None:
-        self.write(f"{sighting.time_s:8.1f} s  {sighting.activity} {sighting.probability:.2f}")
+    return f"{sighting.time_s:8.1f} s  {sighting.activity} {sighting.probability:.2f}\n"
 
 
-class JsonView(_Lines):
-    """One JSON document a line."""
-
-    def show(self, sighting: Sighting) -> None:
-        self.write(json.dumps(sighting.document(), allow_nan=False))
+def json_line(sighting: Sighting) -> str:
+    """One JSON document."""
+    return json.dumps(sighting.document(), allow_nan=False) + "\n"
 
 
-class CsvView(_Lines):
-    """A header, then one row per prediction."""
-
-    def __init__(self, out: TextIO) -> None:
-        super().__init__(out)
-        self._writer = csv.writer(out, lineterminator="\n")
-        self._begun = False
-
-    def show(self, sighting: Sighting) -> None:
-        if not self._begun:
-            self._writer.writerow(
-                ["time_s", "end_index", "activity", "probability", *Figures().document()]
-            )
-            self._begun = True
-        end = "" if sighting.end_index is None else sighting.end_index
-        probability = f"{sighting.probability:.6g}"
-        row = [f"{sighting.time_s:.3f}", end, sighting.activity, probability]
-        self._writer.writerow([*row, *sighting.figures.document().values()])
-        self.out.flush()
+def csv_line(sighting: Sighting) -> str:
+    """The values under `CSV_HEADER`."""
+    seen = (sighting.end_index, sighting.activity, f"{sighting.probability:.6g}")
+    return _csv(f"{sighting.time_s:.3f}", *seen, *sighting.figures.document().values())
 
 
-@dataclass
-class BarsView:
+def _csv(*values: Any) -> str:
+    row = io.StringIO()
+    csv.writer(row, lineterminator="\n").writerow(values)
+    return row.getvalue()
+
+
+CSV_HEADER = _csv("time_s", "end_index", "activity", "probability", *Figures().document())
+
+
+@contextlib.contextmanager
+def bars_view(port: str, console: Console | None = None) -> Iterator[View]:
     """Live bars in a terminal, the activity that the board shows bright."""
+    from rich.live import Live
+    from rich.text import Text
 
-    port: str
-    console: Any = None
-    _live: Any = field(default=None, init=False)
-    _seen: int = field(default=0, init=False)
+    seen = itertools.count(1)
+    waiting = Text(f"{port}: waiting for a prediction (Ctrl-C ends)", style="dim")
+    with Live(waiting, console=console, auto_refresh=False) as live:
 
-    def __enter__(self) -> Self:
-        from rich.live import Live
-        from rich.text import Text
+        def show(sighting: Sighting) -> None:
+            live.update(bars(sighting, f"{port}  {next(seen)} predictions"), refresh=True)
 
-        waiting = Text(f"{self.port}: waiting for a prediction (Ctrl-C ends)", style="dim")
-        self._live = Live(waiting, console=self.console, auto_refresh=False)
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._live.__exit__(*error)
-
-    def show(self, sighting: Sighting) -> None:
-        self._seen += 1
-        self._live.update(bars(sighting, f"{self.port}  {self._seen} predictions"), refresh=True)
-
-    def tell(self, message: str) -> None:
-        from rich.text import Text
-
-        self._live.console.print(Text(message, style="dim"))
+        yield View(show, lambda message: live.console.print(Text(message, style="dim")))
 
 
 def bars(sighting: Sighting, footer: str) -> RenderableType:

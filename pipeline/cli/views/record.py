@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -28,30 +29,16 @@ CHANNELS = (
 """Name, unit, and the least that a row spans from bottom to top, so that noise stays small."""
 
 
-@dataclass
-class TraceView:
-    """A live picture on `console`; pass `show` to `record`."""
+@contextlib.contextmanager
+def trace_view(
+    activity: str, seconds: float, console: Console
+) -> Iterator[Callable[[Progress], None]]:
+    """A live picture on `console`; gives the ``on_progress`` of `record`."""
+    from rich.live import Live
 
-    activity: str
-    seconds: float
-    console: Console
-    _live: Any = field(default=None, init=False)
-
-    def __enter__(self) -> Self:
-        from rich.live import Live
-
-        self._live = Live(console=self.console, auto_refresh=False)
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._live.__exit__(*error)
-
-    def show(self, progress: Progress) -> None:
-        """One more picture."""
-        plain = not self.console.encoding.startswith("utf")
-        picture = trace(progress, self.activity, self.seconds, ASCII if plain else BLOCKS)
-        self._live.update(picture, refresh=True)
+    levels = BLOCKS if console.encoding.startswith("utf") else ASCII
+    with Live(console=console, auto_refresh=False) as live:
+        yield lambda progress: live.update(trace(progress, activity, seconds, levels), refresh=True)
 
 
 def trace(

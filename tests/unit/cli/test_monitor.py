@@ -13,9 +13,15 @@ import pytest
 from rich.console import Console
 
 from pipeline.board.errors import BoardRefused
-from pipeline.cli.views.figures import Figures
-from pipeline.cli.views.monitor import LISTEN_S, Sighting, parse_text, watch
-from pipeline.cli.views.monitor_views import BarsView, CsvView, JsonView, LinesView
+from pipeline.cli.views.monitor import LISTEN_S, Figures, Sighting, parse_text, watch
+from pipeline.cli.views.monitor_views import (
+    CSV_HEADER,
+    bars_view,
+    csv_line,
+    json_line,
+    lines_view,
+    text_line,
+)
 from pipeline.core.errors import ExternalError
 from pipeline.protocol import messages as m
 from pipeline.protocol.frames import encode_frame
@@ -184,14 +190,14 @@ def test_a_board_cannot_steer_the_terminal():
 
 def test_plain_lines():
     out = io.StringIO()
-    with LinesView(out) as view:
+    with lines_view(out, text_line) as view:
         view.show(SEEN)
     assert out.getvalue() == "    12.3 s  walking 0.75\n"
 
 
 def test_one_json_document_a_line():
     out = io.StringIO()
-    with JsonView(out) as view:
+    with lines_view(out, json_line) as view:
         view.show(SEEN)
         view.show(SEEN)
     lines = out.getvalue().splitlines()
@@ -207,7 +213,7 @@ def test_one_json_document_a_line():
 
 def test_csv_has_one_header():
     out = io.StringIO()
-    with CsvView(out) as view:
+    with lines_view(out, csv_line, CSV_HEADER) as view:
         view.show(SEEN)
         view.show(Sighting(13.0, "a, b", 0.5, {"a, b": 0.5}, None))
     rows = list(csv.DictReader(io.StringIO(out.getvalue())))
@@ -224,7 +230,7 @@ def test_csv_has_one_header():
 def test_live_bars_show_every_activity():
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=100)
-    with BarsView("fake", console) as view:
+    with bars_view("fake", console) as view:
         view.tell("[fake] is [/back]")
         view.show(SEEN)
     for word in ("walking", "75.0%", "sitting", "25.0%", "lying", "1 predictions", "[/back]"):
@@ -352,7 +358,7 @@ def test_a_board_without_a_sensor_says_what_to_do(target, words):
 
 def test_the_new_columns_come_behind_the_old_ones():
     out = io.StringIO()
-    with CsvView(out) as view:
+    with lines_view(out, csv_line, CSV_HEADER) as view:
         view.show(replace(SEEN, figures=FIGURES))
     header, row = csv.reader(io.StringIO(out.getvalue()))
     assert header[:4] == ["time_s", "end_index", "activity", "probability"]
@@ -363,7 +369,7 @@ def test_the_new_columns_come_behind_the_old_ones():
 def test_a_line_under_the_bars_tells_the_figures():
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=120)
-    with BarsView("fake", console) as view:
+    with bars_view("fake", console) as view:
         view.show(replace(SEEN, figures=replace(FIGURES, trouble="bus_stuck")))
     for words in (
         "0.78 predictions/s, sensor 118.7 Hz, 3 samples lost, 3.1 ms (198,400 cycles)",

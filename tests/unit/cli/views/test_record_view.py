@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from pipeline.board.recording import Progress
-from pipeline.cli.views.record import ASCII, COLUMNS, LOST, TraceView, sparkline
+from pipeline.cli.views.record import ASCII, COLUMNS, LOST, sparkline, trace_view
 
 WINDOW = 128
 
@@ -26,9 +26,9 @@ def shown(*moments: Progress, encoding: str = "utf-8") -> str:
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding)
     console = Console(file=file, force_terminal=True, width=110, color_system=None)
-    with TraceView("walking", 60.0, console) as view:
+    with trace_view("walking", 60.0, console) as show:
         for moment in moments:
-            view.show(moment)
+            show(moment)
     file.flush()
     return raw.getvalue().decode(encoding)
 
