@@ -19,6 +19,7 @@ TIE = 0.005
 """Half a point: accuracies nearer than this are level, however small their standard error."""
 DEVICE_TIE = 0.01
 """One point: of the device's accuracy to TensorFlow's."""
+_SLACK = 0.5  # points, percent or times: what a range may be missed by
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,6 @@ def ratio(row: FxcyRow, other: FxcyRow, figure: str = "energy_nj") -> float | No
     base = float(getattr(other, figure))
     found = float(getattr(row, figure)) / base if base > 0 else math.inf
     return found if math.isfinite(found) else None
-
-
-_SLACK = 0.5  # points, percent or times: what a range may be missed by
 
 
 def fxcy_claims(report: FxcyReport) -> list[Claim]:

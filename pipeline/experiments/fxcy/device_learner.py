@@ -35,6 +35,15 @@ from pipeline.training.pretrained import Pretrained
 from pipeline.training.train import TrainCard, TrainedModel
 
 _TRUST_LEAST = 5  # of 255
+CUTS = ("fc", "fxc1", "fxc2")
+"""Cases that a board learns."""
+_PROGRAM = "har_learner"
+_WINDOWS = "windows.npz"
+# What decides a device's row, besides the network and the data.
+_SOURCES = (
+    *("firmware/lib/head/*.[ch]", "firmware/tools/*.[ch]"),
+    *("pipeline/bundle/*.py", "pipeline/compiler/*.py"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,18 +210,6 @@ def drawn(labels: Array, activities: int, steps: int, kept: int) -> Array:
             assert found is not None
             chosen[number, step] = found[0].view("<i4")[0]
     return chosen
-
-
-CUTS = ("fc", "fxc1", "fxc2")
-"""Cases that a board learns."""
-
-_PROGRAM = "har_learner"
-_WINDOWS = "windows.npz"
-# What decides a device's row, besides the network and the data.
-_SOURCES = (
-    *("firmware/lib/head/*.[ch]", "firmware/tools/*.[ch]"),
-    *("pipeline/bundle/*.py", "pipeline/compiler/*.py"),
-)
 
 
 def learn_on_device(

@@ -22,6 +22,15 @@ from pipeline.training.task import Task, load_task
 # Luma of ITU-R BT.601.
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _STD_LEAST = 1e-3
+Kind = Literal["sensor", "image"]
+DIGITS = {"digits_low": range(5), "digits_high": range(5, 10)}
+"""scikit-learn's 8 x 8 digits, 0 to 4 and 5 to 9."""
+KERAS_IMAGES = ("cifar10", "cifar100", "mnist", "fashion_mnist")
+"""Images that Keras downloads, and checks by SHA-256."""
+NOBODY = "unknown"
+"""Whoever drew or photographed an image."""
+_DIGITS_TRAIN = 2 / 3
+_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -84,19 +93,6 @@ def _weights(size: int, pixels: int) -> Array:
     weights[np.arange(pixels), left] = 1 - share
     weights[np.arange(pixels), np.minimum(left + 1, size - 1)] += share
     return weights
-
-
-Kind = Literal["sensor", "image"]
-
-DIGITS = {"digits_low": range(5), "digits_high": range(5, 10)}
-"""scikit-learn's 8 x 8 digits, 0 to 4 and 5 to 9."""
-KERAS_IMAGES = ("cifar10", "cifar100", "mnist", "fashion_mnist")
-"""Images that Keras downloads, and checks by SHA-256."""
-NOBODY = "unknown"
-"""Whoever drew or photographed an image."""
-
-_DIGITS_TRAIN = 2 / 3
-_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,6 +40,7 @@ _INITIALIZERS = {
     "moving_mean": "moving_mean_initializer",
     "moving_variance": "moving_variance_initializer",
 }
+_PREDICT_BATCH = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,9 +153,6 @@ def cases_of(backbone: str) -> tuple[str, ...]:
 def check_case(backbone: str, case: str) -> None:
     """InputError for a case that the network does not have."""
     trained_layers(_whole_network(backbone, *_SENSORS, 2), find_backbone(backbone), case)
-
-
-_PREDICT_BATCH = 128
 
 
 class Trainer:

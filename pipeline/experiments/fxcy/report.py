@@ -39,6 +39,33 @@ CURVES = (
     "Accuracy on the target's test subjects after each epoch, mean over seeds. Dotted: the best of "
     "FC's. Thick: the knee."
 )
+_CASES = (
+    *("case", "acc. ± sd", "F1", "worst", "subject", "loss", "energy", "training", "epochs"),
+    *("faster", "less", "layers", "params", "RAM, KB", "board"),
+)
+_DEVICE = (
+    *("pair", "backbone", "case", "TensorFlow", "device", "diff.", "noise", "agrees", "F1"),
+    *("worst", "subject", "Adam", "windows", "RAM, KB"),
+)
+_ONLY_ON_PAGE = ("F1", "subject", "loss", "training", "less", "layers")
+LEGEND = (
+    "*: the knee, the shallowest case within a standard error (or half a point) of the best",
+    "acc., worst: accuracy in %, of all test subjects and of the worst; energy: forward MACs of "
+    "the trained layers, one window, x 3.2 pJ (the original's formula)",
+    "epochs: until FC's best accuracy, mean over the seeds that reach it (their number after it "
+    "where not all do); faster: % of FC's epochs saved; RAM: to train; board: its learner has "
+    "this case",
+)
+_LEGEND_OF_PAGE = (
+    "F1: macro, %; loss: nats; training: energy of one training step on one window, counted; less: "
+    "% of FC's training energy saved; layers: trained ones of the extractor",
+)
+_PUBLISHED = "FC and FxC1: Fragkou, Katsaros 2023; Lygnos 2022"
+_DEVICE_LEGEND = (
+    "TensorFlow: the device's rule in float32; diff.: device less that, points; agrees: within 2 "
+    f"standard errors of the difference over seeds, or {100 * DEVICE_TIE:g} point; Adam: the same "
+    "case in the tables above",
+)
 
 
 def bars_picture(report: FxcyReport) -> str:
@@ -131,35 +158,6 @@ def _panels(report: FxcyReport) -> Sequence[Comparison]:
     found = comparisons(report.rows)
     order = list(dict.fromkeys(each.backbone for each in found))
     return sorted(found, key=lambda each: order.index(each.backbone))
-
-
-_CASES = (
-    *("case", "acc. ± sd", "F1", "worst", "subject", "loss", "energy", "training", "epochs"),
-    *("faster", "less", "layers", "params", "RAM, KB", "board"),
-)
-_DEVICE = (
-    *("pair", "backbone", "case", "TensorFlow", "device", "diff.", "noise", "agrees", "F1"),
-    *("worst", "subject", "Adam", "windows", "RAM, KB"),
-)
-_ONLY_ON_PAGE = ("F1", "subject", "loss", "training", "less", "layers")
-LEGEND = (
-    "*: the knee, the shallowest case within a standard error (or half a point) of the best",
-    "acc., worst: accuracy in %, of all test subjects and of the worst; energy: forward MACs of "
-    "the trained layers, one window, x 3.2 pJ (the original's formula)",
-    "epochs: until FC's best accuracy, mean over the seeds that reach it (their number after it "
-    "where not all do); faster: % of FC's epochs saved; RAM: to train; board: its learner has "
-    "this case",
-)
-_LEGEND_OF_PAGE = (
-    "F1: macro, %; loss: nats; training: energy of one training step on one window, counted; less: "
-    "% of FC's training energy saved; layers: trained ones of the extractor",
-)
-_PUBLISHED = "FC and FxC1: Fragkou, Katsaros 2023; Lygnos 2022"
-_DEVICE_LEGEND = (
-    "TensorFlow: the device's rule in float32; diff.: device less that, points; agrees: within 2 "
-    f"standard errors of the difference over seeds, or {100 * DEVICE_TIE:g} point; Adam: the same "
-    "case in the tables above",
-)
 
 
 def fxcy_tables(report: FxcyReport, *, page: bool = False) -> list[Table]:

@@ -14,6 +14,12 @@ from pipeline.experiments.jobs import Finished
 from pipeline.report.fields import Count, Share
 from pipeline.training.metrics import mean_by_name, worst_of
 
+Job = dict[str, Any]
+_OF_FIRST = (
+    *("trained_layers", "trainable_parameters", "device_bytes", "board_learns"),
+    *("train_windows", "test_windows"),
+)
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -135,14 +141,6 @@ PUBLISHED = (
     Published("EfficientNetB0", "ImageNet -> CIFAR-100", 0.745, 0.885, 510.0, 64735.2, 56.74),
     Published("EfficientNetB0", "ImageNet -> Intel scenes", 0.869, 0.922, 137.4, 64350.2, 39.38),
     Published("EfficientNetB2", "ImageNet -> CIFAR-100", 0.780, 0.911, 560.9, 78273.5, 60.81),
-)
-
-
-Job = dict[str, Any]
-
-_OF_FIRST = (
-    *("trained_layers", "trainable_parameters", "device_bytes", "board_learns"),
-    *("train_windows", "test_windows"),
 )
 
 

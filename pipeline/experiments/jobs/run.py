@@ -17,6 +17,7 @@ from pipeline.core.files import write_whole
 from pipeline.experiments.jobs.cluster import ClusterLost, Workers, this_worker
 
 _ROOT = Path(__file__).resolve().parents[3]
+Job = dict[str, Any]
 
 
 @lru_cache(maxsize=1)
@@ -57,9 +58,6 @@ def _git(*arguments: str) -> bytes:
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return b""
-
-
-Job = dict[str, Any]
 
 
 def equal_cost(_: Job) -> float:

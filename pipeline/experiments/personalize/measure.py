@@ -16,6 +16,8 @@ FEWEST_TEST_WINDOWS = 20
 """A user with fewer is left out."""
 WRONG_SHARE = 0.1
 """Of the labels, where some are wrong."""
+SAME, ACROSS, TEACH = "same", "across", "teach"
+WRONG_DRAWS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +77,6 @@ def wrong_labels(labels: Array, activities: int, *drawn_for: object) -> Array:
     wrong = rng.random(len(labels)) < WRONG_SHARE
     moved = (labels + rng.integers(1, activities, len(labels))) % activities
     return np.where(wrong, moved, labels)
-
-
-SAME, ACROSS, TEACH = "same", "across", "teach"
-WRONG_DRAWS = 3
 
 
 @dataclass(frozen=True)

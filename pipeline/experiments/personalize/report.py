@@ -26,6 +26,9 @@ SCENES: dict[str, str] = {
     "across": "the same activities, tested on the subject's other sessions",
     "teach": "new activities, added on the device",
 }
+NONE = "none"
+_HALF_A_POINT, _ONE_POINT = 0.005, 0.01
+_ROUNDING = 1e-9  # of differences of shares
 
 
 class _Part(BaseModel):
@@ -119,11 +122,6 @@ def personalize_claims(report: PersonalizeReport) -> list[Claim]:
         ]
         claims.append(Claim(f"{about}: users losing > 1 point", "0", str(lose), n, lose == 0))
     return claims
-
-
-NONE = "none"
-_HALF_A_POINT, _ONE_POINT = 0.005, 0.01
-_ROUNDING = 1e-9  # of differences of shares
 
 
 class _Key(NamedTuple):

@@ -27,6 +27,9 @@ _KINDS = {
     "INT32": np.int32,
 }
 _GZIP_LEVEL = 9
+_PARITY_INPUTS = 4
+_TIMEOUT_S = 3600.0  # of all test windows in TFLite-Micro
+_OPERATOR = re.compile(r"Node (\w+) \(number")
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,6 @@ def predict_litert(model: bytes, inputs: Array) -> Array:
         interpreter.invoke()
         classes[number] = interpreter.get_tensor(answer)[0].argmax()
     return classes
-
-
-_PARITY_INPUTS = 4
-_TIMEOUT_S = 3600.0  # of all test windows in TFLite-Micro
-_OPERATOR = re.compile(r"Node (\w+) \(number")
 
 
 @dataclass(frozen=True)

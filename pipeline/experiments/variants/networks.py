@@ -27,6 +27,13 @@ from pipeline.training.pretrained import pretrain_extractor, save_pretrained
 from pipeline.training.shipped import recipe, recipes_digest
 from pipeline.training.task import Task, load_task, make_task
 
+_RATE_ON = 0.5  # of the recipe's peak rate, where the weights are no random ones
+_SETTLED_BY = 0.3  # share of the steps in which the weights hardly change any more
+_REMEMBERED_MOST = 0.2
+_STATISTICS = 1024  # windows
+_VERSION = 2  # of what is kept
+_WEIGHTS = "weights.npz"
+
 
 def source_task(source: str, seed: int) -> Task:
     """All of the source that may train: its official split where it has one."""
@@ -67,14 +74,6 @@ def gather(dataset: str, split: str, seed: int, backbone: str, effort: Effort) -
     whole = load_task(dataset, scheme=split, seed=seed, progress=False)
     task = whole.thinned(effort.windows, test=effort.test_windows)
     return VariantTask(**vars(task), dense=task.dense_training_windows(), backbone=backbone)
-
-
-_RATE_ON = 0.5  # of the recipe's peak rate, where the weights are no random ones
-_SETTLED_BY = 0.3  # share of the steps in which the weights hardly change any more
-_REMEMBERED_MOST = 0.2
-_STATISTICS = 1024  # windows
-_VERSION = 2  # of what is kept
-_WEIGHTS = "weights.npz"
 
 
 @dataclass(frozen=True)

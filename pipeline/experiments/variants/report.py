@@ -22,6 +22,33 @@ CAPTION = (
 )
 _MARKERS = "osDdv^<>PXph*8"
 _FILL = {True: "full", False: "none", None: "bottom"}
+_COLUMNS = (
+    *(
+        "variant",
+        "file",
+        "gzip",
+        "shrink",
+        "not 0",
+        "acc.",
+        "range",
+        "F1",
+        "worst",
+        "subject",
+        "drop",
+    ),
+    *("arena", "flash", "RAM", "instructions", "nJ", "fits"),
+)
+_ONLY_ON_PAGE = ("shrink", "not 0", "range", "F1", "subject", "instructions", "nJ")
+LEGEND = (
+    "file, gzip, arena (TFLite-Micro's), flash, RAM (the compiled engine's) in KB",
+    "acc., worst: accuracy in %, of all test subjects and of the worst; drop: points lost against "
+    "float32; fits: the engine with which the board takes it, the firmware around it",
+)
+_LEGEND_OF_PAGE = (
+    "shrink: times, of the weights' bytes; not 0: weights; range: acc. over seeds; F1: macro, %; "
+    "instructions: of one inference by the compiled engine on a Cortex-M4F; nJ: MACs x 3.2 pJ"
+)
+_PUBLISHED = "Course slides on MobileNet and SqueezeNet"
 
 
 def variants_picture(rows: Sequence[VariantRow]) -> str:
@@ -61,35 +88,6 @@ def variants_picture(rows: Sequence[VariantRow]) -> str:
         ]
         figure.legend(handles=lines + points, loc="outside right center", frameon=False)
         return svg(figure)
-
-
-_COLUMNS = (
-    *(
-        "variant",
-        "file",
-        "gzip",
-        "shrink",
-        "not 0",
-        "acc.",
-        "range",
-        "F1",
-        "worst",
-        "subject",
-        "drop",
-    ),
-    *("arena", "flash", "RAM", "instructions", "nJ", "fits"),
-)
-_ONLY_ON_PAGE = ("shrink", "not 0", "range", "F1", "subject", "instructions", "nJ")
-LEGEND = (
-    "file, gzip, arena (TFLite-Micro's), flash, RAM (the compiled engine's) in KB",
-    "acc., worst: accuracy in %, of all test subjects and of the worst; drop: points lost against "
-    "float32; fits: the engine with which the board takes it, the firmware around it",
-)
-_LEGEND_OF_PAGE = (
-    "shrink: times, of the weights' bytes; not 0: weights; range: acc. over seeds; F1: macro, %; "
-    "instructions: of one inference by the compiled engine on a Cortex-M4F; nJ: MACs x 3.2 pJ"
-)
-_PUBLISHED = "Course slides on MobileNet and SqueezeNet"
 
 
 def _kilo(count: int | None) -> str:

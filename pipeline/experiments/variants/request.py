@@ -23,6 +23,15 @@ FAMILIES = ("float32", "float16", "int8", "int8_qat", "pruned", "pruned_int8", "
 BASE = "float32"
 
 _PRUNED = re.compile(r"pruned(\d{1,2})(_int8|_qat)?")
+REPRESENTATIVE_WINDOWS = 500
+"""Training windows whose ranges set the scales of int8 activations, as `har quantize` takes."""
+CHECKED_WINDOWS = 16
+"""Test windows on which the compiled engine and TFLite-Micro are compared byte by byte."""
+BACKBONES = ("mobilenetv2", "squeezenet", "smallcnn", "dscnn")
+QUICK_BACKBONES = ("smallcnn", "dscnn")
+SPARSITIES = (0.5, 0.8)
+QUICK_SPARSITIES = (0.8,)
+WEIGHTS = ("source", "imagenet", "none")
 
 
 @dataclass(frozen=True)
@@ -92,12 +101,6 @@ def _check_sparsity(sparsity: float) -> None:
         raise InputError(f"sparsity {sparsity:g}: give whole percents, e.g. 0.5 or 0.85")
 
 
-REPRESENTATIVE_WINDOWS = 500
-"""Training windows whose ranges set the scales of int8 activations, as `har quantize` takes."""
-CHECKED_WINDOWS = 16
-"""Test windows on which the compiled engine and TFLite-Micro are compared byte by byte."""
-
-
 @dataclass(frozen=True)
 class Effort:
     """``windows``: training windows that each epoch draws, at most; ``epochs`` on the data set and
@@ -148,11 +151,6 @@ _QUICK: Mapping[str, Effort] = MappingProxyType(
 )
 _QUICK_OTHERS = Effort(1024, 4, 1, FineTuning(2, 5e-4), FineTuning(1, 1e-4), test_windows=300)
 
-BACKBONES = ("mobilenetv2", "squeezenet", "smallcnn", "dscnn")
-QUICK_BACKBONES = ("smallcnn", "dscnn")
-SPARSITIES = (0.5, 0.8)
-QUICK_SPARSITIES = (0.8,)
-
 
 def effort_for(
     backbone: str, *, quick: bool, epochs: int | None = None, windows: int | None = None
@@ -169,9 +167,6 @@ def effort_for(
         windows=found.windows if windows is None else windows,
         epochs=found.epochs if epochs is None else epochs,
     )
-
-
-WEIGHTS = ("source", "imagenet", "none")
 
 
 @dataclass(frozen=True)

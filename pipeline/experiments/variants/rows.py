@@ -16,6 +16,10 @@ LOSS = 0.005
 """Of accuracy: what a good conversion to int8 loses at most."""
 SHRINK = 3.7
 """Times: what it shrinks the weights at least."""
+_OF_FIRST = (
+    *("bytes", "compressed_bytes", "weight_bytes", "parameters", "macs", "energy_nj"),
+    *("arena_bytes", "engine_flash_bytes", "engine_ram_bytes", "instructions", "fits", "engine"),
+)
 
 
 class _Part(BaseModel):
@@ -98,12 +102,6 @@ PUBLISHED = (
     PublishedVariant("SqueezeNet", "pruned", 0.30, 0.9158),
 )
 """Course slides on MobileNet and SqueezeNet, base, quantized and pruned."""
-
-
-_OF_FIRST = (
-    *("bytes", "compressed_bytes", "weight_bytes", "parameters", "macs", "energy_nj"),
-    *("arena_bytes", "engine_flash_bytes", "engine_ram_bytes", "instructions", "fits", "engine"),
-)
 
 
 def row_of(
