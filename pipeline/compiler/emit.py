@@ -31,7 +31,10 @@ def c_float(value: float) -> str:
 def constant_bytes(graph: Graph) -> int:
     """Bytes of the const arrays in the generated C; equal arrays are stored once."""
     return sum(
-        constant.size_bytes for constant, name, shared in _named(graph.steps) if name == shared
+        constant.size_bytes
+        for arrays in _arrays(graph.steps)
+        for constant, name, shared in arrays
+        if name == shared
     )
 
 
@@ -106,17 +109,12 @@ class _Source:
         yield from self._access()
 
     def _constants(self) -> Iterator[str]:
-        shared_names = {
-            (step_index, constant.role): (constant, own, shared)
-            for step_index, constant, own, shared in _named_by_step(self._graph.steps)
-        }
-        for position, step in enumerate(self._graph.steps):
+        for step, arrays in zip(self._graph.steps, _arrays(self._graph.steps), strict=True):
             yield f"/* {self._title(step)} */"
             if isinstance(step, View):
                 yield ""
                 continue
-            for constant in step.arrays:
-                _, own, shared = shared_names[position, constant.role]
+            for constant, own, shared in arrays:
                 if own == shared:
                     yield from _array(constant, own)
                 else:
@@ -128,11 +126,8 @@ class _Source:
             yield ""
 
     def _run(self) -> Iterator[str]:
-        arrays: dict[int, list[str]] = {}
-        for position, _, _, shared in _named_by_step(self._graph.steps):
-            arrays.setdefault(position, []).append(shared)
         yield f"void {self._name}_run(void) {{"
-        for position, step in enumerate(self._graph.steps):
+        for step, arrays in zip(self._graph.steps, _arrays(self._graph.steps), strict=True):
             yield f"    /* {self._title(step)} */"
             if isinstance(step, View):
                 continue
@@ -141,7 +136,7 @@ class _Source:
                 pointers = f"const int8_t *const {_prefix(step)}_inputs[] = {{"
                 yield from _wrapped("    " + pointers, inputs, "};")
                 inputs = [f"{_prefix(step)}_inputs"]
-            arguments = [f"&{_prefix(step)}", *inputs, *arrays.get(position, [])]
+            arguments = [f"&{_prefix(step)}", *inputs, *(shared for _, _, shared in arrays)]
             arguments.append(self._place(step.output))
             yield from _wrapped(f"    {step.kernel}(", arguments, ");")
         yield "}"
@@ -182,21 +177,16 @@ class _Source:
         return f"{text}, {step.macs:,} MACs" if step.macs else text
 
 
-def _named_by_step(steps: Sequence[Step]) -> Iterator[tuple[int, Constant, str, str]]:
-    """(position, constant, own name, name of the first equal array) in order."""
+def _arrays(steps: Sequence[Step]) -> Iterator[list[tuple[Constant, str, str]]]:
+    """Of each step: its constants, each with its own name and that of the first equal one."""
     seen: dict[tuple[str, bytes], str] = {}
-    for position, step in enumerate(steps):
-        if isinstance(step, View):
-            continue
-        for constant in step.arrays:
+    for step in steps:
+        named = []
+        for constant in () if isinstance(step, View) else step.arrays:
             own = f"{_prefix(step)}_{constant.role}"
             content = (constant.values.dtype.str, constant.values.tobytes())
-            yield position, constant, own, seen.setdefault(content, own)
-
-
-def _named(steps: Sequence[Step]) -> Iterator[tuple[Constant, str, str]]:
-    for _, constant, own, shared in _named_by_step(steps):
-        yield constant, own, shared
+            named.append((constant, own, seen.setdefault(content, own)))
+        yield named
 
 
 def _prefix(step: Step) -> str:

@@ -101,20 +101,21 @@ class Operands:
     def call(
         self,
         kernel: str,
-        struct: str,
         params: dict[str, int | tuple[int, ...]],
         *,
+        struct: str = "",
         inputs: int = 1,
         arrays: tuple[Constant, ...] = (),
         gathered: bool = False,
         macs: int = 0,
     ) -> KernelCall:
-        """The call of ``kernel`` on the first ``inputs`` inputs; the rest as `KernelCall`."""
+        """The call of ``kernel`` on the first ``inputs`` inputs; ``struct`` has the kernel's name
+        where none is given; the rest as `KernelCall`."""
         return KernelCall(
             index=self.operator.index,
             operator=self.operator.name,
             kernel=kernel,
-            struct=struct,
+            struct=struct or kernel.replace("_s8", "_params"),
             params=params,
             inputs=tuple(self.input_index(position) for position in range(inputs)),
             output=self.output_index,

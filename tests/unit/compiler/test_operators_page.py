@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.compiler import OPERATORS
 from pipeline.compiler.__main__ import operators_page
-from pipeline.compiler.lower_plain import _MAX_CONCATENATED, _MAX_SOFTMAX_DEPTH
+from pipeline.compiler.lower import _MAX_CONCATENATED, _MAX_SOFTMAX_DEPTH
 
 PAGE = Path(__file__).parents[3] / "docs" / "OPERATORS.md"
 
