@@ -8,13 +8,15 @@ from pathlib import Path
 from pipeline.doctor.board import check_permissions, check_ports, check_usb, examine_board
 from pipeline.doctor.check import Check, Report
 from pipeline.doctor.machine import (
+    check_bundle,
     check_downloads,
     check_emulator,
+    check_generated,
     check_packages,
     check_platformio,
+    check_room,
     check_tensorflow,
 )
-from pipeline.doctor.model import check_bundle, check_generated, check_room
 
 
 def examine(

@@ -208,6 +208,26 @@ def qemu_command(image: Path, memory_file: Path, *more: str) -> list[str]:
     ]
 
 
+def exchange(
+    target: Target, image: Path, request: bytes, size: int, timeout_s: float, what: str, remedy: str
+) -> bytes:
+    """Run a program on ``request`` in the exchange memory (firmware/tools); the first ``size``
+    bytes that are there when it has ended. Raises as `check_runnable` and `run_to_end`."""
+    check_runnable(target, image)
+    with tempfile.TemporaryDirectory(prefix="har-exchange-") as scratch:
+        memory = Path(scratch) / "exchange"
+        with open_flash(memory) as file:
+            file.seek(FLASH_REGION_BYTES)
+            file.write(request)
+        command = [str(image), str(memory)]
+        run_to_end(
+            qemu_command(image, memory) if target == "mps2" else command, timeout_s, what, remedy
+        )
+        with memory.open("rb") as file:
+            file.seek(FLASH_REGION_BYTES)
+            return file.read(size)
+
+
 def _put_recording(flash: BinaryIO, recording: bytes) -> None:
     """Where the emulated core looks for one at its start; a former one is forgotten."""
     flash.seek(SENSOR_OFFSET)

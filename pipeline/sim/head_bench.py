@@ -8,10 +8,8 @@ head that no bundle has can be counted with the others.
 from __future__ import annotations
 
 import struct
-import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -22,13 +20,7 @@ from pipeline.head.memory import RamParts, learning_memory
 from pipeline.models.graph import nanojoules
 from pipeline.sim.boards import NANO33BLE, Board
 from pipeline.sim.build import FirmwareImage
-from pipeline.sim.emulator import (
-    FLASH_REGION_BYTES,
-    check_runnable,
-    open_flash,
-    qemu_command,
-    run_to_end,
-)
+from pipeline.sim.emulator import exchange
 
 LABELS = 3  # the one that takes the most instructions counts
 
@@ -187,14 +179,10 @@ def random_workload(
     windows = rng.integers(
         -128, 128, (capacity + LABELS + exemplars, shape.window_bytes), dtype=np.int8
     )
-    constants = Learning(
+    constants = replace(
+        learning,
         rate=float(np.float32(_RATE / features)),
         rate_convolution=float(np.float32(_RATE_CONVOLUTION / channels)),
-        keep=learning.keep,
-        steps=learning.steps,
-        replay_every=learning.replay_every,
-        hold_every=learning.hold_every,
-        evidence=learning.evidence,
     )
     head = Head(shape, scales, parameters, shipped)
     return HeadWorkload(head, constants, windows, capacity, exemplars)
@@ -218,7 +206,15 @@ def count_learning(image: FirmwareImage, workload: HeadWorkload) -> Counts:
     blocks = [array.astype("<f4").tobytes() for array in arrays]
     blocks += [_padded(part.tobytes()) for part in parts]
     macs = LABELS * training_macs(shape, workload.head.factory_activities, learning.steps)
-    answer = _run(image, request + b"".join(blocks), _TIMEOUT_S + _TIMEOUT_S_PER_MAC * macs)
+    answer = exchange(
+        image.target,
+        image.path,
+        request + b"".join(blocks),
+        _REQUEST.size,
+        _TIMEOUT_S + _TIMEOUT_S_PER_MAC * macs,
+        "the learner",
+        "is this machine overloaded? Retry",
+    )
     predict, step, update, learned, held, crc = _REQUEST.unpack(answer)[-6:]
     if not learned:
         raise ExternalError("no label was learned on the emulated board: are all in the holdout?")
@@ -227,22 +223,3 @@ def count_learning(image: FirmwareImage, workload: HeadWorkload) -> Counts:
 
 def _padded(content: bytes) -> bytes:
     return content + bytes(-len(content) % 4)
-
-
-def _run(image: FirmwareImage, request: bytes, timeout_s: float) -> bytes:
-    """The header of ``request`` as the program leaves it."""
-    check_runnable(image.target, image.path)
-    with tempfile.TemporaryDirectory(prefix="har-learner-") as scratch:
-        exchange = Path(scratch) / "exchange"
-        with open_flash(exchange) as file:
-            file.seek(FLASH_REGION_BYTES)
-            file.write(request)
-        run_to_end(
-            qemu_command(image.path, exchange),
-            timeout_s,
-            "the learner",
-            "is this machine overloaded? Retry",
-        )
-        with exchange.open("rb") as file:
-            file.seek(FLASH_REGION_BYTES)
-            return file.read(_REQUEST.size)

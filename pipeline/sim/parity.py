@@ -8,29 +8,21 @@ from __future__ import annotations
 
 import struct
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.errors import ExternalError, InputError
 from pipeline.core.types import Array
 from pipeline.sim.build import FirmwareImage, build_image
-from pipeline.sim.emulator import (
-    FLASH_FILE_BYTES,
-    FLASH_REGION_BYTES,
-    Target,
-    check_runnable,
-    open_flash,
-    qemu_command,
-    run_to_end,
-)
-from pipeline.sim.signals import parity_inputs
+from pipeline.sim.emulator import FLASH_FILE_BYTES, FLASH_REGION_BYTES, Target, exchange
 
 if TYPE_CHECKING:
     from pipeline.compiler import CompiledModel
-
 
 _HEADER = struct.Struct("<4s10I")
 _INSTRUCTIONS = 1  # enum har_counter
@@ -83,7 +75,7 @@ def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityRep
     with tempfile.TemporaryDirectory(prefix="har-parity-") as scratch:
         folder = Path(scratch)
         image = _build(compiled, target, folder)
-        ours, counts = _run(compiled, image, x, folder / "exchange")
+        ours, counts = _run(compiled, image, x)
         flash_bytes = image.map.flash_bytes_from(r"har_net\.c\.o|har_kernels")
     oracle = run_tflm(content, x)
     theirs = np.concatenate([np.reshape(out, (inputs, -1)) for out in oracle.outputs], axis=1)
@@ -111,8 +103,7 @@ def run_compiled(compiled: CompiledModel, x: Array, target: Target = "host") -> 
         folder = Path(scratch)
         image = _build(compiled, target, folder)
         parts = [
-            _run(compiled, image, x[start : start + most], folder / "exchange")[0]
-            for start in range(0, len(x), most)
+            _run(compiled, image, x[start : start + most])[0] for start in range(0, len(x), most)
         ]
     return np.concatenate(parts)
 
@@ -135,9 +126,7 @@ def _most_inputs(input_bytes: int, output_bytes: int) -> int:
     return room // (4 + input_bytes + output_bytes)
 
 
-def _run(
-    compiled: CompiledModel, image: FirmwareImage, x: Array, exchange: Path
-) -> tuple[Array, Array | None]:
+def _run(compiled: CompiledModel, image: FirmwareImage, x: Array) -> tuple[Array, Array | None]:
     """Outputs int8 (N, bytes of all outputs) and instruction counts (N,) if they are such."""
     target, output_bytes = image.target, _output_bytes(compiled)
     inputs, input_bytes = len(x), x[0].size
@@ -151,23 +140,69 @@ def _run(
         *(b"HARP", inputs, input_bytes, output_bytes, counts_at, inputs_at, outputs_at),
         *(0, 0, 0, 0),
     )
-    check_runnable(target, image.path)
-    with open_flash(exchange) as file:
-        file.seek(FLASH_REGION_BYTES)
-        file.write(header)
-        file.seek(FLASH_REGION_BYTES + inputs_at)
-        file.write(x.tobytes())
-    if target == "mps2":
-        command = qemu_command(image.path, exchange)
-    else:
-        command = [str(image.path), str(exchange)]
-    run_to_end(command, timeout_s, "the net", "give fewer inputs")
-    with exchange.open("rb") as file:
-        file.seek(FLASH_REGION_BYTES)
-        memory = file.read(outputs_at + inputs * output_bytes)
+    memory = exchange(
+        target,
+        image.path,
+        header.ljust(inputs_at, b"\0") + x.tobytes(),
+        outputs_at + inputs * output_bytes,
+        timeout_s,
+        "the net",
+        "give fewer inputs",
+    )
     done, unit = _HEADER.unpack_from(memory)[7:9]
     if done != inputs:
         raise ExternalError(f"only {done} of {inputs} inputs ran; run it again")
     outputs = np.frombuffer(memory, np.int8, inputs * output_bytes, outputs_at)
     counts = np.frombuffer(memory, "<u4", inputs, counts_at) if unit == _INSTRUCTIONS else None
     return outputs.reshape(inputs, output_bytes), counts
+
+
+Int8Array = npt.NDArray[np.int8]
+
+
+def parity_inputs(count: int, shape: tuple[int, ...], zero_point: int, seed: int) -> Int8Array:
+    """(count, *shape) int8: the extremes first, then noise and smooth signals in turn.
+
+    Fewer than all extremes are used when `count` is small, so that every count sees the rest.
+    """
+    rng = np.random.default_rng(seed)
+    size = int(np.prod(shape))
+    makers: list[Callable[[], npt.NDArray[np.float64]]] = [
+        lambda: rng.integers(-128, 128, size).astype(float),
+        lambda: zero_point + rng.normal(0.0, rng.uniform(1.0, 60.0), size),
+        lambda: zero_point + _waves(rng, shape),
+        lambda: zero_point + _walk(rng, shape),
+    ]
+    extremes = _extremes(size, zero_point)[: count // 2]
+    rows = extremes + [makers[i % len(makers)]() for i in range(count - len(extremes))]
+    rounded = np.clip(np.rint(np.stack(rows)), -128, 127).astype(np.int8)
+    return rounded.reshape(count, *shape)
+
+
+def _extremes(size: int, zero_point: int) -> list[npt.NDArray[np.float64]]:
+    ramp = np.linspace(-128.0, 127.0, size)
+    alternating = np.where(np.arange(size) % 2 == 0, -128.0, 127.0)
+    flat = [np.full(size, float(value)) for value in (-128, 127, zero_point)]
+    return [*flat, ramp, ramp[::-1], alternating, -1.0 - alternating]
+
+
+def _time_and_lanes(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Signals run along all axes but the last, which holds channels."""
+    lanes = shape[-1] if len(shape) > 1 else 1
+    return int(np.prod(shape)) // lanes, lanes
+
+
+def _waves(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    steps, lanes = _time_and_lanes(shape)
+    turns = rng.uniform(0.5, 8.0, lanes) * np.arange(steps)[:, None] / steps
+    phase = rng.uniform(0.0, 1.0, lanes)
+    height = rng.uniform(5.0, 140.0, lanes)
+    waves: npt.NDArray[np.float64] = height * np.sin(2 * np.pi * (turns + phase))
+    return (waves + rng.normal(0, 2, (steps, lanes))).ravel()
+
+
+def _walk(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    steps, lanes = _time_and_lanes(shape)
+    stride = rng.uniform(0.5, 12.0, lanes)
+    walk: npt.NDArray[np.float64] = np.cumsum(rng.normal(size=(steps, lanes)) * stride, axis=0)
+    return walk.ravel()

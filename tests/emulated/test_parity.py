@@ -11,8 +11,7 @@ from pipeline.compiler import UnsupportedModel, compile_model
 from pipeline.core.errors import CheckFailed, InputError
 from pipeline.sim.build import build_image
 from pipeline.sim.emulator import Target
-from pipeline.sim.parity import ParityReport, run_parity
-from pipeline.sim.signals import parity_inputs
+from pipeline.sim.parity import ParityReport, parity_inputs, run_parity
 from tests.support.tflite_builder import RELU, VALID, Net
 
 pytestmark = pytest.mark.emulated

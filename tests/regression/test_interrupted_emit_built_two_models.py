@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.bundle.bundle import Bundle, load_bundle
 from pipeline.core.errors import InputError
-from pipeline.sim.pio import check_emitted
+from pipeline.sim.flash import check_emitted
 
 emitting = importlib.import_module("pipeline.bundle.emit")  # not the function of that name
 ROOT = Path(__file__).resolve().parents[2]

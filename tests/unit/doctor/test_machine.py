@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import ExternalError
-from pipeline.doctor import machine, model
+from pipeline.doctor import machine
 
 LOCK = """\
 # made by a tool
@@ -124,22 +124,22 @@ class Bundle:
 
 
 def test_emitted_code_has_to_be_the_bundles(tmp_path: Path) -> None:
-    check, found = model.check_generated(tmp_path, None)
+    check, found = machine.check_generated(tmp_path, None)
     assert (check.state, found) == ("yellow", None)
     for name in ("har_model.h", "har_model.c", "har_extractor_tflite.h", "har_extractor_tflite.c"):
         (tmp_path / name).write_text(HEADER)
-    check, found = model.check_generated(tmp_path, None)
+    check, found = machine.check_generated(tmp_path, None)
     assert (check.state, found) == ("yellow", "0123456789abcdef")
-    check, _ = model.check_generated(tmp_path, Bundle("0123456789abcdef"))
+    check, _ = machine.check_generated(tmp_path, Bundle("0123456789abcdef"))
     assert check.state == "green"
-    check, _ = model.check_generated(tmp_path, Bundle("ff" * 8))
+    check, _ = machine.check_generated(tmp_path, Bundle("ff" * 8))
     assert (check.state, check.remedy) == ("red", "har emit")
 
 
 def test_a_missing_bundle_is_yellow_and_a_damaged_one_red(tmp_path: Path) -> None:
-    check, bundle = model.check_bundle(tmp_path)
+    check, bundle = machine.check_bundle(tmp_path)
     assert (check.state, bundle) == ("yellow", None)
     (tmp_path / "bundle.json").write_text("{}")
-    check, bundle = model.check_bundle(tmp_path)
+    check, bundle = machine.check_bundle(tmp_path)
     assert (check.state, bundle) == ("red", None)
     assert check.text

@@ -20,9 +20,14 @@ from pipeline.cli.main import app
 from pipeline.core.errors import CheckFailed, ExternalError, InputError
 from pipeline.protocol.messages import Engine, Sensor, SensorTrouble, Target
 from pipeline.sim import flash as flashing
-from pipeline.sim import pio
-from pipeline.sim.flash import Flashed, check_board, flash
-from pipeline.sim.pio import check_emitted, explain_build, explain_upload
+from pipeline.sim.flash import (
+    Flashed,
+    check_board,
+    check_emitted,
+    explain_build,
+    explain_upload,
+    flash,
+)
 from tests.support.board_server import BoardServer, board_on_terminal
 from tests.support.fake_board import HELLO, LSM9DS1, MODEL_ID, board_with
 
@@ -429,11 +434,11 @@ def test_the_command_prints_what_it_flashed(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_platformio_is_looked_for_in_this_python_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pio.importlib.util, "find_spec", lambda _name: object())
-    assert pio.find_platformio() == [sys.executable, "-m", "platformio"]
-    monkeypatch.setattr(pio.importlib.util, "find_spec", lambda _name: None)
-    monkeypatch.setattr(pio.shutil, "which", lambda name: f"/opt/{name}")
-    assert pio.find_platformio() == ["/opt/platformio"]
-    monkeypatch.setattr(pio.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(flashing.importlib.util, "find_spec", lambda _name: object())
+    assert flashing.find_platformio() == [sys.executable, "-m", "platformio"]
+    monkeypatch.setattr(flashing.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(flashing.shutil, "which", lambda name: f"/opt/{name}")
+    assert flashing.find_platformio() == ["/opt/platformio"]
+    monkeypatch.setattr(flashing.shutil, "which", lambda _name: None)
     with pytest.raises(ExternalError, match="not installed"):
-        pio.find_platformio()
+        flashing.find_platformio()

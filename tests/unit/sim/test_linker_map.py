@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.errors import ExternalError
 from pipeline.sim.boards import NANO33BLE
-from pipeline.sim.linker_map import parse_map, sizes_of
+from pipeline.sim.build import parse_map, sizes_of
 
 ROOT = Path(__file__).resolve().parents[3]
 
