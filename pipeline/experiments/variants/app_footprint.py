@@ -83,10 +83,11 @@ def fit_on_board(
     application: Application, engines: EngineFigures, file_bytes: int
 ) -> Footprint | None:
     """By the compiled engine where it takes the file, else by TFLite-Micro, else by none."""
-    if engines.flash_bytes is not None and engines.ram_bytes is not None:
-        return footprint(application, "compiled", engines.flash_bytes, engines.ram_bytes)
-    if engines.tflm_arena_bytes is not None:
-        return footprint(application, "tflm", file_bytes, engines.tflm_arena_bytes)
+    flash, ram = engines.engine_flash_bytes, engines.engine_ram_bytes
+    if flash is not None and ram is not None:
+        return footprint(application, "compiled", flash, ram)
+    if engines.arena_bytes is not None:
+        return footprint(application, "tflm", file_bytes, engines.arena_bytes)
     return None
 
 

@@ -87,16 +87,16 @@ def predict_litert(model: bytes, inputs: Array) -> Array:
 
 @dataclass(frozen=True)
 class EngineFigures:
-    """``tflm_arena_bytes``: None where TFLite-Micro refuses the file. ``flash_bytes``,
-    ``ram_bytes`` and ``instructions`` of the compiled engine on a Cortex-M4F: None where it does
-    not take the file, or the tools to build it are missing, which is ``unmeasured``. ``limits``:
-    why, one sentence each."""
+    """``arena_bytes``: None where TFLite-Micro refuses the file. ``engine_flash_bytes``,
+    ``engine_ram_bytes`` and ``instructions`` of the compiled engine on a Cortex-M4F: None where it
+    does not take the file, or the tools to build it are missing, which is ``unmeasured``.
+    ``limits``: why, one sentence each."""
 
-    tflm_arena_bytes: int | None
-    flash_bytes: int | None
-    ram_bytes: int | None
-    instructions: int | None
     limits: tuple[str, ...]
+    arena_bytes: int | None
+    engine_flash_bytes: int | None = None
+    engine_ram_bytes: int | None = None
+    instructions: int | None = None
     unmeasured: bool = False
 
 
@@ -113,12 +113,12 @@ def engine_figures(model: bytes, *, quantized: bool, seed: int) -> EngineFigures
         limits.append(f"TFLite-Micro does not run it: {why}")
     if not quantized:
         limits.append("The compiled engine takes int8 networks only.")
-        return EngineFigures(arena, None, None, None, tuple(limits))
+        return EngineFigures((*limits,), arena)
     try:
         compile_model(model)
     except CheckFailed as error:
         limits.append(f"The compiled engine does not take it: {_sentence(error)}")
-        return EngineFigures(arena, None, None, None, tuple(limits))
+        return EngineFigures((*limits,), arena)
     with tempfile.TemporaryDirectory(prefix="har-variant-") as folder:
         path = Path(folder, "model.tflite")
         path.write_bytes(model)
@@ -127,14 +127,14 @@ def engine_figures(model: bytes, *, quantized: bool, seed: int) -> EngineFigures
         except (ExternalError, CheckFailed) as error:
             limits.append(f"The compiled engine was not measured: {_sentence(error)}")
             missing = isinstance(error, ExternalError)
-            return EngineFigures(arena, None, None, None, tuple(limits), unmeasured=missing)
+            return EngineFigures((*limits,), arena, unmeasured=missing)
     if report.mismatches:
         raise ExternalError(
             f"the compiled engine differs from TFLite-Micro on {report.mismatches} of "
             f"{report.compared} inputs; run `har parity` on the file"
         )
     return EngineFigures(
-        arena, report.flash_bytes, report.arena_bytes, report.instructions, tuple(limits)
+        (*limits,), arena, report.flash_bytes, report.arena_bytes, report.instructions
     )
 
 

@@ -71,41 +71,26 @@ def run_job(request: VariantsRequest, job: dict[str, Any]) -> dict[str, Any]:
     )
     task = gather(request.dataset, request.split, seed, backbone, effort)
     base = base_network(origin, task, keep)
-    try:
-        network, model = _make(variant, task, keep, base)
-    except CheckFailed as error:
-        return {"refused": " ".join(str(error).split())}
-    content = _convert(variant, model, network, task, seed)
+    network = base.network
+    if variant.pruned:
+        network = pruned_network(base, task, keep, variant.sparsity)
+    model, normalize = network.model(), network.card.normalize
+    if variant.aware:
+        plan, steps = effort.aware, steps_of(task, effort, effort.aware.batch)
+        draw = task.drawing(normalize, steps * plan.batch)
+        try:
+            model = quantization_aware(model, draw, steps, plan, seed, keep_zeros=variant.pruned)
+        except CheckFailed as error:
+            return {"refused": " ".join(str(error).split())}
+    if variant.quantized:
+        content = to_int8(model, normalize(task.representative(REPRESENTATIVE_WINDOWS, seed)))
+    else:
+        content = to_float(model) if variant.precision == "float32" else to_float16(model)
     return _measure(variant, content, model, network, task, keep, base)
 
 
 def _sha256(dataset: str) -> str:
     return load_dataset(dataset, progress=False).sha256
-
-
-def _make(variant: Variant, task: VariantTask, keep: Path, base: Base) -> tuple[Pretrained, Any]:
-    """The network that the variant's file is converted from: its card, and the model."""
-    network, origin = base.network, base.origin
-    if variant.pruned:
-        network = pruned_network(base, task, keep, variant.sparsity)
-    model = network.model()
-    if variant.aware:
-        plan = origin.effort.aware
-        steps = steps_of(task, origin.effort, plan.batch)
-        draw = task.drawing(network.card.normalize, steps * plan.batch)
-        model = quantization_aware(model, draw, steps, plan, origin.seed, keep_zeros=variant.pruned)
-    return network, model
-
-
-def _convert(
-    variant: Variant, model: Any, network: Pretrained, task: VariantTask, seed: int
-) -> bytes:
-    if variant.precision == "float32":
-        return to_float(model)
-    if variant.precision == "float16":
-        return to_float16(model)
-    raw = task.representative(REPRESENTATIVE_WINDOWS, seed)
-    return to_int8(model, network.card.normalize(raw))
 
 
 def _measure(
@@ -120,22 +105,21 @@ def _measure(
     figures = file_figures(content)
     test, normalize = task.test, network.card.normalize
     inputs = normalize(test.x)
-    checked, host_only = 0, False
+    engines = engine_figures(content, quantized=variant.quantized, seed=base.origin.seed)
+    limits = [*engines.limits]
     if variant.quantized:
         answers = predict_int8(content, _engine_input(network, content, test.x))
-        classes, checked = answers.classes, answers.checked
-        host_only = answers.engine == "litert"
+        classes = answers.classes
+        if answers.engine == "litert":
+            limits.append(
+                "Its accuracy is that of LiteRT on a host, as no engine of a board runs it."
+            )
     else:
         classes = predict_litert(content, inputs)
-    activities = len(test.activities)
-    scores = score(test.y, classes, test.subjects, activities)
+    scores = score(test.y, classes, test.subjects, len(test.activities))
     # What pruning and fine-tuning alone did, before the file was quantized; with quantization in
     # the loop the model itself computes with simulated int8.
     before = model.predict(inputs, batch_size=256, verbose=0).argmax(axis=1)
-    engines = engine_figures(content, quantized=variant.quantized, seed=base.origin.seed)
-    limits = [*engines.limits]
-    if host_only:
-        limits.append("Its accuracy is that of LiteRT on a host, as no engine of a board runs it.")
     around, unmeasured = surroundings(base, task, keep)
     fit = fit_on_board(around or NOTHING, engines, figures.bytes)
     if fit:
@@ -145,6 +129,7 @@ def _measure(
     macs = model_macs(base.network.model())
     return {
         **asdict(figures),
+        **asdict(engines),
         "macs": macs,
         "energy_nj": round(nanojoules(macs), 3),
         "accuracy": round(scores.accuracy, 6),
@@ -153,11 +138,6 @@ def _measure(
             name: round(value, 6) for name, value in scores.subject_accuracy.items()
         },
         "network_accuracy": round(float((before == test.y).mean()), 6),
-        "checked": checked,
-        "arena_bytes": engines.tflm_arena_bytes,
-        "engine_flash_bytes": engines.flash_bytes,
-        "engine_ram_bytes": engines.ram_bytes,
-        "instructions": engines.instructions,
         "fits": fits_board(fit, alone=around is None, unmeasured=engines.unmeasured),
         "engine": fit.engine if fit else None,
         "limits": limits,
