@@ -244,7 +244,12 @@ class Client:
         """The oldest prediction not taken yet; waits at most `timeout_s` seconds for one."""
         prediction = self._link.oldest(self._link.predictions, timeout_s)
         if prediction is not None and self._hello is not None:
-            self._check_activities(len(prediction.probabilities), self._hello)
+            found, named = len(prediction.probabilities), len(self._hello.activities)
+            if found != named:
+                raise DecodeError(
+                    f"{self.port}: a prediction over {found} activities from a board that named "
+                    f"{named}"
+                )
         return prediction
 
     # ---- the board's own sensor ----------------------------------------------------------------
@@ -398,13 +403,6 @@ class Client:
             raise DecodeError(f"{self.port} names an activity twice")
         self._hello = replace(board, activities=activities)
         self._link.predictions.clear()  # of other activities
-
-    def _check_activities(self, found: int, board: Hello) -> None:
-        if found != len(board.activities):
-            raise DecodeError(
-                f"{self.port}: a prediction over {found} activities from a board that named "
-                f"{len(board.activities)}"
-            )
 
     # ---- below the messages --------------------------------------------------------------------
 

@@ -23,10 +23,7 @@ class Found:
     """A board of the Nano 33 BLE family on USB. ``bootloader``: it runs no sketch now."""
 
     device: str
-    vid: int
-    pid: int
     serial: str | None
-    product: str | None
     bootloader: bool
 
 
@@ -37,10 +34,7 @@ def boards() -> list[Found]:
     found = [
         Found(
             device=str(info.device),
-            vid=info.vid,
-            pid=info.pid,
             serial=getattr(info, "serial_number", None),
-            product=getattr(info, "product", None),
             bootloader=info.pid in BOOTLOADER_PRODUCTS,
         )
         for info in list_ports.comports()

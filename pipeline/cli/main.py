@@ -21,7 +21,6 @@ from pipeline.cli import (
     head,
     learn,
     monitor,
-    parity,
     record,
     stream,
     train,
@@ -37,7 +36,7 @@ COMMANDS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
         train.emit,
         fit.fit,
         fit.bench,
-        parity.parity,
+        fit.parity,
     ),
     "Board": (
         emulate.build,

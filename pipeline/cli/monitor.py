@@ -15,7 +15,7 @@ from pipeline.cli.stream import PortOption
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from pipeline.cli.views.monitor_views import View
+    from pipeline.cli.views.monitor import View
 
 
 @guarded
@@ -52,7 +52,7 @@ def monitor(
 
 
 def _view(port: str, as_json: bool, as_csv: bool) -> AbstractContextManager[View]:
-    from pipeline.cli.views import monitor_views as views
+    from pipeline.cli.views import monitor as views
 
     if as_json:
         return views.lines_view(sys.stdout, views.json_line)

@@ -20,10 +20,6 @@ class Check:
     text: str
     remedy: str = ""
 
-    def document(self) -> dict[str, str]:
-        """For --json."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Report:
@@ -38,7 +34,7 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """For --json."""
-        return {"ok": self.ok, "checks": [check.document() for check in self.checks]}
+        return {"ok": self.ok, "checks": [asdict(check) for check in self.checks]}
 
 
 def failed(name: str, error: HarError, state: State = "red") -> Check:

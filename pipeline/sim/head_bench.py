@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -91,10 +91,6 @@ class LearningCost:
     heads: Mapping[str, HeadCost]
     learning_ram_bytes: int
     fc_64x6_step_instructions: int
-
-    def document(self) -> dict[str, object]:
-        """For --json."""
-        return asdict(self)
 
 
 def bench_heads(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,10 +48,6 @@ class ParityReport:
     flash_bytes: int
     arena_bytes: int
     instructions: int | None
-
-    def document(self) -> dict[str, object]:
-        """For --json."""
-        return asdict(self)
 
 
 def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityReport:

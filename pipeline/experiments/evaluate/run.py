@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.bundle import Bundle, load_bundle
+from pipeline.core.digests import versions
 from pipeline.core.errors import InputError
-from pipeline.core.versions import versions
 from pipeline.data import (
     SCHEMES,
     Dataset,

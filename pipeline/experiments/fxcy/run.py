@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
 
+from pipeline.core.digests import versions
 from pipeline.core.errors import InputError
-from pipeline.core.versions import versions
 from pipeline.experiments.fxcy import settings
 from pipeline.experiments.fxcy.device_learner import CUTS
 from pipeline.experiments.fxcy.domains import Domain, check_pair, domain_kind, load_domain

@@ -9,8 +9,8 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+from pipeline.core.digests import versions
 from pipeline.core.errors import ExternalError
-from pipeline.core.versions import versions
 from pipeline.data import folds, load_dataset
 from pipeline.experiments.jobs import WorkerDied, Workers, this_worker
 from pipeline.experiments.networks import Folders

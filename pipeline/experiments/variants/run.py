@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from pipeline.core.versions import versions
+from pipeline.core.digests import versions
 from pipeline.experiments.jobs import JobSet, Progress, Workers, run_jobs
 from pipeline.experiments.variants.job import run_job
 from pipeline.experiments.variants.request import BASE, VariantsRequest, parse_variant

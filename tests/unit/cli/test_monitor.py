@@ -13,14 +13,18 @@ import pytest
 from rich.console import Console
 
 from pipeline.board.errors import BoardRefused
-from pipeline.cli.views.monitor import LISTEN_S, Figures, Sighting, parse_text, watch
-from pipeline.cli.views.monitor_views import (
+from pipeline.cli.views.monitor import (
     CSV_HEADER,
+    LISTEN_S,
+    Figures,
+    Sighting,
     bars_view,
     csv_line,
     json_line,
     lines_view,
+    parse_text,
     text_line,
+    watch,
 )
 from pipeline.core.errors import ExternalError
 from pipeline.protocol import messages as m
