@@ -106,7 +106,8 @@ class Tree:
         """A file of numbers as (n, len(use) or columns); nan and inf are let through.
 
         Raises:
-            InputError: empty, another number of columns, or a word where a number belongs.
+            InputError: empty, another number of columns, a word where a number belongs, or a number
+                beyond float32.
         """
         data = self.read(name)
         lines = data.split(b"\n", 2)
@@ -131,6 +132,8 @@ class Tree:
                 )
         except (ValueError, UserWarning) as error:
             raise InputError(f"{self.place(name)}: {' '.join(str(error).split())[:200]}") from error
+        if (np.abs(table[np.isfinite(table)]) > np.finfo(np.float32).max).any():
+            raise InputError(f"{self.place(name)}: a number beyond float32; download it again")
         return table
 
     def numbers(self, name: str, columns: int) -> npt.NDArray[np.int64]:
