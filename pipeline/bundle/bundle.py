@@ -42,6 +42,7 @@ from pipeline.head import (
 from pipeline.head.memory import LearningMemory, learning_memory
 from pipeline.head.spectrogram import FRAME
 from pipeline.models.weights import load_weights, read_card, write_card
+from pipeline.training.calibration import Calibration
 
 FORMAT = 5
 MANIFEST = "bundle.json"
@@ -89,17 +90,6 @@ class ReplaySizes(Strict):
 
     capacity: int = Field(ge=1, le=REPLAY_MAX)
     exemplars: int = Field(ge=0, le=EXEMPLARS_MAX)
-
-
-class Calibration(Strict):
-    """Temperature scaling on the validation subjects (docs/SMOOTHING.md). The factory head is
-    divided by ``temperature`` already; the errors are those of the deployed network with and
-    without."""
-
-    temperature: float = Field(gt=0)
-    expected_calibration_error: float = Field(ge=0, le=1)
-    expected_calibration_error_before: float = Field(ge=0, le=1)
-    validation_windows: int = Field(ge=1)
 
 
 class Unknown(Strict):

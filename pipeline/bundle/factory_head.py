@@ -9,7 +9,6 @@ import numpy as np
 
 from pipeline.bundle.bundle import (
     LIMIT_MIN,
-    Calibration,
     HeadSizes,
     LearningConstants,
     SmootherConstants,
@@ -26,6 +25,7 @@ from pipeline.training.calibration import (
     SMOOTHER_CHANGE,
     SMOOTHER_CHANGE_MOVING,
     WIDEN,
+    Calibration,
     calibrate,
     fit_novelty,
     known_limit,
@@ -225,12 +225,7 @@ def calibrate_head(
         head=shipped,
         novelty=novelty,
         learning=learning_constants(features, vectors),
-        calibration=Calibration(
-            temperature=found.temperature,
-            expected_calibration_error=round(found.error, 6),
-            expected_calibration_error_before=round(found.error_before, 6),
-            validation_windows=found.windows,
-        ),
+        calibration=found,
         unknown=Unknown(
             limit=limit,
             widen=WIDEN,

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import numpy as np
-from pipeline.bundle.interface import Interface, OUTPUT_BYTES_MAX, Normalization, Quantization, output_of
-from pipeline.data import Windows
-from pipeline.head import Head
-from pipeline.training import Scores, score, TrainedModel
 from collections.abc import Callable
 from pathlib import Path
-from pipeline.bundle.bundle import EXTRACTOR, FULL_FLOAT, FULL_INT8, HEAD, Bundle, Provenance, write_bundle
+
+import numpy as np
+
+from pipeline.bundle.bundle import (
+    EXTRACTOR,
+    FULL_FLOAT,
+    FULL_INT8,
+    HEAD,
+    Bundle,
+    Provenance,
+    write_bundle,
+)
 from pipeline.bundle.convert import parameter_count, to_float, to_int8
 from pipeline.bundle.factory_head import calibrate_head, choose_exemplars, head_sizes
+from pipeline.bundle.interface import (
+    OUTPUT_BYTES_MAX,
+    Interface,
+    Normalization,
+    Quantization,
+    output_of,
+)
 from pipeline.bundle.limits import check_room
 from pipeline.compiler import compile_model, run_tflm
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_npz, written_aside
+from pipeline.data import Windows
+from pipeline.head import Head
+from pipeline.training import Scores, TrainedModel, score
 from pipeline.training.task import Task
-
-def deployed_scores(extractor: bytes, interface: Interface, head: Head, windows: Windows) -> Scores:
-    """Score extractor and head on ``windows``."""
-    predicted = head.predict(interface.run(extractor, windows.x)).argmax(axis=1)
-    return score(windows.y, predicted, windows.subjects, len(windows.activities))
-
-
-
-# ---- quantize ------------------------------------------------------------------------------------
 
 CHANNELS = ["ax", "ay", "az", "gx", "gy", "gz"]
 UNITS = ["g", "g", "g", "rad/s", "rad/s", "rad/s"]
@@ -178,3 +185,9 @@ def _metrics(float_scores: Scores, int8_scores: Scores) -> dict[str, object]:
         },
     }
 
+
+def deployed_scores(extractor: bytes, interface: Interface, head: Head, windows: Windows) -> Scores:
+    """Score the network as it is deployed: the int8 extractor in TFLite-Micro, the float32 head in
+    NumPy."""
+    predicted = head.predict(interface.run(extractor, windows.x)).argmax(axis=1)
+    return score(windows.y, predicted, windows.subjects, len(windows.activities))

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle import Bundle, emit
-from pipeline.bundle.quantize import quantize
-from pipeline.bundle.tflm_eval import deployed_scores
+from pipeline.bundle.quantize import deployed_scores, quantize
 from pipeline.core.types import Array
 from pipeline.demo.board import Answers, BoardSession, Taught
 from pipeline.demo.details import DemoDetails, per_activity

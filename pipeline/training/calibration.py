@@ -3,9 +3,8 @@ everything known a window is unknown."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.types import Array
 from pipeline.head import Novelty
@@ -27,15 +26,17 @@ _SUREST = 0.25
 """Validation windows without an error would have it ever smaller; then no label moved the head."""
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """``temperature``: what logits are divided by. The expected calibration errors with and
-    without it, over ``windows`` windows."""
+class Calibration(BaseModel):
+    """Temperature scaling on the validation subjects (docs/SMOOTHING.md). The factory head is
+    divided by ``temperature`` already; the errors are those of the deployed network with and
+    without."""
 
-    temperature: float
-    error: float
-    error_before: float
-    windows: int
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    temperature: float = Field(gt=0)
+    expected_calibration_error: float = Field(ge=0, le=1)
+    expected_calibration_error_before: float = Field(ge=0, le=1)
+    validation_windows: int = Field(ge=1)
 
 
 def calibrate(logits: Array, truth: Array) -> Calibration:
@@ -61,9 +62,9 @@ def calibrate(logits: Array, truth: Array) -> Calibration:
     temperature = float(np.float32(max(np.exp(found.x), _SUREST)))
     return Calibration(
         temperature=temperature,
-        error=reliability(_softmax(logits / temperature), truth).calibration_error,
-        error_before=reliability(_softmax(logits), truth).calibration_error,
-        windows=len(truth),
+        expected_calibration_error=_calibration_error(logits / temperature, truth),
+        expected_calibration_error_before=_calibration_error(logits, truth),
+        validation_windows=len(truth),
     )
 
 
@@ -101,6 +102,6 @@ def known_limit(distances: Array, false_reject: float = FALSE_REJECT) -> float:
     return float(np.float32(np.quantile(distances, 1.0 - false_reject, method="higher")))
 
 
-def _softmax(logits: Array) -> Array:
+def _calibration_error(logits: Array, truth: Array) -> float:
     e = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True))
+    return round(reliability(e / e.sum(axis=1, keepdims=True), truth).calibration_error, 6)

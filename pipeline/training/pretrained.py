@@ -101,19 +101,15 @@ def distill_extractor(
     The classifier in the file, and the card's validation accuracy, are of a head that was fitted to
     the frozen features afterwards. ``on_epoch(epoch, epochs)``.
     """
-    epochs = 0
-
-    def count(epoch: int, of: int) -> None:
-        nonlocal epochs
-        epochs = of
-        on_epoch(epoch, of)
-
-    bare, normalize = distill(task.pretraining_recordings(), WINDOW_SAMPLES, settings, seed, count)
+    recordings = task.pretraining_recordings()
+    bare, normalize = distill(recordings, WINDOW_SAMPLES, settings, seed, on_epoch)
     network = backbone(settings.backbone)
     training = task.pretraining
     features = network.features(bare, normalize(training.x))
     model = network.with_head(bare, *fit_head(features, training.y, len(training.activities)))
-    return _save(path, model, task, normalize, settings.backbone, seed, epochs, "distilled")
+    return _save(
+        path, model, task, normalize, settings.backbone, seed, settings.epochs, "distilled"
+    )
 
 
 def _save(

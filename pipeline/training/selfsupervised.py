@@ -44,6 +44,11 @@ class DistillSettings:
     components: int = 256
     falloff: float = 64.0
 
+    @property
+    def epochs(self) -> int:
+        """Passes over the windows that make ``steps``, at least one."""
+        return max(1, round(self.steps / (self.windows // self.batch)))
+
 
 class RandomKernels:
     """A bank of random dilated convolutions over normalized windows (N, T, C).
@@ -133,7 +138,7 @@ def distill(
     weights = tf.constant(weights / weights.mean(), tf.float32)
 
     per_epoch = len(x) // settings.batch
-    epochs = max(1, round(settings.steps / per_epoch))
+    epochs = settings.epochs
     steps = per_epoch * epochs
     optimizer = one_cycle_optimizer(steps, settings.peak_rate, settings.decay)
     student.compile(

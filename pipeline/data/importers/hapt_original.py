@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import numpy as np
 
@@ -33,11 +34,11 @@ def read_hapt_original(tree: Tree) -> Reading:
             raise InputError(f"{where}: there is no acc_exp{experiment:02d}_user{person:02d}.txt")
         if activity not in labels:
             raise InputError(f"{where}: unknown activity {activity}")
-    trials: dict[int, int] = {}
-    counts: dict[str, int] = {}
+    trials: Counter[int] = Counter()
+    counts: Counter[str] = Counter()
     recordings = []
     for experiment, person, name in experiments:
-        trials[person] = trials.get(person, 0) + 1
+        trials[person] += 1
         own = rows[(rows[:, 0] == experiment) & (rows[:, 1] == person)]
         acceleration = tree.table(name, 3)
         rotation = tree.table(name.replace("/acc_", "/gyro_"), 3)
@@ -48,9 +49,7 @@ def read_hapt_original(tree: Tree) -> Reading:
                 f"{tree.place(name)}: {len(acceleration)} samples, its gyro file {len(rotation)}"
             )
         if extra:
-            counts["samples of one sensor only"] = (
-                counts.get("samples of one sensor only", 0) + extra
-            )
+            counts["samples of one sensor only"] += extra
         subject = f"subject{person:02d}"
         try:
             recording = Recording(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -47,7 +48,7 @@ def read_wisdm(tree: Tree) -> Reading:
 
     Uneven times are put on an even 20 Hz by linear interpolation; a gap over 0.3 s cuts.
     """
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     samples = list(_samples(tree.text(NAME), counts))
     place = tree.place(NAME)
     if not samples:
@@ -69,7 +70,7 @@ def read_wisdm(tree: Tree) -> Reading:
     for stretch in _stretches(samples):
         recording = _even(stretch)
         if recording is None:
-            _count(counts, "samples in short stretches", len(stretch))
+            counts["samples in short stretches"] += len(stretch)
         else:
             recordings.append(recording)
     order = sorted(recordings, key=lambda recording: recording.subject)
@@ -78,11 +79,7 @@ def read_wisdm(tree: Tree) -> Reading:
     )
 
 
-def _count(counts: dict[str, int], reason: str, by: int = 1) -> None:
-    counts[reason] = counts.get(reason, 0) + by
-
-
-def _samples(text: str, counts: dict[str, int]) -> Iterator[_Sample]:
+def _samples(text: str, counts: Counter[str]) -> Iterator[_Sample]:
     """The records that can be read, in the file's order; ``counts`` says why others cannot."""
     last: _Sample | None = None
     for record in re.split(r"[;\n]", text):
@@ -90,24 +87,24 @@ def _samples(text: str, counts: dict[str, int]) -> Iterator[_Sample]:
         if cells == [""]:
             continue
         if len(cells) != 6:
-            _count(counts, "records cut or run together")
+            counts["records cut or run together"] += 1
             continue
         try:
             person, nanoseconds = int(cells[0]), int(cells[2])
             x, y, z = (float(cell) for cell in cells[3:])
         except ValueError:
-            _count(counts, "records with a word for a number")
+            counts["records with a word for a number"] += 1
             continue
         if cells[1] not in ACTIVITIES or not 0 < person <= MAX_PERSON:
-            _count(counts, "records of an unknown activity or person")
+            counts["records of an unknown activity or person"] += 1
         elif not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
-            _count(counts, "records with a word for a number")
+            counts["records with a word for a number"] += 1
         elif not 0 < nanoseconds < MAX_NANOSECONDS:
-            _count(counts, "records without a time")
+            counts["records without a time"] += 1
         else:
             sample = _Sample(person, cells[1], nanoseconds * 1e-9, x, y, z)
             if last and last[:3] == sample[:3]:
-                _count(counts, "records of a moment that was there")
+                counts["records of a moment that was there"] += 1
                 continue
             last = sample
             yield sample

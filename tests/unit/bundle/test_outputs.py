@@ -13,7 +13,7 @@ import pytest
 from pipeline.bundle import emit, load_bundle
 from pipeline.bundle.bundle import FULL_FLOAT, write_bundle
 from pipeline.bundle.convert import parameter_count, to_int8
-from pipeline.bundle.tflm_eval import deployed_scores
+from pipeline.bundle.quantize import deployed_scores
 from pipeline.compiler import compile_model, run_tflm
 from pipeline.core.errors import InputError
 from pipeline.training import TrainedModel

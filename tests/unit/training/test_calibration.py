@@ -23,20 +23,22 @@ def test_the_temperature_that_drew_the_truth_is_found(temperature: float) -> Non
     found = calibrate(*drawn(temperature))
     assert found.temperature == pytest.approx(temperature, rel=0.06)
     assert found.temperature == float(np.float32(found.temperature))
-    assert found.error < 0.015
-    assert found.windows == 20000
+    assert found.expected_calibration_error < 0.015
+    assert found.validation_windows == 20000
 
 
 def test_calibration_helps_whoever_is_too_sure_or_not_sure_enough() -> None:
     for temperature in (0.4, 3.0):
         found = calibrate(*drawn(temperature))
-        assert found.error < 0.2 * found.error_before
+        assert found.expected_calibration_error < 0.2 * found.expected_calibration_error_before
 
 
 def test_logits_of_any_size_are_taken() -> None:
     logits, truth = drawn(1.0, 500)
     assert calibrate(logits * 1e4, truth).temperature == pytest.approx(20.0, rel=0.01)
-    assert calibrate(np.zeros((9, 3)), np.zeros(9, int)).error_before == pytest.approx(2 / 3)
+    assert calibrate(
+        np.zeros((9, 3)), np.zeros(9, int)
+    ).expected_calibration_error_before == pytest.approx(2 / 3)
 
 
 def test_novelty_has_the_means_and_deviations_of_each_activity() -> None:
