@@ -17,7 +17,6 @@ from pipeline.head.records import (
     parse_record,
 )
 
-SUFFIX = ".head"
 SIZE_MAX_BYTES = 1 << 20  # far above what any board stores
 
 

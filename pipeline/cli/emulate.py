@@ -1,4 +1,4 @@
-"""`har build` and `har emulate`."""
+"""`har build`, `har emulate`, `har flash`: the firmware, and where it runs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pipeline.cli.common import (
+    ROOT,
     JsonOption,
     TargetOption,
     guarded,
@@ -125,3 +126,28 @@ def _keep(emulator: Emulator) -> None:
         return
     note(f"the firmware ended unexpectedly: {emulator.log.strip()}")
     raise typer.Exit(3)
+
+
+@guarded
+def flash(
+    port: Annotated[
+        str | None, typer.Option(help="Serial port; found by USB id when left out.")
+    ] = None,
+    engine: Annotated[
+        Literal["tflm", "compiled"], typer.Option(help="What runs the extractor.")
+    ] = "tflm",
+    as_json: JsonOption = False,
+) -> None:
+    """Build the firmware for the Nano 33 BLE Sense with PlatformIO and upload it."""
+    from pipeline.board.sensor_text import describe
+    from pipeline.sim.flash import flash as upload
+
+    result = upload(ROOT, engine=engine, port=port, tell=note)
+    if as_json:
+        print_json(result.document())
+        return
+    hello = result.hello
+    say(f"flashed {result.environment} to {result.port} in {result.seconds:.0f} s")
+    say(f"model {hello.model_id.hex()}, firmware {hello.firmware_version}, {result.engine} engine")
+    say(describe(result.sensor))
+    say("next: har monitor")

@@ -17,7 +17,6 @@ from pipeline.cli import (
     emulate,
     experiments,
     fit,
-    flash,
     head,
     learn,
     monitor,
@@ -41,7 +40,7 @@ COMMANDS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Board": (
         emulate.build,
         emulate.emulate,
-        flash.flash,
+        emulate.flash,
         stream.stream,
         monitor.monitor,
         record.record,
