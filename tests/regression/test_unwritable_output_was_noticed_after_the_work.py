@@ -30,7 +30,7 @@ def test_nothing_is_begun_that_could_not_be_kept(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.training.task.load_task", lambda *_, **__: task)
     monkeypatch.setattr("pipeline.training.pretrained.load_pretrained", lambda _: None)
-    monkeypatch.setattr("pipeline.data.load_dataset", lambda _: task.dataset)
+    monkeypatch.setattr("pipeline.data.load_dataset", lambda *_, **__: task.dataset)
     place = [sys.modules["pipeline.training.train"]] if command == "train" else []
     monkeypatch.setattr(*place, work, lambda *_, **__: begun.append(command))
     (tmp_path / "file").write_text("")
