@@ -128,7 +128,7 @@ def evaluate(
     """
     from pipeline.experiments.evaluate import Folders, Request, default_bundle
     from pipeline.experiments.evaluate import evaluate as run_evaluation
-    from pipeline.experiments.evaluate.output import evaluation_tables, write_evaluation
+    from pipeline.experiments.evaluate.report import evaluation_tables, write_evaluation
     from pipeline.report.tables import print_tables
     from pipeline.training.shipped import MADE_HERE
 
@@ -184,8 +184,11 @@ def personalize(
     """
     from pipeline.experiments.jobs import Cluster, Workers
     from pipeline.experiments.networks import Folders
-    from pipeline.experiments.personalize.output import personalize_tables, write_personalize
-    from pipeline.experiments.personalize.report import personalize_claims
+    from pipeline.experiments.personalize.report import (
+        personalize_claims,
+        personalize_tables,
+        write_personalize,
+    )
     from pipeline.experiments.personalize.run import DATASETS, PersonalizeRequest
     from pipeline.experiments.personalize.run import personalize as run_all
     from pipeline.report.claims import claims_table

@@ -10,20 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.cli import (
-    data,
-    demo,
-    doctor,
-    emulate,
-    experiments,
-    fit,
-    head,
-    learn,
-    monitor,
-    record,
-    stream,
-    train,
-)
+from pipeline.cli import board, data, demo, doctor, emulate, experiments, fit, train
 from pipeline.cli.common import prepare_output, print_failure
 
 COMMANDS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
@@ -41,11 +28,11 @@ COMMANDS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
         emulate.build,
         emulate.emulate,
         emulate.flash,
-        stream.stream,
-        monitor.monitor,
-        record.record,
-        learn.learn,
-        head.app,
+        board.stream,
+        board.monitor,
+        board.record,
+        board.learn,
+        board.head_app,
     ),
     "Experiments": (
         experiments.evaluate,

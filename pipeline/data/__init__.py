@@ -23,8 +23,7 @@ from pipeline.data.splits import (
     folds,
     split_subjects,
 )
-from pipeline.data.thinning import thin
-from pipeline.data.windowing import make_windows
+from pipeline.data.windowing import make_windows, thin
 
 __all__ = [
     "CHANNELS",

@@ -9,8 +9,7 @@ from typing import Any
 
 from pipeline.core.files import write_whole
 from pipeline.core.format import grouped, kilobytes, percent, points, subject_label
-from pipeline.demo.details import DemoDetails
-from pipeline.demo.schema import DemoReport
+from pipeline.demo.schema import DemoDetails, DemoReport
 from pipeline.report.html import Page, Picture, Section
 from pipeline.report.tables import Cell, Table, confusion_table, field_table, group_table
 

@@ -13,8 +13,8 @@ from pipeline.bundle import Bundle, emit
 from pipeline.bundle.quantize import deployed_scores, quantize
 from pipeline.core.types import Array
 from pipeline.demo.board import Answers, BoardSession, Taught
-from pipeline.demo.details import DemoDetails, per_activity
 from pipeline.demo.runs import calibration
+from pipeline.demo.schema import DemoDetails, per_activity
 from pipeline.head import Outcome
 from pipeline.report.fields import SubjectScore
 from pipeline.sim.boards import NANO33BLE

@@ -19,10 +19,10 @@ from pipeline.core.errors import InputError
 from pipeline.core.types import Array
 from pipeline.data import Recording
 from pipeline.models import backbone
+from pipeline.training.augment import varied_windows
 from pipeline.training.inputs import InputNormalization, fit_normalization
 from pipeline.training.pretrain import one_cycle_optimizer, set_batch_statistics
 from pipeline.training.seeds import seed_everything
-from pipeline.training.synthetic_windows import varied_windows
 
 _TAPS = 9
 _DILATIONS = (1, 2, 4, 8, 14)

@@ -11,15 +11,14 @@ from pathlib import Path
 from rich.console import Console, Group
 
 from pipeline.demo.report import demo_table
-from pipeline.experiments.evaluate.output import evaluation_tables
-from pipeline.experiments.evaluate.report import EvaluationReport
+from pipeline.experiments.evaluate.report import EvaluationReport, evaluation_tables
 from pipeline.experiments.fxcy.claims import fxcy_claims
 from pipeline.experiments.fxcy.report import fxcy_tables
-from pipeline.experiments.personalize.output import personalize_tables
 from pipeline.experiments.personalize.report import (
     PersonalizeReport,
     PersonalizeRow,
     personalize_claims,
+    personalize_tables,
 )
 from pipeline.experiments.transfer.run import TransferRow, transfer_claims, transfer_table
 from pipeline.experiments.variants.compare import variant_claims

@@ -11,7 +11,6 @@ import typer
 from typer.testing import CliRunner
 
 from pipeline.board.client import Client
-from pipeline.cli import head
 from pipeline.protocol import messages as m
 from pipeline.protocol.frames import encode_frame
 from pipeline.protocol.messages import DecodeError
@@ -68,7 +67,9 @@ def _refuses(asked: str, changes: dict[str, object]) -> None:
 
 def test_head_show_answers_with_one_line() -> None:
     app = typer.Typer()
-    app.add_typer(head.app, name="head")
+    from pipeline.cli.board import head_app
+
+    app.add_typer(head_app, name="head")
     for what, changes in WRONG.items():
         with board_on_socket(LyingBoard(changes)) as server:
             result = CliRunner().invoke(app, ["head", "show", "--port", server.port])

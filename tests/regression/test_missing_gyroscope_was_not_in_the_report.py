@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.data.catalog import NO_GYROSCOPE
-from pipeline.experiments.evaluate.output import evaluation_tables, write_evaluation
-from pipeline.experiments.evaluate.report import EvaluationReport
+from pipeline.experiments.evaluate.report import (
+    EvaluationReport,
+    evaluation_tables,
+    write_evaluation,
+)
 from pipeline.report.tables import print_tables
 from tests.unit.report.samples import evaluation_document
 

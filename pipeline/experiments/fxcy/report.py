@@ -24,7 +24,7 @@ from pipeline.experiments.fxcy.claims import (
 )
 from pipeline.experiments.fxcy.rows import PUBLISHED, DeviceRow, FxcyReport, FxcyRow
 from pipeline.report.claims import Claim, claims_table, with_claims
-from pipeline.report.flat import flat_csv
+from pipeline.report.fields import flat_csv
 from pipeline.report.html import Page, Picture, Section
 from pipeline.report.tables import MISSING, Cell, Table, field_table, number, share
 

@@ -13,8 +13,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from pipeline.core.files import write_files
 from pipeline.core.format import grouped, kilobytes
 from pipeline.report.claims import Claim, with_claims
-from pipeline.report.fields import Count, Share
-from pipeline.report.flat import flat_csv
+from pipeline.report.fields import Count, Share, flat_csv
 from pipeline.report.tables import Cell, Table, number, share
 
 _NEAR = 0.005 + 1e-9  # of accuracy: half a point

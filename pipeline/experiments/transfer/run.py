@@ -20,7 +20,7 @@ from pipeline.experiments.networks import Folders, pretrained_extractor
 from pipeline.models import Backbone, backbone
 from pipeline.report.claims import Claim
 from pipeline.report.tables import Table, number, share
-from pipeline.training.augment import augment
+from pipeline.training.augment import augment, varied_windows
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import NetworkInput, fit_normalization
 from pipeline.training.metrics import worst_of
@@ -28,7 +28,6 @@ from pipeline.training.pretrain import set_batch_statistics
 from pipeline.training.seeds import seed_everything
 from pipeline.training.selfsupervised import DistillSettings, distill
 from pipeline.training.shipped import ExtractorName, recipe
-from pipeline.training.synthetic_windows import varied_windows
 from pipeline.training.task import WINDOW_SAMPLES, Task, make_task
 
 Show = Callable[[str, float], None]

@@ -12,7 +12,7 @@ from pipeline.core.format import grouped
 from pipeline.experiments.variants.compare import by_backbone, variant_claims
 from pipeline.experiments.variants.rows import PUBLISHED, VariantRow, VariantsReport
 from pipeline.report.claims import Claim, claims_table, span, with_claims
-from pipeline.report.flat import flat_csv
+from pipeline.report.fields import flat_csv
 from pipeline.report.html import Page, Picture, Section
 from pipeline.report.tables import MISSING, Cell, Table, field_table, number, share
 

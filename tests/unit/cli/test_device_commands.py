@@ -19,10 +19,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pipeline.cli import head
-from pipeline.cli.learn import learn
-from pipeline.cli.monitor import monitor
-from pipeline.cli.stream import stream
+from pipeline.cli.board import head_app, learn, monitor, stream
 from pipeline.head import Guard, values_offset
 from pipeline.head.records import RecordKind, build_record
 from pipeline.protocol import messages as m
@@ -41,9 +38,9 @@ from tests.support.signals import heed_ctrl_c
 COLUMNS = "time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity"
 PROGRAM = """
 import typer
-from pipeline.cli.learn import learn
-from pipeline.cli.monitor import monitor
-from pipeline.cli.stream import stream
+from pipeline.cli.board import learn
+from pipeline.cli.board import monitor
+from pipeline.cli.board import stream
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(stream)
 app.command()(learn)
@@ -57,7 +54,7 @@ def make_app():
     app.command()(stream)
     app.command()(learn)
     app.command()(monitor)
-    app.add_typer(head.app, name="head")
+    app.add_typer(head_app, name="head")
     return app
 
 

@@ -7,9 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from pipeline.demo.details import per_activity
 from pipeline.demo.report import demo_page, demo_picture
-from pipeline.demo.schema import DemoReport
+from pipeline.demo.schema import DemoReport, per_activity
 from pipeline.report.fields import SubjectScore
 from pipeline.report.html import Picture
 from tests.unit.report.samples import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.demo.details import DemoDetails, per_activity
+from pipeline.demo.schema import DemoDetails, per_activity
 from pipeline.report.fields import SubjectScore
 
 ACTIVITIES = ("walking", "upstairs", "downstairs", "sitting", "standing", "lying")

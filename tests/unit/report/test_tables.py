@@ -10,8 +10,7 @@ from rich.console import Console
 
 from pipeline.core.format import kilobytes, percent, points
 from pipeline.report.claims import Claim, claims_table, span
-from pipeline.report.fields import SubjectScore
-from pipeline.report.flat import flat_csv
+from pipeline.report.fields import SubjectScore, flat_csv
 from pipeline.report.tables import (
     MISSING,
     Cell,

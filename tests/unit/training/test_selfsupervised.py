@@ -10,6 +10,7 @@ from pipeline.data import Recording
 from pipeline.models import backbone
 from pipeline.models.weights import model_arrays
 from pipeline.training import load_pretrained, train
+from pipeline.training.augment import rotations, swing, varied_windows
 from pipeline.training.pretrained import distill_extractor
 from pipeline.training.selfsupervised import (
     DistillSettings,
@@ -17,7 +18,6 @@ from pipeline.training.selfsupervised import (
     distill,
     leading_components,
 )
-from pipeline.training.synthetic_windows import rotations, swing, varied_windows
 from tests.support.synthetic import synthetic_task
 
 QUICK = DistillSettings(

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pipeline.experiments.evaluate.output import evaluation_page, write_evaluation
-from pipeline.experiments.evaluate.report import EvaluationReport
+from pipeline.experiments.evaluate.report import EvaluationReport, evaluation_page, write_evaluation
 from tests.unit.report.samples import evaluation_document, evaluation_figures
 from tests.unit.report.test_html import Parsed
 

@@ -33,7 +33,7 @@ from pipeline.experiments.fxcy.report import (
 )
 from pipeline.experiments.fxcy.rows import PUBLISHED, FxcyReport, FxcyRow
 from pipeline.report.claims import Claim
-from pipeline.report.flat import flat_csv
+from pipeline.report.fields import flat_csv
 from pipeline.report.tables import terminal
 from tests.unit.experiments.fxcy.report_samples import row, sample
 from tests.unit.report.test_html import Parsed

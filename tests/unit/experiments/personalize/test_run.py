@@ -17,8 +17,12 @@ from pipeline.experiments.jobs import Cluster, Workers
 from pipeline.experiments.networks import Folders
 from pipeline.experiments.personalize.measure import Outcome
 from pipeline.experiments.personalize.networks import Job, Measured, measure_job
-from pipeline.experiments.personalize.output import personalize_tables, write_personalize
-from pipeline.experiments.personalize.report import PersonalizeReport, personalize_claims
+from pipeline.experiments.personalize.report import (
+    PersonalizeReport,
+    personalize_claims,
+    personalize_tables,
+    write_personalize,
+)
 from pipeline.experiments.personalize.run import PersonalizeRequest, jobs_of, personalize
 from pipeline.report.tables import print_tables
 from pipeline.training.pretrain import PretrainSettings

@@ -24,7 +24,7 @@ from pipeline.experiments.variants.report import (
 )
 from pipeline.experiments.variants.rows import PUBLISHED, VariantRow, VariantsReport
 from pipeline.report.claims import Claim
-from pipeline.report.flat import flat_csv
+from pipeline.report.fields import flat_csv
 from pipeline.report.tables import terminal
 from tests.unit.experiments.variants.report_samples import sample_variants, variant_row
 from tests.unit.report.test_html import Parsed
