@@ -1,5 +1,5 @@
 /* Counts what learning costs with a head of any shape, on the emulated board. The host
- * (pipeline/sim/head_bench.py) leaves a request in memory and reads the counts there.
+ * (pipeline/sim/bench.py) leaves a request in memory and reads the counts there.
  *
  * The exchange memory, little-endian, words of 4 bytes from its start:
  *    0  magic "HARL"                                                        host

@@ -18,10 +18,9 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import write_whole
 from pipeline.head import HeadShape
 from pipeline.models import shape_of
-from pipeline.sim.bench import Bench, bench
+from pipeline.sim.bench import Bench, bench, bench_heads
 from pipeline.sim.build import ROOT, build_firmware, build_image
 from pipeline.sim.emulator import Target
-from pipeline.sim.head_bench import bench_heads
 
 BUDGETS = ROOT / "firmware" / "budgets.json"
 TOLERANCE = 0.02

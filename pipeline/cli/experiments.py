@@ -399,8 +399,8 @@ def variants(
     """
     from pipeline.experiments.jobs import Cluster, Workers
     from pipeline.experiments.variants import VariantsRequest, run_variants
-    from pipeline.experiments.variants.compare import variant_claims
     from pipeline.experiments.variants.report import (
+        variant_claims,
         variants_document,
         variants_tables,
         write_variants_report,
@@ -502,8 +502,12 @@ def fxcy(
     """
     from pipeline.experiments.fxcy import Options, Request, make_plan
     from pipeline.experiments.fxcy import fxcy as run_fxcy
-    from pipeline.experiments.fxcy.claims import fxcy_claims
-    from pipeline.experiments.fxcy.report import fxcy_document, fxcy_tables, write_fxcy_report
+    from pipeline.experiments.fxcy.report import (
+        fxcy_claims,
+        fxcy_document,
+        fxcy_tables,
+        write_fxcy_report,
+    )
     from pipeline.experiments.jobs import Cluster, Workers
     from pipeline.report.claims import claims_table
     from pipeline.report.tables import print_tables

@@ -14,8 +14,7 @@ from pipeline.models.weights import read_card, save_sealed
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import NetworkCard, NetworkInput, card_fields, fit_input
 from pipeline.training.metrics import score
-from pipeline.training.pretrain import PretrainSettings, pretrain
-from pipeline.training.selfsupervised import DistillSettings, distill
+from pipeline.training.pretrain import DistillSettings, PretrainSettings, distill, pretrain
 from pipeline.training.shipped import ExtractorName, recipe
 from pipeline.training.task import WINDOW_SAMPLES, Task
 
@@ -96,7 +95,7 @@ def distill_extractor(
     on_epoch: Callable[[int, int], None] = lambda *_: None,
 ) -> PretrainedCard:
     """Pretrains on the recordings of the task's pretraining subjects without their labels
-    (`pipeline.training.selfsupervised`) and writes weights and card to ``path``.
+    (`pipeline.training.pretrain`) and writes weights and card to ``path``.
 
     The classifier in the file, and the card's validation accuracy, are of a head that was fitted to
     the frozen features afterwards. ``on_epoch(epoch, epochs)``.

@@ -10,8 +10,7 @@ import pytest
 
 from pipeline.core.errors import ExternalError
 from pipeline.head import HeadShape, Learner, Learning, Replay
-from pipeline.sim.build import FirmwareImage, build_image
-from pipeline.sim.head_bench import (
+from pipeline.sim.bench import (
     LABELS,
     HeadWorkload,
     bench_heads,
@@ -19,6 +18,7 @@ from pipeline.sim.head_bench import (
     random_workload,
     training_macs,
 )
+from pipeline.sim.build import FirmwareImage, build_image
 
 pytestmark = pytest.mark.emulated
 

@@ -12,8 +12,7 @@ from rich.console import Console, Group
 
 from pipeline.demo.report import demo_table
 from pipeline.experiments.evaluate.report import EvaluationReport, evaluation_tables
-from pipeline.experiments.fxcy.claims import fxcy_claims
-from pipeline.experiments.fxcy.report import fxcy_tables
+from pipeline.experiments.fxcy.report import fxcy_claims, fxcy_tables
 from pipeline.experiments.personalize.report import (
     PersonalizeReport,
     PersonalizeRow,
@@ -21,8 +20,7 @@ from pipeline.experiments.personalize.report import (
     personalize_tables,
 )
 from pipeline.experiments.transfer.run import TransferRow, transfer_claims, transfer_table
-from pipeline.experiments.variants.compare import variant_claims
-from pipeline.experiments.variants.report import variants_tables
+from pipeline.experiments.variants.report import variant_claims, variants_tables
 from pipeline.report.claims import claims_table
 from pipeline.report.tables import Table, terminal
 from tests.unit.experiments.fxcy.report_samples import sample

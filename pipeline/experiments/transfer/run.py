@@ -24,9 +24,8 @@ from pipeline.training.augment import augment, varied_windows
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import NetworkInput, fit_normalization
 from pipeline.training.metrics import worst_of
-from pipeline.training.pretrain import set_batch_statistics
+from pipeline.training.pretrain import DistillSettings, distill, set_batch_statistics
 from pipeline.training.seeds import seed_everything
-from pipeline.training.selfsupervised import DistillSettings, distill
 from pipeline.training.shipped import ExtractorName, recipe
 from pipeline.training.task import WINDOW_SAMPLES, Task, make_task
 
@@ -101,7 +100,7 @@ def transfer(request: TransferRequest, show: Show = lambda *_: None) -> list[Tra
     was initialized with and batch statistics of the source, ``random_varied`` has those of the
     windows that ``distilled`` learns from; ``supervised`` was trained on the source's training
     subjects and their labels, ``distilled`` on the same subjects without labels
-    (`pipeline.training.selfsupervised`). ``show(what is being done, share of everything done)``.
+    (`pipeline.training.pretrain`). ``show(what is being done, share of everything done)``.
 
     Raises InputError for an invalid name, or for a source and a target with the same people.
     """

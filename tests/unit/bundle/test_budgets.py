@@ -20,8 +20,7 @@ from pipeline.core.errors import InputError
 from pipeline.head import HeadShape
 from pipeline.head.memory import RamParts
 from pipeline.models import backbone
-from pipeline.sim.bench import Bench
-from pipeline.sim.head_bench import HeadCost, LearningCost
+from pipeline.sim.bench import Bench, HeadCost, LearningCost
 
 DEFAULT = {
     "fc": HeadShape(416, 8, 416),

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.head import HeadShape, Learning, head_bytes
 from pipeline.head.memory import learning_memory
-from pipeline.sim.bench import Bench
-from pipeline.sim.head_bench import (
+from pipeline.sim.bench import (
     LABELS,
+    Bench,
     HeadCost,
     LearningCost,
     RamParts,

@@ -11,9 +11,8 @@ from pipeline.core.errors import InputError
 from pipeline.models import backbone
 from pipeline.models.weights import model_arrays
 from pipeline.training import load_pretrained, load_trained, train
-from pipeline.training.pretrain import PretrainSettings, begin_with
+from pipeline.training.pretrain import DistillSettings, PretrainSettings, begin_with, distill
 from pipeline.training.pretrained import pretrain_extractor
-from pipeline.training.selfsupervised import DistillSettings, distill
 from pipeline.training.shipped import recipe
 from pipeline.training.task import Task
 from pipeline.training.train import save_trained

@@ -11,13 +11,13 @@ from pipeline.models import backbone
 from pipeline.models.weights import model_arrays
 from pipeline.training import load_pretrained, train
 from pipeline.training.augment import rotations, swing, varied_windows
-from pipeline.training.pretrained import distill_extractor
-from pipeline.training.selfsupervised import (
+from pipeline.training.pretrain import (
     DistillSettings,
     RandomKernels,
     distill,
     leading_components,
 )
+from pipeline.training.pretrained import distill_extractor
 from tests.support.synthetic import synthetic_task
 
 QUICK = DistillSettings(

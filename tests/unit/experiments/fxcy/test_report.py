@@ -15,20 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console, Group
 
-from pipeline.experiments.fxcy.claims import (
+from pipeline.experiments.fxcy.report import (
     agreements,
+    bars_picture,
     case_label,
     comparisons,
     fxcy_claims,
-    joules,
-    knee,
-    signed,
-)
-from pipeline.experiments.fxcy.report import (
-    bars_picture,
     fxcy_document,
     fxcy_page,
     fxcy_tables,
+    joules,
+    knee,
+    signed,
     write_fxcy_report,
 )
 from pipeline.experiments.fxcy.rows import PUBLISHED, FxcyReport, FxcyRow

@@ -23,8 +23,7 @@ from pipeline.experiments.transfer.run import (
     transfer_table,
 )
 from pipeline.models import backbone
-from pipeline.training.pretrain import PretrainSettings
-from pipeline.training.selfsupervised import DistillSettings
+from pipeline.training.pretrain import DistillSettings, PretrainSettings
 from pipeline.training.task import make_task
 from tests.support.synthetic import synthetic_task
 

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console, Group
 
-from pipeline.experiments.variants.compare import kind, variant_claims
 from pipeline.experiments.variants.report import (
+    kind,
+    variant_claims,
     variants_document,
     variants_page,
     variants_picture,
