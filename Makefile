@@ -16,7 +16,7 @@ REPLAY ?=
 EXEMPLARS ?=
 # Your own recordings to train on as well: a folder that `har record` filled, or a CSV file.
 DATA ?=
-# More arguments for pytest, e.g. ARGS="-k store -x".
+# More arguments for pytest (ARGS="-k store -x"), variants, fxcy and bench (ARGS=--check).
 ARGS ?=
 
 HAR := .venv/bin/har
@@ -109,8 +109,8 @@ doctor: setup ## Look at this machine, the model and the board, and say what to 
 monitor: setup ## Watch the board's predictions
 	$(HAR) monitor $(PORT_OPTION)
 
-bench: setup toolchain ## Count instructions of inference and update
-	$(HAR) bench
+bench: setup toolchain ## Count instructions, flash and RAM (ARGS=--check: against the budgets)
+	$(HAR) bench $(ARGS)
 
 lint: setup ## Check style and types, Python and C
 	.venv/bin/ruff check
