@@ -13,6 +13,7 @@ import io
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +22,7 @@ from pipeline.core.errors import ExternalError, InputError
 from pipeline.core.types import Array
 
 _LOG = logging.getLogger(__name__)
+_PATIENCE_S = 2.0  # for a lock, before the wait is worth a line
 _DISK_ERRORS = {
     errno.ENOSPC: "free some space and run it again",
     errno.EDQUOT: "free some space and run it again",
@@ -224,7 +226,7 @@ def _acquired(lock: Path, path: Path) -> IO[str]:
     while True:
         file = lock.open("a")
         try:
-            if not try_lock(file):
+            if not _soon_locked(file):
                 import fcntl
 
                 _LOG.warning("%s: another run is writing it; waiting for it to end", path)
@@ -236,6 +238,16 @@ def _acquired(lock: Path, path: Path) -> IO[str]:
             file.close()
             raise
         file.close()  # its holder removed it; the name may be another file's by now
+
+
+def _soon_locked(file: IO[Any]) -> bool:
+    """As `try_lock`, but give whoever has it a moment: a short wait is not worth a line."""
+    patience = time.monotonic() + _PATIENCE_S
+    while not try_lock(file):
+        if time.monotonic() > patience:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def try_lock(file: IO[Any]) -> bool:

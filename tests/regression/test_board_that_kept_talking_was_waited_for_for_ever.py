@@ -31,6 +31,7 @@ from pipeline.protocol import messages as m
 from pipeline.protocol.frames import encode_frame
 from tests.support.board_server import board_on_socket
 from tests.support.fake_board import ACTIVITIES, FakeBoard, FakeWire
+from tests.support.signals import heed_ctrl_c
 
 LIMIT_S = 20.0  # of each wait here; what was waited for for ever is far beyond
 
@@ -225,6 +226,7 @@ def test_ctrl_c_ends_it_while_the_board_talks(command: str, tmp_path: Path) -> N
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_ctrl_c,
         )
         try:
             deadline = time.monotonic() + 60

@@ -19,8 +19,7 @@ from pipeline.training import load_trained
 prepare_output()
 task = synthetic_task()
 quantize(
-    load_trained(Path(sys.argv[1])), task.windows, task.split, Path(sys.argv[2]),
-    spare=int(sys.argv[3]),
+    load_trained(Path(sys.argv[1])), task, Path(sys.argv[2]), spare=int(sys.argv[3]),
 )
 """
 

@@ -13,6 +13,7 @@ from pipeline.bundle import emit, load_bundle
 from pipeline.bundle.bundle import FULL_FLOAT, FULL_INT8
 from pipeline.bundle.factory_head import choose_exemplars
 from pipeline.bundle.quantize import quantize
+from pipeline.sim.build import ROOT
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
 
@@ -76,4 +77,5 @@ def test_a_bundle_may_ship_none(
     assert bundle.new_learner().replay.exemplar(0) is None
     emit(bundle, tmp_path)
     build = ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wpedantic", "-c"]
+    build.append(f"-I{ROOT / 'firmware'}")
     subprocess.run([*build, "har_model.c"], cwd=tmp_path, check=True)

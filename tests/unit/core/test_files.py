@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core import files
 from pipeline.core.errors import ExternalError, InputError
 from pipeline.core.files import locked, read_npz, restore, write_npz, write_whole, written_aside
 
@@ -211,15 +212,24 @@ def _hold(path: Path, seconds: float) -> None:
         time.sleep(seconds)
 
 
-def test_who_waits_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("patience_s", "lines"), [(0.1, 1), (30.0, 0)])
+def test_who_waits_longer_than_a_moment_says_so(
+    patience_s: float,
+    lines: int,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(files, "_PATIENCE_S", patience_s)
     path = tmp_path / "out"
     other = _SPAWN.Process(target=_hold, args=(path, 0.5))
     other.start()
     while not path.with_suffix(".held").exists():
         assert other.is_alive()
         time.sleep(0.01)
+    said = f"{path}: another run is writing it; waiting for it to end"
     with caplog.at_level(logging.WARNING), locked(path):
-        assert caplog.messages == [f"{path}: another run is writing it; waiting for it to end"]
+        assert caplog.messages == [said] * lines
     other.join(60)
     assert other.exitcode == 0
     assert not (tmp_path / ".out.lock").exists()

