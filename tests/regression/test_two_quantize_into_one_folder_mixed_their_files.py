@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pipeline.bundle import load_bundle
 
 _QUANTIZE = """\
@@ -24,6 +26,7 @@ quantize(
 """
 
 
+@pytest.mark.slow("two processes with a TensorFlow of their own quantize one after the other")
 def test_they_take_turns_and_each_bundle_is_whole(trained: object, tmp_path: Path) -> None:
     from pipeline.training import TrainedModel
     from pipeline.training.train import save_trained
