@@ -3,7 +3,7 @@
 
 say() { printf '%s\n' "$*" >&2; }
 
-# Exit code 3: the world failed (see pipeline/core/errors.py).
+# Exit code 3: an external failure (see pipeline/core/errors.py).
 die() {
     say "$*"
     exit 3

@@ -1,4 +1,5 @@
-"""The head as it ships: standardized features, temperature folded in, room for more activities."""
+"""The factory head: standardized features, temperature folded in, spare rows, exemplars, and the
+constants of learning from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings into windows."""
+"""Recordings into windows, and windows thinned evenly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape of report.json. Field order is the order in the file; nothing else may stand in it."""
+"""The shape of report.json, whose field order is the order in the file, and what the page adds."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class DemoReport(_Part):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
-# ---- details -------------------------------------------------------------------------------------
+# ---- what the page adds --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The layers of a functional tf_keras model in forward order, and the same layers called again."""
+"""A functional tf_keras model as layers in forward order: called again, counted, divided."""
 
 from __future__ import annotations
 

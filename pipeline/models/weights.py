@@ -1,4 +1,4 @@
-"""Weights as plain .npz files: no pickle, byte-identical for identical values."""
+"""Weights as plain .npz files (no pickle, byte-identical for identical values) and their cards."""
 
 from __future__ import annotations
 

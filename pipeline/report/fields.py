@@ -1,4 +1,4 @@
-"""Fields that the JSON documents of several reports share."""
+"""Fields that the JSON documents of several reports share, and rows of them as CSV."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SubjectScore:
     windows: Count
 
 
-# ---- flat ----------------------------------------------------------------------------------------
+# ---- rows as CSV ---------------------------------------------------------------------------------
 
 
 def flat_csv(kind: type[Row], rows: Sequence[Row]) -> str:

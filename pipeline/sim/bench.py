@@ -1,4 +1,4 @@
-"""What a prediction and a label cost on a board, counted by the board itself."""
+"""What a prediction and a label cost: of the bundle in a running board, and of any head shape."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def bench(target: Target, image: FirmwareImage, *, repeats: int = 10, seed: int 
     )
 
 
-# ---- head bench ----------------------------------------------------------------------------------
+# ---- heads of any shape --------------------------------------------------------------------------
 
 LABELS = 3  # the one that takes the most instructions counts
 

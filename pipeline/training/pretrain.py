@@ -1,4 +1,4 @@
-"""Pretraining: the whole backbone, end to end, never on test subjects."""
+"""Pretraining of the whole backbone, with labels or without, never on test subjects."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _convolve(x: Array, weights: Array, dilation: int) -> Array:
     return outputs
 
 
-# ---- pretrain ------------------------------------------------------------------------------------
+# ---- batch statistics ----------------------------------------------------------------------------
 
 
 def set_batch_statistics(model: Any, inputs: Array) -> None:
@@ -173,7 +173,7 @@ def set_batch_statistics(model: Any, inputs: Array) -> None:
             layer.moving_variance.assign(values.var(axis=(0, 1, 2), dtype=np.float64))
 
 
-# ---- pretrain ------------------------------------------------------------------------------------
+# ---- with labels ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-/* What the gyroscope shows at rest, which it ought not to: up to half a rad/s, another for each
- * chip, slowly moving with its temperature. Measured whenever the board lies still. */
+/* The bias of the gyroscope: up to half a rad/s, another for each chip, slowly moving with its
+ * temperature. Measured whenever the board lies still. */
 #ifndef HAR_GYRO_ZERO_H
 #define HAR_GYRO_ZERO_H
 

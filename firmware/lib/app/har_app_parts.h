@@ -1,7 +1,7 @@
 /* The app's inside, for har_app*.c and tests. Each part is a file, its memory a member of struct
  * har_app; a part calls those above it in this list:
  *   send (what goes out), show (what a person sees), head (the learner), names, record (its
- *   storage), sensor (what is told of the board's own), stream (samples to predictions), keys (what
+ *   storage), sensor (reports on the board's own), stream (samples to predictions), keys (what
  *   a person types), and har_app.c, which reads the wire and executes requests. */
 #ifndef HAR_APP_PARTS_H
 #define HAR_APP_PARTS_H

@@ -1,4 +1,4 @@
-"""The shape of evaluate.json, and what it claims."""
+"""The shape of evaluate.json, what it claims, and its files, tables and pictures."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ class EvaluationReport(_Part):
         return with_claims(self, self.claims())
 
 
-# ---- output --------------------------------------------------------------------------------------
+# ---- files, tables and pictures ------------------------------------------------------------------
 
 
 def evaluation_tables(report: EvaluationReport) -> list[Table]:

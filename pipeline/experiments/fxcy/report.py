@@ -252,7 +252,7 @@ def _range(claim: str, published: Sequence[float], found: Sequence[float | None]
     )
 
 
-# ---- report --------------------------------------------------------------------------------------
+# ---- files, tables and pictures ------------------------------------------------------------------
 
 BARS = (
     "Accuracy on the target's test subjects (line: one standard deviation over seeds; dotted: FC) "

@@ -1,4 +1,4 @@
-"""The shape of personalize.json, and what it claims."""
+"""The shape of personalize.json, what it claims, and its files, tables and pictures."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def _rounded(value: Any, digits: int = 6) -> float:
     return round(float(value), digits)
 
 
-# ---- output --------------------------------------------------------------------------------------
+# ---- files, tables and pictures ------------------------------------------------------------------
 
 _COLUMNS = (
     *("k", "cut", "before", "after", "quarter", "hurt", "lose", "least", "forgot", "wrong"),

@@ -154,7 +154,7 @@ def _lead(rows: Sequence[VariantRow], test_windows: int) -> Iterator[Claim]:
             )
 
 
-# ---- report --------------------------------------------------------------------------------------
+# ---- files, tables and pictures ------------------------------------------------------------------
 
 CAPTION = (
     "Accuracy against the size of the file, as it is and compressed by gzip -9, a line a network. "
