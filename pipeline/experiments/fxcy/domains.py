@@ -187,22 +187,28 @@ def load_domain(
     return replace(domain, train=train, test=test)
 
 
-def check_pair(source: Domain, target: Domain, backbone: Backbone) -> None:
-    """Raises InputError where nothing can be carried over from one to the other with this
-    network, or where a subject would train and test at once."""
-    pair = f"{source.name} -> {target.name}"
-    if source.name == target.name:
+def check_names(source: str, target: str, backbone: Backbone) -> None:
+    """Raises InputError where the names alone say that nothing can be carried over from one to
+    the other with this network."""
+    pair = f"{source} -> {target}"
+    kind, other = domain_kind(source), domain_kind(target)
+    if source == target:
         raise InputError(f"pair {pair}: source and target are the same; name two data sets")
-    if source.kind != target.kind:
+    if kind != other:
         raise InputError(
-            f"pair {pair}: a network of {source.kind} data takes no {target.kind} data; pair "
-            "sensors with sensors and images with images"
+            f"pair {pair}: a network of {kind} data takes no {other} data; pair sensors with "
+            "sensors and images with images"
         )
-    if source.kind == "image" and backbone.image is None:
+    if kind == "image" and backbone.image is None:
         raise InputError(
             f"backbone {backbone.name} takes sensor windows and {pair} are images; choose smallcnn "
             "or another image network"
         )
+
+
+def check_pair(source: Domain, target: Domain) -> None:
+    """Raises InputError where the rates differ, or where a subject would train and test at once."""
+    pair = f"{source.name} -> {target.name}"
     if source.rate_hz != target.rate_hz:
         raise InputError(
             f"pair {pair}: {source.rate_hz:g} Hz and {target.rate_hz:g} Hz; import one of them "

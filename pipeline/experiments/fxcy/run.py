@@ -12,7 +12,7 @@ from pipeline.core.digests import versions
 from pipeline.core.errors import InputError
 from pipeline.experiments.fxcy import settings
 from pipeline.experiments.fxcy.device_learner import CUTS
-from pipeline.experiments.fxcy.domains import Domain, check_pair, domain_kind, load_domain
+from pipeline.experiments.fxcy.domains import Domain, check_names, check_pair, load_domain
 from pipeline.experiments.fxcy.jobs import CASE, DEVICE, SOURCE, Options, run_job, seconds_of
 from pipeline.experiments.fxcy.learn import cases_of, check_case
 from pipeline.experiments.fxcy.rows import CaseKey, FxcyReport, PairInfo, device_rows, fxcy_rows
@@ -66,7 +66,7 @@ class Plan:
 
 
 def make_plan(request: Request) -> Plan:
-    """Checks everything that can be checked before hours are spent.
+    """Checks everything that can be checked before hours are spent; names before data are fetched.
 
     Raises InputError for unknown names, cases that a network does not have, pairs that have
     nothing to give to each other; ExternalError where data cannot be fetched.
@@ -79,19 +79,17 @@ def make_plan(request: Request) -> Plan:
     _refuse_twice("pair", [":".join(pair) for pair in pairs])
     _refuse_twice("backbone", [network.name for network in backbones])
     _refuse_twice("case", request.cases)
-    names = list(dict.fromkeys(name for pair in pairs for name in pair))
-    for name in names:
-        domain_kind(name)  # refuses unknown names before anything is fetched
-    domains = {name: load_domain(name) for name in names}
-    for source, target in pairs:
-        for network in backbones:
-            check_pair(domains[source], domains[target], network)
     cases = {}
     for network in backbones:
+        for pair in pairs:
+            check_names(*pair, network)
         asked = request.cases or (settings.QUICK_CASES if quick else ())
         for case in request.cases:
             check_case(network.name, case)
         cases[network.name] = asked or cases_of(network.name)
+    domains = {name: load_domain(name) for name in dict.fromkeys(sum(pairs, ()))}
+    for source, target in pairs:
+        check_pair(domains[source], domains[target])
     return Plan(request, pairs, cases, seeds, domains)
 
 

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pipeline.experiments.fxcy.run as run
 from pipeline.core.errors import ExternalError, InputError
-from pipeline.experiments.fxcy import Options, Plan, Request, fxcy, make_plan
+from pipeline.experiments.fxcy import Options, Plan, Request, domains, fxcy, make_plan, run
 from pipeline.experiments.fxcy.domains import Domain, Examples
 from pipeline.experiments.fxcy.learn import cases_of
 from pipeline.experiments.fxcy.rows import FxcyReport
@@ -45,7 +44,7 @@ DOMAINS = {
 @pytest.fixture(autouse=True)
 def _no_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "load_domain", lambda name, **_: DOMAINS[name])
-    monkeypatch.setattr(run, "domain_kind", lambda *_: "sensor")
+    monkeypatch.setattr(domains, "domain_kind", lambda n: "image" if "digits" in n else "sensor")
     monkeypatch.setattr(run, "check_case", lambda *_: None)
 
 
@@ -92,11 +91,23 @@ def test_a_bad_request_gets_one_line(tmp_path: Path, changes: Any, words: str) -
     assert "\n" not in str(refused.value)
 
 
+def test_what_the_names_alone_refuse_is_refused_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`har fxcy --pair hapt:hapt` once downloaded HAPT to say that."""
+    monkeypatch.setattr("pipeline.experiments.fxcy.run.load_domain", lambda name: pytest.fail(name))
+    for changes in (
+        {"pairs": (("hapt", "hapt"),)},
+        {"pairs": (("hapt", "digits_low"),)},
+        {"pairs": (("digits_low", "digits_high"),)},
+    ):
+        with pytest.raises(InputError):
+            make_plan(_request(tmp_path, **changes))
+
+
 def test_people_of_the_source_who_test_in_the_target_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pipeline.experiments.fxcy.domains as domains
-
     monkeypatch.setattr(domains, "identities", lambda *_: {"the same person"})
     with pytest.raises(InputError, match="the same person"):
         make_plan(_request(tmp_path))
