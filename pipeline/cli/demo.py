@@ -31,7 +31,7 @@ def demo(
     from pipeline.core.console import Console
     from pipeline.demo import DemoSettings, run_demo
     from pipeline.demo.report import demo_table, write_demo_report
-    from pipeline.demo.run import details_of, failures, report_of
+    from pipeline.demo.run import failures
     from pipeline.demo.schema import TARGET_NOTES
     from pipeline.report.tables import print_tables
     from pipeline.training import load_pretrained
@@ -68,7 +68,7 @@ def demo(
         def on_progress(done: int, total: int) -> None:
             bar.update(current, completed=done, total=total)
 
-        result = run_demo(
+        report, details = run_demo(
             DemoSettings(target=target, output=output, seed=seed),
             task,
             extractor,
@@ -76,10 +76,10 @@ def demo(
             on_progress,
         )
         bar.update(current, completed=bar.tasks[-1].total)
-    report = report_of(result) | {"seconds": round(time.monotonic() - began, 1)}
-    page = write_demo_report(report, details_of(result), output)
+    report = report.model_copy(update={"seconds": round(time.monotonic() - began, 1)})
+    page = write_demo_report(report, details, output)
     if as_json:
-        print_json(report)
+        print_json(report.model_dump())
     else:
         print_tables([demo_table(report)])
         say(f"Report: {page}\nFigures: {output / 'report.json'}")

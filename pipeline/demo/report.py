@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from pipeline.core.files import write_whole
+from pipeline.core.files import write_files
 from pipeline.core.format import grouped, kilobytes, percent, points, subject_label
 from pipeline.demo.schema import DemoDetails, DemoReport
 from pipeline.report.html import Page, Picture, Section
 from pipeline.report.tables import Cell, Table, confusion_table, field_table, group_table
 
 
-def demo_table(report: Mapping[str, Any]) -> Table:
-    """The closing table: what, how much, measured on what.
-
-    Raises pydantic.ValidationError for a report that is not of schema.DemoReport.
-    """
-    return _summary(DemoReport.model_validate(report))
-
-
-def write_demo_report(report: Mapping[str, Any], details: DemoDetails, output: Path) -> Path:
+def write_demo_report(report: DemoReport, details: DemoDetails, output: Path) -> Path:
     """Writes report.json, report.html and report.svg (its pictures) into ``output``, each whole or
     not at all.
 
-    Returns the path of the page. Raises pydantic.ValidationError for a report that is not of
-    schema.DemoReport, ExternalError where the disk does not take it.
+    Returns the path of the page. Raises ExternalError where the disk does not take it.
     """
-    checked = DemoReport.model_validate(report)
-    picture = demo_picture(checked, details)
-    page = demo_page(checked, details, picture)
-    output.mkdir(parents=True, exist_ok=True)
-    write_whole(output / "report.html", page)
-    write_whole(output / "report.svg", picture.svg)
-    write_whole(output / "report.json", json.dumps(checked.document(), indent=2) + "\n")
+    picture = demo_picture(report, details)
+    files = {
+        "report.html": demo_page(report, details, picture),
+        "report.svg": picture.svg,
+        "report.json": json.dumps(report.model_dump(), indent=2) + "\n",
+    }
+    write_files(output, files)
     return output / "report.html"
 
 
@@ -43,7 +32,8 @@ def _verdict(text: str, good: bool) -> Cell:
     return Cell(text, "good" if good else "bad")
 
 
-def _summary(report: DemoReport) -> Table:
+def demo_table(report: DemoReport) -> Table:
+    """The closing table: what, how much, measured on what."""
     rows: list[list[str | Cell]] = []
 
     def row(what: str, value: str | Cell, where: str = "") -> None:
@@ -78,39 +68,36 @@ def _summary(report: DemoReport) -> Table:
         _verdict(percent(learning.accuracy_after), change >= 0),
         f"{points(change)}, {grouped(learning.labelled_windows)} labels",
     )
-    if learning.outcomes is not None:
-        became = learning.outcomes
-        counts = f"{became.learned}, {became.held_back}, {became.undone}"
-        row("labels", counts, "learned, held out, undone")
-    if learning.serves is not None:
-        row("active head", "learned" if learning.serves else "factory")
-    if learning.everyone:
-        row(
-            "mean of all, before and after",
-            f"{percent(learning.mean_before)}, {percent(learning.mean_after)}",
-            f"{len(learning.everyone)} subjects",
-        )
+    became = learning.outcomes
+    row(
+        "labels",
+        f"{became.learned}, {became.held_back}, {became.undone}",
+        "learned, held out, undone",
+    )
+    row("active head", "learned" if learning.serves else "factory")
+    row(
+        "mean of all, before and after",
+        f"{percent(learning.mean_before)}, {percent(learning.mean_after)}",
+        f"{len(learning.everyone)} subjects",
+    )
     row(
         "results that differ from NumPy",
         _verdict(grouped(learning.parity_mismatches), learning.parity_mismatches == 0),
-        "" if learning.parity_compared is None else f"of {grouped(learning.parity_compared)}",
+        f"of {grouped(learning.parity_compared)}",
     )
     survived = learning.survived_power_cycle
     row("head survives a power cut", _verdict("yes" if survived else "no", survived))
     size = report.size
-    for name, count in (
-        ("flash", size.flash_bytes),
-        ("  of it runtime", size.runtime_flash_bytes),
-        ("  of it weights", size.weights_bytes),
-        ("RAM", size.ram_bytes),
-    ):
-        if count is not None:
-            row(name, kilobytes(count))
-    if report.counted is None:
+    row("flash", kilobytes(size.flash_bytes))
+    row("  of it runtime", kilobytes(size.runtime_flash_bytes))
+    row("  of it weights", kilobytes(size.weights_bytes))
+    row("RAM", kilobytes(size.ram_bytes))
+    counts = report.instructions
+    if counts.inference is None or counts.update is None:
         row("instructions", "not counted", report.target_note)
     else:
-        for name, count in zip(("inference", "update"), report.counted, strict=True):
-            row(f"instructions, {name}", grouped(count), "not cycles")
+        row("instructions, inference", grouped(counts.inference), "not cycles")
+        row("instructions, update", grouped(counts.update), "not cycles")
     row("model id", report.model_id)
     title = f"har demo · {report.target_note}"
     return Table(title, ("what", "measured on", "value"), rows, names=2)
@@ -166,14 +153,12 @@ def demo_page(report: DemoReport, details: DemoDetails, picture: Picture) -> str
     """The page of ``har demo`` as HTML text. The same arguments give the same bytes."""
     learning, size = report.learning, report.size
     change = learning.accuracy_after - learning.accuracy_before
-    seconds = report.seconds if isinstance(report.seconds, dict) else {"time": report.seconds or 0}
     limits = {
         f"{what} of the Nano 33 BLE Sense": f"{kilobytes(used)} of {kilobytes(limit)}"
         for what, used, limit in (
-            ("flash", size.flash_bytes, details.limits.get("flash_bytes", 0)),
-            ("RAM", size.ram_bytes, details.limits.get("ram_bytes", 0)),
+            ("flash", size.flash_bytes, details.limits["flash_bytes"]),
+            ("RAM", size.ram_bytes, details.limits["ram_bytes"]),
         )
-        if used is not None and limit > 0
     }
     notices = [
         f"The firmware ran as a {report.target_note}. The same sources, but no Cortex-M4F executed "
@@ -182,21 +167,24 @@ def demo_page(report: DemoReport, details: DemoDetails, picture: Picture) -> str
     sections = [
         Section(
             "Held-out subjects",
-            f"None of their windows was used in training. {details.measured_on}.",
+            f"None of their windows was used in training. int8 model, all {report.test_windows} "
+            "windows of the test subjects.",
             [picture],
-            [_summary(report), confusion_table(details.activities, details.confusion)],
+            [demo_table(report), confusion_table(details.activities, details.confusion)],
         ),
         Section("Every subject", tables=[group_table("subject", details.per_subject)]),
+        Section(
+            "Learning on the device",
+            tables=[
+                field_table("Each from the factory head, with own labels", learning.everyone, 1)
+            ],
+        ),
     ]
-    if learning.everyone:
-        taught = field_table("Each from the factory head, with own labels", learning.everyone, 1)
-        sections.append(Section("Learning on the device", tables=[taught]))
     facts = {
         "data": f"{report.dataset}, split {report.split}, seed {report.seed}",
         "training windows": grouped(report.train_windows),
         **limits,
-        **{name: f"{value:.1f} s" for name, value in seconds.items()},
-        **{f"step {at}": command for at, command in enumerate(report.commands or (), 1)},
+        "time": f"{report.seconds:.1f} s",
         "terms of the data": details.terms,
         "citation": details.citation,
     }
@@ -205,9 +193,8 @@ def demo_page(report: DemoReport, details: DemoDetails, picture: Picture) -> str
         title=f"{percent(report.int8_accuracy)} on held-out subjects, {points(change)} by learning",
         lead=f"{len(details.activities)} activities from accelerometer and gyroscope: an int8 "
         f"backbone under a float32 head, on the {report.engine} engine. Every figure was measured "
-        f"in this run. {details.target_note}",
+        "in this run.",
         notices=notices if report.target == "host" else (),
         sections=[*sections, Section("How it was measured", facts=facts)],
-        link=details.citation_url,
         footer=f"model {report.model_id}. Instructions are counted, not cycles.",
     ).html()

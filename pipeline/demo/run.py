@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from pipeline.bundle import Bundle, emit
+from pipeline.bundle import emit
 from pipeline.bundle.quantize import deployed_scores, quantize
 from pipeline.core.types import Array
 from pipeline.demo.board import Answers, BoardSession, Taught
 from pipeline.demo.runs import calibration
-from pipeline.demo.schema import DemoDetails, per_activity
+from pipeline.demo.schema import (
+    DemoDetails,
+    DemoReport,
+    Instructions,
+    Learning,
+    Outcomes,
+    Parity,
+    PersonTaught,
+    Size,
+    WorstSubject,
+    per_activity,
+)
 from pipeline.head import Outcome
 from pipeline.report.fields import SubjectScore
 from pipeline.sim.boards import NANO33BLE
-from pipeline.sim.build import FirmwareImage, build_firmware
+from pipeline.sim.build import build_firmware
 from pipeline.sim.emulator import Target, launch
 from pipeline.training import Pretrained, Scores, train
 from pipeline.training.task import Task
@@ -44,39 +54,12 @@ class Teaching:
     """The board learns one subject's windows ``labelled``; ``rest`` are the other windows of that
     subject that share no sample with them."""
 
-    subject: str
     labelled: Array
     rest: Array
     before: Scores
     after: Scores
-    compared: int
-    mismatches: int
     taught: Taught
-
-    @property
-    def answered(self) -> int:
-        """Labels that the board answered."""
-        return len(self.taught.probabilities)
-
-
-@dataclass
-class DemoResult:
-    """Everything that the report is made of. The last teaching is the one that was saved."""
-
-    settings: DemoSettings
-    task: Task
-    bundle: Bundle
-    int8: Scores
-    image: FirmwareImage
-    streamed: Scores
-    answers: Answers
-    teachings: list[Teaching]
-    survived: bool
-    mismatches_after_power_cut: int
-    compared_after_power_cut: int
-    engine: str
-    samples_lost: int
-    train_windows: int
+    person: PersonTaught
 
 
 def run_demo(
@@ -85,7 +68,7 @@ def run_demo(
     pretrained: Pretrained,
     on_step: Callable[[str], None] = lambda _: None,
     on_progress: Callable[[int, int], None] = lambda *_: None,
-) -> DemoResult:
+) -> tuple[DemoReport, DemoDetails]:
     """Runs the whole path. ``on_step(text)`` begins a step, ``on_progress(done, of)`` moves it.
 
     Raises HarError with one clear line when a step cannot be done.
@@ -136,26 +119,65 @@ def run_demo(
         and again.mismatches == more.mismatches == 0
         and again.compared == again.sent
     )
-    return DemoResult(
-        settings=settings,
-        task=task,
-        bundle=bundle,
-        int8=deployed_scores(
-            bundle.extractor,
-            bundle,
-            bundle.new_head(),
-            task.test,
-        ),
-        image=image,
-        streamed=board.scores(answers),
-        answers=answers,
-        teachings=teachings,
-        survived=survived,
-        mismatches_after_power_cut=again.mismatches + more.mismatches,
-        compared_after_power_cut=again.compared + more.compared,
-        engine=engine,
-        samples_lost=status.samples_lost,
+    int8 = deployed_scores(bundle.extractor, bundle, bundle.new_head(), task.test)
+    metrics = bundle.metrics
+    parts: list[Answers | Taught] = [*(each.taught for each in teachings), again, more]
+    # Only the emulated core counts instructions.
+    counted = settings.target == "mps2"
+    report = DemoReport(
+        dataset=task.dataset.name,
+        split=bundle.provenance.split,
+        seed=settings.seed,
         train_windows=trained.card.train_windows,
+        test_windows=metrics.test_windows,
+        float_accuracy=metrics.float_accuracy,
+        int8_accuracy=metrics.int8_accuracy,
+        int8_macro_f1=metrics.int8_macro_f1,
+        worst_subject=WorstSubject(
+            id=metrics.worst_subject, accuracy=metrics.worst_subject_accuracy
+        ),
+        model_id=bundle.model_id,
+        engine=engine,
+        target=settings.target,
+        windows_streamed=answers.sent,
+        predictions_received=len(answers.windows),
+        samples_lost=status.samples_lost,
+        device_accuracy=board.scores(answers).accuracy,
+        parity=Parity(compared=answers.compared, mismatches=answers.mismatches),
+        learning=Learning(
+            subject=teaching.person.id,
+            **teaching.person.model_dump(exclude={"id"}),
+            parity_compared=sum(each.compared for each in parts),
+            parity_mismatches=sum(each.mismatches for each in parts),
+            survived_power_cycle=survived,
+            outcomes=Outcomes(
+                **{each.name.lower(): teaching.taught.outcomes[each] for each in Outcome}
+            ),
+            everyone=sorted((each.person for each in teachings), key=lambda each: each.id),
+        ),
+        size=Size(**asdict(image.sizes)),
+        instructions=Instructions(
+            inference=answers.inference_count if counted else None,
+            update=teaching.taught.update_count if counted else None,
+        ),
+    )
+    activities = task.windows.activities
+    return report, DemoDetails(
+        activities=activities,
+        confusion=int8.confusion,
+        per_subject={
+            name: SubjectScore(accuracy, int8.subject_windows[name])
+            for name, accuracy in int8.subject_accuracy.items()
+        },
+        before=per_activity(activities, teaching.before.confusion),
+        after=per_activity(activities, teaching.after.confusion),
+        limits={
+            "flash_bytes": NANO33BLE.flash_limit_bytes(bundle.learning_memory.store_pages),
+            "ram_bytes": NANO33BLE.ram_limit_bytes,
+        },
+        terms=task.dataset.terms,
+        citation=task.dataset.citation,
+        label_probabilities=[before for before, _ in teaching.taught.probabilities],
     )
 
 
@@ -167,124 +189,37 @@ def _teach(
     labelled, rest = calibration(task.windows, person, per_activity)
     taught = board.teach(labelled)
     after = board.classify(rest)
+    taught.compared += after.compared
+    taught.mismatches += after.mismatches
+    scores, scores_after = board.scores(answers.only(rest)), board.scores(after)
     return Teaching(
-        subject=person,
-        labelled=labelled,
-        rest=rest,
-        before=board.scores(answers.only(rest)),
-        after=board.scores(after),
-        compared=taught.compared + after.compared,
-        mismatches=taught.mismatches + after.mismatches,
-        taught=taught,
+        labelled,
+        rest,
+        scores,
+        scores_after,
+        taught,
+        PersonTaught(
+            id=person,
+            labelled_windows=len(taught.probabilities),
+            test_windows=scores.n,
+            accuracy_before=scores.accuracy,
+            accuracy_after=scores_after.accuracy,
+            serves=taught.serves,
+        ),
     )
 
 
-def failures(report: dict[str, Any]) -> list[str]:
+def failures(report: DemoReport) -> list[str]:
     """What a report says went wrong, a line each; nothing in a good run. Accuracy is no failure."""
-    parity, learning = report["parity"], report["learning"]
-    missing = report["windows_streamed"] - report["predictions_received"]
+    parity, learning = report.parity, report.learning
+    missing = report.windows_streamed - report.predictions_received
     said = {
-        f"{parity['mismatches']} windows differ from the host": parity["mismatches"],
+        f"{parity.mismatches} windows differ from the host": parity.mismatches,
         f"{missing} predictions did not come back": missing,
-        f"{report['samples_lost']} samples were lost": report["samples_lost"],
-        f"{learning['parity_mismatches']} learned results differ from NumPy": learning[
-            "parity_mismatches"
-        ],
-        "what was learned did not survive the power cut": not learning["survived_power_cycle"],
+        f"{report.samples_lost} samples were lost": report.samples_lost,
+        f"{learning.parity_mismatches} learned results differ from NumPy": (
+            learning.parity_mismatches
+        ),
+        "what was learned did not survive the power cut": not learning.survived_power_cycle,
     }
     return [line for line, wrong in said.items() if wrong]
-
-
-def report_of(result: DemoResult) -> dict[str, Any]:
-    """The content of report.json."""
-    bundle, teaching, sizes = result.bundle, result.teachings[-1], result.image.sizes
-    metrics = bundle.metrics
-    on_emulator = result.settings.target == "mps2"
-    return {
-        "dataset": result.task.dataset.name,
-        "split": bundle.provenance.split,
-        "seed": result.settings.seed,
-        "train_windows": result.train_windows,
-        "test_windows": metrics.test_windows,
-        "float_accuracy": metrics.float_accuracy,
-        "int8_accuracy": metrics.int8_accuracy,
-        "int8_macro_f1": metrics.int8_macro_f1,
-        "worst_subject": {
-            "id": metrics.worst_subject,
-            "accuracy": metrics.worst_subject_accuracy,
-        },
-        "model_id": bundle.model_id,
-        "engine": result.engine,
-        "target": result.settings.target,
-        "windows_streamed": result.answers.sent,
-        "predictions_received": len(result.answers.windows),
-        "samples_lost": result.samples_lost,
-        "device_accuracy": result.streamed.accuracy,
-        "parity": {
-            "compared": result.answers.compared,
-            "mismatches": result.answers.mismatches,
-        },
-        "learning": {
-            "subject": teaching.subject,
-            "labelled_windows": teaching.answered,
-            "test_windows": teaching.before.n,
-            "accuracy_before": teaching.before.accuracy,
-            "accuracy_after": teaching.after.accuracy,
-            "parity_compared": sum(each.compared for each in result.teachings)
-            + result.compared_after_power_cut,
-            "parity_mismatches": sum(each.mismatches for each in result.teachings)
-            + result.mismatches_after_power_cut,
-            "survived_power_cycle": result.survived,
-            "outcomes": {
-                outcome.name.lower(): teaching.taught.outcomes[outcome] for outcome in Outcome
-            },
-            "serves": teaching.taught.serves,
-            "everyone": [
-                {
-                    "id": each.subject,
-                    "labelled_windows": each.answered,
-                    "test_windows": each.before.n,
-                    "accuracy_before": each.before.accuracy,
-                    "accuracy_after": each.after.accuracy,
-                    "serves": each.taught.serves,
-                }
-                for each in sorted(result.teachings, key=lambda each: each.subject)
-            ],
-        },
-        "size": {
-            "flash_bytes": sizes.flash_bytes,
-            "ram_bytes": sizes.ram_bytes,
-            "runtime_flash_bytes": sizes.runtime_flash_bytes,
-            "weights_bytes": sizes.weights_bytes,
-        },
-        # Only the emulated core counts instructions.
-        "instructions": {
-            "inference": result.answers.inference_count if on_emulator else None,
-            "update": teaching.taught.update_count if on_emulator else None,
-        },
-    }
-
-
-def details_of(result: DemoResult) -> DemoDetails:
-    """What the page shows beyond report.json."""
-    activities = result.task.windows.activities
-    teaching, dataset = result.teachings[-1], result.task.dataset
-    store_pages = result.bundle.learning_memory.store_pages
-    return DemoDetails(
-        activities=activities,
-        confusion=result.int8.confusion,
-        per_subject={
-            name: SubjectScore(accuracy, result.int8.subject_windows[name])
-            for name, accuracy in result.int8.subject_accuracy.items()
-        },
-        before=per_activity(activities, teaching.before.confusion),
-        after=per_activity(activities, teaching.after.confusion),
-        limits={
-            "flash_bytes": NANO33BLE.flash_limit_bytes(store_pages),
-            "ram_bytes": NANO33BLE.ram_limit_bytes,
-        },
-        terms=dataset.terms,
-        citation=dataset.citation,
-        measured_on=f"int8 model, all {result.int8.n} windows of the test subjects",
-        label_probabilities=[before for before, _ in teaching.taught.probabilities],
-    )

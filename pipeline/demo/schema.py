@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.report.fields import Count, Share, SubjectScore
+from pipeline.sim.emulator import Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 TARGET_NOTES = {
     "host": "host process: no emulator was used",
     "mps2": "emulated Cortex-M4F: QEMU mps2-an386",
-    "nano33ble": "Arduino Nano 33 BLE Sense",
 }
 
 
@@ -56,7 +56,7 @@ class PersonTaught(_Part):
     test_windows: Count
     accuracy_before: Share
     accuracy_after: Share
-    serves: bool | None = None
+    serves: bool
 
 
 class Learning(_Part):
@@ -68,15 +68,15 @@ class Learning(_Part):
 
     subject: int | str
     labelled_windows: Count
-    test_windows: Count | None = None
+    test_windows: Count
     accuracy_before: Share
     accuracy_after: Share
-    parity_compared: Count | None = None
+    parity_compared: Count
     parity_mismatches: Count
     survived_power_cycle: bool
-    outcomes: Outcomes | None = None
-    serves: bool | None = None
-    everyone: list[PersonTaught] = []
+    outcomes: Outcomes
+    serves: bool
+    everyone: list[PersonTaught]
 
     @property
     def mean_before(self) -> float:
@@ -90,12 +90,12 @@ class Learning(_Part):
 
 
 class Size(_Part):
-    """Bytes of the linked image; null where the target has no such limit (a host process)."""
+    """Bytes of the linked image."""
 
-    flash_bytes: Count | None
-    ram_bytes: Count | None
-    runtime_flash_bytes: Count | None
-    weights_bytes: Count | None
+    flash_bytes: Count
+    ram_bytes: Count
+    runtime_flash_bytes: Count
+    weights_bytes: Count
 
 
 class Instructions(_Part):
@@ -118,8 +118,8 @@ class DemoReport(_Part):
     int8_macro_f1: Share
     worst_subject: WorstSubject
     model_id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-    engine: Literal["compiled", "tflm"]
-    target: Literal["mps2", "host", "nano33ble"]
+    engine: Annotated[str, Field(pattern=r"^(compiled|tflm)$")]
+    target: Target
     windows_streamed: Count
     predictions_received: Count
     samples_lost: Count
@@ -127,26 +127,13 @@ class DemoReport(_Part):
     parity: Parity
     learning: Learning
     size: Size
-    instructions: Instructions | None
-    commands: list[str] | None = None
-    seconds: float | dict[str, float] | None = None
+    instructions: Instructions
+    seconds: float = 0.0
 
     @property
     def target_note(self) -> str:
         """One line on what ran the firmware; says so where no emulator was used."""
         return TARGET_NOTES[self.target]
-
-    @property
-    def counted(self) -> tuple[int, int] | None:
-        """Instructions of (inference, update) where they could be counted."""
-        counts = self.instructions
-        if counts is None or counts.inference is None or counts.update is None:
-            return None
-        return counts.inference, counts.update
-
-    def document(self) -> dict[str, Any]:
-        """The JSON document: every required key, and of the optional ones those that were given."""
-        return self.model_dump(mode="json", exclude_unset=True)
 
 
 # ---- what the page adds --------------------------------------------------------------------------
@@ -158,14 +145,12 @@ class DemoDetails:
 
     confusion: (K, K) counts of windows, rows what it was, columns what was said.
     per_subject: subject -> score, over the same windows.
-    measured_on: what named those windows, e.g. "int8 model, whole test set".
     before, after: activity -> accuracy (0 to 1) on the learning subject's unlabelled windows, on
         the device; None where that subject has no such window.
     label_probabilities: what the device gave the true activity just before it learned each
         labelled window, in order; may be empty.
     limits: "flash_bytes" and "ram_bytes" of the real board.
-    terms, citation: one or two sentences each; citation_url is the only link of the page.
-    target_note: more about what ran the firmware.
+    terms, citation: one or two sentences each.
     """
 
     activities: Sequence[str]
@@ -176,10 +161,7 @@ class DemoDetails:
     limits: Mapping[str, int]
     terms: str
     citation: str
-    citation_url: str = ""
-    measured_on: str = "int8 model"
-    label_probabilities: Sequence[float] = field(default_factory=tuple)
-    target_note: str = ""
+    label_probabilities: Sequence[float]
 
     def __post_init__(self) -> None:
         k = len(self.activities)

@@ -37,14 +37,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """``link``: the only one of the page."""
+    """``notices`` stand above the sections, ``footer`` below them."""
 
     command: str
     title: str
     lead: str
     sections: Sequence[Section]
     notices: Sequence[str] = ()
-    link: str = ""
     footer: str = ""
 
     def html(self) -> str:
@@ -59,5 +58,4 @@ class Page:
             lstrip_blocks=True,
             finalize=printable,
         )
-        link = self.link if self.link.startswith(("https://", "http://")) else ""
-        return house.get_template("page.html.j2").render(page=self, link=link)
+        return house.get_template("page.html.j2").render(page=self)

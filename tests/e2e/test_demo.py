@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.demo import DemoSettings, run_demo
 from pipeline.demo.report import write_demo_report
-from pipeline.demo.run import details_of, failures, report_of
+from pipeline.demo.run import failures
 from pipeline.training import Pretrained
 from pipeline.training.task import Task
 
@@ -25,8 +25,9 @@ def test_the_whole_path_agrees_bit_for_bit_and_survives_a_power_cut(
         labelled_per_activity=2,
     )
     steps: list[str] = []
-    result = run_demo(settings, task, pretrained, steps.append)
-    report = report_of(result)
+    measured, details = run_demo(settings, task, pretrained, steps.append)
+    page = write_demo_report(measured, details, tmp_path)
+    report = json.loads((tmp_path / "report.json").read_text())
     assert report["parity"] == {
         "compared": report["windows_streamed"],
         "mismatches": 0,
@@ -51,11 +52,9 @@ def test_the_whole_path_agrees_bit_for_bit_and_survives_a_power_cut(
         assert report["size"]["flash_bytes"] > report["size"]["weights_bytes"] > 18_000
     else:
         assert report["instructions"] == {"inference": None, "update": None}
-    assert failures(report) == []
-    worse = report | {"samples_lost": 3, "predictions_received": report["windows_streamed"] - 1}
-    assert [line.split()[0] for line in failures(worse)] == ["1", "3"]
-    page = write_demo_report(report, details_of(result), tmp_path)
-    assert json.loads((tmp_path / "report.json").read_text())["model_id"] == report["model_id"]
+    assert failures(measured) == []
+    lost = {"samples_lost": 3, "predictions_received": measured.windows_streamed - 1}
+    assert [line.split()[0] for line in failures(measured.model_copy(update=lost))] == ["1", "3"]
     html = page.read_text()
     assert report["model_id"] in html
     assert ("no emulator was used" in html) == (target == "host")

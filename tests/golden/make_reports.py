@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console, Group
 
 from pipeline.demo.report import demo_table
+from pipeline.demo.schema import DemoReport
 from pipeline.experiments.evaluate.report import EvaluationReport, evaluation_tables
 from pipeline.experiments.fxcy.report import fxcy_claims, fxcy_tables
 from pipeline.experiments.personalize.report import (
@@ -84,7 +85,7 @@ def documents() -> dict[str, str]:
     """File name -> text."""
     fxcy, variants, personalize = sample(), sample_variants(), _personalize()
     tables: dict[str, Iterable[Table]] = {
-        "demo": [demo_table(sample_report())],
+        "demo": [demo_table(DemoReport.model_validate(sample_report()))],
         "evaluate": evaluation_tables(EvaluationReport.model_validate(evaluation_document())),
         "fxcy": [*fxcy_tables(fxcy), claims_table(fxcy_claims(fxcy))],
         "personalize": [

@@ -46,10 +46,24 @@ def sample_report(**changes: Any) -> dict[str, Any]:
         "learning": {
             "subject": 10,
             "labelled_windows": 30,
+            "test_windows": 250,
             "accuracy_before": 0.851,
             "accuracy_after": 0.945,
+            "parity_compared": 311,
             "parity_mismatches": 0,
             "survived_power_cycle": True,
+            "outcomes": {"learned": 24, "held_back": 5, "undone": 1},
+            "serves": True,
+            "everyone": [
+                {
+                    "id": 10,
+                    "labelled_windows": 30,
+                    "test_windows": 250,
+                    "accuracy_before": 0.851,
+                    "accuracy_after": 0.945,
+                    "serves": True,
+                }
+            ],
         },
         "size": {
             "flash_bytes": 78412,
@@ -58,14 +72,14 @@ def sample_report(**changes: Any) -> dict[str, Any]:
             "weights_bytes": 22340,
         },
         "instructions": {"inference": 612345, "update": 8123},
+        "seconds": 61.5,
         **changes,
     }
 
 
 def host_report() -> dict[str, Any]:
-    """The same where no emulator was used: nothing was counted and nothing was linked for it."""
-    sizes = dict.fromkeys(("flash_bytes", "ram_bytes", "runtime_flash_bytes", "weights_bytes"))
-    return sample_report(target="host", instructions=None, size=sizes)
+    """The same where no emulator was used: nothing was counted."""
+    return sample_report(target="host", instructions={"inference": None, "update": None})
 
 
 def sample_details(**changes: Any) -> DemoDetails:
@@ -81,7 +95,6 @@ def sample_details(**changes: Any) -> DemoDetails:
         "limits": {"flash_bytes": 917504, "ram_bytes": 196608},
         "terms": "CC BY 4.0.",
         "citation": "Reyes-Ortiz et al. 2016.",
-        "citation_url": "https://doi.org/10.1016/j.neucom.2015.07.085",
         "label_probabilities": (0.3, 0.5, 0.45, 0.8),
         **changes,
     }
