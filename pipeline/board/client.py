@@ -18,7 +18,8 @@ from pipeline.board.ports import find_board
 from pipeline.board.sensor_text import describe
 from pipeline.board.transport import Transport, open_port
 from pipeline.core.errors import CheckFailed, ExternalError, HarError, InputError
-from pipeline.head import HEAD_START_BYTES, check_name, head_size, unpack, values_offset
+from pipeline.core.names import check_name
+from pipeline.head import HEAD_START_BYTES, head_size, unpack, values_offset
 from pipeline.protocol import messages
 from pipeline.protocol.frames import DELIMITER
 from pipeline.protocol.messages import (

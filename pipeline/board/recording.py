@@ -21,10 +21,10 @@ from pipeline.board.client import Client
 from pipeline.board.errors import BoardRefused
 from pipeline.board.sensor_text import describe
 from pipeline.core.errors import ExternalError, HarError, InputError
+from pipeline.core.names import check_name
 from pipeline.data import read_csv
 from pipeline.data.csv_recording import FewActivitiesWarning, with_doubts
 from pipeline.data.csv_writer import CsvWriter, check_field, recording_path, rescue_recordings
-from pipeline.head import check_name
 from pipeline.protocol.messages import ErrorCode, Hello, Sensed, Sensor, SensorState, Target
 from pipeline.protocol.samples import CHANNELS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.core.errors import InputError
-from pipeline.head import check_name
+from pipeline.core.names import check_name
 
 _ACTIVITIES_MAX = 32
 _SPARE_MAX = 8  # HEAD_STATE has every count of labels and every taught name in 512 bytes

@@ -267,7 +267,7 @@ def learn(
     from pipeline.board.client import Client
     from pipeline.cli.views.head import head_document
     from pipeline.core.errors import InputError
-    from pipeline.head import check_name
+    from pipeline.core.names import check_name
 
     live = csv is None and subject is None and dataset is None
     if csv is None and subject is None and not (live and (activity or new)):

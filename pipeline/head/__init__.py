@@ -20,9 +20,7 @@ from pipeline.head.mathematics import exp32, softmax
 from pipeline.head.novelty import Limits, Novelty
 from pipeline.head.payload import (
     HEAD_START_BYTES,
-    UNKNOWN,
     LearnedHead,
-    check_name,
     head_bytes,
     head_size,
     pack,
@@ -44,7 +42,6 @@ from pipeline.head.window import SampleQuantization, compand, quantize_samples
 __all__ = [
     "HEAD_START_BYTES",
     "LIMIT",
-    "UNKNOWN",
     "BoardTwin",
     "CutScales",
     "Guard",
@@ -62,7 +59,6 @@ __all__ = [
     "Smoother",
     "SpectrogramQuantization",
     "SpectrogramShape",
-    "check_name",
     "check_parameters",
     "compand",
     "exp32",

@@ -4,7 +4,6 @@ HEAD_READ and HEAD_WRITE carry. A record in flash has the windows kept for repla
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from pipeline.core import wire
 from pipeline.core.errors import InputError
+from pipeline.core.names import NAME_BYTES_MAX, check_name
 from pipeline.core.types import Array
 from pipeline.core.wire import U8, U16, U32
 from pipeline.head.head import LIMIT
@@ -20,10 +20,6 @@ from pipeline.head.learner import Guard
 if TYPE_CHECKING:
     from pipeline.head.head import HeadShape
 
-
-NAME_BYTES_MAX = 31
-UNKNOWN = "unknown"
-"""What a board calls a window like nothing it knows: no activity has this name."""
 
 _NAME = struct.Struct(f"<B{NAME_BYTES_MAX}s")
 _LIMIT_BITS = int(LIMIT.view(np.uint32))
@@ -114,20 +110,6 @@ def record_bytes(shape: HeadShape, shipped: int, capacity: int) -> int:
     """Size of a stored record's payload, bytes: the head and the windows kept for replay."""
     replay = 4 * shape.rows + capacity * (2 + shape.window_bytes)
     return (head_bytes(shape, shipped) + replay + 3) // 4 * 4
-
-
-def check_name(name: str, taken: Collection[str] = ()) -> None:
-    """Raises InputError for what can be no activity's name: empty, longer than 31 bytes of UTF-8,
-    with unprintable characters, "unknown", or one of `taken`."""
-    if not 1 <= len(name.encode(errors="replace")) <= NAME_BYTES_MAX or not name.isprintable():
-        raise InputError(
-            f"{name!r} can be no activity's name: give 1 to {NAME_BYTES_MAX} bytes of printable "
-            "UTF-8"
-        )
-    if name == UNKNOWN:
-        raise InputError(f"no activity can be called {UNKNOWN!r}: choose another name")
-    if name in taken:
-        raise InputError(f"there is an activity {name!r} already: choose another name")
 
 
 def pack(head: LearnedHead) -> bytes:

@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from pipeline.core import wire
 from pipeline.core.errors import ExternalError
+from pipeline.core.names import UNKNOWN
 from pipeline.core.wire import COUNTED, U8, U16, U32, Exactly, Number, require
-from pipeline.head import UNKNOWN, Guard, Outcome
+from pipeline.head import Guard, Outcome
 from pipeline.protocol.frames import PAYLOAD_BYTES_MAX, Frame
 from pipeline.protocol.samples import SAMPLES_PER_FRAME_MAX, SampleBlock
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
+from pipeline.core.names import check_name
 from pipeline.head import (
     HEAD_START_BYTES,
     LIMIT,
     LearnedHead,
-    check_name,
     head_bytes,
     head_size,
     pack,
