@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from pipeline.report.fields import Count, Share, SubjectScore
+from pipeline.report.fields import Count, Part, Share, SubjectScore
 from pipeline.sim.emulator import Target
 
 if TYPE_CHECKING:
@@ -20,25 +20,21 @@ TARGET_NOTES = {
 }
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class WorstSubject(_Part):
+class WorstSubject(Part):
     """The held-out subject on whom the int8 model is right least often."""
 
     id: int | str
     accuracy: Share
 
 
-class Parity(_Part):
+class Parity(Part):
     """Windows computed on the device and again on the host, and how many differ in any bit."""
 
     compared: Count
     mismatches: Count
 
 
-class Outcomes(_Part):
+class Outcomes(Part):
     """What became of the labels: learned from, kept for the holdout, or undone again because the
     holdout windows got worse."""
 
@@ -47,7 +43,7 @@ class Outcomes(_Part):
     undone: Count
 
 
-class PersonTaught(_Part):
+class PersonTaught(Part):
     """What learning from their own labels did for one held-out subject. ``serves``: in the end the
     learned head answers, not the shipped one."""
 
@@ -59,7 +55,7 @@ class PersonTaught(_Part):
     serves: bool
 
 
-class Learning(_Part):
+class Learning(Part):
     """One held-out subject before and after labelled windows were learned on the device.
 
     Accuracies are of that subject's other windows, ``test_windows`` of them. ``serves`` as in
@@ -89,7 +85,7 @@ class Learning(_Part):
         return sum(each.accuracy_after for each in self.everyone) / len(self.everyone)
 
 
-class Size(_Part):
+class Size(Part):
     """Bytes of the linked image."""
 
     flash_bytes: Count
@@ -98,14 +94,14 @@ class Size(_Part):
     weights_bytes: Count
 
 
-class Instructions(_Part):
+class Instructions(Part):
     """Executed instructions (not cycles) of one inference and of one update; null: not counted."""
 
     inference: Count | None
     update: Count | None
 
 
-class DemoReport(_Part):
+class DemoReport(Part):
     """What `har demo` measured in one run. Accuracies are shares of windows, 0 to 1."""
 
     dataset: str

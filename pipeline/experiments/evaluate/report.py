@@ -8,25 +8,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipeline.core.files import write_files
 from pipeline.core.format import grouped, percent, subject_label
 from pipeline.report.claims import Claim, claims_table, with_claims
-from pipeline.report.fields import Count, Share, SubjectScore
+from pipeline.report.fields import Count, Part, Share, SubjectScore
 from pipeline.report.html import Page, Picture, Section
 from pipeline.report.tables import Cell, Table, confusion_table, field_table, group_table, number
 
 ENGINES = ("float", "int8", "compiled")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True
-    )
-
-
-class Figures(_Part):
+class Figures(Part):
     """Accuracies, 0 to 1. ``worst_subject``: of the worst subject; ``worst_quarter``: the mean of
     the worst quarter of the people, their number rounded up. Over several seeds, means of these,
     and ``worst_subject_name`` is who is worst in the mean."""
@@ -38,7 +32,7 @@ class Figures(_Part):
     worst_quarter: Share
 
 
-class Engines(_Part):
+class Engines(Part):
     """The same windows three times: the float network (full.float.tflite), the int8 extractor in
     TFLite-Micro with the float32 head in NumPy, and the C engine built on this host with the same
     head."""
@@ -60,7 +54,7 @@ class SeedReport(Engines):
     calibration_error: Share
 
 
-class RunReport(_Part):
+class RunReport(Part):
     """One network that was measured: who made it and who tested it.
 
     ``weights``: "bundle" (measured as it was handed in), "shipped" or "trained here".
@@ -76,7 +70,7 @@ class RunReport(_Part):
     test_subjects: list[str]
 
 
-class ReliabilityReport(_Part):
+class ReliabilityReport(Part):
     """Per bin of the largest probability, equal in width over 0..1: windows of all seeds, their
     mean confidence and their accuracy; int8."""
 
@@ -85,7 +79,7 @@ class ReliabilityReport(_Part):
     accuracy: list[Share]
 
 
-class Shown(_Part):
+class Shown(Part):
     """Activities shown over whole recordings, judged on the windows that show one activity.
 
     delay_windows_...: of the ``changes`` of activity, how many windows of the new one passed before
@@ -107,14 +101,14 @@ class Shown(_Part):
         return f"{self.delay_windows_median:g}, {self.delay_windows_p95:g}"
 
 
-class Detection(_Part):
+class Detection(Part):
     """The share of ``windows`` that came out as unknown."""
 
     unknown: Share
     windows: Count
 
 
-class RecordingsReport(_Part):
+class RecordingsReport(Part):
     """Whole recordings of the test subjects, a window every ``hop_s`` seconds, int8: what the head
     says (``plain``) and what the smoother makes of it.
 
@@ -165,7 +159,7 @@ class SplitReport(Engines):
         return f"{self.name}, {len(self.seeds)} seed{'s' * (len(self.seeds) != 1)}"
 
 
-class EvaluationReport(_Part):
+class EvaluationReport(Part):
     """evaluate.json. ``parameters`` and ``macs`` are of the network that ``bundle`` holds:
     weights and biases of all of it, multiply-accumulates of one inference of the extractor.
     ``notes``: what every report about the data set must say."""
@@ -181,7 +175,7 @@ class EvaluationReport(_Part):
     window_samples: Count
     hop_samples: Count
     splits: Annotated[list[SplitReport], Field(min_length=1)]
-    notes: list[str] = []
+    notes: list[str]
     command: str
     versions: dict[str, str]
     seconds: Annotated[float, Field(ge=0)]

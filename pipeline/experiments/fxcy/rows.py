@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from pipeline.experiments.fxcy.domains import NOBODY
 from pipeline.experiments.fxcy.settings import FC
 from pipeline.experiments.jobs import Finished
-from pipeline.report.fields import Count, Share
+from pipeline.report.fields import Count, Part, Share
 from pipeline.training.metrics import mean_by_name, worst_of
 
 Job = dict[str, Any]
@@ -21,11 +20,7 @@ _OF_FIRST = (
 )
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-
-class FxcyRow(_Part):
+class FxcyRow(Part):
     """A case: means over ``seeds`` on the target's test subjects, after the last epoch.
 
     ``worst_subject``: None where subjects are unknown.
@@ -70,7 +65,7 @@ class FxcyRow(_Part):
     test_windows: Count
 
 
-class DeviceRow(_Part):
+class DeviceRow(Part):
     """A case learned by the firmware's own learner from the same labelled windows, and by the same
     rule in TensorFlow, in float32: the fields that begin with ``tensorflow``. ``kept_windows``:
     labelled windows that the learner kept to learn from again, and ``kept_bytes`` its RAM with so
@@ -97,7 +92,7 @@ class DeviceRow(_Part):
     kept_bytes: Count
 
 
-class PairInfo(_Part):
+class PairInfo(Part):
     """``source_accuracy``: of the source network on the source's own test subjects, by backbone."""
 
     source: str
@@ -109,7 +104,7 @@ class PairInfo(_Part):
     weights: dict[str, str]
 
 
-class FxcyReport(_Part):
+class FxcyReport(Part):
     """``epochs``: by backbone. ``seconds``: that all jobs took together, one after the other,
     whenever and by whichever worker they were done."""
 
@@ -120,8 +115,8 @@ class FxcyReport(_Part):
     seconds: float
     pairs: list[PairInfo]
     rows: list[FxcyRow]
-    device_rows: list[DeviceRow] = []
-    notes: list[str] = []
+    device_rows: list[DeviceRow]
+    notes: list[str]
 
 
 class Published(NamedTuple):

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipeline.core.files import write_files
 from pipeline.experiments.personalize.measure import TEACH, Outcome
 from pipeline.experiments.personalize.networks import Measured
 from pipeline.report.claims import Claim, with_claims
-from pipeline.report.fields import Count, Share, flat_csv
+from pipeline.report.fields import Count, Part, Share, flat_csv
 from pipeline.report.tables import Table, number, share
 from pipeline.training.metrics import worst_quarter
 
@@ -37,11 +37,7 @@ _HALF_A_POINT, _ONE_POINT = 0.005, 0.01
 _ROUNDING = 1e-9  # of differences of shares
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class PersonalizeRow(_Part):
+class PersonalizeRow(Part):
     """One cut after k labelled windows of each activity.
 
     Accuracies are of the active parameters, with the guard on; means over users, then over
@@ -74,7 +70,7 @@ class PersonalizeRow(_Part):
     serving_share: Share
 
 
-class UsersDetail(_Part):
+class UsersDetail(Part):
     """The figures after a row: user -> by seed, [before, after, after wrong labels or None]."""
 
     scene: Scene
@@ -84,7 +80,7 @@ class UsersDetail(_Part):
     users: dict[str, list[tuple[Share, Share, Share | None]]]
 
 
-class PersonalizeReport(_Part):
+class PersonalizeReport(Part):
     """personalize.json. ``date``: of the measurement, YYYY-MM-DD; ``seconds``: that it took with
     what had been kept."""
 

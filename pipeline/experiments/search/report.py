@@ -8,22 +8,18 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import computed_field
 
 from pipeline.core.files import write_files
 from pipeline.core.format import grouped, kilobytes
 from pipeline.report.claims import Claim, with_claims
-from pipeline.report.fields import Count, Share, flat_csv
+from pipeline.report.fields import Count, Part, Share, flat_csv
 from pipeline.report.tables import Cell, Table, number, share
 
 _NEAR = 0.005 + 1e-9  # of accuracy: half a point
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-
-class SearchPoint(_Part):
+class SearchPoint(Part):
     """A trained candidate. ``names``: what it is called where it has a name of its own.
     ``accuracies``: one per draw of validation subjects; ``validation_accuracy`` is their mean."""
 
@@ -43,7 +39,7 @@ class SearchPoint(_Part):
         return " = ".join(self.names) or self.backbone
 
 
-class LeftOut(_Part):
+class LeftOut(Part):
     """A size with a name that is not among the points, and why."""
 
     name: str
@@ -54,7 +50,7 @@ class LeftOut(_Part):
     reason: str
 
 
-class SearchReport(_Part):
+class SearchReport(Part):
     """search.json. Accuracies are shares of the validation subjects' windows, 0 to 1.
     ``notes``: what every report about the data set must say."""
 
@@ -72,7 +68,7 @@ class SearchReport(_Part):
     training_people: list[int]
     points: list[SearchPoint]
     left_out: list[LeftOut]
-    notes: list[str] = []
+    notes: list[str]
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -5,10 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from pipeline.experiments.variants.request import parse_variant
-from pipeline.report.fields import Count, Share
+from pipeline.report.fields import Count, Part, Share
 from pipeline.report.tables import number
 from pipeline.training.metrics import mean_by_name, worst_of
 
@@ -22,11 +20,7 @@ _OF_FIRST = (
 )
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-
-class VariantRow(_Part):
+class VariantRow(Part):
     """A variant, its accuracies on test subjects, means over ``seeds`` networks.
 
     ``bytes``: of the .tflite file, ``compressed_bytes`` of it after gzip -9; ``weight_bytes``: of
@@ -66,7 +60,7 @@ class VariantRow(_Part):
     limits: list[str]
 
 
-class VariantsReport(_Part):
+class VariantsReport(Part):
     """``train_windows``: that an epoch draws at most, of the network with the most. ``weights``:
     what each network began with, by backbone: imagenet, the source's name, or none."""
 
@@ -81,7 +75,7 @@ class VariantsReport(_Part):
     weights: dict[str, str]
     seconds: float
     rows: list[VariantRow]
-    notes: list[str] = []
+    notes: list[str]
 
 
 class PublishedVariant(NamedTuple):

@@ -354,7 +354,8 @@ def test_all_files_are_written_and_say_the_same(folder: Path) -> None:
     written = json.loads((folder / "fxcy.json").read_text())
     assert written == fxcy_document(report)
     assert [Claim(**each) for each in written["claims"]] == fxcy_claims(report)
-    assert FxcyReport.model_validate(written) == report
+    fields = {name: written[name] for name in FxcyReport.model_fields}
+    assert FxcyReport.model_validate(fields) == report
     for found in written["knees"]:
         of = (found["source"], found["target"], found["backbone"])
         rows = [row for row in report.rows if (row.source, row.target, row.backbone) == of]
