@@ -10,7 +10,6 @@ from pipeline.models.backbones import (
     shape_of,
 )
 from pipeline.models.cases import (
-    case_names,
     convolutions,
     dense_layers,
     first_trained,
@@ -27,7 +26,6 @@ __all__ = [
     "ImageSize",
     "backbone",
     "backbone_names",
-    "case_names",
     "convolutions",
     "dense_layers",
     "family",

@@ -33,14 +33,6 @@ def convolutions(model: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def case_names(backbone: Backbone, model: Any) -> tuple[str, ...]:
-    """All cases of a network, the least first. ``last_dense`` is one only where a dense layer
-    stands before the classifier; the last fxc is the same as ``whole``."""
-    before = ["last_dense"] if _inner_dense(backbone, model) else []
-    count = len(convolutions(model))
-    return (*before, "fc", *(f"fxc{y}" for y in range(1, count + 1)), "whole", "scratch")
-
-
 def trained_layers(model: Any, backbone: Backbone, case: str) -> tuple[str, ...]:
     """The extractor's layers that ``case`` trains, in forward order: from its y-th last convolution
     to its end, those without weights too. Raises InputError for a case that the network has not.

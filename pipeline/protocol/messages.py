@@ -21,7 +21,7 @@ from pipeline.core.errors import ExternalError
 from pipeline.core.names import UNKNOWN
 from pipeline.core.wire import COUNTED, U8, U16, U32, Exactly, Number, require
 from pipeline.head import Guard, Outcome
-from pipeline.protocol.frames import PAYLOAD_BYTES_MAX, Frame
+from pipeline.protocol.frames import PAYLOAD_BYTES_MAX
 from pipeline.protocol.samples import SAMPLES_PER_FRAME_MAX, SampleBlock
 
 PROTOCOL_VERSION = 4
@@ -144,7 +144,6 @@ class Message:
 
     def __init_subclass__(cls, type: MessageType) -> None:
         cls.TYPE = type
-        MESSAGES[type] = cls
 
     def encode(self) -> bytes:
         """The payload. Raises ValueError when a value does not fit its field."""
@@ -162,17 +161,6 @@ class Message:
 
     def check(self) -> None:
         """Raises `wire.Malformed` for fields that contradict each other."""
-
-
-MESSAGES: dict[int, type[Message]] = {}
-"""By the type of their frames."""
-
-
-def decode_message(frame: Frame) -> Message:
-    """The message in a frame of either direction. Raises `DecodeError`, also for unknown types."""
-    if frame.type not in MESSAGES:
-        raise DecodeError(f"a frame has the unknown type {frame.type:#04x}")
-    return MESSAGES[frame.type].decode(frame.payload)
 
 
 # ---- from the host -------------------------------------------------------------------------------

@@ -26,16 +26,6 @@ class Board:
         """Left for the program."""
         return self.flash_bytes - store_pages * PAGE_BYTES
 
-    @property
-    def flash_share_bytes(self) -> int:
-        """Left for our code; what the emulated board's linker script gives."""
-        return self.flash_limit_bytes() - self.core_flash_bytes
-
-    @property
-    def ram_share_bytes(self) -> int:
-        """Left for our data and stack; what the emulated board's linker script gives."""
-        return self.ram_limit_bytes - self.core_ram_bytes
-
 
 # Arduino Nano 33 BLE Sense (nRF52840: 1 MB flash, 256 KB RAM, 64 MHz; Nordic's product
 # specification). Flash: from the end of the bootloader, 0x10000, to 0x100000; the last pages hold

@@ -150,13 +150,8 @@ def build_image(
     target: Target,
     build_dir: Path,
     generated: Path | None = None,
-    *,
-    sanitize: bool = False,
 ) -> FirmwareImage:
-    """Builds one executable of firmware/CMakeLists.txt. Raises as `build_firmware`.
-
-    ``sanitize`` (host only) adds AddressSanitizer and UBSan.
-    """
+    """Builds one executable of firmware/CMakeLists.txt. Raises as `build_firmware`."""
     if target not in TARGETS:
         raise InputError(f"no target {target!r}; there are {' and '.join(TARGETS)}")
     for file in GENERATED.get(name, ()):
@@ -165,7 +160,7 @@ def build_image(
     require_tools(target)
     build_dir = build_dir.resolve()  # CMake runs elsewhere
     if not _is_configured(build_dir, name, target, generated):
-        _configure(build_dir, "host-asan" if sanitize else PRESETS[target], generated)
+        _configure(build_dir, PRESETS[target], generated)
     _run(["cmake", "--build", str(build_dir), "--target", name], build_dir)
     image = build_dir / f"{name}{SUFFIXES[target]}"
     linked = parse_map((build_dir / f"{name}.map").read_text(errors="replace"))

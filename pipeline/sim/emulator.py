@@ -49,7 +49,6 @@ def launch(
     *,
     port: int = 0,
     sensor: Path | None = None,
-    ready_timeout_s: float = READY_TIMEOUT_S,
 ) -> Emulator:
     """Boots `image` (see `build_firmware`) and returns when it listens.
 
@@ -75,7 +74,7 @@ def launch(
         lock.close()
         raise
     try:
-        emulator.wait_ready(ready_timeout_s)
+        emulator.wait_ready()
     except BaseException:
         emulator.kill()
         raise
@@ -90,7 +89,7 @@ class Emulator:
     ) -> None:
         self._flash_lock = flash_lock
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by kill)
-        self._process = spawn(command, self._log, pass_fds=(listen_fd,))
+        self.process = spawn(command, self._log, pass_fds=(listen_fd,))
         self._port_number = port_number
 
     @property
@@ -99,12 +98,8 @@ class Emulator:
         return f"socket://127.0.0.1:{self._port_number}"
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
     def running(self) -> bool:
-        return self._process.poll() is None
+        return self.process.poll() is None
 
     @property
     def log(self) -> str:
@@ -113,32 +108,25 @@ class Emulator:
             return ""
         return _contents(self._log).decode(errors="replace")
 
-    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+    def wait_ready(self) -> None:
         """Waits until the firmware has started. Raises `ExternalError` when it does not."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + READY_TIMEOUT_S
         while READY_LINE not in _contents(self._log):
             if not self.running:
-                said = " ".join(self.log.split()) or f"exit code {self._process.returncode}"
+                said = " ".join(self.log.split()) or f"exit code {self.process.returncode}"
                 raise ExternalError(
                     f"the emulated board did not start: {said}; build the firmware again and retry"
                 )
             if time.monotonic() > deadline:
                 raise ExternalError(
-                    f"the emulated board did not start within {timeout_s:g} s: is this machine "
-                    "overloaded? Retry"
+                    f"the emulated board did not start within {READY_TIMEOUT_S:g} s: is this "
+                    "machine overloaded? Retry"
                 )
             time.sleep(POLL_S)
 
-    def wait_exit(self, timeout_s: float | None = None) -> int | None:
-        """The exit code once the firmware has ended, or None after `timeout_s`."""
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
-
     def kill(self) -> None:
         """Cuts the power. Twice is allowed."""
-        end(self._process)
+        end(self.process)
         self._flash_lock.close()
         self._log.close()
 

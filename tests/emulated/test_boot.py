@@ -143,7 +143,7 @@ def test_a_failed_assert_ends_the_emulator_and_is_told_on_both_ways(
     board: Emulator, wire: Wire
 ) -> None:
     wire.send(b"!")
-    assert board.wait_exit(10) == 1
+    assert board.process.wait(10) == 1
     assert "assert failed" in board.log
     assert b"assert failed" in wire.socket.recv(1000)
 
@@ -157,7 +157,7 @@ def test_the_emulator_dies_with_its_parent_even_at_sigkill(
         "import sys, time; from pathlib import Path\n"
         "from pipeline.sim.emulator import launch\n"
         "e = launch('mps2', Path(sys.argv[1]), Path(sys.argv[2]))\n"
-        "print(e.pid, flush=True); time.sleep(60)\n"
+        "print(e.process.pid, flush=True); time.sleep(60)\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", script, str(image.path), str(tmp_path / "flash")],

@@ -166,13 +166,13 @@ def test_hosts_connect_one_after_another(image: Path, tmp_path: Path) -> None:
 def test_an_idle_firmware_costs_next_to_nothing(image: Path, tmp_path: Path) -> None:
     with launch("host", image, tmp_path / "flash") as emulator:
         time.sleep(0.5)
-        fields = Path(f"/proc/{emulator.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        fields = Path(f"/proc/{emulator.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         assert (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") <= 0.05
 
 
 def test_leaving_the_context_ends_the_process(image: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyError), launch("host", image, tmp_path / "flash") as emulator:
-        pid = emulator.pid
+        pid = emulator.process.pid
         assert emulator.running
         raise KeyError
     assert not is_running(pid)
@@ -183,7 +183,7 @@ def test_a_failed_assert_ends_the_firmware_and_is_in_the_log(image: Path, tmp_pa
     with launch("host", image, tmp_path / "flash") as emulator:
         with connect(emulator.port) as wire:
             wire.sendall(b"!")
-            assert emulator.wait_exit(5) not in (None, 0)
+            assert emulator.process.wait(5) != 0
         assert "assert failed" in emulator.log
         assert "board_check.c" in emulator.log
 
@@ -212,7 +212,7 @@ def test_the_firmware_dies_with_its_parent(
         from pathlib import Path
         from pipeline.sim.emulator import launch
         emulator = launch("host", Path(sys.argv[1]), Path(sys.argv[2]))
-        print(emulator.pid, flush=True)
+        print(emulator.process.pid, flush=True)
         time.sleep(float(sys.argv[3]))
         """
     )

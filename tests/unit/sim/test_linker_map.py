@@ -80,6 +80,6 @@ def test_linker_script_gives_the_emulated_board_what_the_real_one_leaves() -> No
     script = (ROOT / "firmware/boards/mps2/nano33ble_share.ld").read_text()
     lengths = dict(re.findall(r"^\s*(FLASH|RAM)\b.*LENGTH = (\d+)", script, re.MULTILINE))
     assert lengths == {
-        "FLASH": str(NANO33BLE.flash_share_bytes),
-        "RAM": str(NANO33BLE.ram_share_bytes),
+        "FLASH": str(NANO33BLE.flash_limit_bytes() - NANO33BLE.core_flash_bytes),
+        "RAM": str(NANO33BLE.ram_limit_bytes - NANO33BLE.core_ram_bytes),
     }
