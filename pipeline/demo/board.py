@@ -6,7 +6,7 @@ The twin's extractor runs in TFLite-Micro's own interpreter, the rest in NumPy.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,12 +14,40 @@ import numpy as np
 from pipeline.board.client import Client
 from pipeline.bundle import Bundle
 from pipeline.core.types import Array
-from pipeline.demo.runs import runs
+from pipeline.data import Dataset, Windows
 from pipeline.head import BoardTwin, Outcome, Seen, unpack
 from pipeline.protocol.messages import HeadState, Learned, Prediction, Status
 from pipeline.protocol.samples import decode_samples, encode_samples
 from pipeline.training import Scores, score
 from pipeline.training.task import HOP_SAMPLES, Task
+
+
+@dataclass(frozen=True)
+class Run:
+    """Consecutive windows of one segment: their indices in the Windows, and all their samples
+    (n, 6) in g and rad/s."""
+
+    windows: Array
+    samples: Array
+
+
+def runs(dataset: Dataset, windows: Windows, chosen: Array, hop: int) -> Iterator[Run]:
+    """The windows with the sorted indices ``chosen``, grouped wherever one begins ``hop`` samples
+    after another in the same recording and with the same activity."""
+    length = windows.x.shape[1]
+    breaks = [
+        i
+        for i in range(1, len(chosen))
+        if windows.recording[chosen[i]] != windows.recording[chosen[i - 1]]
+        or windows.start[chosen[i]] != windows.start[chosen[i - 1]] + hop
+        or windows.y[chosen[i]] != windows.y[chosen[i - 1]]
+    ]
+    for group in np.split(chosen, breaks):
+        if len(group):
+            start = int(windows.start[group[0]])
+            stop = int(windows.start[group[-1]]) + length
+            recording = dataset.recordings[int(windows.recording[group[0]])]
+            yield Run(group, recording.samples[start:stop])
 
 
 @dataclass

@@ -12,7 +12,6 @@ from pipeline.bundle import emit
 from pipeline.bundle.quantize import deployed_scores, quantize
 from pipeline.core.types import Array
 from pipeline.demo.board import Answers, BoardSession, Taught
-from pipeline.demo.runs import calibration
 from pipeline.demo.schema import (
     DemoDetails,
     DemoReport,
@@ -25,6 +24,7 @@ from pipeline.demo.schema import (
     WorstSubject,
     per_activity,
 )
+from pipeline.experiments.personalize.measure import choose, users_of
 from pipeline.head import Outcome
 from pipeline.report.fields import SubjectScore
 from pipeline.sim.boards import NANO33BLE
@@ -186,7 +186,9 @@ def _teach(
 ) -> Teaching:
     """From the factory head, one subject's labels, then that subject's other windows again."""
     board.reset()
-    labelled, rest = calibration(task.windows, person, per_activity)
+    users = users_of(task.windows, [person])
+    chosen = [choose(task.windows, user, per_activity) for user in users]
+    labelled, rest = (np.sort(np.concatenate(part)) for part in zip(*chosen, strict=True))
     taught = board.teach(labelled)
     after = board.classify(rest)
     taught.compared += after.compared
