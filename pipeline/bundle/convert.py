@@ -1,6 +1,8 @@
 """tf_keras model -> .tflite, float32 and int8, in the one way that TFLite-Micro agrees with.
 
-- From a concrete function at batch 1, so that every variable is frozen and every shape known.
+- From a concrete function at batch 1, so that every variable is frozen and every shape known. With
+  it go the variables that it reads: of a whole Keras model every layer would be traced once more,
+  for the same file at five times the cost.
 - Dense layers per-tensor: Arduino's ports of TFLM ignore per-channel scales there, silently.
 - Outputs in the model's order: the converter writes several in an order of its own.
 """
@@ -24,7 +26,9 @@ def _converter(model: Any) -> Any:
 
     signature = tf.TensorSpec([1, *model.input_shape[1:]], tf.float32)
     function = tf.function(lambda x: model(x, training=False)).get_concrete_function(signature)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
+    owner = tf.Module()
+    owner.read = list(function.variables)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     return converter
 

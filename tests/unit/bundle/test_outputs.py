@@ -12,10 +12,11 @@ import pytest
 
 from pipeline.bundle import emit, load_bundle
 from pipeline.bundle.bundle import FULL_FLOAT, write_bundle
-from pipeline.bundle.convert import parameter_count, to_int8
+from pipeline.bundle.convert import parameter_count, to_float, to_int8
 from pipeline.bundle.quantize import deployed_scores
 from pipeline.compiler import compile_model, run_tflm
 from pipeline.core.errors import InputError
+from pipeline.models import backbone
 from pipeline.training import TrainedModel
 from pipeline.training.task import Task
 
@@ -83,6 +84,29 @@ def test_conversion_keeps_the_order_of_outputs_of_one_size(count: int) -> None:
     ]
     top = (127 - compiled.inputs[0].zero_point) * compiled.inputs[0].scale
     np.testing.assert_allclose(gains, (order + 1.0) * top, rtol=0.02)
+
+
+@pytest.mark.parametrize("type_", ["float", "int8"])
+def test_the_variables_alone_convert_to_the_file_of_the_whole_keras_model(
+    type_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    network = backbone("dscnn:k3:4s4-4s4").build(128, 6, 3, 0.0)
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.uniform(0.1, 1.0, w.shape) for w in network.get_weights()])
+    windows = rng.normal(size=(8, 128, 1, 6)).astype(np.float32)
+
+    def converted() -> bytes:
+        return to_float(network) if type_ == "float" else to_int8(network, windows)
+
+    alone = converted()
+    make = tf.lite.TFLiteConverter.from_concrete_functions
+    monkeypatch.setattr(
+        "tensorflow.lite.TFLiteConverter.from_concrete_functions",
+        lambda functions, _: make(functions, network),
+    )
+    assert converted() == alone
 
 
 def test_metrics_are_those_of_the_deployed_pair(task: Task, cut_directory: Path) -> None:
