@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -25,6 +25,7 @@ from pipeline.cli.train import DatasetOption, FoldOption, SeedOption, SplitOptio
 
 if TYPE_CHECKING:
     from pipeline.experiments.jobs import Progress
+    from pipeline.report.tables import Table
 
 WorkersOption = Annotated[
     int | None, typer.Option(help="Processes on this machine; without it one for each core.")
@@ -94,6 +95,18 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def _show(document: dict[str, Any], tables: Sequence[Table], as_json: bool) -> None:
+    """A report as JSON, or its tables and, from the document, its claims."""
+    from pipeline.report.claims import Claim, claims_table
+    from pipeline.report.tables import print_tables
+
+    if as_json:
+        print_json(document)
+    else:
+        claims = [Claim(**each) for each in document["claims"]]
+        print_tables([*tables, claims_table(claims)])
+
+
 @guarded
 def evaluate(
     bundle: Annotated[
@@ -129,7 +142,6 @@ def evaluate(
     from pipeline.experiments.evaluate import Folders, Request, default_bundle
     from pipeline.experiments.evaluate import evaluate as run_evaluation
     from pipeline.experiments.evaluate.report import evaluation_tables, write_evaluation
-    from pipeline.report.tables import print_tables
     from pipeline.training.shipped import MADE_HERE
 
     require_writable(output)
@@ -146,10 +158,8 @@ def evaluate(
     with progress_bar() as show:
         report = run_evaluation(request, show)
     page = write_evaluation(report, output)
-    if as_json:
-        print_json(report.document())
-    else:
-        print_tables(evaluation_tables(report))
+    _show(report.document(), evaluation_tables(report), as_json)
+    if not as_json:
         note(f"{page}, {output / 'evaluate.json'}")
     if report.mismatches:
         note(f"har: the compiled engine differs from TFLite-Micro on {report.mismatches} windows")
@@ -184,15 +194,9 @@ def personalize(
     """
     from pipeline.experiments.jobs import Cluster, Workers
     from pipeline.experiments.networks import Folders
-    from pipeline.experiments.personalize.report import (
-        personalize_claims,
-        personalize_tables,
-        write_personalize,
-    )
+    from pipeline.experiments.personalize.report import personalize_tables, write_personalize
     from pipeline.experiments.personalize.run import DATASETS, PersonalizeRequest
     from pipeline.experiments.personalize.run import personalize as run_all
-    from pipeline.report.claims import claims_table
-    from pipeline.report.tables import print_tables
     from pipeline.training.shipped import MADE_HERE
 
     require_writable(folder)
@@ -208,10 +212,9 @@ def personalize(
     with progress_bar() as show, Workers(Cluster(workers)) as started:
         report = run_all(request, started, show)
     write_personalize(report, folder)
+    _show(report.document(), personalize_tables(report), as_json)
     if as_json:
-        print_json(report.document())
         return
-    print_tables([*personalize_tables(report), claims_table(personalize_claims(report))])
     for remark in report.notes:
         note(f"har: {remark}")
     note(f"{folder / 'personalize.svg'}, {folder / 'personalize.json'}")
@@ -237,8 +240,6 @@ def transfer(
     from pipeline.experiments.networks import Folders
     from pipeline.experiments.transfer.run import TransferRequest, transfer_claims, transfer_table
     from pipeline.experiments.transfer.run import transfer as compare
-    from pipeline.report.claims import claims_table
-    from pipeline.report.tables import print_tables
     from pipeline.training.shipped import MADE_HERE
 
     folders = Folders(pretrained=MADE_HERE, runs=Path("build/evaluate/runs"))
@@ -248,19 +249,12 @@ def transfer(
     ]
     with progress_bar() as show:
         rows = compare(request, show)
-    claims = transfer_claims(rows)
-    if as_json:
-        print_json(
-            {
-                "rows": [asdict(row) for row in rows],
-                "notes": notes,
-                "claims": [claim._asdict() for claim in claims],
-            }
-        )
-        return
-    for remark in notes:
-        note(f"har: {remark}")
-    print_tables([transfer_table(rows), claims_table(claims)])
+    if not as_json:
+        for remark in notes:
+            note(f"har: {remark}")
+    claims = [claim._asdict() for claim in transfer_claims(rows)]
+    document = {"rows": [asdict(row) for row in rows], "notes": notes, "claims": claims}
+    _show(document, [transfer_table(rows)], as_json)
 
 
 @guarded
@@ -301,13 +295,10 @@ def search(
     from pipeline.experiments.search import Limits, SearchRequest, Setting, Space, search_report
     from pipeline.experiments.search import search as run_search
     from pipeline.experiments.search.report import (
-        search_claims,
         search_document,
         search_table,
         write_search_report,
     )
-    from pipeline.report.claims import claims_table
-    from pipeline.report.tables import print_tables
 
     request = SearchRequest(
         setting=Setting(dataset, split, fold, draws, seed, epochs),
@@ -326,10 +317,8 @@ def search(
         found = run_search(request, started, on_progress)
     report = search_report(request, found)
     write_search_report(report, output)
-    if as_json:
-        print_json(search_document(report))
-    else:
-        print_tables([search_table(report), claims_table(search_claims(report))])
+    _show(search_document(report), [search_table(report)], as_json)
+    if not as_json:
         say(f"{output}/search.json, search.csv and search.svg")
 
 
@@ -400,13 +389,10 @@ def variants(
     from pipeline.experiments.jobs import Cluster, Workers
     from pipeline.experiments.variants import VariantsRequest, run_variants
     from pipeline.experiments.variants.report import (
-        variant_claims,
         variants_document,
         variants_tables,
         write_variants_report,
     )
-    from pipeline.report.claims import claims_table
-    from pipeline.report.tables import print_tables
 
     request = VariantsRequest(
         dataset=dataset,
@@ -432,12 +418,9 @@ def variants(
     ):
         report = run_variants(request, command_line(), started, on_progress)
     write_variants_report(report, output)
-    if as_json:
-        print_json(variants_document(report))
-        return
-    claims = variant_claims(report.rows, report.test_windows)
-    print_tables([*variants_tables(report), claims_table(claims)])
-    say(f"{output}/variants.html, variants.json, variants.csv and variants.svg")
+    _show(variants_document(report), variants_tables(report), as_json)
+    if not as_json:
+        say(f"{output}/variants.html, variants.json, variants.csv and variants.svg")
 
 
 def _variants_job(job: dict[str, Any]) -> str:
@@ -502,15 +485,8 @@ def fxcy(
     """
     from pipeline.experiments.fxcy import Options, Request, make_plan
     from pipeline.experiments.fxcy import fxcy as run_fxcy
-    from pipeline.experiments.fxcy.report import (
-        fxcy_claims,
-        fxcy_document,
-        fxcy_tables,
-        write_fxcy_report,
-    )
+    from pipeline.experiments.fxcy.report import fxcy_document, fxcy_tables, write_fxcy_report
     from pipeline.experiments.jobs import Cluster, Workers
-    from pipeline.report.claims import claims_table
-    from pipeline.report.tables import print_tables
 
     require_writable(output)
     plan = make_plan(
@@ -532,11 +508,9 @@ def fxcy(
         note(f"har: {len(plan.jobs)} jobs, at most about {at_most} in all")
         report = run_fxcy(plan, started, on_progress)
     write_fxcy_report(report, output)
-    if as_json:
-        print_json(fxcy_document(report))
-        return
-    print_tables([*fxcy_tables(report), claims_table(fxcy_claims(report))])
-    say(f"{output}/fxcy.html, fxcy.json, fxcy.csv and pictures")
+    _show(fxcy_document(report), fxcy_tables(report), as_json)
+    if not as_json:
+        say(f"{output}/fxcy.html, fxcy.json, fxcy.csv and pictures")
 
 
 def _pairs(named: list[str], source: str | None, target: str | None) -> tuple[tuple[str, str], ...]:

@@ -84,9 +84,10 @@ def _transfer() -> list[TransferRow]:
 def documents() -> dict[str, str]:
     """File name -> text."""
     fxcy, variants, personalize = sample(), sample_variants(), _personalize()
+    evaluation = EvaluationReport.model_validate(evaluation_document())
     tables: dict[str, Iterable[Table]] = {
         "demo": [demo_table(DemoReport.model_validate(sample_report()))],
-        "evaluate": evaluation_tables(EvaluationReport.model_validate(evaluation_document())),
+        "evaluate": [*evaluation_tables(evaluation), claims_table(evaluation.claims())],
         "fxcy": [*fxcy_tables(fxcy), claims_table(fxcy_claims(fxcy))],
         "personalize": [
             *personalize_tables(personalize),

@@ -218,11 +218,11 @@ class EvaluationReport(Part):
 
 
 def evaluation_tables(report: EvaluationReport) -> list[Table]:
-    """Of all splits, for the terminal; last the claims."""
+    """Of all splits, for the terminal."""
     tables = [Table("", (), (), [_about(report), *report.notes])]
     for split in report.splits:
         tables += split_tables(report, split)
-    return [*tables, claims_table(report.claims())]
+    return tables
 
 
 def _about(report: EvaluationReport) -> str:
