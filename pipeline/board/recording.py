@@ -23,7 +23,6 @@ from pipeline.board.sensor_text import describe
 from pipeline.core.errors import ExternalError, HarError, InputError
 from pipeline.core.names import check_name
 from pipeline.data import read_csv
-from pipeline.data.csv_recording import FewActivitiesWarning, with_doubts
 from pipeline.data.csv_writer import CsvWriter, check_field, recording_path, rescue_recordings
 from pipeline.protocol.messages import ErrorCode, Hello, Sensed, Sensor, SensorState, Target
 from pipeline.protocol.samples import CHANNELS
@@ -310,11 +309,12 @@ def _finish(writer: CsvWriter, lost: int, sensor_rate_hz: float | None) -> int:
 
 def _read_again(path: Path) -> tuple[str | None, list[str]]:
     """Why the reader refuses the file, if it does, and what it doubts."""
+    doubts: list[str] = []
     try:
-        _, doubts = with_doubts(lambda: read_csv(path))
+        read_csv(path, doubts.append)
     except InputError as error:
         return str(error), []
-    return None, [str(doubt) for doubt in doubts if not isinstance(doubt, FewActivitiesWarning)]
+    return None, doubts
 
 
 def _sensor_doubts(begun: SensorState, ended: SensorState | None) -> list[str]:

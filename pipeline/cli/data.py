@@ -130,7 +130,6 @@ def info(target: NameOrFileArgument, as_json: JsonOption = False) -> None:
 def _load(target: str) -> Dataset:
     from pipeline.core.errors import InputError
     from pipeline.data import dataset_names, is_dataset_name, load_dataset, read_csv_dataset
-    from pipeline.data.csv_recording import with_doubts
 
     if is_dataset_name(target):
         return load_dataset(target)
@@ -139,10 +138,7 @@ def _load(target: str) -> Dataset:
             f"{target}: no such file, and no data set of that name; "
             f"there are: {', '.join(dataset_names())}"
         )
-    dataset, doubts = with_doubts(lambda: read_csv_dataset(Path(target)))
-    for doubt in doubts:
-        note(f"har: {doubt}")
-    return dataset
+    return read_csv_dataset(Path(target), lambda doubt: note(f"har: {doubt}"))
 
 
 def _print_import(result: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from pipeline.data.catalog import (
     list_sources,
     load_dataset,
 )
-from pipeline.data.csv_recording import RecordingWarning, read_csv, read_csv_dataset
+from pipeline.data.csv_recording import read_csv, read_csv_dataset
 from pipeline.data.describe import describe
 from pipeline.data.imports import import_dataset, read_own_recordings
 from pipeline.data.mixed import add_own
@@ -31,7 +31,6 @@ __all__ = [
     "UNITS",
     "Dataset",
     "Recording",
-    "RecordingWarning",
     "Segment",
     "SubjectSplit",
     "Windows",

@@ -66,11 +66,12 @@ def describe(dataset: Dataset, *, length: int = 128, hop: int = 64) -> dict[str,
 def _warnings(
     activities: list[dict[str, Any]], seconds: dict[str, float], length: int, rate_hz: float
 ) -> list[str]:
-    """Activities that were recorded and give no window."""
+    """A single activity, and activities that were recorded and give no window."""
+    single = [f"only one activity, {activities[0]['name']}"] if len(activities) == 1 else []
     empty = [row["name"] for row in activities if not row["windows"] and seconds[row["name"]] > 0]
     if not empty:
-        return []
+        return single
     shortest = f"{length} samples ({length / rate_hz:.3g} s) at a stretch"
     if not any(row["windows"] for row in activities):
-        return [f"0 windows: nothing was done for {shortest}; record longer"]
-    return [f"0 windows of {', '.join(empty)}: never done for {shortest}"]
+        return [*single, f"0 windows: nothing was done for {shortest}; record longer"]
+    return [*single, f"0 windows of {', '.join(empty)}: never done for {shortest}"]

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import InputError
+from pipeline.core.names import check_name
 from pipeline.data.cache import load_about, load_recordings, locked, save_recordings
 from pipeline.data.catalog import NO_GYROSCOPE, SOURCES, imported_path
 from pipeline.data.importers import IMPORTERS, Importer, Reading, open_tree
 from pipeline.data.mixed import JOIN, OWN_PEOPLE
 from pipeline.data.plausibility import check_gravity, check_rotation, check_turning_gravity
 from pipeline.data.recording import UNITS, Dataset, Recording, Segment
-from pipeline.data.vocabulary import in_order, label_map
+from pipeline.data.vocabulary import in_order, label_map, refuse_twins
 
 RATE_HZ = 50.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -155,7 +156,7 @@ def _checked(
     pairs = [(recording.samples, recording.rate_hz) for recording in reading.recordings]
     checks: dict[str, Any] = {"resting_acceleration_g": round(check_gravity(pairs, where), 3)}
     for subject, own in people.items():
-        check_gravity([(r.samples, r.rate_hz) for r in own], f"{where}, {subject}", one_person=True)
+        check_gravity([(r.samples, r.rate_hz) for r in own], f"{where}, {subject}")
     if not importer.has_gyroscope:
         return checks, [NO_GYROSCOPE]
     for recording in reading.recordings:
@@ -176,7 +177,11 @@ def _converted(
     importer: Importer, reading: Reading, rate_hz: float, override: Mapping[str, str], path: Path
 ) -> tuple[list[Recording], dict[str, str]]:
     own = Counter(s.activity for recording in reading.recordings for s in recording.segments)
-    names = label_map(own, override)
+    names = label_map(own, override, importer.word)
+    for name in filter(None, names.values()):
+        check_name(name)
+    mapped = "write one of them everywhere, or give --label-map OLD=NEW"
+    refuse_twins(names.values(), str(path), "activity", remedy=mapped)
     found = []
     for recording in reading.recordings:
         even = resample(recording, rate_hz)

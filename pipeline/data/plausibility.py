@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,15 +11,24 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import InputError
+from pipeline.data.recording import CHANNELS
 
 Samples = npt.NDArray[np.float32]
 
 STANDARD_GRAVITY = 9.80665  # m/s2
 GRAVITY_RANGE_G = (0.7, 1.3)
-# One subject may only have run, so that even the stillest second shakes: a wide range, that still
-# excludes a wrong unit.
-PERSON_GRAVITY_RANGE_G = (0.5, 1.8)
+# A swung arm turns with gravity and adds its own centripetal acceleration: where the acceleration
+# of the stillest seconds varies by this much, the range is wide (0.55 to 1.9 g in Watch and DSADS).
+SWUNG_G = 0.1
+SWUNG_RANGE_G = (0.45, 2.0)
+# Whoever jumps falls freely half of the time, but over some seconds the mean acceleration, as a
+# vector, is gravity again: what was gained in speed was lost.
+MEAN_SECONDS = 4.0
+MEAN_QUANTILE = 0.75
+MIN_MEAN_G = 0.3
 STILLEST_FRACTION = 0.1
+# An axis that never changes is stuck where another one of its sensor does by this much, g or rad/s.
+MOVED = 0.2
 MAX_ROTATION_RADS = 35.0  # the gyroscopes' full scale, 2000 deg/s, is 34.9 rad/s
 # A second is still where the acceleration, as a vector, varies by less. A body then turns by 0.01
 # to 0.03 rad/s, which a gyroscope in deg/s shows as 0.5 to 2.
@@ -32,6 +42,8 @@ QUIET_G = 0.1
 QUIET_SECONDS = 20.0
 INFORMATIVE_CORRELATION = 0.5
 DECISIVE_CORRELATION = 0.7
+# What another choice of axes must leave unexplained of what the gyroscope's own leave.
+BETTER_FIT = 0.5
 FACTOR_RANGE = (0.77, 1.3)
 DEGREE = math.pi / 180
 
@@ -42,13 +54,17 @@ class TurningGravity:
 
     ``factor`` is the least-squares slope of da/dt on -w x a, ``upper_factor`` that of the inverse
     regression: noise on either side bends them apart, and the truth, which is 1, lies between.
-    ``seconds`` is how much was quiet; both factors are nan where nothing was.
+    ``seconds`` is how much was quiet; both factors are nan where nothing was. ``axes`` are those of
+    the gyroscope that fit the accelerometer's x, y and z clearly better than its own, if any do,
+    with the correlation ``best``.
     """
 
     factor: float
     upper_factor: float
     correlation: float
     seconds: float
+    best: float = 0.0
+    axes: tuple[str, ...] = ("gx", "gy", "gz")
 
     @property
     def informative(self) -> bool:
@@ -61,21 +77,72 @@ class TurningGravity:
         return self.factor <= factor * high and self.upper_factor >= factor * low
 
 
-def check_gravity(
-    recordings: Sequence[tuple[Samples, float]], where: str, *, one_person: bool = False
-) -> float:
-    """Return the acceleration at rest over several (samples (n, 6), n >= 1, rate in Hz): the median
-    of |a| over the stillest tenth of all seconds (at least one), about 1 g on Earth.
+def check_samples(samples: Samples, rate_hz: float, gaps: Sequence[int], where: str) -> list[str]:
+    """Every check of one recording, (n, 6); ``gaps`` are the samples that follow one. Returns what
+    its owner should know.
+
+    Raises:
+        InputError: it cannot be g and rad/s.
+    """
+    stretches = [(stretch, rate_hz) for stretch in np.split(samples, list(gaps))]
+    check_gravity(stretches, where)
+    doubts = check_axes(samples, rate_hz)
+    if not any("gyroscope" in doubt for doubt in doubts):
+        check_rotation(samples, rate_hz, where)
+        doubts += check_turning_gravity(stretches, where)[1]
+    return doubts
+
+
+def check_gravity(recordings: Sequence[tuple[Samples, float]], where: str) -> float:
+    """Return how much acceleration there is without motion, over several (samples (n, 6), n >= 1,
+    rate in Hz): about 1 g on Earth.
+
+    That is the length of the mean vector over 4 s, of which three quarters of the time are below;
+    where the sensor tumbles, so that means say little, the median of |a| over the stillest tenth
+    of all seconds.
 
     Raises:
         InputError: it is not about 1 g; the message has the likely reason.
     """
+    means = np.concatenate([_mean_lengths(samples, rate_hz) for samples, rate_hz in recordings])
+    mean = float(np.quantile(means, MEAN_QUANTILE))
     spreads = np.concatenate([_by_second(s, rate_hz, np.std) for s, rate_hz in recordings])
     levels = np.concatenate([_by_second(s, rate_hz, np.median) for s, rate_hz in recordings])
     order = np.argsort(spreads, kind="stable")
     rest = float(np.median(levels[order[: max(1, round(len(order) * STILLEST_FRACTION))]]))
-    _check_rest(rest, PERSON_GRAVITY_RANGE_G if one_person else GRAVITY_RANGE_G, where)
-    return rest
+    swung = float(spreads[order[len(order) // 10]]) > SWUNG_G
+    low, high = SWUNG_RANGE_G if swung else GRAVITY_RANGE_G
+    if low <= mean <= high:
+        return mean
+    if low <= rest <= high and MIN_MEAN_G <= mean <= SWUNG_RANGE_G[1]:
+        return rest
+    raise InputError(
+        f"{where}: |a| at rest is {rest:.3g} (mean over {MEAN_SECONDS:g} s {mean:.3g}), not about "
+        f"1 g; {_gravity_advice(mean, rest, low, high)}"
+    )
+
+
+def check_axes(samples: Samples, rate_hz: float) -> list[str]:
+    """What a column that never changes, or long stands still, says of (n, 6) samples."""
+    second = max(2, round(rate_hz))
+    if len(samples) < second:
+        return []
+    still = ~(np.diff(samples, axis=0) != 0).any(axis=0)  # (6,)
+    doubts = []
+    if still[3:].all():
+        value = "0" if not samples[0, 3:].any() else "the same"
+        doubts.append(f"no gyroscope: gx, gy and gz are {value} in every line")
+    if still[:3].all():
+        doubts.append("no accelerometer: ax, ay and az are the same in every line")
+    moved = np.ptp(samples, axis=0)
+    for axis in np.flatnonzero(still):
+        sensor = slice(0, 3) if axis < 3 else slice(3, 6)
+        if moved[sensor].max() > MOVED:
+            doubts.append(
+                f"{CHANNELS[axis]} is {samples[0, axis]:g} in every line: a stuck axis, or a "
+                "column that is something else"
+            )
+    return doubts
 
 
 def check_rotation(samples: Samples, rate_hz: float, where: str) -> None:
@@ -107,29 +174,74 @@ def turning_gravity(recordings: Iterable[tuple[Samples, float]]) -> TurningGravi
     """Compares the two sensors over (samples (n, 6), rate in Hz), pooled.
 
     Quiet is where |a| stays within 0.1 g of 1 g for a second; both sides are averaged over that
-    second. On HAPT's training subjects the factor is 0.99 at a
-    correlation of 0.92 (by recording 0.83 to 1.07); axes, signs, unit and rate must all be right
-    for that.
+    second. On HAPT's training subjects the factor is 0.99 at a correlation of 0.92 (by recording
+    0.83 to 1.07); axes, signs, unit and rate must all be right for that.
     """
-    cross = change = turn = seconds = 0.0
+    seconds = change = 0.0
+    cross, turn = np.zeros((3, 3, 3)), np.zeros((3, 3, 3, 3))
     for samples, rate_hz in recordings:
         m = max(1, round(rate_hz * SMOOTHING_S))
         if len(samples) < m + 2:
             continue
-        a = samples[:, :3].astype(np.float64)
+        a, w = np.split(samples.astype(np.float64), 2, axis=1)
         moving = np.abs(np.linalg.norm(a, axis=1, keepdims=True) - 1.0) > QUIET_G
-        smooth = _mean(a, m)  # (n - m + 1, 3)
-        predicted = _mean(-np.cross(samples[:, 3:].astype(np.float64), a), m)[1:-1]
-        measured = (smooth[2:] - smooth[:-2]) * (rate_hz / 2)
         quiet = _mean(moving.astype(np.float64), m)[1:-1, 0] < 0.5 / m
-        measured, predicted = measured[quiet], predicted[quiet]
-        cross += float((measured * predicted).sum())
+        smooth = _mean(a, m)  # (n - m + 1, 3)
+        measured = ((smooth[2:] - smooth[:-2]) * (rate_hz / 2))[quiet]
+        # Every product of a gyroscope's and an accelerometer's axis: da/dt is linear in them.
+        products = (w[:, :, None] * a[:, None, :]).reshape(-1, 9)
+        products = _mean(products, m)[1:-1][quiet].reshape(-1, 3, 3)
         change += float((measured**2).sum())
-        turn += float((predicted**2).sum())
+        cross += np.einsum("nk,nij->kij", measured, products)
+        turn += np.einsum("nij,nkl->ijkl", products, products)
         seconds += len(measured) / rate_hz
-    if cross == 0.0 or change == 0.0 or turn == 0.0:
-        return TurningGravity(math.nan, math.nan, 0.0, seconds)
-    return TurningGravity(cross / turn, change / cross, cross / math.sqrt(change * turn), seconds)
+    found = {name: _agreement(g, cross, turn, change) for name, g in _gyroscopes().items()}
+    same, upper, correlation = found[_AS_IT_IS]
+    best = max(found, key=lambda name: found[name][2])
+    left, left_best = 1 - correlation * abs(correlation), 1 - found[best][2] ** 2
+    better = left_best < BETTER_FIT * left
+    return TurningGravity(
+        same, upper, correlation, seconds, found[best][2], best if better else _AS_IT_IS
+    )
+
+
+_AS_IT_IS = ("gx", "gy", "gz")
+
+
+def _gyroscopes() -> dict[tuple[str, ...], npt.NDArray[np.float64]]:
+    """The 48 ways to take the gyroscope's axes for one another, with either sign: as (3, 3)."""
+    ways = {}
+    for order in itertools.permutations(range(3)):
+        for signs in itertools.product((1.0, -1.0), repeat=3):
+            way = np.zeros((3, 3))
+            way[range(3), order] = signs
+            names = tuple(
+                f"{'-' if sign < 0 else ''}{['gx', 'gy', 'gz'][axis]}"
+                for axis, sign in zip(order, signs, strict=True)
+            )
+            ways[names] = way
+    return ways
+
+
+def _agreement(
+    gyroscope: npt.NDArray[np.float64],
+    cross: npt.NDArray[np.float64],
+    turn: npt.NDArray[np.float64],
+    change: float,
+) -> tuple[float, float, float]:
+    """Slope of da/dt on -w x a, that of the inverse regression, and the correlation."""
+    # (-w x a)_k = -e_kij (G w)_i a_j, as a tensor on the products of w and a.
+    tensor = -np.einsum("kij,im->kmj", _LEVI_CIVITA, gyroscope)
+    along = float((tensor * cross).sum())
+    size = float(np.einsum("kij,ijlm,klm->", tensor, turn, tensor))
+    if along == 0.0 or size <= 0.0 or change == 0.0:
+        return math.nan, math.nan, 0.0
+    return along / size, change / along, along / math.sqrt(change * size)
+
+
+_LEVI_CIVITA = np.zeros((3, 3, 3))
+_LEVI_CIVITA[[0, 1, 2], [1, 2, 0], [2, 0, 1]] = 1.0
+_LEVI_CIVITA[[0, 2, 1], [2, 1, 0], [1, 0, 2]] = -1.0
 
 
 def check_turning_gravity(
@@ -141,6 +253,14 @@ def check_turning_gravity(
     little was quiet: the comparison then says nothing.
     """
     found = turning_gravity(recordings)
+    enough = found.seconds >= QUIET_SECONDS
+    if enough and found.axes != _AS_IT_IS and found.best >= DECISIVE_CORRELATION:
+        doubt = (
+            f"gravity turns as if the gyroscope's axes were {', '.join(found.axes)} (correlation "
+            f"{found.best:.2f}, as they are {found.correlation:.2f}): an axis of one of the two "
+            "sensors is inverted or swapped"
+        )
+        return found, [doubt]
     if found.informative and not found.may_be(1.0):
         if found.may_be(DEGREE):
             raise InputError(
@@ -161,21 +281,25 @@ def check_turning_gravity(
     return found, []
 
 
-def _check_rest(rest: float, limits: tuple[float, float], where: str) -> None:
-    low, high = limits
-    if low <= rest <= high:
-        return
-    if low <= rest / STANDARD_GRAVITY <= high:
-        advice = f"it looks like m/s2: divide by {STANDARD_GRAVITY}"
-    elif low <= rest * STANDARD_GRAVITY <= high:
-        advice = f"it looks like g divided by {STANDARD_GRAVITY}: it was in g already"
-    elif low <= rest / 1000 <= high:
-        advice = "it looks like milli-g: divide by 1000"
-    elif rest < 0.3:
-        advice = "it looks like gravity was taken out: record the total acceleration"
-    else:
-        advice = "give acceleration in g with gravity included"
-    raise InputError(f"{where}: |a| at rest is {rest:.3g}, not about 1 g; {advice}")
+def _gravity_advice(mean: float, rest: float, low: float, high: float) -> str:
+    for unit, size, advice in (
+        ("m/s2", STANDARD_GRAVITY, f"divide by {STANDARD_GRAVITY}"),
+        ("g divided by 9.80665", 1 / STANDARD_GRAVITY, "it was in g already"),
+        ("milli-g", 1000.0, "divide by 1000"),
+    ):
+        if low <= mean / size <= high or (low <= rest / size <= high and mean > 0.3 * rest):
+            return f"it looks like {unit}: {advice}"
+    if mean < MIN_MEAN_G:
+        return "it looks like gravity was taken out: record the total acceleration"
+    return "give acceleration in g with gravity included"
+
+
+def _mean_lengths(samples: Samples, rate_hz: float) -> npt.NDArray[np.float64]:
+    """The length of the mean acceleration over each 4 s (at least one mean)."""
+    n = max(1, min(len(samples), round(rate_hz * MEAN_SECONDS)))
+    blocks = samples[: len(samples) // n * n, :3].astype(np.float64).reshape(-1, n, 3)
+    lengths: npt.NDArray[np.float64] = np.linalg.norm(blocks.mean(axis=1), axis=1)
+    return lengths
 
 
 def _by_second(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pipeline.core.errors import InputError
 from pipeline.data import Recording, Segment, load_dataset, read_csv, split_subjects
-from pipeline.data.csv_recording import with_doubts
 
 DEFAULT_DATASET = "hapt"
 PARTS = ("test", "train", "validation", "all")
@@ -80,7 +79,4 @@ def _read(path: Path, tell: Callable[[str], None]) -> Recording:
         raise InputError(
             f"no file {path}: give a CSV with time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads"
         )
-    recording, doubts = with_doubts(lambda: read_csv(path))
-    for doubt in doubts:
-        tell(f"har: {doubt}")
-    return recording
+    return read_csv(path, lambda doubt: tell(f"har: {doubt}"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 
 from pipeline.core.errors import InputError
 
@@ -15,6 +16,7 @@ VOCABULARY = (
     "sitting",
     "standing",
     "lying",
+    "running",
     "jogging",
     "cycling",
     "nordic-walking",
@@ -31,6 +33,7 @@ TRANSITIONS = (
     "stand-to-lie",
     "lie-to-stand",
 )
+# What people and data sets write for a common word.
 SYNONYMS: Mapping[str, str] = {
     "walk": "walking",
     "walking-upstairs": "upstairs",
@@ -45,19 +48,46 @@ SYNONYMS: Mapping[str, str] = {
     "stand": "standing",
     "laying": "lying",
     "lying-down": "lying",
+    "run": "running",
     "jog": "jogging",
-    # PAMAP2's "running" was jogging outdoors at a speed of the subject's choice.
-    "running": "jogging",
-    "run": "jogging",
 }
 MAX_NAME_LENGTH = 64
 
 
 def canonical(label: str) -> str:
-    """The common word for a data set's own one; a label without one stays as it is."""
-    plain = re.sub(r"[\s_-]+", "-", label.strip().lower())
+    """The common word for a published data set's own one; a label without one stays as it is."""
+    plain = _plain(label)
     word = SYNONYMS.get(plain, plain)
     return word if word in VOCABULARY or word in TRANSITIONS else label.strip()
+
+
+def refuse_twins(
+    names: Iterable[str], where: str, what: str, known: Iterable[str] = (), remedy: str = ""
+) -> None:
+    """Refuses two ``names`` (or one of them and one that is ``known``) that differ in spelling
+    alone: each would be a class, or a person, of its own.
+
+    Raises:
+        InputError: with both names; ``remedy`` says what to do, by default to write one of them.
+    """
+    spelled = dict.fromkeys(known)
+    meaning = {_meaning(name, what): name for name in spelled}
+    for name in dict.fromkeys(names):
+        other = meaning.setdefault(_meaning(name, what), name)
+        if other != name and name not in spelled:
+            raise InputError(
+                f"{where}: {what} {name!r} and {other!r} are one by all but their spelling; "
+                + (remedy or "write one of them everywhere")
+            )
+
+
+def _meaning(name: str, what: str) -> str:
+    plain = _plain(unicodedata.normalize("NFKC", name).casefold())
+    return SYNONYMS.get(plain, plain) if what == "activity" else plain
+
+
+def _plain(label: str) -> str:
+    return re.sub(r"[\s_-]+", "-", label.strip().lower())
 
 
 def parse_label_map(text: str) -> dict[str, str]:
@@ -79,25 +109,25 @@ def parse_label_map(text: str) -> dict[str, str]:
     return found
 
 
-def label_map(labels: Iterable[str], override: Mapping[str, str]) -> dict[str, str]:
-    """Every label -> what it is called from here on ("" for none).
-
-    ``override`` may name a label as the data set does or by its common word.
+def label_map(
+    labels: Iterable[str],
+    override: Mapping[str, str],
+    words: Callable[[str], str] = lambda label: label,
+) -> dict[str, str]:
+    """Every label -> what it is called from here on ("" for none): as ``override`` says, which may
+    name it as the data set does or by its common word, else as ``words``, the importer's own, does.
 
     Raises:
         InputError: ``override`` names a label that is not there.
     """
     own = list(dict.fromkeys(labels))
-    strangers = [old for old in override if old not in own and old not in map(canonical, own)]
+    strangers = [old for old in override if old not in own and old not in map(words, own)]
     if strangers:
         raise InputError(
             f"--label-map: no label {', '.join(map(repr, strangers))} here; there are: "
             f"{', '.join(own)}"
         )
-    return {
-        label: override.get(label, override.get(canonical(label), canonical(label)))
-        for label in own
-    }
+    return {label: override.get(label, override.get(words(label), words(label))) for label in own}
 
 
 def in_order(activities: Iterable[str]) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from pipeline.data import read_csv
-from pipeline.data.csv_recording import FewActivitiesWarning
 from pipeline.data.csv_writer import CsvWriter, recording_path, rescue_recordings
 from pipeline.data.imports import read_own_recordings
 
@@ -45,7 +44,6 @@ def _kill(folder: Path, count: int) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.filterwarnings(f"ignore::{FewActivitiesWarning.__module__}.FewActivitiesWarning")
 def test_its_whole_lines_are_kept_by_the_next_one(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,7 +15,7 @@ ACTIVITIES = {
     "dws": "downstairs",
     "ups": "upstairs",
     "wlk": "walking",
-    "jog": "jogging",
+    "jog": "running",
     "sit": "sitting",
     "std": "standing",
 }

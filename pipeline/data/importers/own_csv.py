@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import partial
 from pathlib import PurePath, PurePosixPath
 
 from pipeline.core.errors import InputError
-from pipeline.data.csv_recording import MAX_BYTES, read_pieces, with_doubts
+from pipeline.data.csv_recording import MAX_BYTES, read_pieces
 from pipeline.data.csv_writer import PART
 from pipeline.data.importers.tree import Importer, Reading, Tree
 from pipeline.data.mixed import OWN_PEOPLE
 from pipeline.data.recording import Recording
+from pipeline.data.vocabulary import refuse_twins
 
 
 def read_own_csv(tree: Tree) -> Reading:
     """Reads every .csv below the path; a gap in time makes two recordings of one.
 
-    Raises InputError as `read_pieces`, and for one file under two names.
+    Raises InputError as `read_pieces`, and for one file
+    under two names and one name in two spellings.
     """
     recordings: list[Recording] = []
     doubts: list[str] = []
@@ -42,15 +43,15 @@ def read_own_csv(tree: Tree) -> Reading:
         # Files of one name in two folders are not one person.
         default_name = PurePosixPath(name).with_suffix("").as_posix()
         path = PurePath(tree.where) / name
-        pieces, warned = with_doubts(partial(read_pieces, path, data, default_name))
+        pieces = read_pieces(path, data, default_name, doubts.append)
         recordings += pieces
         nameless += pieces[0].subject == default_name
-        doubts += map(str, warned)
     if nameless > 1:
         doubts.append(
             f"{nameless} files name no subject and count as a person each; if they are of one "
             "person, write '# subject: NAME' into them, or that person trains and tests at once"
         )
+    refuse_twins((each.subject for each in recordings), tree.where, "subject")
     return Reading(tuple(recordings), warnings=tuple(doubts))
 
 
@@ -66,4 +67,5 @@ IMPORTER = Importer(
     terms="your own recordings",
     citation="",
     read=read_own_csv,
+    word=str,
 )

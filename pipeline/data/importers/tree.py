@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import InputError
 from pipeline.data.recording import Recording
+from pipeline.data.vocabulary import canonical
 
 MAX_FILES = 100_000
 MAX_NUMBER = 1e9
@@ -279,7 +280,8 @@ class Importer:
     ``anchor`` finds the data below a folder or inside a zip: what it matches begins at the data's
     own root. ``dataset`` is the name it gets by default ("" for the path's), ``people`` names
     who was recorded, so that the same people never count as two data sets ("" for unknown).
-    ``labelled_only`` cuts away what carries no label.
+    ``labelled_only`` cuts away what carries no label. ``word`` turns the source's own labels into
+    the common words.
     ``read`` raises InputError for whatever is not as published.
     """
 
@@ -295,3 +297,4 @@ class Importer:
     read: Callable[[Tree], Reading]
     has_gyroscope: bool = True
     labelled_only: bool = False
+    word: Callable[[str], str] = canonical

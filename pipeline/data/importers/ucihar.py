@@ -107,7 +107,7 @@ IMPORTER = Importer(
     dataset="ucihar",
     title="UCI HAR: six activities, phone on the waist, put together from its windows",
     expects='the folder or zip "UCI HAR Dataset" with train/ and test/',
-    anchor=re.compile(r"(?:(?<=/)|^)train/subject_train\.txt$"),
+    anchor=re.compile(r"(?:(?<=/)|^)train/(?:subject|y)_train\.txt$"),
     people=UCI_PEOPLE,
     axes="waist; Android's axes, +1 g along what points up; signals low-passed at 20 Hz",
     terms=(

@@ -21,6 +21,7 @@ from pipeline.core.errors import InputError
 from pipeline.data.importers.tree import Importer, Reading, Tree
 from pipeline.data.plausibility import STANDARD_GRAVITY
 from pipeline.data.recording import Recording, Segment
+from pipeline.data.vocabulary import canonical
 
 RATE_HZ = 20.0
 # The phone's timing wanders between 10 and 20 Hz; only the usual step must be right.
@@ -162,5 +163,6 @@ IMPORTER = Importer(
         "SensorKDD 2010."
     ),
     read=read_wisdm,
+    word=lambda label: "running" if label == "Jogging" else canonical(label),
     has_gyroscope=False,
 )

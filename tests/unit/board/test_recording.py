@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,7 +14,7 @@ from pipeline.board import recording
 from pipeline.board.client import Client
 from pipeline.board.recording import Plan, record
 from pipeline.core.errors import ExternalError, InputError
-from pipeline.data import RecordingWarning, read_csv
+from pipeline.data import read_csv
 from pipeline.data.csv_writer import CsvWriter
 from pipeline.protocol import messages as m
 from tests.support.fake_board import LSM9DS1, MODEL_ID, NO_SENSOR, FakeBoard, FakeWire, board_with
@@ -87,19 +86,13 @@ def taking(wire, what, **options):
         return record(client, what, now=lambda: datetime(2026, 1, 31, 12), **options)
 
 
-def read(path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RecordingWarning)
-        return read_csv(path)
-
-
 def test_a_recording_is_what_the_board_measured(tmp_path):
     wire = Person(FakeBoard())
     taken = taking(wire, plan(tmp_path))
     assert taken.path == tmp_path / "walking-20260131-120000.csv"
     assert (taken.samples, taken.lost_samples, taken.seconds) == (200, 0, 4.0)
     assert (taken.interrupted, taken.refused, taken.doubts) == (None, None, ())
-    found = read(taken.path)
+    found = read_csv(taken.path)
     # The first batch told that the sensor works.
     assert found.samples.tobytes() == np.concatenate(wire.measured[1:21]).tobytes()
     assert (found.subject, found.session) == ("me", "me/20260131-120000")
@@ -134,7 +127,7 @@ def test_lost_samples_are_a_gap_in_time_and_counted(tmp_path):
     assert np.isclose(np.diff(time_s)[[49, 109]], [0.08, 0.04]).all()
     assert "# lost_samples: 4 " in taken.path.read_text()
     assert any("2 gaps in time" in doubt for doubt in taken.doubts)
-    assert len(read(taken.path).segments) == 3
+    assert len(read_csv(taken.path).segments) == 3
     lost, trace = seen[-1]
     assert lost == 4
     assert int(np.isnan(trace).all(axis=1).sum()) == 1  # the other gap is out of sight
@@ -180,7 +173,7 @@ def test_an_interruption_keeps_what_came_before(tmp_path, happens, why, code):
     assert taken.interrupted_exit_code == code
     assert taken.samples == KEPT
     measured = np.concatenate(wire.measured[1:])[:KEPT]
-    assert read(taken.path).samples.tobytes() == measured.tobytes()
+    assert read_csv(taken.path).samples.tobytes() == measured.tobytes()
     assert [path.name for path in tmp_path.iterdir()] == [taken.path.name]
 
 
@@ -209,7 +202,7 @@ def test_a_full_disk_ends_it_and_keeps_whole_lines(tmp_path, monkeypatch):
     taken = taking(Person(FakeBoard()), plan(tmp_path))
     assert taken.samples == 60
     assert "No space left on device" in taken.interrupted
-    assert read(taken.path).samples.shape == (60, 6)
+    assert read_csv(taken.path).samples.shape == (60, 6)
 
 
 def test_less_than_a_window_is_told(tmp_path):
@@ -258,7 +251,7 @@ def test_what_comes_in_the_countdown_is_shown_and_not_kept(tmp_path):
     assert seen[0] == (pytest.approx(0.03, abs=0.01), 0, 0)
     assert any(starts > 0 and trace > 0 and samples == 0 for starts, trace, samples in seen)
     assert seen[-1] == (0.0, 128, 100)
-    kept = read(taken.path).samples.tobytes()
+    kept = read_csv(taken.path).samples.tobytes()
     assert np.concatenate(wire.measured).tobytes().find(kept) > 0
 
 

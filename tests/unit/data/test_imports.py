@@ -46,7 +46,7 @@ def ucihar(tmp_path: Path) -> Path:
 @pytest.fixture
 def motionsense(tmp_path: Path) -> Path:
     for person in (1, 2):
-        for trial, (code, activity) in enumerate([("wlk", "walking"), ("jog", "jogging")], 7):
+        for trial, (code, activity) in enumerate([("wlk", "walking"), ("jog", "running")], 7):
             samples = made.motion(10, 50, activity, person)
             made.write_motionsense(tmp_path / "copy", code, trial, person, samples)
         made.write_motionsense(tmp_path / "copy", "sit", 5, person, made.motion(30, 50, seed=9))
@@ -244,7 +244,7 @@ def test_a_wrong_rate_shows_in_how_fast_gravity_turns(
 
 def test_axes_that_do_not_belong_together_are_told_and_taken(tmp_path: Path) -> None:
     folder = made.write_hapt(tmp_path, [(1, 1, scaled(rotation=-1))], [(1, 1, 4, 1, 3000)])
-    assert "axes or signs" in import_dataset("hapt", folder)["warnings"][0]
+    assert "inverted or swapped" in import_dataset("hapt", folder)["warnings"][0]
 
 
 def test_what_the_checks_found_is_kept(ucihar: Path) -> None:
@@ -304,9 +304,9 @@ def test_the_command_gives_one_json_document(motionsense: Path) -> None:
     assert (code, document["name"], document["rate_hz"]) == (0, "pocket", 50.0)
     assert document["subjects"] == ["subject01", "subject02"]
     assert document["sessions"] == 6
-    assert [row["name"] for row in document["activities"]] == ["walking", "sitting", "jogging"]
+    assert [row["name"] for row in document["activities"]] == ["walking", "sitting", "running"]
     assert document["import"]["labels"] == {
-        name: name for name in ("sitting", "walking", "jogging")
+        name: name for name in ("sitting", "walking", "running")
     }
 
 
@@ -359,7 +359,7 @@ def test_two_sources_train_as_one(ucihar: Path, motionsense: Path) -> None:
     import_dataset("ucihar", ucihar)
     import_dataset("motionsense", motionsense)
     both = load_dataset("ucihar+motionsense", progress=False)
-    assert both.activities == ("walking", "sitting", "lying", "jogging")
+    assert both.activities == ("walking", "sitting", "lying", "running")
     assert both.subjects == (
         "motionsense/subject01",
         "motionsense/subject02",

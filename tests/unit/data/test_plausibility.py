@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.data import RecordingWarning, read_csv
+from pipeline.data import read_csv
 from pipeline.data.plausibility import (
     Samples,
     check_gravity,
@@ -68,7 +68,7 @@ def test_too_little_says_nothing() -> None:
 
 def test_walking_rests_at_one_g() -> None:
     samples = np.concatenate([motion(activity="walking"), motion(10)])
-    assert check_gravity([(samples, 50.0)], "x") == pytest.approx(1.0, abs=0.02)
+    assert check_gravity([(samples, 50.0)], "x") == pytest.approx(1.0, abs=0.03)
 
 
 def test_a_csv_file_in_quiet_degrees_is_refused(tmp_path: Path) -> None:
@@ -81,8 +81,9 @@ def test_a_csv_file_in_quiet_degrees_is_refused(tmp_path: Path) -> None:
 def test_a_csv_file_whose_gyroscope_is_mirrored_is_told(tmp_path: Path) -> None:
     labels = ["sitting"] * 1500 + ["standing"] * 1500
     samples = motion() * np.float32([1, 1, 1, -1, -1, -1])
-    with pytest.warns(RecordingWarning, match="axes or signs"):
-        read_csv(made.write_own(tmp_path / "x.csv", samples, labels))
+    doubts: list[str] = []
+    read_csv(made.write_own(tmp_path / "x.csv", samples, labels), doubts.append)
+    assert len(doubts) == 1 and "the gyroscope's axes were -gx, -gy, -gz" in doubts[0]
 
 
 # ---- one vocabulary ------------------------------------------------------------------------------
@@ -96,7 +97,8 @@ def test_a_csv_file_whose_gyroscope_is_mirrored_is_told(tmp_path: Path) -> None:
         ("LAYING", "lying"),
         ("ascending stairs", "upstairs"),
         ("STAND_TO_SIT", "stand-to-sit"),
-        ("running", "jogging"),
+        ("Run", "running"),
+        ("jogging", "jogging"),
         ("PEN", "PEN"),
         ("My Dance", "My Dance"),
     ],
@@ -115,7 +117,7 @@ def test_classes_come_in_the_common_order_and_transitions_are_none() -> None:
 def test_a_label_map_names_labels_as_the_source_or_the_vocabulary_does() -> None:
     override = parse_label_map("LAYING=rest, walking = gait ,sit=")
     assert override == {"LAYING": "rest", "walking": "gait", "sit": ""}
-    assert label_map(["LAYING", "WALKING", "sit"], override) == {
+    assert label_map(["LAYING", "WALKING", "sit"], override, canonical) == {
         "LAYING": "rest",
         "WALKING": "gait",
         "sit": "",
