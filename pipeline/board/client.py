@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Self
 
@@ -105,17 +104,16 @@ class Client:
 
     # ---- the session ---------------------------------------------------------------------------
 
-    def hello(self, *, time_s: int | None = None, attempts: int | None = None) -> Hello:
+    def hello(self, *, attempts: int | None = None) -> Hello:
         """Begins a session: frames, an empty window, samples numbered from 0. Tells who is there,
-        and the board the Unix time: `time_s`, by default now; 0 keeps it to itself.
+        and the board the Unix time.
 
         Raises `CheckFailed` when the board speaks another protocol version or runs another model
         than the one expected.
         """
         self._forget()
         self._link.transport.write(DELIMITER)  # ends whatever an earlier program left half-sent
-        now_s = int(time.time()) if time_s is None else time_s
-        request = messages.HelloRequest(time_s=now_s & U32)
+        request = messages.HelloRequest(time_s=int(time.time()) & U32)
         try:
             hello = self.request(request, Hello, attempts=attempts)
         except BoardRefused as error:
@@ -161,19 +159,11 @@ class Client:
 
     # ---- samples and predictions ---------------------------------------------------------------
 
-    def stream(
-        self,
-        samples: npt.NDArray[np.float32],
-        *,
-        restart: bool = True,
-        start_index: int | None = None,
-        on_prediction: Callable[[Prediction], None] | None = None,
-    ) -> StreamResult:
+    def stream(self, samples: npt.NDArray[np.float32], *, restart: bool = True) -> StreamResult:
         """Streams samples (n, 6) float32 [ax ay az g, gx gy gz rad/s] and collects the predictions.
 
-        `restart` empties the board's window first. Samples are numbered from `start_index`, by
-        default on from the last stream: so an `end_index` names one window of the whole session,
-        and a LABEL can never mean another.
+        `restart` empties the board's window first. Samples are numbered on from the last stream: so
+        an `end_index` names one window of the whole session, and a LABEL can never mean another.
 
         Raises `InputError` for a wrong shape or values that are not finite, before anything is
         sent; `PortLost` or `NoAnswer` when the board is gone or silent.
@@ -184,17 +174,13 @@ class Client:
             # that follows restarts, so that this sample reaches no window.
             self._send_samples(0, np.zeros((1, CHANNELS), np.int16), restart=True)
             restart = True
-        start = self._next_index if start_index is None else start_index
+        start = self._next_index
         if restart:
             self._origin = start
-        elif start != self._next_index:
-            raise InputError(
-                f"a stream that does not restart goes on at sample {self._next_index}, not {start}"
-            )
         before = self.status()
         self._link.predictions.clear()  # of samples before these
         board = self.board
-        pace = Pace(start, len(wire), self._origin or 0, board.window, board.hop, on_prediction)
+        pace = Pace(start, len(wire), self._origin or 0, board.window, board.hop)
         for at in range(0, len(wire), SAMPLES_PER_FRAME_MAX):
             piece = wire[at : at + SAMPLES_PER_FRAME_MAX]
             self._send_samples(start + at, piece, restart=restart and at == 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.protocol.messages import Prediction
@@ -34,19 +33,10 @@ class Pace:
     """Of one stream: `size` samples from number `start` on, to a board whose window of `window`
     samples was emptied before sample `origin` and ends every `hop` samples."""
 
-    def __init__(
-        self,
-        start: int,
-        size: int,
-        origin: int,
-        window: int,
-        hop: int,
-        on_prediction: Callable[[Prediction], None] | None,
-    ) -> None:
+    def __init__(self, start: int, size: int, origin: int, window: int, hop: int) -> None:
         self.predictions: list[Prediction] = []
         self._start, self._size, self._origin = start, size, origin
         self._window, self._hop = window, hop
-        self._on_prediction = on_prediction
         self._answered = start  # no prediction of an earlier sample is awaited
         self.expected = self._by(start + size) - self._by(start)
 
@@ -61,8 +51,6 @@ class Pace:
             return False
         self._answered = self._start + at + 1
         self.predictions.append(prediction)
-        if self._on_prediction is not None:
-            self._on_prediction(prediction)
         return True
 
     def give_up(self, sent: int) -> None:

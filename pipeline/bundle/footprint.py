@@ -172,12 +172,12 @@ def check_fit(
     )
 
 
-def least_footprint(bundle: Bundle, board: Board = NANO33BLE) -> Footprint:
+def least_footprint(bundle: Bundle) -> Footprint:
     """What is known of a bundle without building anything, in engine ``tflm``: the board's own
     software, TFLite-Micro, the network, and what learning takes; our code comes on top."""
     memory = bundle.learning_memory
     known = Application(memory.flash_bytes, memory.ram_bytes, memory.store_pages)
-    return footprint(known, "tflm", len(bundle.extractor), bundle.tflm_arena_bytes, board)
+    return footprint(known, "tflm", len(bundle.extractor), bundle.tflm_arena_bytes)
 
 
 @dataclass(frozen=True)
@@ -217,11 +217,8 @@ def remedy(fitting: LearningOptions | None, engine: str) -> str:
     return f"no room to learn is small enough: take a smaller network{other}"
 
 
-def fit_bundle(
-    directory: Path, engine: str, build_directory: Path, *, board: Board = NANO33BLE
-) -> Fit:
-    """Build the bundle in ``directory``, count on the emulated core, and judge it against
-    ``board``.
+def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
+    """Build the bundle in ``directory``, count on the emulated core, and judge it.
 
     Raises:
         InputError: an unknown engine or a damaged bundle.
@@ -246,7 +243,6 @@ def fit_bundle(
         net_flash_bytes=image.sizes.weights_bytes,
         net_arena_bytes=bundle.compiled.arena_bytes,
         tflm_arena_bytes=bundle.tflm_arena_bytes,
-        board=board,
     )
     own = bundle.learning_memory
 

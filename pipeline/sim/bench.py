@@ -16,7 +16,7 @@ from pipeline.core.types import Array
 from pipeline.head import CutScales, Head, HeadShape, Learning
 from pipeline.head.memory import RamParts, learning_memory
 from pipeline.models.graph import nanojoules
-from pipeline.sim.boards import NANO33BLE, Board
+from pipeline.sim.boards import NANO33BLE
 from pipeline.sim.build import FirmwareImage
 from pipeline.sim.emulator import Target, exchange, launch
 
@@ -52,12 +52,12 @@ class Bench:
         return {**document, **(learning or empty)}
 
 
-def bench(target: Target, image: FirmwareImage, *, repeats: int = 10, seed: int = 0) -> Bench:
-    """Boots ``image``, streams a seeded signal that moves like a person, labels each window.
+def bench(target: Target, image: FirmwareImage) -> Bench:
+    """Boots ``image``, streams ten seeded windows that move like a person, labels each.
 
     Nothing is saved. Raises ExternalError when the board answers no prediction.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     engine, head, total, update = [], [], [], []
     with (
         tempfile.TemporaryDirectory(prefix="har-bench-") as scratch,
@@ -67,7 +67,7 @@ def bench(target: Target, image: FirmwareImage, *, repeats: int = 10, seed: int 
         hello = client.hello()
         gravity = np.array([1.0, 0, 0, 0, 0, 0])
         time_s = np.arange(hello.window)[:, None] / hello.rate_hz
-        for i in range(repeats):
+        for i in range(10):
             swing = np.sin(2 * np.pi * rng.uniform(0.5, 3.0, 6) * time_s) * rng.uniform(0, 1, 6)
             samples = (swing + gravity).astype(np.float32)
             answer = client.stream(samples, restart=True)
@@ -177,8 +177,6 @@ def bench_heads(
     learning: Learning,
     capacity: int,
     exemplars: int,
-    *,
-    board: Board = NANO33BLE,
 ) -> LearningCost:
     """Counts learning with each of ``shapes``, of which ``own`` is the bundle's, for ``shipped``
     (K) activities, by ``image``, a `har_learner_bench`.
@@ -192,7 +190,7 @@ def bench_heads(
         counts = count_learning(image, workload)
         macs = training_macs(shape, shipped, learning.steps)
         memory = learning_memory(shape, shipped, capacity, exemplars)
-        seconds = counts.update * board.cycles_per_instruction / board.clock_hz
+        seconds = counts.update * NANO33BLE.cycles_per_instruction / NANO33BLE.clock_hz
         heads[cut] = HeadCost(
             update_instructions=counts.update,
             step_instructions=counts.step,
@@ -201,7 +199,7 @@ def bench_heads(
             ram_parts=memory.ram_parts,
             flash_bytes=memory.flash_bytes + memory.scale_flash_bytes + code_bytes,
             training_macs=macs,
-            energy_uj=round(seconds * board.active_watts * 1e6, 3),
+            energy_uj=round(seconds * NANO33BLE.active_watts * 1e6, 3),
             energy_mac_nj=round(nanojoules(macs), 3),
         )
     small = random_workload(HeadShape(64, 6, 64), 6, learning, 6, 6)
