@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import InputError
-from pipeline.data.importers.tree import Importer, Reading, Tree
+from pipeline.data.importers.tree import MAX_NUMBER, Importer, Reading, Tree
 from pipeline.data.plausibility import STANDARD_GRAVITY
 from pipeline.data.recording import Recording, Segment
 from pipeline.data.vocabulary import canonical
@@ -100,6 +100,8 @@ def _samples(text: str, counts: Counter[str]) -> Iterator[_Sample]:
             counts["records of an unknown activity or person"] += 1
         elif not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
             counts["records with a word for a number"] += 1
+        elif max(abs(x), abs(y), abs(z)) > MAX_NUMBER:
+            counts["records with an impossible number"] += 1
         elif not 0 < nanoseconds < MAX_NANOSECONDS:
             counts["records without a time"] += 1
         else:

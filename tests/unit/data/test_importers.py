@@ -324,6 +324,7 @@ def test_wisdm_dirty_lines_are_dropped_and_counted(tmp_path: Path) -> None:
         "33,Walking,49110110000000,-0.3;",
         "33,Walking,49110120000000,-0.3,9.1,abc",
         "33,Napping,49110130000000,-0.3,9.1,0.4",
+        "33,Walking,49110140000000,-0.3,1e300,0.4",
         "33,Walking,0,0,0,0.0",
         good[102],
         *good[103:],
@@ -331,10 +332,11 @@ def test_wisdm_dirty_lines_are_dropped_and_counted(tmp_path: Path) -> None:
     reading = read("wisdm", made.write_wisdm(tmp_path, dirty))
     assert [len(r.samples) for r in reading.recordings] == [600]
     assert dict(reading.counts) == {
-        "records": 605,
-        "records dropped": 5,
+        "records": 606,
+        "records dropped": 6,
         "records cut or run together": 1,
         "records with a word for a number": 1,
+        "records with an impossible number": 1,
         "records of an unknown activity or person": 1,
         "records without a time": 1,
         "records of a moment that was there": 1,
