@@ -70,13 +70,20 @@ def fetch(name: NameArgument, as_json: JsonOption = False) -> None:
 @guarded
 def import_(
     importer: Annotated[
-        str, typer.Argument(help="ucihar, hapt, pamap2, motionsense, wisdm or csv.")
+        str, typer.Argument(help="ucihar, hapt, pamap2, motionsense, wisdm, dsads or csv.")
     ],
     path: Annotated[Path, typer.Argument(help="Your copy: its folder or zip; for csv a file too.")],
     name: Annotated[
         str, typer.Option("--as", help="Name for it; the importer's if not given.")
     ] = "",
     rate: Annotated[float, typer.Option(help="Resample to this rate, in Hz.")] = 50.0,
+    unit: Annotated[
+        str,
+        typer.Option(
+            help="Of several sensors on the body (dsads): right_arm, left_arm, arms, torso, "
+            "right_leg or left_leg."
+        ),
+    ] = "",
     label_map: Annotated[
         str, typer.Option(help="OLD=NEW,...: other names for activities; OLD= drops the label.")
     ] = "",
@@ -88,6 +95,7 @@ def import_(
 ) -> None:
     """Import your copy of a published data set, or your own CSV files: to g, rad/s, one rate."""
     from pipeline.data import describe, import_dataset, load_dataset
+    from pipeline.data.importers import Given
     from pipeline.data.vocabulary import parse_label_map
 
     with working(f"reading {path}") as update:
@@ -97,6 +105,7 @@ def import_(
             name=name,
             rate_hz=rate,
             labels=parse_label_map(label_map),
+            given=Given(unit=unit),
             allow_missing_gyro=allow_missing_gyro,
             force=force,
             progress=update,
@@ -183,6 +192,8 @@ def _print_info(document: dict[str, Any]) -> None:
     console.print(table)
 
     facts = Table.grid(padding=(0, 2))
+    if document["placement"]:
+        facts.add_row("worn", document["placement"])
     facts.add_row("rate", f"{document['rate_hz']:g} Hz")
     facts.add_row(
         "windows", f"{window['length_samples']} samples, one every {window['hop_samples']}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +66,17 @@ def load_import(name: str) -> Dataset:
             version="",
             sha256=str(about["sha256"]),
             people=str(about["people"]),
+            placement=_placement(about),
             notes=(NO_GYROSCOPE,) if missing else (),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error}); delete it and import again") from error
+
+
+def _placement(about: Mapping[str, Any]) -> str:
+    """Where it was worn; an import of an older version leaves that to its importer."""
+    importer = IMPORTERS.get(str(about["importer"]))
+    return str(about.get("placement", importer.placement if importer else ""))
 
 
 # ---- catalog -------------------------------------------------------------------------------------
@@ -205,6 +212,7 @@ def load_dataset(name: str, *, progress: bool = True) -> Dataset:
         version=source.version,
         sha256=source.sha256,
         people=source.people,
+        placement=source.placement,
     )
 
 
@@ -223,7 +231,7 @@ def _people(name: str) -> str:
     with contextlib.suppress(FileNotFoundError, InputError):
         return str(load_about(imported_path(name)).get("people") or name)
     # An import that is no longer there, under the name that its importer gives.
-    published = {each.dataset: each.people for each in IMPORTERS.values() if each.dataset}
+    published = {own: each.people for each in IMPORTERS.values() for own in each.datasets if own}
     return published.get(name, name)
 
 

@@ -191,4 +191,5 @@ SOURCE = Source(
     ),
     read=read_hapt,
     people=UCI_PEOPLE,
+    placement="waist",
 )

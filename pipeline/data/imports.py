@@ -17,13 +17,14 @@ from pipeline.core.errors import InputError
 from pipeline.core.names import check_name
 from pipeline.data.cache import load_about, load_recordings, locked, save_recordings
 from pipeline.data.catalog import NO_GYROSCOPE, SOURCES, imported_path
-from pipeline.data.importers import IMPORTERS, Importer, Reading, open_tree
+from pipeline.data.importers import IMPORTERS, Given, Importer, Reading, open_tree
 from pipeline.data.mixed import JOIN, OWN_PEOPLE
 from pipeline.data.plausibility import check_gravity, check_rotation, check_turning_gravity
 from pipeline.data.recording import UNITS, Dataset, Recording, Segment
 from pipeline.data.vocabulary import in_order, label_map, refuse_twins
 
 RATE_HZ = 50.0
+NOTHING_GIVEN = Given()
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -34,6 +35,7 @@ def import_dataset(
     name: str = "",
     rate_hz: float = RATE_HZ,
     labels: Mapping[str, str] | None = None,
+    given: Given = NOTHING_GIVEN,
     allow_missing_gyro: bool = False,
     force: bool = False,
     progress: Callable[[str], None] = lambda _: None,
@@ -42,15 +44,15 @@ def import_dataset(
 
     ``name`` is what it will be called (the importer's own name by default), ``labels`` what to
     call its activities where the common vocabulary is not wanted, ``rate_hz`` the rate to bring
-    it to. The same import again changes nothing. Returns what is kept about it, JSON-able, with
-    ``already_there``.
+    it to, ``given`` what the user stated about the copy. The same import again changes nothing.
+    Returns what is kept about it, JSON-able, with ``already_there``.
 
     Raises:
-        InputError: no such importer or path, not the data, implausible units or rate, or another
-            import of that name without ``force``.
+        InputError: no such importer, path or unit, not the data, implausible units or rate, or
+            another import of that name without ``force``.
         ExternalError: the cache cannot be written.
     """
-    importer = _find(importer_name)
+    importer = _find(importer_name).of_unit(given.unit)
     name = _checked_name(name or importer.dataset or path.resolve().stem)
     if not importer.has_gyroscope and not allow_missing_gyro:
         raise InputError(
@@ -58,7 +60,7 @@ def import_dataset(
             "--allow-missing-gyro those three are 0, and every report says so"
         )
     progress(f"reading {path}")
-    reading, sha256 = _read(importer, path)
+    reading, sha256 = _read(importer, path, given)
     progress("checking units and rate")
     checks, doubts = _checked(importer, reading, str(path))
     progress(f"bringing it to {rate_hz:g} Hz")
@@ -73,6 +75,7 @@ def import_dataset(
         "labels": names,
         "missing_gyroscope": not importer.has_gyroscope,
         "people": importer.people,
+        "placement": importer.placement,
         "axes": importer.axes,
         "terms": importer.terms,
         "citation": importer.citation,
@@ -95,7 +98,7 @@ def read_own_recordings(path: Path, rate_hz: float) -> Dataset:
     importer = _find("csv")
     if path.is_dir() and not any(each.is_file() for each in path.rglob("*.[cC][sS][vV]")):
         raise InputError(f"{path}: no CSV file in it; `har record --activity NAME` makes some")
-    reading, sha256 = _read(importer, path)
+    reading, sha256 = _read(importer, path, NOTHING_GIVEN)
     # A personal rhythm may look like gravity that turns: a warning, no reason to refuse.
     _, doubts = _checked(importer, reading, str(path), strict=False)
     recordings, _ = _converted(importer, reading, rate_hz, {}, path)
@@ -116,10 +119,10 @@ def read_own_recordings(path: Path, rate_hz: float) -> Dataset:
     )
 
 
-def _read(importer: Importer, path: Path) -> tuple[Reading, str]:
+def _read(importer: Importer, path: Path, given: Given) -> tuple[Reading, str]:
     """What lies at the path, and the SHA-256 of it."""
     with open_tree(path, importer.anchor, importer.expects) as tree:
-        reading = importer.read(tree)
+        reading = importer.read(tree, given)
         sha256 = tree.sha256()
     if not reading.recordings:
         raise InputError(f"{path}: no recording in it; expected {importer.expects}")
@@ -211,7 +214,8 @@ def _write(
                 load_recordings(path, str(there.get("sha256")))
             except InputError as error:
                 raise InputError(f"{error}, or give --force") from error
-            if there == about:
+            # An import of an older version says less.
+            if {**about, **there} == about:
                 return True
             raise InputError(
                 f"{name}: imported before, from other files or with other options "

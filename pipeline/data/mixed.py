@@ -48,6 +48,7 @@ def mix(datasets: Sequence[Dataset]) -> Dataset:
         package=JOIN.join(dataset.package for dataset in datasets),
         version=JOIN.join(dataset.version for dataset in datasets),
         sha256=hashlib.sha256(shas.encode()).hexdigest(),
+        placement=" and ".join(dict.fromkeys(d.placement for d in datasets if d.placement)),
         notes=tuple(f"{dataset.name}: {note}" for dataset in datasets for note in dataset.notes),
     )
 

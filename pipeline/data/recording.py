@@ -176,7 +176,8 @@ class Dataset:
     ``activities`` are the classes to learn, in their fixed order; segments may name others.
     ``sha256`` is the hash of the archive or file that the recordings were read from. ``people``
     names a group that other data sets may have recorded too ("" for none that is known).
-    ``notes`` is what every report about this data must say.
+    ``placement`` is where on the body the sensor sits ("" for unknown). ``notes`` is what every
+    report about this data must say.
     """
 
     name: str
@@ -191,6 +192,7 @@ class Dataset:
     version: str
     sha256: str
     people: str = ""
+    placement: str = ""
     notes: tuple[str, ...] = ()
 
     @property

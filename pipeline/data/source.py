@@ -39,3 +39,4 @@ class Source(Pinned):
     citation: str
     read: Callable[[Path], tuple[Recording, ...]]
     people: str = ""
+    placement: str = ""

@@ -23,6 +23,11 @@ VOCABULARY = (
     "rope-jumping",
     "ironing",
     "vacuum-cleaning",
+    "rowing",
+    "jumping",
+    "stepper",
+    "cross-trainer",
+    "basketball",
 )
 # The ways between postures: labelled, and no class to learn.
 TRANSITIONS = (

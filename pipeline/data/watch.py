@@ -141,4 +141,5 @@ SOURCE = Source(
         "Measurement 39 (2018), 075007."
     ),
     read=read_watch,
+    placement="wrist",
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +202,34 @@ def write_wisdm(root: Path, records: Sequence[str], end: str = ";\n") -> Path:
     folder = root / "WISDM_ar_v1.1"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "WISDM_ar_v1.1_raw.txt").write_text("".join(record + end for record in records))
+    return folder
+
+
+# ---- DSADS ---------------------------------------------------------------------------------------
+
+DSADS_UNITS = ("torso", "right_arm", "left_arm", "right_leg", "left_leg")
+
+
+def write_dsads(
+    root: Path,
+    activity: int,
+    person: int,
+    segments: Sequence[Mapping[str, npt.NDArray[np.float64]]],
+) -> Path:
+    """Segments of one person and activity, from s01 on: samples (125, 6) in g and rad/s by unit.
+
+    Where they are zero, so is the magnetometer, as in the missing seconds of the original.
+    """
+    folder = root / "data"
+    path = folder / f"a{activity:02d}" / f"p{person}"
+    path.mkdir(parents=True, exist_ok=True)
+    for number, units in enumerate(segments, start=1):
+        parts = []
+        for unit in DSADS_UNITS:
+            there = units[unit].any(axis=1, keepdims=True)
+            field = there * [-0.61, 0.37, 0.12]  # must not be taken
+            parts += [units[unit][:, :3] * G, units[unit][:, 3:], field]
+        _save(path / f"s{number:02d}.txt", np.hstack(parts), "%.5g", ",")
     return folder
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.data.importers.tree import Importer, Reading, Tree
+from pipeline.data.importers.tree import Given, Importer, Reading, Tree
 from pipeline.data.importers.ucihar import RATE_HZ, read_activity_labels
 from pipeline.data.recording import Recording, Segment
 from pipeline.data.source import UCI_PEOPLE
@@ -19,7 +19,7 @@ LABELS = "RawData/labels.txt"
 MAX_DIFFERENCE_S = 1.0
 
 
-def read_hapt_original(tree: Tree) -> Reading:
+def read_hapt_original(tree: Tree, _given: Given) -> Reading:
     """Reads ``RawData``: labels.txt holds experiment, person, activity, first and last sample,
     counted from 1, the last one included."""
     labels = read_activity_labels(tree)
@@ -83,6 +83,7 @@ IMPORTER = Importer(
     expects="the folder or zip of HAPT with RawData/labels.txt",
     anchor=re.compile(r"(?:(?<=/)|^)RawData/labels\.txt$"),
     people=UCI_PEOPLE,
+    placement="waist",
     axes="waist; Android's axes, +1 g along what points up",
     terms=(
         "The UCI repository's page says CC BY 4.0; the README of UCI HAR, recorded from the same "

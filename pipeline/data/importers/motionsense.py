@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.data.importers.tree import Importer, Reading, Tree
+from pipeline.data.importers.tree import Given, Importer, Reading, Tree
 from pipeline.data.recording import Recording, Segment
 
 RATE_HZ = 50.0
@@ -28,7 +28,7 @@ _VECTORS = ("gravity", "userAcceleration", "rotationRate")
 _WANTED = [f"{vector}.{axis}" for vector in _VECTORS for axis in "xyz"]
 
 
-def read_motionsense(tree: Tree) -> Reading:
+def read_motionsense(tree: Tree, _given: Given) -> Reading:
     """Reads every ``{activity}_{trial}/sub_{person}.csv``: total acceleration is gravity plus user
     acceleration, both in g, turned to the sign that an accelerometer reads."""
     recordings = []
@@ -68,6 +68,7 @@ IMPORTER = Importer(
     expects="the folder or zip A_DeviceMotion_data with dws_1/sub_1.csv ...",
     anchor=re.compile(rf"(?:(?:(?<=/)|^)A_DeviceMotion_data/|^)(?:{_NAMES})_\d+/sub_\d+\.csv$"),
     people="the twenty-four people of MotionSense",
+    placement="pocket",
     axes="front pocket, any way up; iPhone's axes, acceleration negated to read +1 g upwards",
     terms=(
         "The repository's licence is MIT; it states no other terms for the data. Cite the "

@@ -9,13 +9,13 @@ from pathlib import PurePath, PurePosixPath
 from pipeline.core.errors import InputError
 from pipeline.data.csv_recording import MAX_BYTES, read_pieces
 from pipeline.data.csv_writer import PART
-from pipeline.data.importers.tree import Importer, Reading, Tree
+from pipeline.data.importers.tree import Given, Importer, Reading, Tree
 from pipeline.data.mixed import OWN_PEOPLE
 from pipeline.data.recording import Recording
 from pipeline.data.vocabulary import refuse_twins
 
 
-def read_own_csv(tree: Tree) -> Reading:
+def read_own_csv(tree: Tree, _given: Given) -> Reading:
     """Reads every .csv below the path; a gap in time makes two recordings of one.
 
     Raises InputError as `read_pieces`, and for one file

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import InputError
-from pipeline.data.importers.tree import Importer, Reading, Tree
+from pipeline.data.importers.tree import Given, Importer, Reading, Tree
 from pipeline.data.plausibility import STANDARD_GRAVITY
 from pipeline.data.recording import Recording, segments_of
 
@@ -47,7 +47,7 @@ NO_ACTIVITY = 0
 _FILE = re.compile(r"^(?:Protocol/)?subject(10\d)\.dat$")
 
 
-def read_pamap2(tree: Tree) -> Reading:
+def read_pamap2(tree: Tree, _given: Given) -> Reading:
     """Reads every ``Protocol/subject10N.dat``."""
     counts = {"samples bridged": 0, "samples in gaps": 0, "samples in short stretches": 0}
     recordings: list[Recording] = []
@@ -121,6 +121,7 @@ IMPORTER = Importer(
     expects="the folder or zip PAMAP2_Dataset with Protocol/subject101.dat ...",
     anchor=re.compile(r"(?:(?:(?<=/)|^)Protocol/|^)subject10\d\.dat$"),
     people="the nine people of PAMAP2",
+    placement="wrist",
     axes="wrist of the dominant arm; Colibri sensor's own axes; 100 Hz, low-passed to 50 Hz",
     terms="The UCI repository's page says CC BY 4.0. Cite the authors; do not redistribute.",
     citation=(

@@ -12,7 +12,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -261,6 +261,21 @@ def _rooted(
 
 
 @dataclass(frozen=True)
+class Given:
+    """What the user stated about the copy: ``unit`` is the one of ``Importer.units`` to take."""
+
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One of several sensor units on the body: where it sits, and which axes its samples have."""
+
+    placement: str
+    axes: str
+
+
+@dataclass(frozen=True)
 class Reading:
     """What a reader found.
 
@@ -280,8 +295,10 @@ class Importer:
     ``anchor`` finds the data below a folder or inside a zip: what it matches begins at the data's
     own root. ``dataset`` is the name it gets by default ("" for the path's), ``people`` names
     who was recorded, so that the same people never count as two data sets ("" for unknown).
-    ``labelled_only`` cuts away what carries no label. ``word`` turns the source's own labels into
-    the common words.
+    ``placement`` is where the sensor sits (waist, wrist, torso, leg, pocket; "" for unknown).
+    ``labelled_only`` cuts away what carries no label. ``units`` are the sensor units that its
+    people wore at once: the user names one, which gives placement, axes and the end of the name.
+    ``word`` turns the source's own labels into the common words.
     ``read`` raises InputError for whatever is not as published.
     """
 
@@ -294,7 +311,38 @@ class Importer:
     axes: str
     terms: str
     citation: str
-    read: Callable[[Tree], Reading]
+    read: Callable[[Tree, Given], Reading]
+    placement: str = ""
     has_gyroscope: bool = True
     labelled_only: bool = False
     word: Callable[[str], str] = canonical
+    units: Mapping[str, Unit] = field(default_factory=dict)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The names that an import gets by default."""
+        return tuple(f"{self.dataset}-{unit}" for unit in self.units) or (self.dataset,)
+
+    def of_unit(self, unit: str) -> Importer:
+        """This importer for one of its units.
+
+        Raises:
+            InputError: no such unit, none named where there are several, or one where there are
+                none.
+        """
+        if not self.units:
+            if unit:
+                raise InputError(f"{self.name} has one sensor; --unit {unit} has no meaning there")
+            return self
+        if unit not in self.units:
+            found = f"no unit {unit!r}" if unit else "several sensor units"
+            raise InputError(f"{self.name}: {found}; give --unit {', '.join(self.units)}")
+        worn = self.units[unit]
+        return replace(
+            self,
+            dataset=f"{self.dataset}-{unit}",
+            title=f"{self.title}, {unit.replace('_', ' ')}",
+            placement=worn.placement,
+            axes=worn.axes,
+            units={},
+        )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import InputError
-from pipeline.data.importers.tree import Importer, Reading, Tree
+from pipeline.data.importers.tree import Given, Importer, Reading, Tree
 from pipeline.data.recording import Recording, Segment
 from pipeline.data.source import UCI_PEOPLE
 
@@ -43,7 +43,7 @@ def read_activity_labels(tree: Tree) -> dict[int, str]:
     return labels
 
 
-def read_ucihar(tree: Tree) -> Reading:
+def read_ucihar(tree: Tree, _given: Given) -> Reading:
     """Reads both halves of the folder "UCI HAR Dataset"."""
     labels = read_activity_labels(tree)
     recordings = [
@@ -109,6 +109,7 @@ IMPORTER = Importer(
     expects='the folder or zip "UCI HAR Dataset" with train/ and test/',
     anchor=re.compile(r"(?:(?<=/)|^)train/(?:subject|y)_train\.txt$"),
     people=UCI_PEOPLE,
+    placement="waist",
     axes="waist; Android's axes, +1 g along what points up; signals low-passed at 20 Hz",
     terms=(
         "Its README allows non-commercial use only; the UCI repository's page says CC BY 4.0. "

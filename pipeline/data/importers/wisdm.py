@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import InputError
-from pipeline.data.importers.tree import MAX_NUMBER, Importer, Reading, Tree
+from pipeline.data.importers.tree import MAX_NUMBER, Given, Importer, Reading, Tree
 from pipeline.data.plausibility import STANDARD_GRAVITY
 from pipeline.data.recording import Recording, Segment
 from pipeline.data.vocabulary import canonical
@@ -44,7 +44,7 @@ class _Sample(NamedTuple):
     z: float
 
 
-def read_wisdm(tree: Tree) -> Reading:
+def read_wisdm(tree: Tree, _given: Given) -> Reading:
     """Reads ``WISDM_ar_v1.1_raw.txt``: m/s2 becomes g, the three gyroscope channels are 0.
 
     Uneven times are put on an even 20 Hz by linear interpolation; a gap over 0.3 s cuts.
@@ -155,6 +155,7 @@ IMPORTER = Importer(
     expects=f"the folder WISDM_ar_v1.1, its zip, or the file {NAME}",
     anchor=re.compile(r"(?:(?<=/)|^)WISDM_ar_v1\.1_raw\.txt$"),
     people="the thirty-six people of WISDM v1.1",
+    placement="pocket",
     axes="front pocket; Android's axes, +1 g along what points up; 20 Hz, no gyroscope",
     terms=(
         "Published by the WISDM Lab, Fordham University, which asks to be cited; no other terms "

@@ -58,6 +58,7 @@ def test_info_shows_people_minutes_windows_rate_units_and_terms() -> None:
     document = json.loads(out)
     assert code == 0
     assert document["rate_hz"] == 50.0
+    assert document["placement"] == "waist"
     assert document["units"]["acceleration"] == "g, gravity included"
     code, out, _ = run("info", "hapt")
     assert code == 0

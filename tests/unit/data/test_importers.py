@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
 from pipeline.data import Segment, make_windows
-from pipeline.data.importers import IMPORTERS, Reading, open_tree
+from pipeline.data.importers import IMPORTERS, Given, Reading, open_tree
+from pipeline.data.plausibility import turning_gravity
 from tests.support import foreign_data as made
 
 
-def read(name: str, path: Path) -> Reading:
+def read(name: str, path: Path, unit: str = "") -> Reading:
     importer = IMPORTERS[name]
     with open_tree(path, importer.anchor, importer.expects) as tree:
-        return importer.read(tree)
+        return importer.read(tree, Given(unit=unit))
 
 
-def refused(name: str, path: Path) -> str:
+def refused(name: str, path: Path, unit: str = "") -> str:
     with pytest.raises(InputError) as caught:
-        read(name, path)
+        read(name, path, unit)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -113,7 +116,7 @@ def test_a_zip_gives_what_the_folder_gives(ucihar: Path, tmp_path: Path) -> None
     hashes = []
     for path in (ucihar, ucihar.parent, archive, outer):
         with open_tree(path, importer.anchor, importer.expects) as tree:
-            assert len(importer.read(tree).recordings) == 5
+            assert len(importer.read(tree, Given()).recordings) == 5
             hashes.append(tree.sha256())
     assert len(set(hashes)) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -384,6 +387,146 @@ def test_wisdm_at_a_wrong_rate_or_of_other_lines_is_refused(tmp_path: Path) -> N
     assert "no record like" in refused("wisdm", made.write_wisdm(tmp_path / "c", []))
 
 
+# ---- DSADS ---------------------------------------------------------------------------------------
+
+
+def dsads_segments(
+    seconds: float, activity: str = "walking", seed: int = 0
+) -> list[dict[str, npt.NDArray[np.float64]]]:
+    """Segments of 125 samples that follow each other, of all units; each unit moves in its way."""
+    motions = {
+        unit: made.motion(seconds, 25, activity, seed + index)
+        for index, unit in enumerate(made.DSADS_UNITS)
+    }
+    return [
+        {unit: samples[at : at + 125] for unit, samples in motions.items()}
+        for at in range(0, round(seconds * 25), 125)
+    ]
+
+
+def test_dsads_takes_the_unit_that_is_named_in_g_and_rads(tmp_path: Path) -> None:
+    folder = made.write_dsads(tmp_path, 10, 3, dsads_segments(20))
+    for index, unit in enumerate(("torso", "right_arm", "left_arm", "right_leg", "left_leg")):
+        (recording,) = read("dsads", folder, unit).recordings
+        assert (recording.subject, recording.rate_hz) == ("p3", 25.0)
+        assert recording.session == f"p3/{unit}"
+        assert recording.segments == (Segment(0, 500, "walking"),)
+        assert recording.source == "DSADS, p3/a10, treadmill at 4 km/h, flat"
+        mirror = [1, -1, 1, -1, 1, -1] if unit == "left_arm" else [1] * 6
+        expected = made.motion(20, 25, "walking", index) * mirror
+        np.testing.assert_allclose(recording.samples, expected, atol=1e-4)
+
+
+def test_dsads_arms_are_both_in_the_right_arms_frame(tmp_path: Path) -> None:
+    """The same motion of both arms, mirrored in the plane of x and z, reads the same."""
+    motion = made.motion(5, 25, "walking")
+    axial = np.array([1, -1, 1, -1, 1, -1])
+    segment = dict.fromkeys(made.DSADS_UNITS, motion) | {"left_arm": motion * axial}
+    right, left = read("dsads", made.write_dsads(tmp_path, 9, 1, [segment]), "arms").recordings
+    assert (right.session, left.session) == ("p1/right_arm", "p1/left_arm")
+    np.testing.assert_allclose(left.samples, right.samples, atol=1e-6)
+    # The mirror of a motion that obeys physics obeys physics: a wrong sign would break it.
+    samples = made.motion(40, 25) * axial
+    assert turning_gravity([(samples.astype(np.float32), 25.0)]).may_be(1.0)
+
+
+def test_dsads_rows_have_common_words_and_stay_apart_in_source_and_recording(
+    tmp_path: Path,
+) -> None:
+    for activity in range(1, 20):
+        folder = made.write_dsads(tmp_path, activity, 2, dsads_segments(5, seed=activity))
+    reading = read("dsads", folder, "torso")
+    words = [recording.segments[0].activity for recording in reading.recordings]
+    assert words == [
+        *("sitting", "standing", "lying", "lying", "upstairs", "downstairs"),
+        *("walking", "walking", "walking", "running", "stepper", "cross-trainer"),
+        *("cycling", "cycling", "rowing", "jumping", "basketball"),
+    ]
+    assert len({recording.source for recording in reading.recordings}) == 17
+    assert reading.counts["segments in a lift"] == 2
+
+
+def test_dsads_the_recording_that_two_people_share_is_taken_once(tmp_path: Path) -> None:
+    for activity, person in itertools.product((17, 18), (4, 8)):
+        folder = made.write_dsads(tmp_path, activity, person, dsads_segments(10))
+    reading = read("dsads", folder, "torso")
+    assert [recording.subject for recording in reading.recordings] == ["p4", "p4"]
+    assert reading.counts["segments that p4 has, too"] == 4
+
+
+def test_dsads_missing_seconds_are_cut(tmp_path: Path) -> None:
+    """The last second of a segment is zero, or a piece that another segment has, too."""
+    segments = dsads_segments(30)
+    for unit in made.DSADS_UNITS:
+        segments[1][unit] = np.vstack([segments[1][unit][:100], np.zeros((25, 6))])
+        piece = segments[4][unit][35:60]
+        segments[3][unit] = np.vstack([segments[3][unit][:100], piece])
+    reading = read("dsads", made.write_dsads(tmp_path, 9, 1, segments), "right_leg")
+    assert [len(recording.samples) for recording in reading.recordings] == [225, 225, 250]
+    assert reading.counts["samples that are missing"] == 50
+    for recording in reading.recordings:
+        assert recording.segments == (Segment(0, len(recording.samples), "walking"),)
+        assert recording.samples.any(axis=1).all()
+
+
+def test_dsads_segments_are_joined_unless_the_step_between_is_out_of_the_ordinary(
+    tmp_path: Path,
+) -> None:
+    segments = dsads_segments(40, "sitting")
+    for segment in segments[3:]:  # turned round between two segments
+        for unit in made.DSADS_UNITS:
+            segment[unit] = segment[unit] * [-1, -1, 1, -1, -1, 1]
+    reading = read("dsads", made.write_dsads(tmp_path / "one", 12, 1, segments), "torso")
+    assert [len(recording.samples) for recording in reading.recordings] == [375, 625]
+    assert reading.counts["segments that do not follow the one before"] == 1
+
+    apart = dsads_segments(200, "sitting")[::2]  # every other one, numbered without a hole
+    reading = read("dsads", made.write_dsads(tmp_path / "none", 12, 1, apart), "torso")
+    assert [len(recording.samples) for recording in reading.recordings] == [125] * 20
+
+
+@pytest.mark.parametrize(("activity", "person"), [(5, 2), (6, 5), (1, 8), (2, 6), (13, 3), (18, 3)])
+def test_dsads_segments_that_are_known_not_to_join_are_not_joined(
+    tmp_path: Path, activity: int, person: int
+) -> None:
+    folder = made.write_dsads(tmp_path, activity, person, dsads_segments(15))
+    reading = read("dsads", folder, "torso")
+    assert [len(recording.samples) for recording in reading.recordings] == [125] * 3
+    assert reading.counts["segments that do not follow the one before"] == 2
+
+
+def test_dsads_a_missing_file_cuts_and_is_said(tmp_path: Path) -> None:
+    folder = made.write_dsads(tmp_path, 9, 1, dsads_segments(25))
+    (folder / "a09" / "p1" / "s03.txt").unlink()
+    reading = read("dsads", folder, "torso")
+    assert [len(recording.samples) for recording in reading.recordings] == [250, 250]
+    (warning,) = reading.warnings
+    assert "4 of 9,120 segments" in warning
+
+
+def test_dsads_a_zip_with_data_above_gives_what_the_folder_gives(tmp_path: Path) -> None:
+    folder = made.write_dsads(tmp_path / "copy", 9, 1, dsads_segments(10))
+    archive = made.zipped(folder, tmp_path / "dsads.zip", "data/")
+    for path in (folder, folder.parent, archive):
+        (recording,) = read("dsads", path, "torso").recordings
+        assert len(recording.samples) == 250
+
+
+def test_dsads_files_of_another_form_are_refused(tmp_path: Path) -> None:
+    folder = made.write_dsads(tmp_path, 9, 1, dsads_segments(10))
+    path = folder / "a09" / "p1" / "s02.txt"
+    lines = path.read_text().splitlines()
+    for content, message in (
+        ([line.rpartition(",")[0] for line in lines], "line 1: 44 columns; expected 45"),
+        ([*lines[:50], "1,2,3", *lines[51:]], "s02.txt: "),
+        (lines[:-1], "s02.txt: 124 lines; expected 125"),
+        ([*lines, lines[0]], "s02.txt: 126 lines; expected 125"),
+        ([lines[0].replace(",", ",nan,", 1).rpartition(",")[0], *lines[1:]], "not all are finite"),
+    ):
+        path.write_text("\n".join(content) + "\n")
+        assert message in refused("dsads", folder, "torso")
+
+
 # ---- one's own -----------------------------------------------------------------------------------
 
 
@@ -428,7 +571,7 @@ def test_any_damage_is_read_or_is_one_clear_line(tmp_path: Path, data: st.DataOb
         content[at : at + data.draw(st.integers(0, 3))] = put
     file.write_bytes(content)
     try:
-        read(name, folder)
+        read(name, folder, "arms" if name == "dsads" else "")
     except InputError as error:
         assert len(str(error).splitlines()) == 1
     finally:
@@ -444,6 +587,7 @@ SMALL: dict[str, Callable[[Path], Path]] = {
     ),
     "pamap2": lambda root: made.write_pamap2(root, 101, made.motion(2, 100), np.full(200, 4)),
     "motionsense": lambda root: made.write_motionsense(root, "wlk", 7, 1, made.motion(2, 50)),
+    "dsads": lambda root: made.write_dsads(root, 9, 1, dsads_segments(10)),
     "wisdm": lambda root: made.write_wisdm(
         root, made.wisdm_records(1, "Sitting", made.motion(3, 20))
     ),
@@ -453,5 +597,7 @@ SMALL: dict[str, Callable[[Path], Path]] = {
 def test_every_importer_says_how_it_was_worn_and_whom_to_cite() -> None:
     for name, importer in IMPORTERS.items():
         assert importer.axes and importer.terms and importer.people
+        worn = [importer.placement, *(unit.placement for unit in importer.units.values())]
+        assert all(worn[bool(importer.units) :]) or name == "csv"
         assert importer.citation or name == "csv"
         assert isinstance(importer.anchor.search(""), type(None))

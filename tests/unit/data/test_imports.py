@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +18,15 @@ from pipeline.data import (
     Segment,
     dataset_names,
     describe,
+    identities,
     import_dataset,
     list_sources,
     load_dataset,
     make_windows,
 )
+from pipeline.data.cache import load_about, load_recordings, save_recordings
 from pipeline.data.catalog import imported_path
+from pipeline.data.importers import Given
 from tests.support import foreign_data as made
 
 
@@ -133,6 +138,91 @@ def test_a_full_disk_leaves_what_was_there(ucihar: Path, monkeypatch: pytest.Mon
     assert imported_path("ucihar").read_bytes() == before
     files = sorted(path.name for path in imported_path("ucihar").parent.iterdir())
     assert files == ["ucihar.npz"]
+
+
+# ---- several sensor units ------------------------------------------------------------------------
+
+
+def write_dsads(root: Path) -> Path:
+    for person, activity in itertools.product((1, 2), (1, 10, 12)):
+        words = {1: "sitting", 10: "walking", 12: "jogging"}
+        units = dict.fromkeys(made.DSADS_UNITS, made.motion(20, 25, words[activity], person))
+        segments = [
+            {unit: samples[at : at + 125] for unit, samples in units.items()}
+            for at in range(0, 500, 125)
+        ]
+        folder = made.write_dsads(root, activity, person, segments)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("unit", "placement", "recordings"),
+    [
+        ("right_arm", "wrist", 6),
+        ("arms", "wrist", 12),
+        ("torso", "torso", 6),
+        ("left_leg", "leg", 6),
+    ],
+)
+def test_a_unit_gives_name_placement_and_axes(
+    tmp_path: Path, unit: str, placement: str, recordings: int
+) -> None:
+    folder = write_dsads(tmp_path)
+    code, out, err = run("import", "dsads", folder, "--unit", unit, "--rate", 25, "--json")
+    document = json.loads(out)
+    assert (code, err.count("\n")) == (0, 0)
+    assert (document["name"], document["placement"]) == (f"dsads-{unit}", placement)
+    assert document["recordings"] == recordings
+    assert f"DSADS: daily and sports activities, {unit.replace('_', ' ')}" in document["title"]
+    assert ("negated" in document["import"]["axes"]) == (unit == "arms")
+    dataset = load_dataset(f"dsads-{unit}")
+    assert (dataset.placement, dataset.subjects) == (placement, ("p1", "p2"))
+    code, out, _ = run("info", f"dsads-{unit}")
+    assert code == 0
+    assert re.search(rf"worn +{placement}", out)
+
+
+def test_a_unit_is_refused_in_one_line_where_it_is_missing_wrong_or_has_no_meaning(
+    tmp_path: Path, ucihar: Path
+) -> None:
+    folder = write_dsads(tmp_path)
+    units = "give --unit right_arm, left_arm, arms, torso, right_leg, left_leg"
+    for arguments, message in (
+        (("dsads", folder), f"dsads: several sensor units; {units}"),
+        (("dsads", folder, "--unit", "nose"), f"dsads: no unit 'nose'; {units}"),
+        (
+            ("ucihar", ucihar, "--unit", "torso"),
+            "ucihar has one sensor; --unit torso has no meaning there",
+        ),
+    ):
+        code, out, err = run("import", *arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert message in err
+    assert dataset_names() == ("hapt", "watch")
+
+
+def test_two_units_of_the_same_people_are_not_mixed(tmp_path: Path, ucihar: Path) -> None:
+    folder = write_dsads(tmp_path)
+    for unit in ("torso", "right_arm"):
+        import_dataset("dsads", folder, given=Given(unit=unit))
+    with pytest.raises(InputError, match="the same people"):
+        load_dataset("dsads-torso+dsads-right_arm")
+    assert identities("dsads-torso", ["p1"]) == identities("dsads-right_arm", ["p1"])
+    imported_path("dsads-torso").unlink()
+    assert identities("dsads-torso", ["p1"]) == identities("dsads-right_arm", ["p1"])
+    import_dataset("ucihar", ucihar)
+    import_dataset("dsads", folder, given=Given(unit="torso"))
+    assert load_dataset("ucihar+dsads-torso").placement == "waist and torso"
+
+
+def test_an_import_from_before_placements_is_the_same_import(ucihar: Path) -> None:
+    import_dataset("ucihar", ucihar)
+    path = imported_path("ucihar")
+    about = load_about(path)
+    about.pop("placement")
+    save_recordings(path, load_recordings(path, about["sha256"]), about["sha256"], about)
+    assert load_dataset("ucihar").placement == "waist"
+    assert import_dataset("ucihar", ucihar)["already_there"]
 
 
 # ---- rate and labels -----------------------------------------------------------------------------

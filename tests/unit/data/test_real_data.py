@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.errors import InputError
 from pipeline.data import Dataset, describe, load_dataset, make_windows, split_subjects
-from pipeline.data.importers import IMPORTERS, open_tree
+from pipeline.data.importers import IMPORTERS, Given, open_tree
 from pipeline.data.imports import renamed
 from pipeline.data.plausibility import (
     check_gravity,
@@ -38,7 +38,7 @@ def watch() -> Dataset:
 def read_from(folder: Path, name: str) -> tuple[Recording, ...]:
     importer = IMPORTERS[name]
     with open_tree(folder, importer.anchor, importer.expects) as tree:
-        return importer.read(tree).recordings
+        return importer.read(tree, Given()).recordings
 
 
 def test_hapt_is_complete(hapt: Dataset) -> None:
