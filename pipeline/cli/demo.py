@@ -29,9 +29,8 @@ def demo(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from pipeline.core.console import Console
-    from pipeline.demo import DemoSettings, run_demo
     from pipeline.demo.report import demo_table, write_demo_report
-    from pipeline.demo.run import failures
+    from pipeline.demo.run import DemoSettings, failures, run_demo
     from pipeline.demo.schema import TARGET_NOTES
     from pipeline.report.tables import print_tables
     from pipeline.training import load_pretrained

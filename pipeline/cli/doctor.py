@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.common import ROOT, JsonOption, guarded, print_json, working
 
 if TYPE_CHECKING:
-    from pipeline.doctor import Report
+    from pipeline.doctor.check import Report
 
 _COLORS = {"green": "green", "yellow": "yellow", "red": "bold red"}
 
@@ -28,7 +28,7 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check this machine, the model and the board, and say what to fix. Exit code 1 if anything."""
-    from pipeline.doctor import examine
+    from pipeline.doctor.examine import examine
 
     with working("looking at this machine") as show:
         report = examine(ROOT, bundle, port=port, seconds=seconds, tell=show)

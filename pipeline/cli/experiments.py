@@ -139,9 +139,10 @@ def evaluate(
     pretrained here where none are shipped. What is finished is kept: after Ctrl-C the same command
     goes on from there. Exit code 1 if the compiled engine differs from TFLite-Micro in any bit.
     """
-    from pipeline.experiments.evaluate import Folders, Request, default_bundle
-    from pipeline.experiments.evaluate import evaluate as run_evaluation
     from pipeline.experiments.evaluate.report import evaluation_tables, write_evaluation
+    from pipeline.experiments.evaluate.run import Request, default_bundle
+    from pipeline.experiments.evaluate.run import evaluate as run_evaluation
+    from pipeline.experiments.networks import Folders
     from pipeline.training.shipped import MADE_HERE
 
     require_writable(output)
@@ -292,13 +293,15 @@ def search(
     from there. Writes search.json and search.svg.
     """
     from pipeline.experiments.jobs import Cluster, Workers
-    from pipeline.experiments.search import Limits, SearchRequest, Setting, Space, search_report
-    from pipeline.experiments.search import search as run_search
     from pipeline.experiments.search.report import (
         search_document,
         search_table,
         write_search_report,
     )
+    from pipeline.experiments.search.run import SearchRequest, search_report
+    from pipeline.experiments.search.run import search as run_search
+    from pipeline.experiments.search.space import Limits, Space
+    from pipeline.experiments.search.task import Setting
 
     request = SearchRequest(
         setting=Setting(dataset, split, fold, draws, seed, epochs),
@@ -387,12 +390,13 @@ def variants(
     Writes variants.json, variants.csv, variants.svg and variants.html.
     """
     from pipeline.experiments.jobs import Cluster, Workers
-    from pipeline.experiments.variants import VariantsRequest, run_variants
     from pipeline.experiments.variants.report import (
         variants_document,
         variants_tables,
         write_variants_report,
     )
+    from pipeline.experiments.variants.request import VariantsRequest
+    from pipeline.experiments.variants.run import run_variants
 
     request = VariantsRequest(
         dataset=dataset,
@@ -483,9 +487,10 @@ def fxcy(
     layers alone. Results are kept: Ctrl-C loses the jobs that run, and the same command goes on
     from there. Writes fxcy.json, fxcy.csv, pictures and fxcy.html.
     """
-    from pipeline.experiments.fxcy import Options, Request, make_plan
-    from pipeline.experiments.fxcy import fxcy as run_fxcy
+    from pipeline.experiments.fxcy.jobs import Options
     from pipeline.experiments.fxcy.report import fxcy_document, fxcy_tables, write_fxcy_report
+    from pipeline.experiments.fxcy.run import Request, make_plan
+    from pipeline.experiments.fxcy.run import fxcy as run_fxcy
     from pipeline.experiments.jobs import Cluster, Workers
 
     require_writable(output)

@@ -9,12 +9,11 @@ from pipeline.compiler.emit import c_float
 from pipeline.compiler.errors import UnsupportedModel
 from pipeline.compiler.graph import TensorInfo
 from pipeline.compiler.lower import OPERATORS
-from pipeline.compiler.oracle import OracleResult, run_tflm
+from pipeline.compiler.oracle import run_tflm
 
 __all__ = [
     "OPERATORS",
     "CompiledModel",
-    "OracleResult",
     "TensorInfo",
     "UnsupportedModel",
     "c_float",

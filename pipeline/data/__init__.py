@@ -14,7 +14,7 @@ from pipeline.data.csv_recording import read_csv, read_csv_dataset
 from pipeline.data.describe import describe
 from pipeline.data.imports import import_dataset, read_own_recordings
 from pipeline.data.mixed import add_own
-from pipeline.data.recording import CHANNELS, UNITS, Dataset, Recording, Segment, Windows
+from pipeline.data.recording import CHANNELS, Dataset, Recording, Segment, Windows
 from pipeline.data.splits import (
     SCHEMES,
     SubjectSplit,
@@ -28,7 +28,6 @@ from pipeline.data.windowing import make_windows, thin
 __all__ = [
     "CHANNELS",
     "SCHEMES",
-    "UNITS",
     "Dataset",
     "Recording",
     "Segment",

@@ -16,18 +16,9 @@ from pipeline.head.head import (
     without_denormals,
 )
 from pipeline.head.learner import Guard, Learner, Learning, Outcome
-from pipeline.head.mathematics import exp32, softmax
+from pipeline.head.mathematics import softmax
 from pipeline.head.novelty import Limits, Novelty
-from pipeline.head.payload import (
-    HEAD_START_BYTES,
-    LearnedHead,
-    head_bytes,
-    head_size,
-    pack,
-    record_bytes,
-    unpack,
-    values_offset,
-)
+from pipeline.head.payload import HEAD_START_BYTES, head_size, unpack, values_offset
 from pipeline.head.replay import Replay
 from pipeline.head.smoother import Smoother
 from pipeline.head.spectrogram import (
@@ -47,7 +38,6 @@ __all__ = [
     "Guard",
     "Head",
     "HeadShape",
-    "LearnedHead",
     "Learner",
     "Learning",
     "Limits",
@@ -61,15 +51,11 @@ __all__ = [
     "SpectrogramShape",
     "check_parameters",
     "compand",
-    "exp32",
-    "head_bytes",
     "head_size",
     "levels",
-    "pack",
     "picture",
     "quantize_samples",
     "quantize_spectrogram",
-    "record_bytes",
     "softmax",
     "unpack",
     "values_offset",

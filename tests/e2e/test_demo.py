@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.demo import DemoSettings, run_demo
 from pipeline.demo.report import write_demo_report
-from pipeline.demo.run import failures
+from pipeline.demo.run import DemoSettings, failures, run_demo
 from pipeline.training import Pretrained
 from pipeline.training.task import Task
 

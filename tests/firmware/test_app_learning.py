@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.head import head_bytes, values_offset
+from pipeline.head import values_offset
+from pipeline.head.payload import head_bytes
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, head_state
 from tests.firmware.support.app_session import (

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.head import head_bytes, pack, unpack
+from pipeline.head import unpack
+from pipeline.head.payload import head_bytes, pack
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, Frame
 from tests.firmware.support.app_session import prediction, stream

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.head import LIMIT, Limits, pack, unpack
+from pipeline.head import LIMIT, Limits, unpack
+from pipeline.head.payload import pack
 from pipeline.protocol.messages import Prediction
 from tests.firmware.support.app_board import Board, head_state
 from tests.firmware.support.app_session import push, stream

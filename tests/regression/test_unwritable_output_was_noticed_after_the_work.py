@@ -15,8 +15,8 @@ from tests.support.synthetic import synthetic_task
 COMMANDS = {
     "pretrain": ("--folder", "pipeline.training.pretrained.make_extractor"),
     "train": ("--output", "train"),
-    "evaluate": ("--output", "pipeline.experiments.evaluate.evaluate"),
-    "search": ("--output", "pipeline.experiments.search.search"),
+    "evaluate": ("--output", "pipeline.experiments.evaluate.run.evaluate"),
+    "search": ("--output", "pipeline.experiments.search.run.search"),
 }
 
 

@@ -22,7 +22,8 @@ from pipeline.board.errors import PortLost
 from pipeline.core.errors import InputError
 from pipeline.core.names import check_name
 from pipeline.core.types import Array
-from pipeline.head import Guard, LearnedHead, Outcome, pack, unpack, values_offset
+from pipeline.head import Guard, Outcome, unpack, values_offset
+from pipeline.head.payload import LearnedHead, pack
 from pipeline.protocol import messages as m
 from pipeline.protocol.frames import Frame, FrameDecoder, encode_frame
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.head import head_bytes, record_bytes
+from pipeline.head.payload import head_bytes, record_bytes
 from tests.firmware.support import app_board as wire
 from tests.firmware.support.app_board import Board, Frame
 from tests.firmware.support.app_twin import (

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.head import CutScales, Head, HeadShape, Learner, Learning, Replay, exp32
+from pipeline.head import CutScales, Head, HeadShape, Learner, Learning, Replay
+from pipeline.head.mathematics import exp32
 
 ROOT = Path(__file__).resolve().parents[3]
 SUPPORT = Path(__file__).resolve().parent

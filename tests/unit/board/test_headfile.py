@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.board.headfile import read_head, write_head
 from pipeline.core.errors import CheckFailed, InputError
-from pipeline.head import Guard, LearnedHead, pack
+from pipeline.head import Guard
+from pipeline.head.payload import LearnedHead, pack
 from pipeline.head.records import RecordKind, build_record
 
 MODEL = bytes(range(8))

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 import pipeline.doctor
 from pipeline.cli.main import app
-from pipeline.doctor import Check, Report, examine
+from pipeline.doctor.check import Check, Report
+from pipeline.doctor.examine import examine
 
 ROOT = Path(__file__).resolve().parents[3]
 

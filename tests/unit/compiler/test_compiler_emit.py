@@ -100,7 +100,6 @@ def test_the_public_names_stay() -> None:
     assert set(face.__all__) == {
         "OPERATORS",
         "CompiledModel",
-        "OracleResult",
         "TensorInfo",
         "UnsupportedModel",
         "c_float",

@@ -8,7 +8,6 @@ import pytest
 from pipeline.core.errors import InputError
 from pipeline.data import (
     SCHEMES,
-    UNITS,
     Dataset,
     SubjectSplit,
     find_split,
@@ -16,6 +15,7 @@ from pipeline.data import (
     identities,
     split_subjects,
 )
+from pipeline.data.recording import UNITS
 from pipeline.data.source import UCI_PEOPLE
 from tests.unit.data.fakes import recording
 

@@ -9,8 +9,8 @@ import pytest
 from pipeline.bundle import load_bundle
 from pipeline.core.errors import InputError
 from pipeline.data import split_subjects
-from pipeline.experiments.evaluate import Folders, measure, prepare
-from pipeline.experiments.networks import describes
+from pipeline.experiments.evaluate.measure import measure
+from pipeline.experiments.networks import Folders, describes, prepare
 from pipeline.training.pretrain import PretrainSettings
 from pipeline.training.shipped import ExtractorName
 from pipeline.training.task import Task, make_task

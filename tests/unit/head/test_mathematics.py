@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.head import exp32, softmax
+from pipeline.head import softmax
+from pipeline.head.mathematics import exp32
 
 
 def _in_ulp(x: np.ndarray) -> np.ndarray:

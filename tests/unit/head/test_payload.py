@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
 from pipeline.core.names import check_name
-from pipeline.head import (
-    HEAD_START_BYTES,
-    LIMIT,
-    LearnedHead,
-    head_bytes,
-    head_size,
-    pack,
-    record_bytes,
-    unpack,
-    values_offset,
-)
+from pipeline.head import HEAD_START_BYTES, LIMIT, head_size, unpack, values_offset
+from pipeline.head.payload import LearnedHead, head_bytes, pack, record_bytes
 from tests.golden.vectors import storage
 
 VECTOR = storage()["head"]

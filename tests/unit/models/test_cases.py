@@ -9,19 +9,15 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.models import (
-    Backbone,
-    backbone,
-    convolutions,
-    dense_layers,
-    first_trained,
+from pipeline.models import Backbone, backbone, model_macs
+from pipeline.models.cases import convolutions, dense_layers, first_trained, trained_layers
+from pipeline.models.graph import (
     layer_macs,
-    model_macs,
+    layers_in_order,
+    nanojoules,
     output_floats,
     split_model,
-    trained_layers,
 )
-from pipeline.models.graph import layers_in_order, nanojoules
 
 
 @cache

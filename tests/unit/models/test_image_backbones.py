@@ -9,8 +9,9 @@ import pytest
 
 from pipeline.bundle.convert import parameter_count, to_float
 from pipeline.core.errors import InputError
-from pipeline.models import backbone, backbone_names, image_backbone_names, initial_arrays
+from pipeline.models import backbone, backbone_names, initial_arrays
 from pipeline.models.applications import CONSTRUCTORS
+from pipeline.models.backbones import image_backbone_names
 from pipeline.models.weights import model_arrays
 
 NETWORKS = ("smallcnn", "squeezenet", "mobilenetv2")

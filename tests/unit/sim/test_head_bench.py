@@ -7,8 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pipeline.head import HeadShape, Learning, head_bytes
+from pipeline.head import HeadShape, Learning
 from pipeline.head.memory import learning_memory
+from pipeline.head.payload import head_bytes
 from pipeline.sim.bench import (
     LABELS,
     Bench,

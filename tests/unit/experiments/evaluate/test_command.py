@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
-from pipeline.experiments.evaluate import Request
 from pipeline.experiments.evaluate.report import EvaluationReport
+from pipeline.experiments.evaluate.run import Request
 from tests.unit.report.samples import evaluation_document
 
 
@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Request]:
         return EvaluationReport.model_validate(evaluation_document(wrong))
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.experiments.evaluate.evaluate", evaluate)
+    monkeypatch.setattr("pipeline.experiments.evaluate.run.evaluate", evaluate)
     return requests
 
 

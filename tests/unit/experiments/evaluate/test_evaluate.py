@@ -9,15 +9,9 @@ import pytest
 
 from pipeline.core.errors import ExternalError, InputError
 from pipeline.data import Dataset, Windows, split_subjects
-from pipeline.experiments.evaluate import (
-    Folders,
-    Measurement,
-    Prepared,
-    Request,
-    default_bundle,
-    evaluate,
-)
-from pipeline.experiments.evaluate.measure import KNOWN, Followed
+from pipeline.experiments.evaluate.measure import KNOWN, Followed, Measurement
+from pipeline.experiments.evaluate.run import Request, default_bundle, evaluate
+from pipeline.experiments.networks import Folders, Prepared
 from pipeline.training.shipped import ExtractorName
 from pipeline.training.task import Task
 from tests.support.synthetic import synthetic_task

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import ExternalError, InputError
-from pipeline.experiments.fxcy import Options, Plan, Request, domains, fxcy, make_plan, run
+from pipeline.experiments.fxcy import domains, run
 from pipeline.experiments.fxcy.domains import Domain, Examples
+from pipeline.experiments.fxcy.jobs import Options
 from pipeline.experiments.fxcy.learn import cases_of
 from pipeline.experiments.fxcy.rows import FxcyReport
+from pipeline.experiments.fxcy.run import Plan, Request, fxcy, make_plan
 from pipeline.experiments.fxcy.settings import (
     DEFAULT_BACKBONES,
     cases_by_depth,

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.data import Dataset
 from pipeline.experiments.jobs import Workers
-from pipeline.experiments.search import Found, SearchRequest, Setting, search, search_report
 from pipeline.experiments.search.report import SearchReport
-from pipeline.experiments.search.task import material_of
+from pipeline.experiments.search.run import Found, SearchRequest, search, search_report
+from pipeline.experiments.search.task import Setting, material_of
 from tests.support.synthetic import synthetic_task
 from tests.unit.experiments.search.scorers import made_up
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.experiments.search import Candidate, Cost, Limits, Space, count_cost
+from pipeline.experiments.search.space import Candidate, Cost, Limits, Space, count_cost
 from pipeline.models import backbone
 from pipeline.models.dscnn import parse
 

@@ -13,20 +13,10 @@ import pytest
 from pipeline.core.errors import CheckFailed, ExternalError, InputError
 from pipeline.data import Dataset, split_subjects
 from pipeline.experiments.jobs import Progress, Workers
-from pipeline.experiments.search import (
-    Candidate,
-    Found,
-    Limits,
-    SearchRequest,
-    Setting,
-    Space,
-    gather,
-    search,
-    search_report,
-)
 from pipeline.experiments.search.report import SearchReport
-from pipeline.experiments.search.run import BATCH
-from pipeline.experiments.search.task import train_and_score
+from pipeline.experiments.search.run import BATCH, Found, SearchRequest, search, search_report
+from pipeline.experiments.search.space import Candidate, Limits, Space
+from pipeline.experiments.search.task import Setting, gather, train_and_score
 from pipeline.models.dscnn import parse
 from tests.unit.experiments.search import scorers
 from tests.unit.experiments.search.conftest import found_by
@@ -58,7 +48,8 @@ _TWO_WORKERS = """
 import json, sys
 from pathlib import Path
 from pipeline.experiments.jobs import Cluster, Workers
-from pipeline.experiments.search import SearchRequest, Setting, search
+from pipeline.experiments.search.run import SearchRequest, search
+from pipeline.experiments.search.task import Setting
 from tests.unit.experiments.search.scorers import made_up
 
 if __name__ == "__main__":

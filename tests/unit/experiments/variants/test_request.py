@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.experiments.variants import VariantsRequest
 from pipeline.experiments.variants.networks import Origin
-from pipeline.experiments.variants.request import effort_for
+from pipeline.experiments.variants.request import VariantsRequest, effort_for
 from pipeline.experiments.variants.run import cost_of
 from pipeline.training import shipped
 
