@@ -70,9 +70,13 @@ def fetch(name: NameArgument, as_json: JsonOption = False) -> None:
 @guarded
 def import_(
     importer: Annotated[
-        str, typer.Argument(help="ucihar, hapt, pamap2, motionsense, wisdm, dsads or csv.")
+        str,
+        typer.Argument(
+            help="A published data set (ucihar, hapt, pamap2, motionsense, wisdm, dsads), or the "
+            "form of your own files (csv)."
+        ),
     ],
-    path: Annotated[Path, typer.Argument(help="Your copy: its folder or zip; for csv a file too.")],
+    path: Annotated[Path, typer.Argument(help="Your copy: a folder, a zip or a file.")],
     name: Annotated[
         str, typer.Option("--as", help="Name for it; the importer's if not given.")
     ] = "",
@@ -84,6 +88,20 @@ def import_(
             "right_leg or left_leg."
         ),
     ] = "",
+    recorded_rate: Annotated[
+        float | None,
+        typer.Option(help="Rate in Hz at which your file was recorded, where it does not say."),
+    ] = None,
+    accel_unit: Annotated[
+        str, typer.Option(help="Unit of acceleration where the file does not say: g, m/s2 or mg.")
+    ] = "",
+    gyro_unit: Annotated[
+        str, typer.Option(help="Unit of the gyroscope where the file does not say: rad/s or deg/s.")
+    ] = "",
+    subject: Annotated[str, typer.Option(help="Who is in your files, where they do not say.")] = "",
+    activity: Annotated[
+        str, typer.Option(help="What is done in your files, where they do not say.")
+    ] = "",
     label_map: Annotated[
         str, typer.Option(help="OLD=NEW,...: other names for activities; OLD= drops the label.")
     ] = "",
@@ -93,7 +111,7 @@ def import_(
     force: Annotated[bool, typer.Option(help="Replace another import of that name.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import your copy of a published data set, or your own CSV files: to g, rad/s, one rate."""
+    """Import your copy of a published data set, or your own files: to g, rad/s, one rate."""
     from pipeline.data import describe, import_dataset, load_dataset
     from pipeline.data.importers import Given
     from pipeline.data.vocabulary import parse_label_map
@@ -105,7 +123,7 @@ def import_(
             name=name,
             rate_hz=rate,
             labels=parse_label_map(label_map),
-            given=Given(unit=unit),
+            given=Given(unit, recorded_rate, accel_unit, gyro_unit, subject, activity),
             allow_missing_gyro=allow_missing_gyro,
             force=force,
             progress=update,

@@ -22,6 +22,7 @@ from pipeline.cli.defaults import BUNDLE, GENERATED, TRAINED
 from pipeline.core.errors import InputError
 
 if TYPE_CHECKING:
+    from pipeline.training.task import OwnRecordings
     from pipeline.training.train import TrainCard
 
 DatasetOption = Annotated[str, typer.Option(help="Data set, see `har data list`.")]
@@ -118,9 +119,13 @@ def train(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Your own recordings to train on, too: a CSV file, or a folder or zip of them."
+            help="Your own recordings to train on, too: a file, a folder or a zip, or the name of "
+            "an import."
         ),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse data that give a warning.")
+    ] = False,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = TRAINED,
     as_json: JsonOption = False,
 ) -> None:
@@ -137,7 +142,14 @@ def train(
     extractor = given or load_pretrained(usual)
     require_writable(output)
     for line in task.dataset.notes:
-        note(line)
+        note(f"har: {line}")
+    if task.own and not as_json:
+        _say_files(task.own)
+    if strict and task.dataset.notes:
+        raise InputError(
+            f"{len(task.dataset.notes)} warnings, and --strict was given; mend the files, or leave "
+            "--strict out"
+        )
     subjects = len(task.split.train)
     with working(f"training the head on {subjects} subjects of {task.dataset.title}"):
         trained = train_head(extractor, task, seed)
@@ -150,6 +162,33 @@ def train(
             f"(split {card.split}, seed {card.seed}, {card.train_windows} training windows)"
         )
         _say_own(card)
+
+
+def _say_files(own: OwnRecordings) -> None:
+    """Every file: who, at which rate, how long, how many windows, and what is in none."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from pipeline.core.console import Console
+
+    table = Table("file", "people", title=escape(own.path), title_justify="left")
+    for heading in ("rate", "minutes", "windows", "left out"):
+        table.add_column(heading, justify="right")
+    for each in own.files:
+        left = [
+            f"{seconds:g} s {why}"
+            for seconds, why in ((each.unlabelled_s, "unlabelled"), (each.short_s, "too short"))
+            if seconds
+        ]
+        table.add_row(
+            escape(each.file),
+            escape(", ".join(each.subjects)),
+            f"{each.rate_hz:g} Hz",
+            f"{each.minutes:.2f}",
+            str(each.windows),
+            ", ".join(left),
+        )
+    Console().print(table)
 
 
 def _say_own(card: TrainCard) -> None:

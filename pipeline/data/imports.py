@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,16 @@ import numpy as np
 from pipeline.core.errors import InputError
 from pipeline.core.names import check_name
 from pipeline.data.cache import load_about, load_recordings, locked, save_recordings
-from pipeline.data.catalog import NO_GYROSCOPE, SOURCES, imported_path
-from pipeline.data.importers import IMPORTERS, Given, Importer, Reading, open_tree
+from pipeline.data.catalog import NO_GYROSCOPE, SOURCES, imported_names, imported_path, load_import
+from pipeline.data.importers import (
+    IMPORTERS,
+    OWN_FORMS,
+    Given,
+    Importer,
+    Reading,
+    open_tree,
+    read_own,
+)
 from pipeline.data.mixed import JOIN, OWN_PEOPLE
 from pipeline.data.plausibility import check_gravity, check_rotation, check_turning_gravity
 from pipeline.data.recording import UNITS, Dataset, Recording, Segment
@@ -53,6 +62,7 @@ def import_dataset(
         ExternalError: the cache cannot be written.
     """
     importer = _find(importer_name).of_unit(given.unit)
+    importer.check_given(given)
     name = _checked_name(name or importer.dataset or path.resolve().stem)
     if not importer.has_gyroscope and not allow_missing_gyro:
         raise InputError(
@@ -62,7 +72,9 @@ def import_dataset(
     progress(f"reading {path}")
     reading, sha256 = _read(importer, path, given)
     progress("checking units and rate")
-    checks, doubts = _checked(importer, reading, str(path))
+    # A personal rhythm may look like gravity that turns: a warning, no reason to refuse.
+    strict = importer.people != OWN_PEOPLE
+    checks, doubts = _checked(importer, reading, str(path), strict=strict)
     progress(f"bringing it to {rate_hz:g} Hz")
     recordings, names = _converted(importer, reading, rate_hz, labels or {}, path)
     about = {
@@ -87,36 +99,58 @@ def import_dataset(
     return {**about, "path": str(imported_path(name)), "already_there": already}
 
 
-def read_own_recordings(path: Path, rate_hz: float) -> Dataset:
-    """Your own recordings where they are, checked as `import_dataset` does and brought to
-    ``rate_hz``: a CSV file, or a folder or zip of them, in the project's form. Activities go by
-    their common names. ``sha256`` is over all of the files; ``notes`` are warnings for the user.
+def read_own_recordings(path: Path, rate_hz: float) -> tuple[Dataset, dict[str, float]]:
+    """Your own recordings, checked as `import_dataset` does and brought to ``rate_hz``: a file, or
+    a folder or zip of files, in any form that is known; or the name of what was imported. Nothing
+    is renamed. ``sha256`` is over all of the files; ``notes`` are warnings for the user.
+
+    Returns them and the rate in Hz of each file, by its name.
 
     Raises:
-        InputError: nothing there, no CSV, nothing labelled, or a file that cannot be right.
+        InputError: nothing there, nothing labelled, or a file that cannot be right.
     """
-    importer = _find("csv")
-    if path.is_dir() and not any(each.is_file() for each in path.rglob("*.[cC][sS][vV]")):
-        raise InputError(f"{path}: no CSV file in it; `har record --activity NAME` makes some")
-    reading, sha256 = _read(importer, path, NOTHING_GIVEN)
-    # A personal rhythm may look like gravity that turns: a warning, no reason to refuse.
-    _, doubts = _checked(importer, reading, str(path), strict=False)
-    recordings, _ = _converted(importer, reading, rate_hz, {}, path)
-    return Dataset(
-        name=OWN_PEOPLE,
+    if not path.exists() and str(path) in imported_names():
+        imported = load_import(str(path))
+        recordings = [resample(each, rate_hz) for each in imported.recordings]
+        rates = {each.source: each.rate_hz for each in imported.recordings}
+        return dataclasses.replace(imported, recordings=tuple(recordings), rate_hz=rate_hz), rates
+    if path.is_dir() and not any(each.is_file() for each in path.rglob("[!.]*")):
+        raise InputError(f"{path}: no recording in it; `har record --activity NAME` makes some")
+    own = Importer(
+        name="own recordings",
+        dataset="",
         title=f"{OWN_PEOPLE} in {path}",
+        expects="recordings: " + "; ".join(form.expects for form in OWN_FORMS),
+        anchor=re.compile("^.*"),
+        people=OWN_PEOPLE,
+        axes="",
+        terms="your own recordings",
+        citation="",
+        read=partial(read_own, forms=OWN_FORMS),
+        word=str,
+    )
+    reading, sha256 = _read(own, path, NOTHING_GIVEN)
+    # What each file says of itself is known; together they may say more of the gyroscope.
+    _, doubts = _checked(own, reading, str(path), strict=False)
+    if any("gravity turns" in doubt for doubt in reading.warnings):
+        doubts = []
+    recordings, _ = _converted(own, reading, rate_hz, {}, path)
+    dataset = Dataset(
+        name=OWN_PEOPLE,
+        title=own.title,
         recordings=tuple(recordings),
         activities=tuple(_activities(recordings, path)),
         rate_hz=rate_hz,
         units=UNITS,
-        terms=importer.terms,
-        citation=importer.citation,
+        terms=own.terms,
+        citation=own.citation,
         package="",
         version="",
         sha256=sha256,
         people=OWN_PEOPLE,
         notes=tuple(dict.fromkeys((*reading.warnings, *doubts))),
     )
+    return dataset, {each.source: each.rate_hz for each in reading.recordings}
 
 
 def _read(importer: Importer, path: Path, given: Given) -> tuple[Reading, str]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pipeline.core.errors import InputError
 from pipeline.data.recording import Dataset, Recording
-from pipeline.data.vocabulary import in_order
+from pipeline.data.vocabulary import in_order, refuse_twins
 
 JOIN = "+"
 # A user's own recordings: only the subjects' names say who is who.
@@ -60,8 +60,17 @@ def add_own(dataset: Dataset, own: Dataset) -> Dataset:
     (``own recordings/anna``).
 
     Raises:
-        InputError: another rate.
+        InputError: another rate, or an activity that is one of the data set's by all but its
+            spelling.
     """
+    refuse_twins(
+        own.activities,
+        own.title,
+        "activity",
+        known=dataset.activities,
+        remedy=f"{dataset.name} has the second one: write it so in your files, or import them with "
+        "--label-map OLD=NEW",
+    )
     if own.rate_hz != dataset.rate_hz:
         raise InputError(f"{own.title}: {own.rate_hz:g} Hz where {dataset.rate_hz:g} Hz belong")
     shas = f"{dataset.sha256}\n{own.sha256}\n"

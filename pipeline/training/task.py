@@ -3,6 +3,7 @@ starts from here, so that everything sees the same subjects on the same side."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.errors import InputError
+from pipeline.core.types import Array
 from pipeline.data import (
     Dataset,
     Recording,
@@ -18,6 +20,7 @@ from pipeline.data import (
     add_own,
     find_split,
     identities,
+    is_dataset_name,
     load_dataset,
     make_windows,
     read_own_recordings,
@@ -28,17 +31,34 @@ from pipeline.data import (
 WINDOW_SAMPLES = 128
 HOP_SAMPLES = 64
 _DENSE_HOP_SAMPLES = 16
+_OPPOSITE = -0.7  # cosine of the angle from which on two directions are opposite
+
+
+class OwnFile(BaseModel):
+    """One file of your own recordings: who is in it, at which rate, how long, how many windows it
+    gives, and the seconds that are in none: unlabelled, or of one activity for too short."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str
+    subjects: list[str]
+    rate_hz: float
+    minutes: float
+    windows: int
+    unlabelled_s: float
+    short_s: float
 
 
 class OwnRecordings(BaseModel):
     """Your own recordings that a classifier learned together with its data set: where they lie, the
-    SHA-256 over the files, and how many training windows each activity has of them. ``new``
-    activities are in no other recording: no validation or test subject has them."""
+    SHA-256 over the files, what each file gave, and how many training windows each activity has of
+    them. ``new`` activities are in no other recording: no validation or test subject has them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    files: list[OwnFile]
     windows: dict[str, int]
     new: list[str]
 
@@ -132,13 +152,13 @@ def make_task(dataset: Dataset, split: SubjectSplit) -> Task:
 
 
 def add_recordings(task: Task, path: Path) -> Task:
-    """The task with your own recordings (a CSV file, or a folder or zip of them) added. They
-    train, and only that: who pretrains, validates and tests stays as it was.
+    """The task with your own recordings (a file, or a folder or zip of them) added. They train, and
+    only that: who pretrains, validates and tests stays as it was.
 
-    Raises InputError as `read_own_recordings`, where an activity is nowhere a window long, and for
-    subjects who are in the data set already.
+    Raises InputError as `read_own_recordings` and `add_own`, where an activity is nowhere a window
+    long, and for subjects who are in the data set already.
     """
-    own = read_own_recordings(path, task.dataset.rate_hz)
+    own, rates = read_own_recordings(path, task.dataset.rate_hz)
     dataset = add_own(task.dataset, own)
     people = set(dataset.subjects) - set(task.dataset.subjects)
     twice = identities(task.dataset.name, task.dataset.subjects) & people
@@ -157,15 +177,79 @@ def add_recordings(task: Task, path: Path) -> Task:
             f"{path}: {', '.join(short)} is nowhere {WINDOW_SAMPLES / dataset.rate_hz:g} s long "
             "without a gap, which one window takes; record longer, or take it out"
         )
+    doubts = _gravity_doubts(task, made.windows.for_subjects(people))
+    dataset = replace(dataset, notes=(*dataset.notes, *doubts))
     return replace(
         made,
+        dataset=dataset,
         own=OwnRecordings(
-            path=str(path.resolve()),
+            path=str(path.resolve() if path.exists() else path),
             sha256=own.sha256,
+            files=_files(dataset.recordings, made.windows, people, rates),
             windows=windows,
             new=[name for name in own.activities if name not in task.dataset.activities],
         ),
     )
+
+
+def _files(
+    recordings: Sequence[Recording], windows: Windows, people: set[str], rates: Mapping[str, float]
+) -> list[OwnFile]:
+    """What each file of ``people`` gave; ``rates`` are those at which they were recorded."""
+    found = []
+    for file, rate_hz in rates.items():
+        mine = [
+            (number, recording)
+            for number, recording in enumerate(recordings)
+            if recording.source == file and recording.subject in people
+        ]
+        samples = sum(len(recording.samples) for _, recording in mine)
+        labelled = sum(len(segment) for _, recording in mine for segment in recording.segments)
+        covered = count = 0
+        for number, _ in mine:
+            starts = windows.start[windows.recording == number]
+            count += len(starts)
+            if len(starts):
+                covered += int(np.minimum(np.diff(starts), WINDOW_SAMPLES).sum()) + WINDOW_SAMPLES
+        hz = mine[0][1].rate_hz
+        found.append(
+            OwnFile(
+                file=file,
+                subjects=sorted({recording.subject.partition("/")[2] for _, recording in mine}),
+                rate_hz=rate_hz,
+                minutes=round(samples / hz / 60, 2),
+                windows=count,
+                unlabelled_s=round((samples - labelled) / hz, 1),
+                short_s=round((labelled - covered) / hz, 1),
+            )
+        )
+    return found
+
+
+def _gravity_doubts(task: Task, own: Windows) -> list[str]:
+    """A line for each of your people whom gravity pulls the other way than the training subjects in
+    the same activities."""
+    names = task.dataset.activities
+    training = task.training
+    doubts = []
+    for person in sorted(set(own.subjects.tolist())):
+        mine = own.for_subjects([person])
+        shared = [y for y in np.unique(mine.y) if own.activities[y] in names and y in training.y]
+        pairs = [(_gravity(mine, int(y)), _gravity(training, int(y))) for y in shared]
+        if pairs and max(float(a @ b) for a, b in pairs) < _OPPOSITE:
+            listed = ", ".join(names[y] for y in shared)
+            doubts.append(
+                f"{person.partition('/')[2]}: gravity points the other way than in "
+                f"{task.dataset.name} ({listed}): worn upside down, or with the signs of iOS, "
+                "which gives what pulls (negate ax, ay and az)"
+            )
+    return doubts
+
+
+def _gravity(windows: Windows, activity: int) -> Array:
+    """Direction of the mean acceleration while ``activity`` is done, (3,)."""
+    mean = windows.x[windows.y == activity, :, :3].astype(np.float64).mean(axis=(0, 1))
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9))
 
 
 def load_task(
@@ -205,7 +289,7 @@ def load_named_task(
         return task
     path = Path(own.path)
     again = f"run `har train --data {path}` again"
-    if not path.exists():
+    if not path.exists() and not is_dataset_name(own.path):
         raise InputError(f"{path}: the recordings that the model learned are gone; {again}")
     task = add_recordings(task, path)
     if task.own != own:

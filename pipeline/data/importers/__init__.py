@@ -1,4 +1,5 @@
-"""Readers of other people's data sets, each in the form in which it is published."""
+"""Readers of other people's data sets, each in the form in which it is published, and of your own
+recordings in the forms of the programs that write them."""
 
 from __future__ import annotations
 
@@ -11,11 +12,27 @@ from pipeline.data.importers import (
     ucihar,
     wisdm,
 )
+from pipeline.data.importers.own import Form, read_own
 from pipeline.data.importers.tree import Given, Importer, Reading, Tree, open_tree
 
+# The first that recognises a file reads it; the project's own CSV is the last resort.
+OWN_FORMS: tuple[Form, ...] = (own_csv.FORM,)
 IMPORTERS: dict[str, Importer] = {
-    module.IMPORTER.name: module.IMPORTER
-    for module in (ucihar, hapt_original, pamap2, motionsense, wisdm, dsads, own_csv)
+    importer.name: importer
+    for importer in (
+        *(module.IMPORTER for module in (ucihar, hapt_original, pamap2, motionsense, wisdm, dsads)),
+        *(form.importer() for form in OWN_FORMS),
+    )
 }
 
-__all__ = ["IMPORTERS", "Given", "Importer", "Reading", "Tree", "open_tree"]
+__all__ = [
+    "IMPORTERS",
+    "OWN_FORMS",
+    "Form",
+    "Given",
+    "Importer",
+    "Reading",
+    "Tree",
+    "open_tree",
+    "read_own",
+]

@@ -262,9 +262,16 @@ def _rooted(
 
 @dataclass(frozen=True)
 class Given:
-    """What the user stated about the copy: ``unit`` is the one of ``Importer.units`` to take."""
+    """What the user stated about the copy: ``unit`` is the one of ``Importer.units`` to take; the
+    others are what a file of one's own may leave open: the rate in Hz at which it was recorded, the
+    units of its two sensors, who is in it and what that person does."""
 
     unit: str = ""
+    recorded_rate: float | None = None
+    accel_unit: str = ""
+    gyro_unit: str = ""
+    subject: str = ""
+    activity: str = ""
 
 
 @dataclass(frozen=True)
@@ -298,7 +305,8 @@ class Importer:
     ``placement`` is where the sensor sits (waist, wrist, torso, leg, pocket; "" for unknown).
     ``labelled_only`` cuts away what carries no label. ``units`` are the sensor units that its
     people wore at once: the user names one, which gives placement, axes and the end of the name.
-    ``word`` turns the source's own labels into the common words.
+    ``word`` turns the source's own labels into the common words; ``takes`` are the fields of Given
+    that have a meaning here.
     ``read`` raises InputError for whatever is not as published.
     """
 
@@ -317,6 +325,14 @@ class Importer:
     labelled_only: bool = False
     word: Callable[[str], str] = canonical
     units: Mapping[str, Unit] = field(default_factory=dict)
+    takes: tuple[str, ...] = ()
+
+    def check_given(self, given: Given) -> None:
+        """Raises InputError where something is stated that has no meaning for this importer."""
+        for name, value in vars(given).items():
+            if value and name not in (*self.takes, "unit"):
+                option = f"--{name.replace('_', '-')} {value}"
+                raise InputError(f"{self.name}: {option} has no meaning there; leave it out")
 
     @property
     def datasets(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from pipeline.bundle import load_bundle
 from pipeline.cli.main import app
 from pipeline.core.errors import InputError
+from pipeline.data import import_dataset
 from pipeline.data.mixed import OWN_PEOPLE
 from pipeline.models import load_weights
 from pipeline.training import Pretrained, load_trained
@@ -43,8 +44,8 @@ def write(path: Path, activity: str, hz: float, *, seconds: float = 12.0, value:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A known activity, by one of its other names, and a new one."""
-    write(tmp_path / "recordings" / "walk.csv", "Walk", 1.8)
+    """A known activity and a new one."""
+    write(tmp_path / "recordings" / "walk.csv", "walking", 1.8)
     write(tmp_path / "recordings" / "rowing.csv", "rowing", 0.5, seconds=20.0)
     return tmp_path / "recordings"
 
@@ -99,10 +100,10 @@ def test_a_single_activity_will_do(task: Task, tmp_path: Path, activity: str) ->
 def test_what_cannot_be_learned_from_is_refused_in_one_line(task: Task, tmp_path: Path) -> None:
     cases = {
         "absent": "no such file or folder",
-        "empty": "no CSV file in it; `har record --activity NAME` makes some",
+        "empty": "no recording in it; `har record --activity NAME` makes some",
         "unlabelled": "nothing in it is labelled|nothing in it has a label",
         "short": "rowing is nowhere 2.56 s long without a gap.*record longer",
-        "nan": r"a\.csv, line 105, column az_g: nan is not a usable number",
+        "nan": r"a\.csv, line 105, column az_g: nan is no usable number",
         "words": r"a\.csv, line 105, column az_g: 'left' is not a number",
         "garbage": "the header is 'garbage'",
     }
@@ -119,6 +120,55 @@ def test_what_cannot_be_learned_from_is_refused_in_one_line(task: Task, tmp_path
             add_recordings(task, tmp_path / name)
         assert str(refused.value).startswith(str(tmp_path / name))
         assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("spelling", ["Walking", "walk", "WALK"])
+def test_another_spelling_of_a_class_is_refused_with_both(
+    task: Task, tmp_path: Path, spelling: str
+) -> None:
+    write(tmp_path / "a.csv", spelling, 1.8)
+    with pytest.raises(InputError, match=f"activity '{spelling}' and 'walking' are one"):
+        add_recordings(task, tmp_path)
+
+
+def test_every_file_says_what_it_gave_and_what_is_in_no_window(task: Task, folder: Path) -> None:
+    lines = (folder / "walk.csv").read_text().splitlines()
+    unlabelled = [line.replace(",walking", ",") for line in lines[-119:]]
+    (folder / "walk.csv").write_text("\n".join([*lines[:-119], *unlabelled]) + "\n")
+    own = add_recordings(task, folder).own
+    assert own is not None
+    rowing, walk = own.files
+    assert (rowing.file, rowing.subjects, rowing.rate_hz) == ("rowing.csv", ["me"], RATE_HZ)
+    # 20 s at 50 Hz are 14 windows over 19.2 s; 12 s, the last one unlabelled, 7 over 10.24 s.
+    assert (rowing.windows, rowing.unlabelled_s, rowing.short_s) == (14, 0.0, 0.8)
+    assert (walk.windows, walk.unlabelled_s, walk.short_s) == (7, 1.0, 0.8)
+    assert (rowing.minutes, walk.minutes) == (0.33, 0.2)
+
+
+def test_what_is_worn_upside_down_or_has_the_signs_of_ios_is_warned_of(
+    task: Task, folder: Path
+) -> None:
+    assert not any("other way" in note for note in add_recordings(task, folder).dataset.notes)
+    path = folder / "walk.csv"
+    head, *rows = path.read_text().split(HEADER)
+    turned = []
+    for row in rows[0].strip().splitlines():
+        cells = row.split(",")
+        turned.append(",".join([cells[0], *(str(-float(c)) for c in cells[1:4]), *cells[4:]]))
+    path.write_text(head + "\n".join([HEADER, *turned]) + "\n")
+    notes = add_recordings(task, folder).dataset.notes
+    assert any("me: gravity points the other way" in note and "iOS" in note for note in notes)
+
+
+def test_an_import_is_taken_by_its_name(
+    known: Task, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAR_CACHE", str(tmp_path / "cache"))
+    import_dataset("csv", folder, name="mine")
+    mine = add_recordings(known, Path("mine"))
+    assert mine.own is not None and mine.own.path == "mine"
+    assert mine.own.windows == {"walking": 8, "rowing": 14}
+    assert load_named_task("synthetic", "official", 0, own=mine.own).own == mine.own
 
 
 def test_somebody_who_is_in_an_import_already_is_refused(

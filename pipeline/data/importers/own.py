@@ -1,0 +1,124 @@
+"""Your own recordings, whatever program wrote them: a file is one recording."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+
+from pipeline.core.errors import InputError
+from pipeline.data.csv_recording import MAX_BYTES, Doubt
+from pipeline.data.csv_writer import PART
+from pipeline.data.importers.tree import Given, Importer, Reading, Tree
+from pipeline.data.mixed import OWN_PEOPLE
+from pipeline.data.recording import Recording
+from pipeline.data.vocabulary import refuse_twins
+
+_HEAD_BYTES = 4096
+# What holds recordings in some form, so that it is never left out in silence.
+_DATA = (".csv", ".tsv", ".txt", ".json", ".cbor", ".npz", ".xls", ".xlsx", ".wav", ".parquet")
+_NO_DATA = re.compile(r"(^|/)(readme|licen[cs]e|info|notes?)[^/]*$|\.labels$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """A file to read: ``data`` is its content, ``place`` what messages call it, ``default_name``
+    subject and session where it names none; ``doubt`` takes what its owner should know."""
+
+    tree: Tree
+    name: str
+    data: bytes
+    given: Given
+    doubt: Doubt
+
+    @property
+    def place(self) -> str:
+        return self.tree.place(self.name)
+
+    @property
+    def default_name(self) -> str:
+        """Its path without the suffix: files of one name in two folders are not one person."""
+        return PurePosixPath(self.name).with_suffix("").as_posix()
+
+
+@dataclass(frozen=True)
+class Form:
+    """How one program writes a recording. ``recognises`` takes a file's name and first bytes;
+    ``read`` gives its recordings, cut where time has a gap, with ``source`` the file's name, or
+    raises InputError; ``takes`` are the fields of Given that it may need."""
+
+    name: str
+    title: str
+    expects: str
+    suffixes: tuple[str, ...]
+    recognises: Callable[[str, bytes], bool]
+    read: Callable[[OwnFile], Sequence[Recording]]
+    takes: tuple[str, ...] = ("subject",)
+
+    def importer(self) -> Importer:
+        """To import files of this form alone."""
+        ends = "|".join(re.escape(suffix) for suffix in self.suffixes)
+        return Importer(
+            name=self.name,
+            dataset="",
+            title=self.title,
+            expects=self.expects,
+            # Everything matches from its beginning: the root is the path itself.
+            anchor=re.compile(rf"^.*(?:{ends})$", re.IGNORECASE),
+            people=OWN_PEOPLE,
+            axes="as you wore it; +1 g along what points up",
+            terms="your own recordings",
+            citation="",
+            read=partial(read_own, forms=(self,)),
+            word=str,
+            takes=self.takes,
+        )
+
+
+def read_own(tree: Tree, given: Given, forms: Sequence[Form]) -> Reading:
+    """Reads every file below the path that has one of the ``forms``; the first that recognises it
+    reads it.
+
+    Raises:
+        InputError: as the form's ``read``; a file that may hold a recording and has none of the
+            forms, one file under two names, one subject in two spellings.
+    """
+    recordings: list[Recording] = []
+    doubts: list[str] = []
+    seen: dict[str, str] = {}
+    nameless = 0
+    for name in tree.names:
+        place = tree.place(name)
+        if name.endswith(f".csv{PART}"):
+            doubts.append(
+                f"{place}: left out, a recording that is going on or was interrupted; the next "
+                "`har record` into this folder keeps its whole lines"
+            )
+        if _NO_DATA.search(name) or not name.lower().endswith(_DATA):
+            continue
+        data = tree.read(name, MAX_BYTES)
+        form = next((each for each in forms if each.recognises(name, data[:_HEAD_BYTES])), None)
+        if form is None:
+            expected = "; ".join(each.expects for each in forms)
+            raise InputError(f"{place}: no recording in a form that is known here: {expected}")
+        twin = seen.setdefault(hashlib.sha256(data).hexdigest(), name)
+        if twin != name:
+            raise InputError(
+                f"{place}: the same file as {twin}; one recording under two names could train and "
+                "test at once: drop one"
+            )
+        file = OwnFile(tree, name, data, given, doubts.append)
+        pieces = form.read(file)
+        recordings += pieces
+        nameless += any(piece.subject == file.default_name for piece in pieces)
+    if nameless > 1:
+        doubts.append(
+            f"{nameless} files name no subject and count as a person each; if they are of one "
+            "person, write '# subject: NAME' into them or give --subject NAME, or that person "
+            "trains and tests at once"
+        )
+    refuse_twins((each.subject for each in recordings), tree.where, "subject")
+    return Reading(tuple(recordings), warnings=tuple(doubts))
