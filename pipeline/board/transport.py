@@ -101,8 +101,7 @@ class SerialTransport:
 def open_port(port: str) -> SerialTransport:
     """Opens a device name (`/dev/ttyACM0`, `COM3`) or a pyserial URL, for this program alone.
 
-    Raises `ExternalError` (no such port, busy, no permission, no listener) or `InputError`
-    (not a
+    Raises `ExternalError` (no such port, busy, no permission, no listener) or `InputError` (not a
     port at all), each saying what to do.
     """
     import serial

@@ -162,8 +162,7 @@ class Bundle(Interface):
 
     ``rows`` (R): activities that there is room for, the shipped ones (K) first. ``features`` (F):
     what the dense layer sees. ``parameters``: weights and biases of the whole network, head
-    included, batch norm folded.
-    ``macs``: multiply-accumulates of one inference of the extractor.
+    included, batch norm folded. ``macs``: multiply-accumulates of one inference of the extractor.
     """
 
     format: Literal[5] = 5

@@ -289,8 +289,7 @@ def search(
 
     Every shape that fits is trained on the training subjects for a few epochs; test subjects are
     never looked at. Results are kept: Ctrl-C loses what is being trained, and the same command goes
-    on
-    from there. Writes search.json and search.svg.
+    on from there. Writes search.json and search.svg.
     """
     from pipeline.experiments.jobs import Cluster, Workers
     from pipeline.experiments.search.report import (

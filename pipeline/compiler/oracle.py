@@ -37,8 +37,7 @@ def run_tflm(
 
     ``inputs`` is (N, *input shape), with or without the batch axis of 1. Raises InputError for
     another dtype or size, CheckFailed where TFLM refuses the model or aborts on it, ExternalError
-    where
-    the package is missing or the time is over.
+    where the package is missing or the time is over.
     """
     if inputs.dtype != np.int8 or inputs.ndim < 1 or len(inputs) < 1:
         raise InputError(

@@ -56,8 +56,7 @@ def launch(
     one. `sensor` is a recording (see `write_played`) that the board plays in real time, again and
     again, as what its own motion sensor measures. The emulator dies with this process, however that
     ends. Raises `ExternalError` when QEMU, the image, the recording or the flash file cannot be
-    had,
-    or the firmware does not start, `InputError` for an invalid flash file or recording.
+    had, or the firmware does not start, `InputError` for an invalid flash file or recording.
     """
     check_runnable(target, image)
     recording = b"" if sensor is None else read_played(sensor)
@@ -301,9 +300,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def run_to_end(command: list[str], timeout_s: float, what: str, remedy: str) -> None:
     """Runs a program to its end.
 
-    Raises ExternalError when it does not within ``timeout_s`` seconds (``remedy`` says what to
-    do), or
-    ends with another code than 0. ``what`` runs there, for these messages.
+    Raises ExternalError when it does not within ``timeout_s`` seconds (``remedy`` says what to do),
+    or ends with another code than 0. ``what`` runs there, for these messages.
     """
     with tempfile.TemporaryFile() as log:
         process = spawn(command, log)

@@ -231,10 +231,8 @@ def flash(
     ``port`` is a serial port's name; found by USB id when None. ``tell`` takes PlatformIO's lines
     as they come, and what is done in between. Raises InputError when nothing was emitted, several
     boards are plugged in or ``port`` is no Nano 33 BLE Sense; CheckFailed when the image does not
-    fit
-    or another model answers; ExternalError when the board, PlatformIO, or its registry cannot be
-    had,
-    it is not done after ``limit_s`` seconds, or no board answers.
+    fit or another model answers; ExternalError when the board, PlatformIO, or its registry cannot
+    be had, it is not done after ``limit_s`` seconds, or no board answers.
     """
     if engine not in ENVIRONMENTS:
         raise InputError(f"no engine {engine!r}; there are: {', '.join(ENVIRONMENTS)}")
@@ -290,8 +288,7 @@ def greet(port: str, limit_s: float | None = None) -> tuple[Hello, SensorState]:
     """Says HELLO until the board answers, then asks for its sensor until the rate is measured.
 
     ``limit_s``: for the answer, `ANSWER_S` when None. Raises what the last try raised, CheckFailed
-    at
-    once for firmware of another protocol version.
+    at once for firmware of another protocol version.
     """
     deadline = time.monotonic() + (ANSWER_S if limit_s is None else limit_s)
     while True:

@@ -55,8 +55,7 @@ def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityRep
     same.
 
     Raises InputError for a file that is no .tflite or inputs beyond the exchange memory,
-    CheckFailed
-    naming the operators that are not supported, ExternalError for a missing tool.
+    CheckFailed naming the operators that are not supported, ExternalError for a missing tool.
     """
     from pipeline.compiler import compile_model
     from pipeline.compiler.oracle import run_tflm

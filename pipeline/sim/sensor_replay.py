@@ -40,8 +40,7 @@ def write_played(path: Path, samples: npt.NDArray[np.float32]) -> None:
 
 def read_played(path: Path) -> bytes:
     """The whole file, checked. Raises `ExternalError` when it cannot be read, `InputError` when it
-    is
-    none."""
+    is none."""
     try:
         data = path.read_bytes()
     except OSError as error:

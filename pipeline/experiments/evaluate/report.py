@@ -126,9 +126,8 @@ class RecordingsReport(Part):
 
 
 class SplitReport(Engines):
-    """One scheme, all its folds together: each subject of a fold is tested by the network that
-    was not trained on them. Figures are means over ``seeds``; ``n_test`` windows are those of one
-    seed.
+    """One scheme, all its folds together: each subject of a fold is tested by the network that was
+    not trained on them. Figures are means over ``seeds``; ``n_test`` windows are those of one seed.
 
     calibration_error: expected calibration error of int8 (Guo et al. 2017, 15 bins).
     majority_of_errors: the pair of activities most often taken for each other, int8, and its

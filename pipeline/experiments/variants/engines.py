@@ -151,8 +151,7 @@ class Answers:
 def predict_int8(model: bytes, inputs: Array) -> Answers:
     """Engine inputs int8 (N, ...) -> classes, by the compiled engine on this machine where it takes
     the file, which is quicker, else by TFLite-Micro, else by LiteRT. Raises ExternalError where
-    both
-    engines of a board run and differ."""
+    both engines of a board run and differ."""
     few = inputs[np.linspace(0, len(inputs) - 1, min(CHECKED_WINDOWS, len(inputs))).astype(int)]
     try:
         ours = run_compiled(compile_model(model), np.concatenate([few, inputs]))
