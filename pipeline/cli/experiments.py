@@ -297,10 +297,9 @@ def search(
         search_table,
         write_search_report,
     )
-    from pipeline.experiments.search.run import SearchRequest, search_report
+    from pipeline.experiments.search.run import SearchRequest, Setting, search_report
     from pipeline.experiments.search.run import search as run_search
     from pipeline.experiments.search.space import Limits, Space
-    from pipeline.experiments.search.task import Setting
 
     request = SearchRequest(
         setting=Setting(dataset, split, fold, draws, seed, epochs),

@@ -30,13 +30,13 @@ def finished(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     variants, fxcy = "pipeline.experiments.variants", "pipeline.experiments.fxcy"
-    monkeypatch.setattr(f"{variants}.VariantsRequest.check", lambda _: None)
-    monkeypatch.setattr(f"{variants}.run_variants", lambda *_, **__: sample_variants())
+    monkeypatch.setattr(f"{variants}.request.VariantsRequest.check", lambda _: None)
+    monkeypatch.setattr(f"{variants}.run.run_variants", lambda *_, **__: sample_variants())
     monkeypatch.setattr(f"{variants}.report.variants_picture", lambda _: "<svg/>")
     plan = SimpleNamespace(jobs=(), seconds=lambda _: 0.0)
     monkeypatch.setattr("pipeline.experiments.jobs.Workers", _nobody)
-    monkeypatch.setattr(f"{fxcy}.make_plan", lambda *_, **__: plan)
-    monkeypatch.setattr(f"{fxcy}.fxcy", lambda *_, **__: sample())
+    monkeypatch.setattr(f"{fxcy}.run.make_plan", lambda *_, **__: plan)
+    monkeypatch.setattr(f"{fxcy}.run.fxcy", lambda *_, **__: sample())
     for name in ("bars", "curves"):
         monkeypatch.setattr(f"{fxcy}.report.{name}_picture", lambda _: "<svg/>")
 

@@ -9,7 +9,7 @@ import pytest
 from pipeline.core.digests import sources_digest
 from pipeline.experiments import networks
 from pipeline.experiments.fxcy import device_learner
-from pipeline.experiments.personalize import networks as personalize
+from pipeline.experiments.personalize import run as personalize
 from pipeline.sim import learner_program
 from pipeline.sim.build import ROOT
 

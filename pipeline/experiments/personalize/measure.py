@@ -103,6 +103,16 @@ class Outcome:
     left_out: bool = False
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What the users of a job reach with one cut."""
+
+    dataset: str
+    cut: str
+    seed: int
+    outcomes: list[Outcome]
+
+
 @dataclass(frozen=True, eq=False)
 class UserWindows:
     """The test subjects' windows (N, T, 6), the same int8 at the cut (N, B), and whose they are.

@@ -12,8 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.core.files import write_files
-from pipeline.experiments.personalize.measure import TEACH, Outcome
-from pipeline.experiments.personalize.networks import Measured
+from pipeline.experiments.personalize.measure import TEACH, Measured, Outcome
 from pipeline.report.claims import Claim, with_claims
 from pipeline.report.fields import Count, Part, Share, flat_csv
 from pipeline.report.tables import Table, number, share

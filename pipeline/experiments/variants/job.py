@@ -13,18 +13,16 @@ from pipeline.compiler.reader import read_model
 from pipeline.core.errors import CheckFailed
 from pipeline.core.types import Array
 from pipeline.data import load_dataset
-from pipeline.experiments.variants.app_footprint import (
-    NOTHING,
-    fit_on_board,
-    fits_board,
-    surroundings,
-    too_large,
-)
 from pipeline.experiments.variants.engines import (
+    NOTHING,
     engine_figures,
     file_figures,
+    fit_on_board,
+    fits_board,
     predict_int8,
     predict_litert,
+    surroundings,
+    too_large,
 )
 from pipeline.experiments.variants.networks import (
     Base,

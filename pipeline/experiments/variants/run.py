@@ -10,8 +10,8 @@ from typing import Any
 from pipeline.core.digests import versions
 from pipeline.experiments.jobs import JobSet, Progress, Workers, run_jobs
 from pipeline.experiments.variants.job import run_job
+from pipeline.experiments.variants.report import VariantsReport, row_of
 from pipeline.experiments.variants.request import BASE, VariantsRequest, parse_variant
-from pipeline.experiments.variants.rows import VariantsReport, row_of
 
 _TRAINED_BY = ("tf-keras", "tensorflow-model-optimization")
 

@@ -6,7 +6,7 @@ import pytest
 from pipeline.data import SubjectSplit
 from pipeline.experiments.evaluate.measure import KNOWN, Followed, Measurement
 from pipeline.experiments.evaluate.report import SplitReport
-from pipeline.experiments.evaluate.summary import split_report as _split_report
+from pipeline.experiments.evaluate.run import split_report as _split_report
 
 ACTIVITIES = ("a", "b", "c")
 

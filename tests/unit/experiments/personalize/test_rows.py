@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from pipeline.experiments.personalize.measure import Outcome
-from pipeline.experiments.personalize.networks import Measured
+from pipeline.experiments.personalize.measure import Measured, Outcome
 from pipeline.experiments.personalize.report import PersonalizeRow, rows_of
 from pipeline.training.metrics import worst_quarter
 

@@ -16,14 +16,20 @@ from pipeline.data import Dataset
 from pipeline.experiments.jobs import Cluster, Workers
 from pipeline.experiments.networks import Folders
 from pipeline.experiments.personalize.measure import Outcome
-from pipeline.experiments.personalize.networks import Job, Measured, measure_job
 from pipeline.experiments.personalize.report import (
     PersonalizeReport,
     personalize_claims,
     personalize_tables,
     write_personalize,
 )
-from pipeline.experiments.personalize.run import PersonalizeRequest, jobs_of, personalize
+from pipeline.experiments.personalize.run import (
+    Job,
+    Measured,
+    PersonalizeRequest,
+    jobs_of,
+    measure_job,
+    personalize,
+)
 from pipeline.report.tables import print_tables
 from pipeline.training.pretrain import PretrainSettings
 from pipeline.training.shipped import ExtractorName
@@ -198,7 +204,7 @@ def test_a_job_from_pretraining_to_outcomes_is_done_once(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The real chain on a network of seconds: pretrain, train, quantize, emit, compile, learn."""
-    runs = "pipeline.experiments.personalize.networks"
+    runs = "pipeline.experiments.personalize.run"
     monkeypatch.setattr(f"{runs}.load_dataset", lambda _: dataset)
     monkeypatch.setattr(
         "pipeline.experiments.networks.recipe",

@@ -11,8 +11,14 @@ import pytest
 from pipeline.data import Dataset
 from pipeline.experiments.jobs import Workers
 from pipeline.experiments.search.report import SearchReport
-from pipeline.experiments.search.run import Found, SearchRequest, search, search_report
-from pipeline.experiments.search.task import Setting, material_of
+from pipeline.experiments.search.run import (
+    Found,
+    SearchRequest,
+    Setting,
+    material_of,
+    search,
+    search_report,
+)
 from tests.support.synthetic import synthetic_task
 from tests.unit.experiments.search.scorers import made_up
 
@@ -26,7 +32,7 @@ def dataset() -> Dataset:
 def _no_data(dataset: Dataset) -> Iterator[None]:
     """Whatever data set is named, this process loads the small one."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("pipeline.data", "pipeline.experiments.search.task"):
+        for module in ("pipeline.data", "pipeline.experiments.search.run"):
             patch.setattr(f"{module}.load_dataset", lambda *_, **__: dataset)
         material_of.cache_clear()
         yield

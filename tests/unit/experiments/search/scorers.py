@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.experiments.search.run import Setting
 from pipeline.experiments.search.space import Candidate, count_cost
-from pipeline.experiments.search.task import Setting
 
 tried: list[str] = []
 """Shapes that `counted` was given in this process."""

@@ -14,9 +14,17 @@ from pipeline.core.errors import CheckFailed, ExternalError, InputError
 from pipeline.data import Dataset, split_subjects
 from pipeline.experiments.jobs import Progress, Workers
 from pipeline.experiments.search.report import SearchReport
-from pipeline.experiments.search.run import BATCH, Found, SearchRequest, search, search_report
+from pipeline.experiments.search.run import (
+    BATCH,
+    Found,
+    SearchRequest,
+    Setting,
+    gather,
+    search,
+    search_report,
+    train_and_score,
+)
 from pipeline.experiments.search.space import Candidate, Limits, Space
-from pipeline.experiments.search.task import Setting, gather, train_and_score
 from pipeline.models.dscnn import parse
 from tests.unit.experiments.search import scorers
 from tests.unit.experiments.search.conftest import found_by
@@ -49,7 +57,7 @@ import json, sys
 from pathlib import Path
 from pipeline.experiments.jobs import Cluster, Workers
 from pipeline.experiments.search.run import SearchRequest, search
-from pipeline.experiments.search.task import Setting
+from pipeline.experiments.search.run import Setting
 from tests.unit.experiments.search.scorers import made_up
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.experiments.variants.rows import VariantRow, VariantsReport
+from pipeline.experiments.variants.report import VariantRow, VariantsReport
 
 FLOAT16 = "float16 does not run in TFLite-Micro."
 ENGINE = "The compiled engine takes int8 only."

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.bundle.footprint import Application, footprint
 from pipeline.core.errors import CheckFailed, ExternalError
-from pipeline.experiments.variants import app_footprint
+from pipeline.experiments.variants import engines
 from pipeline.experiments.variants import networks as base_module
-from pipeline.experiments.variants.app_footprint import NOTHING, fits_board, surroundings
+from pipeline.experiments.variants.engines import NOTHING, fits_board, surroundings
 from pipeline.experiments.variants.networks import Base, Origin, base_network
 from pipeline.experiments.variants.request import effort_for
 
@@ -35,7 +35,7 @@ class _World:
         self.imagenet: dict[str, Any] | None = {"kernel": 1.0}
         self.measured = 0
         self.trained: list[Any] = []
-        monkeypatch.setattr(app_footprint, "measure_around", self._measure)
+        monkeypatch.setattr(engines, "measure_around", self._measure)
         monkeypatch.setattr(base_module, "initial_arrays", self._arrays)
         monkeypatch.setattr(base_module, "source_task", lambda *_: SOURCE)
         monkeypatch.setattr(base_module, "steps_of", lambda *_: 1)

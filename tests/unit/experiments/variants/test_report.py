@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 from rich.console import Console, Group
 
 from pipeline.experiments.variants.report import (
+    PUBLISHED,
+    VariantRow,
+    VariantsReport,
     kind,
     variant_claims,
     variants_document,
@@ -23,7 +26,6 @@ from pipeline.experiments.variants.report import (
     variants_tables,
     write_variants_report,
 )
-from pipeline.experiments.variants.rows import PUBLISHED, VariantRow, VariantsReport
 from pipeline.report.claims import Claim
 from pipeline.report.fields import flat_csv
 from pipeline.report.tables import terminal

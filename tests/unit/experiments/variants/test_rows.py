@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.experiments.variants.rows import row_of
+from pipeline.experiments.variants.report import row_of
 
 
 def _result(**changes: Any) -> dict[str, Any]:
