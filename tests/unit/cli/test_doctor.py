@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import pipeline.doctor
 from pipeline.cli.main import app
 from pipeline.doctor.check import Check, Report
 from pipeline.doctor.examine import examine
@@ -20,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def report(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
     checks = [Check("here", "green", "right"), Check("there", "yellow", "no [board]", "plug it in")]
-    monkeypatch.setattr(pipeline.doctor, "examine", lambda *_, **__: Report(tuple(checks)))
+    monkeypatch.setattr("pipeline.doctor.examine.examine", lambda *_, **__: Report(tuple(checks)))
     return checks
 
 
