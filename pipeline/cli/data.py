@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.common import JsonOption, guarded, note, print_json, say, working
+from pipeline.cli.defaults import BUNDLE
 
 if TYPE_CHECKING:
-    from pipeline.data import Dataset
+    from pipeline.data import Dataset, Recording
+    from pipeline.doctor.recordings import DataCheck
 
 app = typer.Typer(
-    name="data", help="Data sets: list, fetch, inspect, import.", no_args_is_help=True
+    name="data",
+    help="Data sets and your own recordings: list, fetch, import, inspect, check.",
+    no_args_is_help=True,
 )
 
 NameArgument = Annotated[str, typer.Argument(help="A name from `har data list`.")]
@@ -152,6 +156,76 @@ def info(target: NameOrFileArgument, as_json: JsonOption = False) -> None:
         print_json(document)
     else:
         _print_info(document)
+
+
+_MOST_ERRORS = 5
+
+
+@app.command()
+@guarded
+def check(
+    path: Annotated[Path, typer.Argument(help="Your recordings: a file, a folder or a zip.")],
+    bundle: Annotated[
+        Path, typer.Option(help="Bundle whose factory model judges the labels.")
+    ] = BUNDLE,
+    png: Annotated[Path | None, typer.Option(help="Picture to write, a PNG.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is wrong with your recordings before you train; exit code 1 if something is."""
+    from pipeline.bundle import load_bundle
+    from pipeline.core.files import disk_errors
+    from pipeline.doctor.recordings import check_recordings
+    from pipeline.report.signals import write_picture
+
+    model = load_bundle(bundle) if (bundle / "bundle.json").exists() else None
+    if model is None:
+        note(
+            f"har: no bundle in {bundle}: labels are not compared (`make train quantize` makes it)"
+        )
+    found, files = check_recordings(path, model)
+    if png and files:
+        with disk_errors(png, "write the picture elsewhere"):
+            write_picture(png, files)
+    if as_json:
+        print_json({**found.model_dump(), "ok": not found.wrong})
+    else:
+        _print_check(found, files)
+        if png and files:
+            say(f"picture: {png}")
+    if found.wrong:
+        raise typer.Exit(1)
+
+
+def _print_check(found: DataCheck, files: list[tuple[str, list[Recording]]]) -> None:
+    from rich.markup import escape
+
+    from pipeline.core.console import Console
+    from pipeline.report.signals import signal_lines
+
+    console = Console()
+    for row, (_, pieces) in zip(found.files, files, strict=True):
+        labels = ", ".join(f"{name} {m:.2f} min" for name, m in row.activities.items())
+        console.print(
+            f"[bold]{escape(row.file)}[/]: {escape(', '.join(row.subjects))}, {row.rate_hz:g} Hz, "
+            f"{row.minutes:.2f} min, {row.gaps} gaps; {escape(labels or 'nothing labelled')}"
+        )
+        for line in signal_lines(pieces):
+            console.print(f"  [dim]{escape(line)}[/]", no_wrap=True, crop=True)
+    for error in found.errors[:_MOST_ERRORS]:
+        console.print(f"[red]wrong[/]    {escape(error)}")
+    if len(found.errors) > _MOST_ERRORS:
+        say(f"and {len(found.errors) - _MOST_ERRORS} more files that are refused")
+    for warning in found.warnings:
+        console.print(f"[yellow]warning[/]  {escape(warning)}")
+    if found.compared:
+        say(f"{found.agreeing} of {found.compared} windows are what the model takes them for")
+    for each in found.doubtful:
+        say(
+            f"  doubtful: {each.file} {each.start_s:g}-{each.stop_s:g} s is labelled {each.label} "
+            f"({100 * each.probability:.1f} %), looks like {each.predicted}"
+        )
+    if not found.wrong:
+        say("nothing wrong found")
 
 
 def _load(target: str) -> Dataset:

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from pipeline.data.importers import (
     Given,
     Importer,
     Reading,
+    Tree,
     open_tree,
     read_own,
 )
@@ -116,19 +116,7 @@ def read_own_recordings(path: Path, rate_hz: float) -> tuple[Dataset, dict[str, 
         return dataclasses.replace(imported, recordings=tuple(recordings), rate_hz=rate_hz), rates
     if path.is_dir() and not any(each.is_file() for each in path.rglob("[!.]*")):
         raise InputError(f"{path}: no recording in it; `har record --activity NAME` makes some")
-    own = Importer(
-        name="own recordings",
-        dataset="",
-        title=f"{OWN_PEOPLE} in {path}",
-        expects="recordings: " + "; ".join(form.expects for form in OWN_FORMS),
-        anchor=re.compile("^.*"),
-        people=OWN_PEOPLE,
-        axes="",
-        terms="your own recordings",
-        citation="",
-        read=partial(read_own, forms=OWN_FORMS),
-        word=str,
-    )
+    own = _own_files(path)
     reading, sha256 = _read(own, path, NOTHING_GIVEN)
     # What each file says of itself is known; together they may say more of the gyroscope.
     _, doubts = _checked(own, reading, str(path), strict=False)
@@ -151,6 +139,48 @@ def read_own_recordings(path: Path, rate_hz: float) -> tuple[Dataset, dict[str, 
         notes=tuple(dict.fromkeys((*reading.warnings, *doubts))),
     )
     return dataset, {each.source: each.rate_hz for each in reading.recordings}
+
+
+def read_files(path: Path) -> tuple[Reading, list[str]]:
+    """Every file of your own at ``path`` that can be read, at its own rate, and a line for each
+    that cannot. Raises InputError where there is nothing."""
+    errors: list[str] = []
+    own = _own_files(path)
+    with open_tree(path, own.anchor, own.expects) as tree:
+        _refuse_published(tree, path)
+        reading = read_own(tree, NOTHING_GIVEN, OWN_FORMS, lambda each: errors.append(str(each)))
+    if not reading.recordings and not errors:
+        raise InputError(f"{path}: no recording in it; expected {own.expects}")
+    return reading, errors
+
+
+def _own_files(path: Path) -> Importer:
+    return Importer(
+        name="own recordings",
+        dataset="",
+        title=f"{OWN_PEOPLE} in {path}",
+        expects="recordings: " + "; ".join(form.expects for form in OWN_FORMS),
+        anchor=re.compile("^.*"),
+        people=OWN_PEOPLE,
+        axes="",
+        terms="your own recordings",
+        citation="",
+        read=_read_own,
+        word=str,
+    )
+
+
+def _read_own(tree: Tree, given: Given) -> Reading:
+    _refuse_published(tree, Path(tree.where))
+    return read_own(tree, given, OWN_FORMS)
+
+
+def _refuse_published(tree: Tree, path: Path) -> None:
+    for each in IMPORTERS.values():
+        if each.people != OWN_PEOPLE and any(map(each.anchor.search, tree.names)):
+            raise InputError(
+                f"{path}: looks like {each.title}; `har data import {each.name} {path}`"
+            )
 
 
 def _read(importer: Importer, path: Path, given: Given) -> tuple[Reading, str]:

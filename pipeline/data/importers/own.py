@@ -41,7 +41,7 @@ class OwnFile:
     @property
     def default_name(self) -> str:
         """Its path without the suffix: files of one name in two folders are not one person."""
-        return PurePosixPath(self.name).with_suffix("").as_posix()
+        return _default_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,14 @@ class Form:
         )
 
 
-def read_own(tree: Tree, given: Given, forms: Sequence[Form]) -> Reading:
+def read_own(
+    tree: Tree,
+    given: Given,
+    forms: Sequence[Form],
+    refused: Callable[[InputError], None] | None = None,
+) -> Reading:
     """Reads every file below the path that has one of the ``forms``; the first that recognises it
-    reads it.
+    reads it. ``refused`` takes what is wrong with a file, if given, and the others are read.
 
     Raises:
         InputError: as the form's ``read``; a file that may hold a recording and has none of the
@@ -99,21 +104,15 @@ def read_own(tree: Tree, given: Given, forms: Sequence[Form]) -> Reading:
             )
         if _NO_DATA.search(name) or not name.lower().endswith(_DATA):
             continue
-        data = tree.read(name, MAX_BYTES)
-        form = next((each for each in forms if each.recognises(name, data[:_HEAD_BYTES])), None)
-        if form is None:
-            expected = "; ".join(each.expects for each in forms)
-            raise InputError(f"{place}: no recording in a form that is known here: {expected}")
-        twin = seen.setdefault(hashlib.sha256(data).hexdigest(), name)
-        if twin != name:
-            raise InputError(
-                f"{place}: the same file as {twin}; one recording under two names could train and "
-                "test at once: drop one"
-            )
-        file = OwnFile(tree, name, data, given, doubts.append)
-        pieces = form.read(file)
+        try:
+            pieces = _pieces(tree, name, given, forms, seen, doubts.append)
+        except InputError as error:
+            if refused is None:
+                raise
+            refused(error)
+            continue
         recordings += pieces
-        nameless += any(piece.subject == file.default_name for piece in pieces)
+        nameless += any(piece.subject == _default_name(name) for piece in pieces)
     if nameless > 1:
         doubts.append(
             f"{nameless} files name no subject and count as a person each; if they are of one "
@@ -122,3 +121,31 @@ def read_own(tree: Tree, given: Given, forms: Sequence[Form]) -> Reading:
         )
     refuse_twins((each.subject for each in recordings), tree.where, "subject")
     return Reading(tuple(recordings), warnings=tuple(doubts))
+
+
+def _default_name(name: str) -> str:
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+def _pieces(
+    tree: Tree,
+    name: str,
+    given: Given,
+    forms: Sequence[Form],
+    seen: dict[str, str],
+    doubt: Doubt,
+) -> Sequence[Recording]:
+    """The recordings in one file; ``seen`` are the files so far, by their SHA-256."""
+    place = tree.place(name)
+    data = tree.read(name, MAX_BYTES)
+    form = next((each for each in forms if each.recognises(name, data[:_HEAD_BYTES])), None)
+    if form is None:
+        expected = "; ".join(each.expects for each in forms)
+        raise InputError(f"{place}: no recording in a form that is known here: {expected}")
+    twin = seen.setdefault(hashlib.sha256(data).hexdigest(), name)
+    if twin != name:
+        raise InputError(
+            f"{place}: the same file as {twin}; one recording under two names could train and "
+            "test at once: drop one"
+        )
+    return form.read(OwnFile(tree, name, data, given, doubt))
