@@ -125,7 +125,7 @@ def _recording(
     """The recording, and the indices of the samples that follow a gap."""
     where = str(path)
     file = read_delimited(where, data)
-    keys = _keys(file)
+    keys = comment_keys(file)
     if file.header != COLUMNS:
         shown = ",".join(file.header)[:100]
         raise InputError(
@@ -139,7 +139,7 @@ def _recording(
         np.array(times, dtype=np.float64),
         where,
         lambda index: file.header_line + 1 + index,
-        stated_hz=_stated_rate(where, keys.get("rate_hz")),
+        stated_hz=stated_rate(where, keys.get("rate_hz")),
         gap_periods=GAP_PERIODS_COUNTED if "lost_samples" in keys else GAP_PERIODS,
     )
     samples = np.array(values, dtype=np.float32)
@@ -162,8 +162,8 @@ def _recording(
     return recording, line.gaps
 
 
-def _keys(file: Delimited) -> dict[str, str]:
-    """``# key: value`` of the comments; others say nothing."""
+def comment_keys(file: Delimited) -> dict[str, str]:
+    """``# key: value`` of the comments, with a key of ``KEYS``; others say nothing."""
     keys: dict[str, str] = {}
     for line, text in file.comments:
         name, colon, value = (part.strip() for part in text.lstrip("# \t").partition(":"))
@@ -201,7 +201,8 @@ def _samples(file: Delimited) -> tuple[list[float], list[list[float]], list[str]
     return times, values, labels
 
 
-def _stated_rate(where: str, text: str | None) -> float | None:
+def stated_rate(where: str, text: str | None) -> float | None:
+    """The rate in Hz that ``# rate_hz`` states; InputError for what can be none."""
     if text is None:
         return None
     try:

@@ -77,13 +77,13 @@ class Delimited:
         return value
 
 
-def read_delimited(place: str, data: bytes) -> Delimited:
-    """Takes the bytes of a file apart. Messages call it ``place``.
+def read_delimited(place: str, data: bytes, errors: str = "strict") -> Delimited:
+    """Takes the bytes of a file apart. Messages call it ``place``; ``errors`` as in bytes.decode.
 
     Raises:
         InputError: no text, or nothing but comments in it.
     """
-    lines = re.split(r"\r\n|\n|\r", decode(place, data))
+    lines = re.split(r"\r\n|\n|\r", decode(place, data, errors))
     while lines and not lines[-1].strip(_PADDING):
         lines.pop()
     comments = []
@@ -105,7 +105,20 @@ def read_delimited(place: str, data: bytes) -> Delimited:
     )
 
 
-def decode(place: str, data: bytes) -> str:
+def header_of(head: bytes) -> tuple[str, ...]:
+    """The header in the first bytes of a file, to recognise it by; () for what is no text."""
+    try:
+        return read_delimited("", head, "ignore").header
+    except InputError:
+        return ()
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell is a number, with a decimal point or comma."""
+    return bool(_NUMBER.fullmatch(text.replace(",", ".")))
+
+
+def decode(place: str, data: bytes, errors: str = "strict") -> str:
     """The text of a file; InputError for bytes that are none."""
     for magic, what in _MAGIC.items():
         if data.startswith(magic):
@@ -116,7 +129,7 @@ def decode(place: str, data: bytes) -> str:
     elif data[:200].count(0) > len(data[:200]) // 4:  # UTF-16 without its mark
         encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
     try:
-        text = data.decode(encoding)
+        text = data.decode(encoding, errors)
     except UnicodeDecodeError as error:
         raise InputError(
             f"{place}, byte {error.start}: neither UTF-8 nor UTF-16 text; save it as CSV (UTF-8)"

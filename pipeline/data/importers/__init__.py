@@ -4,6 +4,7 @@ recordings in the forms of the programs that write them."""
 from __future__ import annotations
 
 from pipeline.data.importers import (
+    arduino,
     dsads,
     hapt_original,
     motionsense,
@@ -16,7 +17,7 @@ from pipeline.data.importers.own import Form, read_own
 from pipeline.data.importers.tree import Given, Importer, Reading, Tree, open_tree
 
 # The first that recognises a file reads it; the project's own CSV is the last resort.
-OWN_FORMS: tuple[Form, ...] = (own_csv.FORM,)
+OWN_FORMS: tuple[Form, ...] = (arduino.FORM, own_csv.FORM)
 IMPORTERS: dict[str, Importer] = {
     importer.name: importer
     for importer in (
