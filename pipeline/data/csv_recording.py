@@ -17,7 +17,7 @@ import hashlib
 import itertools
 import math
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -126,13 +126,15 @@ def _recording(
     where = str(path)
     file = read_delimited(where, data)
     keys = comment_keys(file)
-    if file.header != COLUMNS:
+    names = [name.lower() for name in file.header]
+    if sorted(names) != sorted(COLUMNS):
         shown = ",".join(file.header)[:100]
         raise InputError(
             f"{where}, line {file.header_line}: the header is {shown!r}; it must be {HEADER}, or "
             "`har data import` reads it (`har data import --help` lists the forms)"
         )
     times, values, labels = _samples(file)
+    _refuse_repeated(file, times, values)
     if len(times) < 2:
         raise InputError(f"{where}: {len(times)} samples; a recording needs at least two")
     line = read_timeline(
@@ -182,7 +184,10 @@ def _samples(file: Delimited) -> tuple[list[float], list[list[float]], list[str]
     """Times in s (n,), values (n, 6) and labels (n,)."""
     times, values, labels = [], [], []
     known: dict[str, str] = {"": ""}
-    for line, cells in file.rows():
+    names = [name.lower() for name in file.header]
+    places = [names.index(name) for name in COLUMNS]
+    for line, found in file.rows():
+        cells = [found[place] for place in places]
         numbers = [
             file.number(cell, line, name) for name, cell in zip(COLUMNS, cells[:-1], strict=False)
         ]
@@ -199,6 +204,18 @@ def _samples(file: Delimited) -> tuple[list[float], list[list[float]], list[str]
         values.append(numbers[1:])
         labels.append(known[cells[-1]])
     return times, values, labels
+
+
+def _refuse_repeated(
+    file: Delimited, times: Sequence[float], values: Sequence[Sequence[float]]
+) -> None:
+    rows = list(zip(times, values, strict=True))
+    again = [at for at in range(1, len(rows)) if rows[at] == rows[at - 1]]
+    if again:
+        raise InputError(
+            f"{file.place}, line {file.header_line + 1 + again[0]}: the same line again, as "
+            f"{len(again)} of {len(rows)} are: time_s does not increase; drop the repeated ones"
+        )
 
 
 def stated_rate(where: str, text: str | None) -> float | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from pipeline.core.errors import InputError
 
-MAX_NUMBER = 1e12
+MAX_NUMBER = 1e20  # nanoseconds since 1970 are 2e18
 DELIMITERS = ",;\t"
 _PADDING = " \t,;"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

@@ -149,6 +149,12 @@ def read_files(path: Path) -> tuple[Reading, list[str]]:
     with open_tree(path, own.anchor, own.expects) as tree:
         _refuse_published(tree, path)
         reading = read_own(tree, NOTHING_GIVEN, OWN_FORMS, lambda each: errors.append(str(each)))
+    try:
+        refuse_twins(
+            (s.activity for r in reading.recordings for s in r.segments), str(path), "activity"
+        )
+    except InputError as error:
+        errors.append(str(error))
     if not reading.recordings and not errors:
         raise InputError(f"{path}: no recording in it; expected {own.expects}")
     return reading, errors

@@ -17,18 +17,23 @@ Samples = npt.NDArray[np.float32]
 
 STANDARD_GRAVITY = 9.80665  # m/s2
 GRAVITY_RANGE_G = (0.7, 1.3)
-# A swung arm turns with gravity and adds its own centripetal acceleration: where the acceleration
-# of the stillest seconds varies by this much, the range is wide (0.55 to 1.9 g in Watch and DSADS).
-SWUNG_G = 0.1
+# A swung arm turns with gravity and adds its own centripetal acceleration: where the sensor turns
+# so much half of the time, the range is wide (0.63 to 1.9 g in Watch, at 2.6 to 7 rad/s).
+SWUNG_RADS = 2.0
 SWUNG_RANGE_G = (0.45, 2.0)
 # Whoever jumps falls freely half of the time, but over some seconds the mean acceleration, as a
 # vector, is gravity again: what was gained in speed was lost.
 MEAN_SECONDS = 4.0
 MEAN_QUANTILE = 0.75
 MIN_MEAN_G = 0.3
+# Of a 16-bit accelerometer with a range of 2, 4, 8 and 16 g.
+RAW_COUNTS = (16384, 8192, 4096, 2048)
 STILLEST_FRACTION = 0.1
 # An axis that never changes is stuck where another one of its sensor does by this much, g or rad/s.
 MOVED = 0.2
+# An axis that moves by this much and has so many samples at its very extreme was cut off.
+CUT_OFF_MOVED = 0.5
+CUT_OFF_SHARE = 0.02
 MAX_ROTATION_RADS = 35.0  # the gyroscopes' full scale, 2000 deg/s, is 34.9 rad/s
 # A second is still where the acceleration, as a vector, varies by less. A body then turns by 0.01
 # to 0.03 rad/s, which a gyroscope in deg/s shows as 0.5 to 2.
@@ -110,7 +115,8 @@ def check_gravity(recordings: Sequence[tuple[Samples, float]], where: str) -> fl
     levels = np.concatenate([_by_second(s, rate_hz, np.median) for s, rate_hz in recordings])
     order = np.argsort(spreads, kind="stable")
     rest = float(np.median(levels[order[: max(1, round(len(order) * STILLEST_FRACTION))]]))
-    swung = float(spreads[order[len(order) // 10]]) > SWUNG_G
+    turning = np.concatenate([np.linalg.norm(s[:, 3:], axis=1) for s, _ in recordings])
+    swung = float(np.median(turning)) > SWUNG_RADS
     low, high = SWUNG_RANGE_G if swung else GRAVITY_RANGE_G
     if low <= mean <= high:
         return mean
@@ -135,6 +141,7 @@ def check_axes(samples: Samples, rate_hz: float) -> list[str]:
     if still[:3].all():
         doubts.append("no accelerometer: ax, ay and az are the same in every line")
     moved = np.ptp(samples, axis=0)
+    doubts += _frozen(samples, second) + _cut_off(samples, moved)
     for axis in np.flatnonzero(still):
         sensor = slice(0, 3) if axis < 3 else slice(3, 6)
         if moved[sensor].max() > MOVED:
@@ -142,6 +149,34 @@ def check_axes(samples: Samples, rate_hz: float) -> list[str]:
                 f"{CHANNELS[axis]} is {samples[0, axis]:g} in every line: a stuck axis, or a "
                 "column that is something else"
             )
+    return doubts
+
+
+def _frozen(samples: Samples, second: int) -> list[str]:
+    """Where all six stand still for a second while they do not elsewhere: noise never does."""
+    changes = (np.diff(samples, axis=0) != 0).any(axis=1)
+    borders = np.flatnonzero(np.concatenate([[True], changes, [True]]))
+    lengths = np.diff(borders)
+    longest = int(np.argmax(lengths))
+    if lengths[longest] <= second or np.ptp(samples, axis=0).max() <= MOVED:
+        return []
+    return [
+        f"all six values stand still for {lengths[longest]} samples from sample "
+        f"{borders[longest]} on: the sensor or the link hung"
+    ]
+
+
+def _cut_off(samples: Samples, moved: npt.NDArray[np.float32]) -> list[str]:
+    doubts = []
+    for axis in np.flatnonzero(moved > CUT_OFF_MOVED):
+        values = samples[:, axis]
+        for extreme in (values.max(), values.min()):
+            share = float((values == extreme).mean())
+            if share > CUT_OFF_SHARE:
+                doubts.append(
+                    f"{CHANNELS[axis]} is cut off at {extreme:g} in {100 * share:.0f} % of the "
+                    "samples: choose a wider range of the sensor"
+                )
     return doubts
 
 
@@ -282,13 +317,14 @@ def check_turning_gravity(
 
 
 def _gravity_advice(mean: float, rest: float, low: float, high: float) -> str:
-    for unit, size, advice in (
-        ("m/s2", STANDARD_GRAVITY, f"divide by {STANDARD_GRAVITY}"),
-        ("g divided by 9.80665", 1 / STANDARD_GRAVITY, "it was in g already"),
-        ("milli-g", 1000.0, "divide by 1000"),
-    ):
+    for unit, size in (("m/s2", STANDARD_GRAVITY), ("milli-g", 1000.0)):
         if low <= mean / size <= high or (low <= rest / size <= high and mean > 0.3 * rest):
-            return f"it looks like {unit}: {advice}"
+            return f"it looks like {unit}: divide by {size:g}"
+    if all(low <= each * STANDARD_GRAVITY <= high for each in (mean, rest)):
+        return "it looks like g divided by 9.80665: it was in g already"
+    for counts in RAW_COUNTS:
+        if 0.9 <= mean / counts <= 1.1:
+            return f"it looks like raw numbers of the sensor, {counts} a g: divide by {counts}"
     if mean < MIN_MEAN_G:
         return "it looks like gravity was taken out: record the total acceleration"
     return "give acceleration in g with gravity included"

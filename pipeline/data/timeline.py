@@ -22,6 +22,7 @@ GAP_PERIODS_COUNTED = 1.5  # where lost samples were counted
 MIN_STRETCH_S = 1.0
 MIN_BURSTS = 5
 FEW_REPEATED = 0.01
+MAX_MISSING = 0.01
 _UNITS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
 
 
@@ -79,16 +80,24 @@ def read_timeline(
     if len(repeated) or in_bursts:
         starts = np.flatnonzero(steps > 0) + 1 if len(repeated) else np.array(gaps)
         return _of_bursts(times, starts, where, column, unit, stated_hz, remedy)
-    measured = 1.0 / float(steps[steps <= gap_periods * usual].mean())
+    single = steps[steps <= GAP_PERIODS_COUNTED * usual]
+    measured = 1.0 / float(single.mean())
     _check_sense(measured, where, column, unit)
+    missing = int(np.count_nonzero(steps > GAP_PERIODS_COUNTED * usual)) - len(gaps)
+    doubts: tuple[str, ...] = ()
+    if missing > MAX_MISSING * len(times):
+        doubts = (
+            f"about {missing:,} single samples of {len(times) + missing:,} are missing; windows go "
+            "across them",
+        )
     if stated_hz is None:
-        return Timeline(_plain(measured), gaps)
+        return Timeline(_plain(measured), gaps, doubts)
     if abs(measured / stated_hz - 1.0) > RATE_TOLERANCE:
         raise InputError(
             f"{where}: rate_hz says {stated_hz:g} Hz but {column} says {measured:.4g} Hz; correct "
             "rate_hz, or resample the samples to that rate before they are read"
         )
-    return Timeline(stated_hz, gaps)
+    return Timeline(stated_hz, gaps, doubts)
 
 
 def check_rate(rate_hz: float, where: str) -> None:

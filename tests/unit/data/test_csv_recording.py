@@ -119,7 +119,7 @@ REFUSALS: dict[str, tuple[list[str], str]] = {
     "nan": ([HEADER, *replaced(10, NAN_ROW)], "line 12, column az_g: nan"),
     "inf": ([HEADER, *replaced(10, NAN_ROW.replace("nan", "-inf"))], "line 12, column az_g: -inf"),
     "huge": ([HEADER, *replaced(10, NAN_ROW.replace("nan", "1e39"))], "line 12, column az_g"),
-    "time stands": ([HEADER, *replaced(10, row(9 / 50))], "line 12: time_s does not increase"),
+    "time stands": ([HEADER, *replaced(10, row(9 / 50))], "line 12: the same line again"),
     "time goes back": ([HEADER, *replaced(10, row(0.01))], "line 12: time_s does not increase"),
     "time is nan": ([HEADER, *replaced(10, "nan" + row(0)[8:])], "line 12, column time_s"),
     "rate": (["# rate_hz: 100", HEADER, *rows()], "100 Hz but time_s says 50 Hz.*resample"),

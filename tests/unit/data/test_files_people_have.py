@@ -150,11 +150,41 @@ def test_times_rounded_too_far_for_the_rate_are_read_where_it_is_stated(tmp_path
     assert (len(found.samples), found.rate_hz) == (len(samples), 119.0)
 
 
-def test_one_repeated_line_is_named(tmp_path: Path) -> None:
+def test_repeated_lines_are_named_and_counted(tmp_path: Path) -> None:
     lines = lines_of()
-    assert "line 12: time_s does not increase; drop" in refusal(
-        tmp_path, "\n".join([*lines[:11], lines[10], *lines[11:]])
-    )
+    once = "\n".join([*lines[:11], lines[10], *lines[11:]])
+    assert "line 12: the same line again, as 1 of 1501 are" in refusal(tmp_path, once)
+    twice = "\n".join([lines[0], *(line for line in lines[1:] for _ in range(2))])
+    assert "line 3: the same line again, as 1500 of 3000 are" in refusal(tmp_path, twice)
+
+
+def test_lost_single_samples_do_not_change_the_rate_and_are_counted(tmp_path: Path) -> None:
+    lines = lines_of()
+    kept = [line for at, line in enumerate(lines) if at % 20 != 7]
+    doubts: list[str] = []
+    found = read(tmp_path, "\n".join(kept), doubts)
+    assert (found.rate_hz, len(found.samples)) == (50.0, len(kept) - 1)
+    assert len(doubts) == 1 and "about 75 single samples of 1,500 are missing" in doubts[0]
+
+
+@pytest.mark.parametrize("start", [1.7e9, 1.7e12 * 1e-3, -10.0])
+def test_time_may_begin_anywhere(tmp_path: Path, start: float) -> None:
+    rows = [line.split(",", 1)[1] for line in lines_of()[1:]]
+    text = "\n".join([HEADER, *(f"{start + at / 50:.3f},{row}" for at, row in enumerate(rows))])
+    assert read(tmp_path, text).rate_hz == 50.0
+
+
+def test_milliseconds_since_1970_are_named(tmp_path: Path) -> None:
+    rows = [line.split(",", 1)[1] for line in lines_of()[1:]]
+    text = "\n".join([HEADER, *(f"{1700000000000 + 20 * at},{row}" for at, row in enumerate(rows))])
+    assert "as milliseconds it would be 50 Hz" in refusal(tmp_path, text)
+
+
+def test_columns_may_come_in_any_order_and_case(tmp_path: Path) -> None:
+    lines = lines_of()
+    turned = "\n".join(",".join(reversed(line.split(","))) for line in lines)
+    found, plain = read(tmp_path, turned.replace("_g", "_G")), read(tmp_path, "\n".join(lines))
+    assert np.array_equal(found.samples, plain.samples) and found.segments == plain.segments
 
 
 @pytest.mark.parametrize(("rate_hz", "read_as"), [(50, 50), (119, 119), (104, 104), (62.5, 62.5)])
@@ -254,6 +284,39 @@ def test_a_swapped_gyroscope_is_warned_of(tmp_path: Path) -> None:
     doubts: list[str] = []
     read(tmp_path, "\n".join(lines_of(samples)), doubts)
     assert len(doubts) == 1 and "gy, gx, gz" in doubts[0]
+
+
+def test_half_of_gravity_is_refused(tmp_path: Path) -> None:
+    samples = made.motion(30, RATE_HZ, "walking").astype(np.float32)
+    samples[:, :3] *= 0.5
+    assert "not about 1 g" in refusal(tmp_path, "\n".join(lines_of(samples)))
+
+
+def test_raw_numbers_of_a_sensor_are_named(tmp_path: Path) -> None:
+    samples = made.motion(30, RATE_HZ, "walking").astype(np.float32) * np.float32(
+        [8192] * 3 + [1] * 3
+    )
+    assert "8192 a g: divide by 8192" in refusal(tmp_path, "\n".join(lines_of(samples)))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: np.clip(s * 1.6, -1.0, 1.0), "is cut off at 1 in"),
+        (
+            lambda s: np.concatenate([s[:500], np.repeat(s[500:501], 500, 0), s[1000:]]),
+            "stand still",
+        ),
+    ],
+    ids=["cut off", "hung"],
+)
+def test_a_range_too_small_and_a_link_that_hung_are_warned_of(
+    tmp_path: Path, change: Callable[[Samples], Samples], words: str
+) -> None:
+    samples = made.motion(30, RATE_HZ, "walking").astype(np.float32)
+    doubts: list[str] = []
+    read(tmp_path, "\n".join(lines_of(change(samples))), doubts)
+    assert any(words in doubt for doubt in doubts)
 
 
 @pytest.mark.parametrize("axis", range(6))
