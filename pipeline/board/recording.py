@@ -7,7 +7,7 @@ Ctrl-C, an unplugged board, a full disk, the file keeps what was written until t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -58,11 +58,24 @@ class Plan:
         check_field("activity", self.activity)
         check_field("subject", self.subject, longest=SUBJECT_CHARACTERS)
 
+    def keys(self, when: datetime) -> dict[str, str]:
+        """Subject and session, as the header of a file that begins at ``when`` has them."""
+        subject = self.subject.strip()
+        return {"subject": subject, "session": f"{subject}/{when:%Y%m%d-%H%M%S}"}
+
+    def open(self, when: datetime, rate_hz: float, keys: Mapping[str, str]) -> CsvWriter:
+        """The file to write to; what killed recordings left gets its name first. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        rescue_recordings(self.folder)
+        path = recording_path(self.folder, self.activity, when)
+        return CsvWriter(path, self.activity, rate_hz=rate_hz, keys=keys)
+
 
 @dataclass
 class Progress:
     """How far it is. `starts_in_s` is above 0 in the countdown; `trace` (n, 6) float32 [g, rad/s]
-    are the newest samples, one window of `window` at most; those lost are NaN."""
+    are the newest samples, one window of `window` at most; those lost are NaN. `remark` is shown
+    in place of the number of those lost."""
 
     starts_in_s: float = 0.0
     left_s: float = 0.0
@@ -70,13 +83,14 @@ class Progress:
     lost: int = 0
     window: int = 0
     trace: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 6), np.float32))
+    remark: str = ""
 
 
 @dataclass(frozen=True)
 class Taken:
     """What was recorded. `path` is None when no sample was. `interrupted` is why it is shorter than
     asked, `refused` why the project's own reader will not take it, `doubts` what is to be known
-    about it; each is one line of text."""
+    about it; each is one line of text. Without our firmware there is no model id."""
 
     path: Path | None
     activity: str
@@ -85,8 +99,8 @@ class Taken:
     rate_hz: float
     sensor_rate_hz: float | None
     board: str
-    model_id: str
-    firmware: str
+    model_id: str | None
+    firmware: str | None
     samples: int
     lost_samples: int
     seconds: float
@@ -132,31 +146,17 @@ def record(
     begun = client.require_sensor("record", remedy)
     take = _Take(client, plan, board, on_progress)
     take.count_down()
-    when = now()
-    path = recording_path(plan.folder, plan.activity, when)
-    subject = plan.subject.strip()
-    session = f"{subject}/{when:%Y%m%d-%H%M%S}"
-    keys = {
-        "subject": subject,
-        "session": session,
+    keys = plan.keys(when := now()) | {
         "board": _BOARDS[begun.sensor],
         "model_id": board.model_id.hex(),
         "firmware": board.firmware_version or "unknown",
     }
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    rescue_recordings(plan.folder)
-    writer = CsvWriter(path, plan.activity, rate_hz=board.rate_hz, keys=keys)
+    writer = plan.open(when, board.rate_hz, keys)
     why, exit_code = take.run(writer)
     ended, trouble = _state_after(client) if exit_code in (0, 130) else (None, None)
     rate_hz = ended.rate_hz if ended is not None and ended.rate_hz else begun.rate_hz
-    try:
-        kept = _finish(writer, take.lost, rate_hz)
-    except OSError as error:
-        raise ExternalError(
-            f"{writer.path}: cannot be finished ({error.strerror or error}); what was written "
-            "is next to it as .part"
-        ) from None
-    refused, doubts = (None, []) if kept < 2 else _read_again(writer.path)
+    kept = finish(writer, take.lost, rate_hz)
+    refused, doubts = (None, []) if kept < 2 else read_again(writer.path)
     if trouble is not None:
         doubts.append(trouble)
     doubts += _sensor_doubts(begun, ended) + take.rate_doubts()
@@ -165,8 +165,8 @@ def record(
     return Taken(
         path=writer.path if kept else None,
         activity=plan.activity,
-        subject=subject,
-        session=session,
+        subject=keys["subject"],
+        session=keys["session"],
         rate_hz=board.rate_hz,
         sensor_rate_hz=rate_hz,
         board=_BOARDS[begun.sensor],
@@ -234,17 +234,11 @@ class _Take:
                 show.samples += len(samples)
                 show.left_s = max(0, self._wanted - number - len(samples)) / self._board.rate_hz
             self._tell(show)
-            return None, 0
-        except KeyboardInterrupt:
-            return "interrupted", 130
-        except OSError as error:
-            return f"{writer.path}: {error.strerror or error}", ExternalError.exit_code
-        except BoardRefused as error:
-            if error.status != ErrorCode.STATE:
-                return str(error), error.exit_code
-            return f"the board on {self._client.port} has restarted", ExternalError.exit_code
-        except HarError as error:
-            return str(error), error.exit_code
+        except (KeyboardInterrupt, OSError, HarError) as error:
+            if isinstance(error, BoardRefused) and error.status == ErrorCode.STATE:
+                error = ExternalError(f"the board on {self._client.port} has restarted")
+            return interruption(error, writer)
+        return None, 0
 
     def rate_doubts(self) -> list[str]:
         """Whether the samples came as fast as they should, by the board's clock and by ours."""
@@ -299,15 +293,31 @@ def _state_after(client: Client) -> tuple[SensorState | None, str | None]:
         return None, str(error)
 
 
-def _finish(writer: CsvWriter, lost: int, sensor_rate_hz: float | None) -> int:
+def interruption(error: BaseException, writer: CsvWriter) -> tuple[str, int]:
+    """Why a recording is shorter than asked, and the exit code for that."""
+    if isinstance(error, HarError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError):
+        return f"{writer.path}: {error.strerror or error}", ExternalError.exit_code
+    return "interrupted", 130
+
+
+def finish(writer: CsvWriter, lost: int, sensor_rate_hz: float | None) -> int:
+    """Closes the file; how many samples it holds. Raises ``ExternalError``."""
     with suppress(OSError):  # the samples are worth more
         writer.set_late("lost_samples", str(lost))
         if sensor_rate_hz is not None:
             writer.set_late("sensor_rate_hz", f"{sensor_rate_hz:.2f}")
-    return writer.close()
+    try:
+        return writer.close()
+    except OSError as error:
+        raise ExternalError(
+            f"{writer.path}: cannot be finished ({error.strerror or error}); what was written "
+            "is next to it as .part"
+        ) from None
 
 
-def _read_again(path: Path) -> tuple[str | None, list[str]]:
+def read_again(path: Path) -> tuple[str | None, list[str]]:
     """Why the reader refuses the file, if it does, and what it doubts."""
     doubts: list[str] = []
     try:

@@ -98,7 +98,7 @@ class SerialTransport:
         )
 
 
-def open_port(port: str) -> SerialTransport:
+def open_port(port: str, baud: int = BAUD_RATE) -> SerialTransport:
     """Opens a device name (`/dev/ttyACM0`, `COM3`) or a pyserial URL, for this program alone.
 
     Raises `ExternalError` (no such port, busy, no permission, no listener) or `InputError` (not a
@@ -110,7 +110,7 @@ def open_port(port: str) -> SerialTransport:
         _check_address(port)
     try:
         opened = serial.serial_for_url(
-            port, BAUD_RATE, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True
+            port, baud, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True
         )
     except ValueError as error:
         raise InputError(f"{port!r} is not a serial port or URL ({error})") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import sys
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from pipeline.board.client import Client
     from pipeline.board.playback import Playback, UpdateResult
+    from pipeline.board.recording import Taken
     from pipeline.cli.views.monitor import View
     from pipeline.protocol.messages import HeadState
 
@@ -185,6 +187,7 @@ def _view(port: str, as_json: bool, as_csv: bool) -> AbstractContextManager[View
 # ---- record --------------------------------------------------------------------------------------
 
 SECONDS_MAX = 36_000.0
+COLUMNS = "ax,ay,az,gx,gy,gz"
 
 
 @guarded
@@ -201,33 +204,89 @@ def record(
     countdown: Annotated[
         float, typer.Option(min=0.0, max=3600.0, help="Seconds to wait before recording.")
     ] = 3.0,
+    from_serial: Annotated[
+        str | None,
+        typer.Option(metavar="PORT", help="Any sketch on this port that prints lines of numbers."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="With --from-serial: what a line holds, in order; also time, time_ms, time_us, "
+            "and - for a column to skip.",
+            show_default=COLUMNS,
+        ),
+    ] = None,
+    units: Annotated[
+        str | None,
+        typer.Option(help="With --from-serial: g, m/s2 or mg, then rad/s, deg/s or dps: g,deg/s."),
+    ] = None,
+    baud: Annotated[
+        int | None,
+        typer.Option(min=2400, help="With --from-serial: bits a second.", show_default="115200"),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=10.0,
+            max=2000.0,
+            help="With --from-serial: lines a second.",
+            show_default="measured",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Record what the board's own sensor measures, labelled, as CSV."""
+    """Record what the board's own sensor measures, labelled, as CSV.
+
+    With --from-serial the board needs no firmware of ours: any sketch that prints six numbers a
+    line will do.
+    """
     from pipeline.board.client import Client
     from pipeline.board.ports import find_board
     from pipeline.board.recording import Plan
     from pipeline.board.recording import record as take
+    from pipeline.board.serial_lines import Layout, record_lines
+    from pipeline.board.transport import BAUD_RATE, open_port
     from pipeline.cli.views.record import trace_view
     from pipeline.core.console import Console
+    from pipeline.core.errors import InputError
 
     plan = Plan(activity, seconds, output, subject, countdown)
+    layout = None
+    if from_serial is None:
+        if (columns, units, baud, rate) != (None,) * 4:
+            raise InputError("--columns, --units, --baud and --rate go with --from-serial PORT")
+    elif port is not None:
+        raise InputError("--port or --from-serial, not both")
+    elif units is None:
+        raise InputError(
+            "--from-serial needs --units, what the sketch prints: g,deg/s with Arduino's libraries "
+            "for both revisions of the Nano 33 BLE Sense"
+        )
+    else:
+        layout = Layout.of(columns or COLUMNS, units)
     require_writable(output)
     console = Console(stderr=True)
-    with Client.open(find_board(port)) as client, contextlib.ExitStack() as shown:
-        if console.is_terminal:
-            show = shown.enter_context(trace_view(activity, seconds, console))
-            taken = take(client, plan, on_progress=show)
+    name = find_board(from_serial or port)
+    with contextlib.ExitStack() as opened:
+        if layout is None:
+            client = opened.enter_context(Client.open(name))
+            run: Callable[..., Taken] = functools.partial(take, client, plan)
         else:
-            note(f"recording {activity!r} from {client.port} for {seconds:g} s")
-            taken = take(client, plan)
+            lines = opened.enter_context(contextlib.closing(open_port(name, baud or BAUD_RATE)))
+            run = functools.partial(record_lines, lines, plan, layout, stated_hz=rate)
+        if console.is_terminal:
+            taken = run(on_progress=opened.enter_context(trace_view(activity, seconds, console)))
+        else:
+            note(f"recording {activity!r} from {name} for {seconds:g} s")
+            taken = run()
     for doubt in taken.doubts:
         note(f"har: {doubt}")
     if as_json:
         print_json(taken.document())
     elif taken.path is not None:
+        at = "" if layout is None else f" at {taken.rate_hz:g} Hz"
         say(
-            f"{taken.path}: {taken.seconds:.1f} s, {taken.samples} samples, "
+            f"{taken.path}: {taken.seconds:.1f} s, {taken.samples} samples{at}, "
             f"{taken.lost_samples} lost\n"
             f"next: har train --data {output}"
         )

@@ -74,7 +74,7 @@ def trace(
     state = Text.assemble(
         (f"recording {activity!r}", "bold green"),
         f"  {progress.left_s:.0f} s left, {progress.samples} samples, ",
-        (f"{progress.lost} lost", "bold red" if progress.lost else ""),
+        (progress.remark or f"{progress.lost} lost", "bold red" if progress.lost else ""),
         ("  Ctrl-C ends it", "dim"),
     )
     return Group(table, bar, state)

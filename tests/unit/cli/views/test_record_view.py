@@ -66,6 +66,12 @@ def test_every_channel_time_left_and_losses_are_told() -> None:
     assert any(line.startswith("recording 'walking'") for line in text.splitlines())
 
 
+def test_what_is_said_of_lines_stands_in_place_of_the_losses() -> None:
+    text = shown(progress(remark="49.8 Hz, 4 broken lines"))
+    assert "900 samples, 49.8 Hz, 4 broken lines" in text
+    assert "lost" not in text
+
+
 def test_the_countdown_counts() -> None:
     text = shown(progress(starts_in_s=2.6), progress(starts_in_s=1.0))
     assert "'walking' begins in 3 s" in text
