@@ -24,8 +24,10 @@ from pipeline.board.recording import Plan, Progress, Taken, finish, interruption
 from pipeline.board.transport import Transport
 from pipeline.core.errors import ExternalError, HarError, InputError
 from pipeline.data.csv_writer import CsvWriter
-from pipeline.data.plausibility import STANDARD_GRAVITY, check_gravity, check_rotation
+from pipeline.data.delimited import MAX_NUMBER
+from pipeline.data.plausibility import STANDARD_GRAVITY, check_samples
 from pipeline.data.recording import CHANNELS
+from pipeline.data.timeline import MAX_RATE_HZ, MIN_RATE_HZ, RATE_TOLERANCE
 from pipeline.protocol.frames import FrameDecoder
 
 ACCELERATION = {"g": 1.0, "m/s2": 1 / STANDARD_GRAVITY, "mg": 1e-3}
@@ -39,12 +41,12 @@ SILENCE_S = 5.0  # without a line that fits: something is wrong
 LISTEN_S = SHOW_S = 0.1
 WINDOW, WINDOW_S = 128, 2.56  # what the default model reads
 LINE_BYTES_MAX = 512
-NUMBER_MAX = 1e12
-MIN_RATE_HZ, MAX_RATE_HZ = 10.0, 2000.0
-RATE_TOLERANCE = 0.05
 BROKEN_SHARE, BROKEN_LINES = 0.1, 50  # more is too much, once there are so many lines
 # By how many periods all samples after a gap are late; a sketch's own clock has no bursts.
 SLACK, CLOCK_SLACK = 1.5, 0.5
+UNSURE = 0.1  # share of a silence that a rate which is not known well may explain
+BURSTS_AFTER = 4  # fewer do not tell whether a silence is made up for
+STALL_S = 0.1  # by which a rate from arrival may be off, over all of the time
 
 SHOWN_BYTES = 60
 
@@ -54,6 +56,7 @@ REMEDY = "do --columns and --baud fit?"
 
 _BETWEEN = re.compile(r"\s*[,;]\s*|\s+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?")
+_WORD = re.compile(rb"[A-Za-z]{4}")
 _OUR_TEXT = re.compile(rb"har: .*|[^\d:,;]+ [01]\.\d\d")  # docs/PROTOCOL.md, "Text"
 
 Floats = npt.NDArray[np.float64]
@@ -114,44 +117,47 @@ class Layout:
         if not all(_NUMBER.fullmatch(number) for number in numbers):
             return None
         values = [float(number) for number in numbers]
-        return values if all(abs(value) <= NUMBER_MAX for value in values) else None
+        return values if all(abs(value) <= MAX_NUMBER for value in values) else None
 
 
 def place(stamps_s: Floats, slack: float) -> tuple[npt.NDArray[np.int64], float, int]:
     """Number samples that came at ``stamps_s`` (n,), counting those that are missing. Also the
     rate in Hz (nan where the stamps tell none) and the number of gaps.
 
-    A stamp may be late and is never early, so the earliest in each second say where the samples
-    stand, and a burst, or a stall that is caught up, moves none. After a gap all are late, by more
-    than ``slack`` periods. The rate is count over time, without the gaps.
+    A stamp may be late and is never early. So the earliest in each second say where the samples
+    stand, and a burst, or a stall that is caught up, moves none. A gap is a silence that is not
+    made up for, by more than ``slack`` periods, neither at once nor within a second. The rate is
+    count over time, without the gaps.
     """
-    index = np.arange(len(stamps_s))
-    count, span = len(stamps_s) - 1.0, float(np.ptp(stamps_s)) if len(stamps_s) else 0.0
-    rate_hz = math.nan
-    missing: dict[int, int] = {}  # before which samples, how many
+    numbers = np.arange(len(stamps_s))
+    ends = np.flatnonzero(np.diff(stamps_s, append=math.inf) > 0)  # the last sample of each burst
+    if len(ends) < 2:
+        return numbers, math.nan, 0
+    t, size = stamps_s[ends], np.diff(ends, prepend=-1)
+    second_ago, in_a_second = np.searchsorted(t, t - 1.0), np.searchsorted(t, t + 1.0, "right")
+    rate_hz = float((ends[-1] - ends[0]) / (t[-1] - t[0]))
+    missing: dict[int, float] = {}  # before which bursts, how many samples
     for _ in range(5):  # with the gaps the rate gets better, and with the rate the gaps
-        if span <= 0 or count <= 0:
-            return index, math.nan, 0
-        rate_hz = count / span
-        second = max(2, round(rate_hz))
-        late = stamps_s * rate_hz - index
-        missing, start, count, span = {}, 0, 0.0, 0.0
-        for at in [*np.flatnonzero(np.diff(stamps_s) * rate_hz > slack + 1) + 1, len(index)]:
-            gap = math.inf
-            if at < len(index):
-                gap = late[at : at + second].min() - late[max(start, at - second) : at].min()
-            if gap > slack:  # what came since the last gap
-                half = min(second, (at - start + 1) // 2)
-                first = start + int(late[start : start + half].argmin())
-                last = at - half + int(late[at - half : at].argmin())
-                if stamps_s[last] > stamps_s[first]:
-                    count += last - first
-                    span += float(stamps_s[last] - stamps_s[first])
-                if at < len(index):
-                    missing[int(at)], start = round(gap), int(at)
+        count = span = 0.0
+        late = t * rate_hz - ends
+        for begin, end in itertools.pairwise([0, *missing, len(t)]):
+            half = (end - begin + 1) // 2
+            early = late[begin : min(begin + half, in_a_second[begin])]
+            final = max(end - half, second_ago[end - 1])
+            first, last = begin + early.argmin(), final + late[final:end].argmin()
+            count, span = count + ends[last] - ends[first], span + t[last] - t[first]
+        rate_hz = float(count / span) if span > 0 else rate_hz
+        late = t * rate_hz - ends
+        silences = np.diff(t, prepend=t[0]) * rate_hz
+        missing, start = {}, 0
+        for at in np.flatnonzero(silences[:-BURSTS_AFTER] > slack + 1).tolist():
+            before = late[max(start, second_ago[at - 1]) : at].min()
+            gap = min(late[at : in_a_second[at]].min() - before, silences[at] - size[at])
+            if gap > slack + UNSURE * silences[at]:
+                missing[at], start = gap, at
     for at, gap in missing.items():
-        index[at:] += gap
-    return index, rate_hz, len(missing)
+        numbers[ends[at - 1] + 1 :] += round(gap)
+    return numbers, rate_hz, len(missing)
 
 
 @dataclass(frozen=True)
@@ -200,7 +206,7 @@ def record_lines(
     refused, doubts = (None, []) if kept < 2 else read_again(writer.path)
     if refused is not None:
         refused += _other_units(samples, rate_hz, layout)
-    if abs(measured_hz / rate_hz - 1) > RATE_TOLERANCE:
+    if _differ(measured_hz, rate_hz, len(samples) / rate_hz):
         doubts.append(f"wrong rate: {measured_hz:.1f} lines a second came instead of {rate_hz:g}")
     if take.broken:
         doubts.append(take.broken_text())
@@ -270,7 +276,7 @@ class _Take:
                 f"{MAX_RATE_HZ:g} (as a rule 50) show the motion of a body: does the sketch wait "
                 "too long, or is its time in another unit?"
             )
-        if stated_hz is not None and abs(rate_hz / stated_hz - 1) > RATE_TOLERANCE:
+        if stated_hz is not None and _differ(rate_hz, stated_hz, self._heard_s()):
             raise InputError(
                 f"--rate {stated_hz:g}, but {self._port.name} sends {rate_hz:.1f} samples a "
                 "second: leave --rate out"
@@ -348,7 +354,7 @@ class _Take:
             recent = max(0, len(self._came) - 8 * WINDOW)
             rate_hz = place(self._stamps(recent), self._slack)[1]
             self._show.lost = self.broken
-            self._show.remark = f"{rate_hz:.1f} Hz, {self.broken} broken lines"
+            self._show.remark = f"{rate_hz:.1f} Hz, broken lines: {self.broken}"
             self._show.trace = self._samples(max(0, len(self._came) - WINDOW))
             self._tell(self._show)
 
@@ -367,7 +373,7 @@ class _Take:
             if _OUR_TEXT.fullmatch(line):
                 self._ours = line
             # A damaged sample has its place in time; words have none.
-            if not self._came or self._layout.clock or not re.search(rb"\d", line):
+            if not self._came or self._layout.clock or _WORD.search(line):
                 return
             values = [math.nan] * len(CHANNELS)
         self._came.append(now)
@@ -417,10 +423,13 @@ def _other_units(samples: Samples, rate_hz: float, layout: Layout) -> str:
     for pair in sorted(pairs, key=lambda pair: np.sum(np.array(pair) != layout.units))[1:]:
         other = (samples * (Layout(CHANNELS, pair).factors / layout.factors)).astype(np.float32)
         with suppress(InputError):
-            check_gravity([(other, rate_hz)], "")
-            check_rotation(other, rate_hz, "")
+            check_samples(other, rate_hz, [], "")
             return f"; record again with --units {','.join(pair)}"
     return ""
+
+
+def _differ(rate_hz: float, other_hz: float, over_s: float) -> bool:
+    return abs(rate_hz / other_hz - 1) > RATE_TOLERANCE + STALL_S / max(over_s, STALL_S)
 
 
 def _shown(line: bytes) -> str:

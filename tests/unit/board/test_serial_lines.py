@@ -177,22 +177,29 @@ def _late():
     return np.maximum.accumulate(EVEN / 50 + random.exponential(0.02, len(EVEN)))
 
 
+def _seldom_read():
+    read = np.cumsum(np.random.default_rng(0).exponential(0.05, 5000))
+    return read[np.searchsorted(read, (EVEN // 5 + 1) * 5 / 50)]
+
+
 @pytest.mark.parametrize(
     "stamps",
     [
         EVEN / 50,
         (EVEN // 10 + 1) * 10 / 50,
         (EVEN // 25 + 1) * 25 / 50,
+        ((EVEN + 7) // 10 + 1) * 10 / 50,  # that are cut off at both ends
         np.ceil(EVEN / 50 / 0.016) * 0.016,  # a USB converter hands over every 16 ms
         np.where((EVEN >= 600) & (EVEN < 650), 650 / 50, EVEN / 50),  # a stall, caught up
         _late(),
+        _seldom_read(),
     ],
-    ids=["even", "bursts of 10", "bursts of 25", "16 ms", "stall", "late"],
+    ids=["even", "bursts of 10", "bursts of 25", "cut bursts", "16 ms", "stall", "late", "busy"],
 )
 def test_bursts_stalls_and_delays_move_no_sample(stamps):
     numbers, rate_hz, gaps = place(stamps, 1.5)
     assert (numbers == EVEN).all() and gaps == 0
-    assert rate_hz == pytest.approx(50, rel=3e-4)
+    assert rate_hz == pytest.approx(50, rel=1e-3)
 
 
 @pytest.mark.parametrize("burst", [1, 10])
@@ -357,13 +364,26 @@ def test_what_waited_in_buffers_and_half_a_line_do_not_count(take):
     assert is_stretch_of(found, samples)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_where_the_bytes_are_split_does_not_matter(take, seed):
+    random = np.random.default_rng(seed)
+    samples = motion(700)
+    events = []
+    for at, line in sketch(samples):
+        cut = int(random.integers(1, len(line)))
+        events += [(at - 0.002, line[:cut]), (at, line[cut:])]
+    taken, found, _ = take(events)
+    assert (taken.broken_lines, taken.lost_samples, taken.rate_hz) == (0, 0, 50.0)
+    assert is_stretch_of(found, samples)
+
+
 def test_progress_has_rate_broken_lines_and_samples(take):
     seen = []
     events = [*sketch(motion(700)), (6.001, b"oops\n")]
     take(events, on_progress=lambda p: seen.append((p.starts_in_s, p.samples, p.remark, p.lost)))
     assert seen[0][:2] == (3.0, 0)
     assert seen[-1][0] == 0.0 and seen[-1][1] > 450
-    assert seen[-1][2:] == ("50.0 Hz, 1 broken lines", 1)
+    assert seen[-1][2:] == ("50.0 Hz, broken lines: 1", 1)
 
 
 # ---- what can be wrong ---------------------------------------------------------------------------
@@ -378,7 +398,7 @@ def test_broken_lines_are_counted_and_the_first_is_shown(take):
         (420, b"1,2\n"),
     ]:
         events[at] = (events[at][0], junk)
-    events += [(9.001, b"battery is low\n"), (9.002, b"\r\n")]
+    events += [(9.001, b"battery 3.7 V\n"), (9.002, b"\r\n")]
     taken, found, time_s = take(events)
     assert taken.broken_lines == 4
     (broken,) = [doubt for doubt in taken.doubts if "lines did not" in doubt]
@@ -427,6 +447,28 @@ def test_without_a_line_that_fits_it_ends_after_five_seconds(take, tmp_path, eve
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_noise_on_the_line_is_never_more_than_one_clear_line(take, tmp_path, seed):
+    random = np.random.default_rng(seed)
+    samples = motion(700)
+    events = sketch(samples, burst=1 + seed % 3 * 5)
+    for number in random.choice(len(events), len(events) * seed // 40, replace=False):
+        at, line = events[number]
+        damage = random.integers(0, 256, random.integers(1, 600), dtype=np.uint8).tobytes()
+        cut = int(random.integers(0, len(line)))
+        events[number] = (at, line[:cut] + damage + line[cut + len(damage) % 5 :])
+    try:
+        taken, found, _ = take(events)
+    except ExternalError as error:
+        assert "lines did not have the columns" in str(error) and "\n" not in str(error)
+        assert list(tmp_path.iterdir()) == []
+        return
+    whole = {sample.tobytes() for sample in samples}
+    strange = sum(sample.tobytes() not in whole for sample in found)
+    assert strange <= len(found) // 50  # a digit that is missing makes another number
+    assert "\n" not in "".join(taken.doubts)
 
 
 def test_a_sketch_that_falls_silent_ends_it_and_keeps_what_came(take):

@@ -67,8 +67,8 @@ def test_every_channel_time_left_and_losses_are_told() -> None:
 
 
 def test_what_is_said_of_lines_stands_in_place_of_the_losses() -> None:
-    text = shown(progress(remark="49.8 Hz, 4 broken lines"))
-    assert "900 samples, 49.8 Hz, 4 broken lines" in text
+    text = shown(progress(remark="49.8 Hz, broken lines: 4"))
+    assert "900 samples, 49.8 Hz, broken lines: 4" in text
     assert "lost" not in text
 
 
