@@ -24,14 +24,12 @@ from pipeline.board.recording import Plan, Progress, Taken, finish, interruption
 from pipeline.board.transport import Transport
 from pipeline.core.errors import ExternalError, HarError, InputError
 from pipeline.data.csv_writer import CsvWriter
-from pipeline.data.delimited import MAX_NUMBER
-from pipeline.data.plausibility import STANDARD_GRAVITY, check_samples
+from pipeline.data.plausibility import check_samples
 from pipeline.data.recording import CHANNELS
 from pipeline.data.timeline import MAX_RATE_HZ, MIN_RATE_HZ, RATE_TOLERANCE
+from pipeline.data.units import ACCELERATION, ROTATION, find_unit
 from pipeline.protocol.frames import FrameDecoder
 
-ACCELERATION = {"g": 1.0, "m/s2": 1 / STANDARD_GRAVITY, "mg": 1e-3}
-ROTATION = {"rad/s": 1.0, "deg/s": math.pi / 180, "dps": math.pi / 180}
 TIMES = {"time": 1.0, "time_ms": 1e-3, "time_us": 1e-6}
 SKIP = "-"
 
@@ -41,6 +39,7 @@ SILENCE_S = 5.0  # without a line that fits: something is wrong
 LISTEN_S = SHOW_S = 0.1
 WINDOW, WINDOW_S = 128, 2.56  # what the default model reads
 LINE_BYTES_MAX = 512
+NUMBER_MAX = 1e12
 BROKEN_SHARE, BROKEN_LINES = 0.1, 50  # more is too much, once there are so many lines
 # By how many periods all samples after a gap are late; a sketch's own clock has no bursts.
 SLACK, CLOCK_SLACK = 1.5, 0.5
@@ -66,31 +65,29 @@ Samples = npt.NDArray[np.float32]
 @dataclass(frozen=True)
 class Layout:
     """What a line holds: each of `CHANNELS`, perhaps one of `TIMES`, and what to `SKIP`; ``units``
-    are those of acceleration and rotation. Raises InputError for anything else."""
+    are those of acceleration and rotation."""
 
     columns: tuple[str, ...]
-    units: tuple[str, ...]
+    units: tuple[str, str]
 
     @classmethod
     def of(cls, columns: str, units: str) -> Layout:
         """As on the command line: with commas."""
-        names, pair = (
-            tuple(part.strip().lower() for part in text.split(",")) for text in (columns, units)
+        names = tuple(name.strip().lower() for name in columns.split(","))
+        wanted = [name for name in names if name != SKIP and name not in TIMES]
+        if sorted(wanted) != sorted(CHANNELS) or sum(name in TIMES for name in names) > 1:
+            raise InputError(
+                f"--columns {columns}: a recording needs {','.join(CHANNELS)}, each once; also one "
+                f"of {', '.join(TIMES)}, and {SKIP} for what to skip"
+            )
+        acceleration, _, rotation = units.partition(",")
+        return cls(
+            names,
+            (
+                find_unit(acceleration, ACCELERATION, "--units, acceleration"),
+                find_unit(rotation, ROTATION, "--units, rotation (after the comma)"),
+            ),
         )
-        return cls(names, pair)
-
-    def __post_init__(self) -> None:
-        wanted = [name for name in self.columns if name != SKIP and name not in TIMES]
-        if sorted(wanted) != sorted(CHANNELS) or sum(name in TIMES for name in self.columns) > 1:
-            raise InputError(
-                f"--columns {','.join(self.columns)}: a recording needs {','.join(CHANNELS)}, each "
-                f"once; also one of {', '.join(TIMES)}, and {SKIP} for what to skip"
-            )
-        if self.units not in list(itertools.product(ACCELERATION, ROTATION)):
-            raise InputError(
-                f"--units {','.join(self.units)}: give acceleration ({', '.join(ACCELERATION)}), "
-                f"then rotation ({', '.join(ROTATION)}), such as g,deg/s"
-            )
 
     @property
     def clock(self) -> str | None:
@@ -117,7 +114,7 @@ class Layout:
         if not all(_NUMBER.fullmatch(number) for number in numbers):
             return None
         values = [float(number) for number in numbers]
-        return values if all(abs(value) <= MAX_NUMBER for value in values) else None
+        return values if all(abs(value) <= NUMBER_MAX for value in values) else None
 
 
 def place(stamps_s: Floats, slack: float) -> tuple[npt.NDArray[np.int64], float, int]:

@@ -218,7 +218,7 @@ def record(
     ] = None,
     units: Annotated[
         str | None,
-        typer.Option(help="With --from-serial: g, m/s2 or mg, then rad/s, deg/s or dps: g,deg/s."),
+        typer.Option(help="With --from-serial: g, m/s2 or mg, then rad/s or deg/s: g,deg/s."),
     ] = None,
     baud: Annotated[
         int | None,

@@ -134,11 +134,11 @@ def test_a_wrong_unit_is_an_honest_no_with_the_remedy_also_as_json(tmp_path):
         result = record(tmp_path, "--from-serial", sketch.port, *more)
     assert result.exit_code == 1
     assert "it looks like m/s2" in result.stderr
-    assert "record again with --units m/s2,dps; `har train` will refuse it" in result.stderr
+    assert "record again with --units m/s2,deg/s; `har train` will refuse it" in result.stderr
     assert len(list(tmp_path.iterdir())) == 1
     document = json.loads(result.stdout)
     assert document["rate_hz"] == pytest.approx(RATE_HZ, rel=0.05)
-    assert (document["broken_lines"], document["units"]) == (0, "g,dps")
+    assert (document["broken_lines"], document["units"]) == (0, "g,deg/s")
     assert document["refused"] in result.stderr
 
 
@@ -189,7 +189,11 @@ def test_ctrl_c_keeps_the_file_and_exits_with_130(tmp_path):
         (["--baud", 9600], 2, "go with --from-serial PORT"),
         (["--from-serial", "loop://"], 2, "--from-serial needs --units"),
         (["--from-serial", "loop://", "--port", "loop://"], 2, "not both"),
-        (["--from-serial", "loop://", "--units", "dps,g"], 2, "such as g,deg/s"),
+        (
+            ["--from-serial", "loop://", "--units", "dps,g"],
+            2,
+            "acceleration 'dps': there are g, m/s2, mg",
+        ),
         (["--from-serial", "loop://", "--units", "g,dps", "--columns", "ax"], 2, "each once"),
         (["--from-serial", "loop://", "--units", "g,dps"], 3, "nothing came"),
         (["--from-serial", "/dev/nowhere", "--units", "g,dps"], 3, "no port /dev/nowhere"),
