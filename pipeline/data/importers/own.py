@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import InputError
 from pipeline.data.csv_recording import MAX_BYTES, Doubt
@@ -43,12 +43,34 @@ class OwnFile:
         """Its path without the suffix: files of one name in two folders are not one person."""
         return _default_name(self.name)
 
+    @property
+    def folder(self) -> str:
+        """The folder it is in; at the root, what the data itself is called."""
+        parent = PurePosixPath(self.name).parent.as_posix()
+        return (
+            Path(self.tree.where).resolve().name.removesuffix(".zip") if parent == "." else parent
+        )
+
+    @property
+    def siblings(self) -> dict[str, str]:
+        """The files of its folder, itself too: what they are called there, in lower case, to their
+        names in the tree."""
+        parent = PurePosixPath(self.name).parent
+        paths = (PurePosixPath(name) for name in self.tree.names)
+        return {path.name.lower(): path.as_posix() for path in paths if path.parent == parent}
+
+    def read(self, name: str) -> bytes:
+        """The content of a file of the tree."""
+        return self.data if name == self.name else self.tree.read(name, MAX_BYTES)
+
 
 @dataclass(frozen=True)
 class Form:
     """How one program writes a recording. ``recognises`` takes a file's name and first bytes;
     ``read`` gives its recordings, cut where time has a gap, with ``source`` the file's name, or
-    raises InputError; ``takes`` are the fields of Given that it may need."""
+    raises InputError; ``takes`` are the fields of Given that it may need. With ``whole_folder`` the
+    files of a folder are one recording, with the folder as its ``source``: ``read`` is given the
+    first that is recognised, and reads the others itself."""
 
     name: str
     title: str
@@ -57,6 +79,7 @@ class Form:
     recognises: Callable[[str, bytes], bool]
     read: Callable[[OwnFile], Sequence[Recording]]
     takes: tuple[str, ...] = ("subject",)
+    whole_folder: bool = False
 
     def importer(self) -> Importer:
         """To import files of this form alone."""
@@ -112,7 +135,7 @@ def read_own(
             refused(error)
             continue
         recordings += pieces
-        nameless += any(piece.subject == _default_name(name) for piece in pieces)
+        nameless += any(piece.subject in (_default_name(name), piece.source) for piece in pieces)
     if nameless > 1:
         doubts.append(
             f"{nameless} files name no subject and count as a person each; if they are of one "
@@ -135,17 +158,25 @@ def _pieces(
     seen: dict[str, str],
     doubt: Doubt,
 ) -> Sequence[Recording]:
-    """The recordings in one file; ``seen`` are the files so far, by their SHA-256."""
+    """The recordings in one file, or in its folder; ``seen`` are the files so far by their SHA-256,
+    and folders."""
     place = tree.place(name)
     data = tree.read(name, MAX_BYTES)
     form = next((each for each in forms if each.recognises(name, data[:_HEAD_BYTES])), None)
     if form is None:
         expected = "; ".join(each.expects for each in forms)
         raise InputError(f"{place}: no recording in a form that is known here: {expected}")
+    file = OwnFile(tree, name, data, given, doubt)
+    pieces: Sequence[Recording] | None = None
+    if form.whole_folder:
+        if seen.setdefault(file.folder, name) != name:
+            return ()
+        pieces = form.read(file)
+        data = b"".join(piece.samples.tobytes() for piece in pieces)
     twin = seen.setdefault(hashlib.sha256(data).hexdigest(), name)
     if twin != name:
         raise InputError(
             f"{place}: the same file as {twin}; one recording under two names could train and "
             "test at once: drop one"
         )
-    return form.read(OwnFile(tree, name, data, given, doubt))
+    return form.read(file) if pieces is None else pieces

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
 from tests.support import foreign_data as made
-from tests.support.own_forms import read_form
+from tests.support.own_forms import read_form, write_sensor_logger
 
 
 def _arduino(root: Path) -> Path:
@@ -27,6 +27,12 @@ def _arduino(root: Path) -> Path:
 # How to write a small file, or folder of files, of a form, and what to state about it.
 SMALL: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "arduino": (_arduino, {"recorded_rate": 119.0}),
+    "sensor-logger": (
+        lambda root: write_sensor_logger(
+            root / "walk", made.motion(2, 100, "walking"), annotations=[(0.5, "walking")]
+        ),
+        {},
+    ),
 }
 PUT = st.sampled_from([b"9" * 400, b"1e300", b"nan", b"-", b",", b"\n", b'"', b"\0"])
 
