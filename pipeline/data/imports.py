@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from pipeline.core.errors import InputError
 from pipeline.core.names import check_name
@@ -30,6 +26,7 @@ from pipeline.data.importers import (
 from pipeline.data.mixed import JOIN, OWN_PEOPLE
 from pipeline.data.plausibility import check_gravity, check_rotation, check_turning_gravity
 from pipeline.data.recording import UNITS, Dataset, Recording, Segment
+from pipeline.data.resampling import resample
 from pipeline.data.vocabulary import in_order, label_map, refuse_twins
 
 RATE_HZ = 50.0
@@ -293,55 +290,6 @@ def _write(
             )
         save_recordings(path, recordings, sha256, about)
     return False
-
-
-# ---- convert -------------------------------------------------------------------------------------
-
-MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 10_000.0
-
-
-def resample(recording: Recording, rate_hz: float) -> Recording:
-    """The same stretch at another rate, low-passed below half the lower of the two.
-
-    Polyphase FIR (Kaiser window, beta 5), the straight line from first to last sample taken off
-    before and put back after, so that gravity does not ring at the ends. A sample belongs to the
-    segment in which its moment lies.
-
-    Raises:
-        InputError: a rate outside 1..10,000 Hz.
-    """
-    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-        raise InputError(f"rate {rate_hz:g} Hz; give {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz")
-    ratio = Fraction(rate_hz).limit_denominator(1000) / Fraction(
-        recording.rate_hz
-    ).limit_denominator(1000)
-    ratio = ratio.limit_denominator(2000)
-    if ratio == 1:
-        return dataclasses.replace(recording, rate_hz=rate_hz)
-    from scipy.signal import resample_poly
-
-    samples = resample_poly(
-        recording.samples.astype(np.float64),
-        ratio.numerator,
-        ratio.denominator,
-        axis=0,
-        # No line goes through a single sample, which two gaps in time may leave.
-        padtype="line" if len(recording.samples) > 1 else "mean",
-    ).astype(np.float32)
-    segments = [
-        Segment(
-            min(math.ceil(segment.start * ratio), len(samples)),
-            min(math.ceil(segment.stop * ratio), len(samples)),
-            segment.activity,
-        )
-        for segment in recording.segments
-    ]
-    return dataclasses.replace(
-        recording,
-        samples=samples,
-        rate_hz=rate_hz,
-        segments=tuple(segment for segment in segments if len(segment)),
-    )
 
 
 def renamed(recording: Recording, names: Mapping[str, str]) -> Recording:

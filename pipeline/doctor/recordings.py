@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from pipeline.bundle import Bundle
 from pipeline.data import Recording, Windows, make_windows
-from pipeline.data.imports import read_files, resample
+from pipeline.data.imports import read_files
+from pipeline.data.resampling import resample
 
 MOST_DOUBTFUL = 10
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.data import Recording, Segment
-from pipeline.data.imports import resample
+from pipeline.data.resampling import resample
 
 
 def test_a_single_sample_stays_what_it_is() -> None:

@@ -11,7 +11,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "tests" / "firmware"
 BUILD = ROOT / "build" / "tests" / "host"
-SUFFIXES = {"gyro_zero": ".so", "window": ".so", "kernels_o2": ".a", "kernels_sanitized": ".a"}
+SUFFIXES = {
+    "gyro_zero": ".so",
+    "halver": ".so",
+    "window": ".so",
+    "kernels_o2": ".a",
+    "kernels_sanitized": ".a",
+}
 
 
 @cache

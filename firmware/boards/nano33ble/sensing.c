@@ -16,10 +16,11 @@ static void keep(struct har_sensing *sensing, const struct har_sensed *sensed) {
     sensing->queue[(sensing->oldest + sensing->held++) % HAR_SENSING_CAPACITY] = *sensed;
 }
 
+/* `delay_us`: how long ago the output's moment is, before its place between the last two inputs. */
 static void make(struct har_sensing *sensing, struct har_sensed *sensed, float place,
-                 uint32_t now_ms, float out_hz) {
+                 uint32_t delay_us, uint32_t now_ms, float out_hz) {
     const float span_us = (float)(sensing->after_us - sensing->before_us);
-    const uint32_t time_us = sensing->before_us + (uint32_t)(span_us * place);
+    const uint32_t time_us = sensing->before_us + (uint32_t)(span_us * place) - delay_us;
     sensed->time_ms = now_ms - (now_ms * 1000u - time_us) / 1000u;
     sensed->lost = 0;
     if (sensing->started && sensing->gap) {
@@ -38,15 +39,21 @@ void har_sensing_push(struct har_sensing *sensing, const float *sample, uint32_t
     har_resampler_push(&sensing->resampler, sample);
     sensing->before_us = sensing->after_us;
     sensing->after_us = time_us;
+    const bool halved = out_hz <= HAR_HALVED_UP_TO_HZ;
+    const float made_hz = halved ? 2.0f * out_hz : out_hz;
+    const uint32_t delay_us = halved ? (uint32_t)(1e6f * HAR_HALVER_REACH / made_hz) : 0u;
+    sensing->delay_ms = delay_us / 1000u;
     struct har_sensed sensed;
     float place;
-    while (har_resampler_pop(&sensing->resampler, in_hz / out_hz, sensed.values, &place)) {
-        make(sensing, &sensed, place, now_ms, out_hz);
+    while (har_resampler_pop(&sensing->resampler, in_hz / made_hz, sensed.values, &place)) {
+        if (halved && !har_halver_take(&sensing->halver, sensed.values)) continue;
+        make(sensing, &sensed, place, delay_us, now_ms, out_hz);
     }
 }
 
 void har_sensing_gap(struct har_sensing *sensing) {
     har_resampler_restart(&sensing->resampler);
+    har_halver_restart(&sensing->halver);
     har_gyro_zero_restart(&sensing->zero);
     sensing->gap = true;
 }
@@ -56,6 +63,6 @@ bool har_sensing_pop(struct har_sensing *sensing, uint32_t now_ms, struct har_se
     *sensed = sensing->queue[sensing->oldest];
     sensing->oldest = (uint16_t)((sensing->oldest + 1u) % HAR_SENSING_CAPACITY);
     sensing->held--;
-    if (now_ms - sensed->time_ms > HAR_SENSOR_LATE_MS) sensing->late++;
+    if (now_ms - sensed->time_ms > HAR_SENSOR_LATE_MS + sensing->delay_ms) sensing->late++;
     return true;
 }

@@ -8,6 +8,7 @@
 
 #include "gyro_zero.h"
 #include "hal/har_board.h"
+#include "halver.h"
 #include "resampler.h"
 
 #ifdef __cplusplus
@@ -19,16 +20,18 @@ extern "C" {
 /* All zero is a fresh one. */
 struct har_sensing {
     struct har_resampler resampler;
+    struct har_halver halver; /* for models of 30 Hz or less */
     struct har_gyro_zero zero;
     struct har_sensed queue[HAR_SENSING_CAPACITY];
     uint16_t oldest; /* its place in the queue */
     uint16_t held;
     uint32_t before_us; /* when the resampler's last two inputs were measured */
     uint32_t after_us;
-    uint32_t last_ms; /* of the last sample made */
-    bool started;     /* one was made */
-    bool gap;         /* between that one and the next */
-    uint32_t late;    /* taken later than HAR_SENSOR_LATE_MS after they were measured */
+    uint32_t last_ms;  /* of the last sample made */
+    uint32_t delay_ms; /* for which the low-pass keeps a sample back */
+    bool started;      /* one was made */
+    bool gap;          /* between that one and the next */
+    uint32_t late;     /* taken later than HAR_SENSOR_LATE_MS after they were to be had */
 };
 
 /* The next sample of the sensor. `time_us`: har_board_millis() * 1000, modulo 2^32, when it was

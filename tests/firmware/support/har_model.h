@@ -24,7 +24,9 @@
 #ifndef HAR_FIRMWARE_VERSION
 #define HAR_FIRMWARE_VERSION "0.1.0"
 #endif
+#ifndef HAR_RATE_HZ
 #define HAR_RATE_HZ 50.0f
+#endif
 #ifndef HAR_WINDOW_LENGTH
 #define HAR_WINDOW_LENGTH 8
 #endif
