@@ -6,6 +6,7 @@ from __future__ import annotations
 from pipeline.data.importers import (
     arduino,
     dsads,
+    edge_impulse,
     hapt_original,
     motionsense,
     own_csv,
@@ -18,7 +19,7 @@ from pipeline.data.importers.own import Form, read_own
 from pipeline.data.importers.tree import Given, Importer, Reading, Tree, open_tree
 
 # The first that recognises a file reads it; the project's own CSV is the last resort.
-OWN_FORMS: tuple[Form, ...] = (arduino.FORM, sensor_logger.FORM, own_csv.FORM)
+OWN_FORMS: tuple[Form, ...] = (edge_impulse.FORM, arduino.FORM, sensor_logger.FORM, own_csv.FORM)
 IMPORTERS: dict[str, Importer] = {
     importer.name: importer
     for importer in (

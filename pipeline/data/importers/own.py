@@ -143,7 +143,7 @@ def read_own(
             "trains and tests at once"
         )
     refuse_twins((each.subject for each in recordings), tree.where, "subject")
-    return Reading(tuple(recordings), warnings=tuple(doubts))
+    return Reading(tuple(recordings), warnings=tuple(dict.fromkeys(doubts)))
 
 
 def _default_name(name: str) -> str:

@@ -29,6 +29,8 @@ MAX_DEPTH = 8
 MAX_FILE_BYTES = 700_000_000
 MAX_TOTAL_BYTES = 8_000_000_000
 MAX_INNER_ZIP_BYTES = 2_000_000_000
+# What Edge Impulse keeps labels in, next to the files that they are of.
+LABEL_FILES = ("structured_labels.labels", "info.labels")
 _CHUNK = 1 << 20
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -173,7 +175,15 @@ def open_tree(path: Path, anchor: re.Pattern[str], expects: str) -> Iterator[Tre
         if magic[:2] == b"\x1f\x8b":
             raise InputError(f"{path}: a gzip archive; unpack it and give the folder")
         if magic[:2] != b"PK" and path.suffix.lower() != ".zip":
-            yield _rooted(str(path.parent), [path.name], anchor, expects, lambda _: path.open("rb"))
+            if not anchor.search(path.name):
+                raise InputError(f"{path}: not the data that is expected here: {expects}")
+            folder = path.parent
+            # What labels the file is no file of its own.
+            beside = [each for each in LABEL_FILES if (folder / each).is_file()]
+            names = [path.name, *(each for each in beside if each != path.name)]
+            yield _rooted(
+                str(folder), names, anchor, expects, lambda name: (folder / name).open("rb")
+            )
             return
         archive = _zip(stack, file, str(path))
         where, names = str(path), _members(archive, str(path))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import InputError
 from tests.support import foreign_data as made
+from tests.support import forms
 from tests.support.own_forms import read_form, write_sensor_logger
 
 
@@ -27,6 +28,7 @@ def _arduino(root: Path) -> Path:
 # How to write a small file, or folder of files, of a form, and what to state about it.
 SMALL: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "arduino": (_arduino, {"recorded_rate": 119.0}),
+    "edge-impulse": (forms.write_edge_folder, {"accel_unit": "m/s2", "gyro_unit": "deg/s"}),
     "sensor-logger": (
         lambda root: write_sensor_logger(
             root / "walk", made.motion(2, 100, "walking"), annotations=[(0.5, "walking")]
