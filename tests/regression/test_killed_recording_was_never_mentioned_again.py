@@ -78,5 +78,5 @@ def test_reading_the_folder_says_so(tmp_path: Path) -> None:
     writer.write(0, _samples(300))
     writer.close()
     _kill(tmp_path, 100)
-    notes = read_own_recordings(tmp_path, 50.0).notes
+    notes = read_own_recordings(tmp_path, 50.0)[0].notes
     assert any("-2.csv.part: left out" in note for note in notes)
