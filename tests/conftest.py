@@ -40,17 +40,12 @@ def task() -> Task:
 
 
 @pytest.fixture(scope="session")
-def pretrained(task: Task, shared: Shared) -> Pretrained:
-    """An extractor pretrained for seconds on the synthetic training people."""
-    from pipeline.training.pretrain import PretrainSettings
-    from pipeline.training.pretrained import load_pretrained, pretrain_extractor
+def pretrained() -> Pretrained:
+    """The extractor that ships: it knows people who walk and rest, and nobody of the task."""
+    from pipeline.training.pretrained import load_pretrained
+    from pipeline.training.shipped import shipped
 
-    def make(path: Path) -> None:
-        path.mkdir()
-        settings = PretrainSettings(epochs=12, batch=16)
-        pretrain_extractor(task, settings, SEED, path / "dscnn.npz")
-
-    return load_pretrained(shared("pretrained", make) / "dscnn.npz")
+    return load_pretrained(shipped()[0].path())
 
 
 @pytest.fixture(scope="session")

@@ -19,10 +19,16 @@ EMULATED = pytest.param("mps2", marks=pytest.mark.emulated)
 HAR = [sys.executable, "-m", "pipeline.cli.main"]
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder where what one command has built is there for the next."""
+    return tmp_path_factory.mktemp("place")
+
+
 @pytest.mark.emulated
 @pytest.mark.parametrize("engine", ["compiled", "tflm"])
-def test_fit_answers_with_every_figure(bundle_directory: Path, tmp_path: Path, engine: str) -> None:
-    fit = har_json("fit", "--bundle", str(bundle_directory), "--engine", engine, cwd=tmp_path)
+def test_fit_answers_with_every_figure(bundle_directory: Path, place: Path, engine: str) -> None:
+    fit = har_json("fit", "--bundle", str(bundle_directory), "--engine", engine, cwd=place)
     assert fit["fits"] is True
     assert fit["flash_bytes"]["used"] < fit["flash_bytes"]["limit"] == 917_504
     assert fit["ram_bytes"]["used"] < fit["ram_bytes"]["limit"] == 262_144
@@ -32,8 +38,8 @@ def test_fit_answers_with_every_figure(bundle_directory: Path, tmp_path: Path, e
     assert "latency_ms" in fit["estimates"]
 
 
-@pytest.fixture
-def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def oversized_bundle(bundle_directory: Path, place: Path) -> Path:
     """A bundle whose extractor alone is as large as what the board leaves."""
     import numpy as np
     from tf_keras import Sequential, layers
@@ -52,7 +58,7 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
     windows = np.random.default_rng(0).normal(size=(4, 128, 1, 6)).astype(np.float32)
     model = to_int8(network, windows)
     compiled = compile_model(model)
-    directory = Path(shutil.copytree(bundle_directory, tmp_path / "oversized"))
+    directory = Path(shutil.copytree(bundle_directory, place / "oversized"))
     (directory / "extractor.int8.tflite").write_bytes(model)
     content = load_bundle(bundle_directory).model_dump(mode="json")
     near = np.ones((3, features), np.float32)
@@ -85,8 +91,8 @@ def oversized_bundle(bundle_directory: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.emulated
 @pytest.mark.parametrize("engine", ["compiled", "tflm"])
-def test_fit_says_no_with_every_figure(oversized_bundle: Path, tmp_path: Path, engine: str) -> None:
-    done = har("fit", "--bundle", str(oversized_bundle), "--engine", engine, "--json", cwd=tmp_path)
+def test_fit_says_no_with_every_figure(oversized_bundle: Path, place: Path, engine: str) -> None:
+    done = har("fit", "--bundle", str(oversized_bundle), "--engine", engine, "--json", cwd=place)
     assert done.exit_code == 1, done.stderr
     fit = json.loads(done.stdout)
     assert fit["fits"] is False
@@ -131,13 +137,14 @@ def test_parity_names_an_unsupported_model_and_exits_1(
 
 
 @pytest.fixture
-def board(bundle_directory: Path, tmp_path: Path) -> Iterator[str]:
-    """The port of `har emulate`, run as a user does."""
-    assert har("emit", "--bundle", str(bundle_directory), "--output", "c", cwd=tmp_path).stdout
+def board(bundle_directory: Path, place: Path, tmp_path: Path) -> Iterator[str]:
+    """The port of `har emulate`, run as a user does, over a flash that is empty."""
+    assert har("emit", "--bundle", str(bundle_directory), "--output", "c", cwd=place).stdout
+    flash = tmp_path / "flash.img"
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process = subprocess.Popen(
-        [*HAR, "emulate", "--target", "host", "--generated", "c", "--flash", "flash.img", "--json"],
-        cwd=tmp_path,
+        [*HAR, "emulate", "--target", "host", "--generated", "c", "--flash", str(flash), "--json"],
+        cwd=place,
         env=environment | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -157,6 +164,7 @@ def board(bundle_directory: Path, tmp_path: Path) -> Iterator[str]:
         deadline.cancel()
         process.terminate()
         process.wait(10)
+        process.stdout.close()
 
 
 def test_a_recording_teaches_a_board_whose_head_moves_to_a_file(board: str, tmp_path: Path) -> None:
@@ -304,15 +312,17 @@ def test_an_interrupted_quantize_leaves_no_half_bundle(
     task: Any, trained: Any, bundle_directory: Path, tmp_path: Path
 ) -> None:
     from pipeline.bundle import load_bundle
+    from pipeline.bundle.bundle import FULL_FLOAT, FULL_INT8
     from pipeline.bundle.quantize import quantize
 
     old = Path(shutil.copytree(bundle_directory, tmp_path / "bundle"))
+    full = {name: (old / name).read_bytes() for name in (FULL_FLOAT, FULL_INT8)}
 
     def interrupt(step: str) -> None:
         if step.startswith("measuring"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        quantize(trained, task, old, on_step=interrupt)
+        quantize(trained, task, old, full=full, on_step=interrupt)
     assert load_bundle(old).model_id == load_bundle(bundle_directory).model_id
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

