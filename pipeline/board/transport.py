@@ -71,7 +71,10 @@ class SerialTransport:
             raise self._lost(error) from None
 
     def close(self) -> None:
+        socket = getattr(self._port, "_socket", None)
         self._port.close()
+        if socket is not None:
+            socket.close()  # pyserial leaves it open where the other side has gone
 
     def _wait(self, timeout_s: float) -> bool:
         # pyserial's own timeout would wait for a full buffer, and setting it per call reconfigures

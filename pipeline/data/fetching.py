@@ -195,15 +195,17 @@ def _public(text: str) -> str:
 
 
 def _get(session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
+    """The answer, to be closed, its body yet to be read."""
     response = session.get(url, headers=headers, timeout=TIMEOUT_S, stream=True)
-    if response.status_code in (408, 429) or response.status_code >= 500:
-        raise _Incomplete(f"{_public(url)} answered {response.status_code}")
-    if response.status_code >= 400 and response.status_code != 416:
-        raise ExternalError(
-            f"{_public(url)} answered {response.status_code} {response.reason}; "
-            "check pip's index-url"
-        )
-    return response
+    status = response.status_code
+    if status < 400 or status == 416:
+        return response
+    response.close()
+    if status in (408, 429) or status >= 500:
+        raise _Incomplete(f"{_public(url)} answered {status}")
+    raise ExternalError(
+        f"{_public(url)} answered {status} {response.reason}; check pip's index-url"
+    )
 
 
 def _locate(session: requests.Session, index: str, source: Pinned) -> str:

@@ -143,8 +143,8 @@ def run(
     timer = threading.Timer(limit_s, stop)
     timer.start()
     lines: list[str] = []
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         for line in process.stdout:
             lines.append(line.rstrip())
             tell(lines[-1])
@@ -152,6 +152,7 @@ def run(
     finally:
         timer.cancel()
         _kill(process)
+        process.stdout.close()
     if late.is_set():
         raise ExternalError(
             f"PlatformIO was not done after {limit_s / 60:.0f} minutes and was stopped: {advice}"

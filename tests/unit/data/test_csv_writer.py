@@ -96,6 +96,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         writer.write(0, samples_of(2))
         writer.close()
     third = begin(tmp_path)
+    third.close()
     assert [w.path.name for w in (first, second, third)] == [
         "walking-20260131-120005.csv",
         "walking-20260131-120005-2.csv",
