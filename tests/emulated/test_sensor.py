@@ -144,7 +144,8 @@ def test_the_numbers_go_on_but_for_the_gap_between_two_rounds(said: Heard) -> No
             gaps.append(piece.lost)
         expected = piece.index + len(piece.samples)
     assert gaps == [1]
-    assert said.status.samples_lost == 1
+    # More rounds may have ended until the board was asked.
+    assert said.status.samples_lost == (said.status.samples_received - 1) // SAMPLES >= 1
 
 
 def test_every_prediction_is_what_the_samples_give_bit_for_bit(
