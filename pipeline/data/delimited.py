@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pipeline.core.errors import InputError
 
 MAX_NUMBER = 1e20  # nanoseconds since 1970 are 2e18
+# So much of a file tells its form.
+HEAD_BYTES = 4096
 DELIMITERS = ",;\t"
 _PADDING = " \t,;"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -105,10 +107,10 @@ def read_delimited(place: str, data: bytes, errors: str = "strict") -> Delimited
     )
 
 
-def header_of(head: bytes) -> tuple[str, ...]:
+def header_of(data: bytes) -> tuple[str, ...]:
     """The header in the first bytes of a file, to recognise it by; () for what is no text."""
     try:
-        return read_delimited("", head, "ignore").header
+        return read_delimited("", data[:HEAD_BYTES], "ignore").header
     except InputError:
         return ()
 

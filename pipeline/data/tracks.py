@@ -48,20 +48,19 @@ class Stretch:
 
 
 def read_track(
-    text: Delimited, time: str, columns: Sequence[str], stated_hz: float | None = None
+    text: Delimited, time: int, columns: Sequence[int], stated_hz: float | None = None
 ) -> Track:
-    """The track in the columns of these names; ``time`` is in seconds. A line that repeats the one
-    before it, in time and values, is dropped.
+    """The track in the columns of these numbers; ``time`` is in seconds. A line that repeats the
+    one before it, in time and values, is dropped.
 
     Raises:
         InputError: as `read_timeline`, or a cell that is no number.
     """
-    which = [text.header.index(name) for name in (time, *columns)]
     rows: list[list[float]] = []
     lines: list[int] = []
     repeated = 0
     for line, cells in text.rows():
-        row = [text.number(cells[at], line, text.header[at]) for at in which]
+        row = [text.number(cells[at], line, text.header[at]) for at in (time, *columns)]
         if rows and row == rows[-1]:
             repeated += 1
             continue
@@ -78,7 +77,7 @@ def read_track(
         text.place,
         lines.__getitem__,
         stated_hz=stated_hz,
-        column=time,
+        column=text.header[time],
         remedy="give --recorded-rate {rate:.5g} to har data import",
     )
     doubts = list(line_up.doubts)

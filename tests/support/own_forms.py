@@ -80,3 +80,53 @@ def write_sensor_logger(
         header, line = f"{header},standardisation", f"{line},{standardisation}"
     (folder / "Metadata.csv").write_text(f"{header}\n{line}\n")
     return folder
+
+
+def write_phyphox(
+    folder: Path,
+    samples: Samples,
+    rate_hz: float = 200.0,
+    *,
+    gyroscope_times: Samples | None = None,
+    delimiter: str = ",",
+    comma: bool = False,
+    together: bool = False,
+    linear: bool = False,
+) -> Path:
+    """``samples`` (n, 6) in g and rad/s; ``comma`` for a decimal one, ``together`` for one file of
+    both sensors, ``linear`` for acceleration without gravity."""
+    folder.mkdir(parents=True, exist_ok=True)
+    times = 0.009 + np.arange(len(samples)) / rate_hz
+    acceleration = samples[:, :3] * G
+    name = "Linear Acceleration" if linear else "Acceleration"
+    first = [f"{name} {axis} (m/s^2)" for axis in "xyz"]
+    second = [f"Gyroscope {axis} (rad/s)" for axis in "xyz"]
+
+    def save(file: str, header: Sequence[str], at: Samples, values: Samples) -> None:
+        lines = [delimiter.join(f'"{cell}"' for cell in ("Time (s)", *header))]
+        for row in np.column_stack([at, values]).tolist():
+            line = delimiter.join(f"{value:.9E}" for value in row)
+            lines.append(line.replace(".", ",") if comma else line)
+        (folder / file).write_text("\n".join(lines) + "\n")
+
+    if together:
+        size = np.linalg.norm(acceleration, axis=1, keepdims=True)
+        values = np.hstack([acceleration, size, samples[:, 3:]])
+        save("Raw Data.csv", [*first, "Absolute acceleration (m/s^2)", *second], times, values)
+    else:
+        save(
+            "Linear Acceleration.csv" if linear else "Accelerometer.csv", first, times, acceleration
+        )
+        rates = [
+            np.interp(times if gyroscope_times is None else gyroscope_times, times, column)
+            for column in samples[:, 3:].T
+        ]
+        at = times if gyroscope_times is None else gyroscope_times
+        save("Gyroscope.csv", second, at, np.stack(rates, axis=1))
+    (folder / "meta").mkdir(exist_ok=True)
+    device = [("property", "value"), ("version", "1.1.16"), ("deviceBrand", "Apple")]
+    time = [("event", "experiment time", "system time"), ("START", "0", "1698501144")]
+    for file, rows in (("device.csv", device), ("time.csv", time)):
+        lines = [delimiter.join(f'"{cell}"' for cell in row) for row in rows]
+        (folder / "meta" / file).write_text("\n".join(lines) + "\n")
+    return folder

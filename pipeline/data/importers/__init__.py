@@ -11,6 +11,7 @@ from pipeline.data.importers import (
     motionsense,
     own_csv,
     pamap2,
+    phyphox,
     sensor_logger,
     ucihar,
     wisdm,
@@ -19,7 +20,13 @@ from pipeline.data.importers.own import Form, read_own
 from pipeline.data.importers.tree import Given, Importer, Reading, Tree, open_tree
 
 # The first that recognises a file reads it; the project's own CSV is the last resort.
-OWN_FORMS: tuple[Form, ...] = (edge_impulse.FORM, arduino.FORM, sensor_logger.FORM, own_csv.FORM)
+OWN_FORMS: tuple[Form, ...] = (
+    edge_impulse.FORM,
+    arduino.FORM,
+    sensor_logger.FORM,
+    phyphox.FORM,
+    own_csv.FORM,
+)
 IMPORTERS: dict[str, Importer] = {
     importer.name: importer
     for importer in (

@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 from pipeline.core.errors import InputError
 from pipeline.data.csv_recording import MAX_BYTES, Doubt
 from pipeline.data.csv_writer import PART
+from pipeline.data.delimited import HEAD_BYTES
 from pipeline.data.importers.tree import Given, Importer, Reading, Tree
 from pipeline.data.mixed import OWN_PEOPLE
 from pipeline.data.recording import Recording
 from pipeline.data.vocabulary import refuse_twins
 
-_HEAD_BYTES = 4096
 # What holds recordings in some form, so that it is never left out in silence.
 _DATA = (".csv", ".tsv", ".txt", ".json", ".cbor", ".npz", ".xls", ".xlsx", ".wav", ".parquet")
 _NO_DATA = re.compile(r"(^|/)(readme|licen[cs]e|info|notes?)[^/]*$|\.labels$", re.IGNORECASE)
@@ -68,9 +68,9 @@ class OwnFile:
 class Form:
     """How one program writes a recording. ``recognises`` takes a file's name and first bytes;
     ``read`` gives its recordings, cut where time has a gap, with ``source`` the file's name, or
-    raises InputError; ``takes`` are the fields of Given that it may need. With ``whole_folder`` the
-    files of a folder are one recording, with the folder as its ``source``: ``read`` is given the
-    first that is recognised, and reads the others itself."""
+    raises InputError; ``takes`` are the fields of Given that it may need. ``whole_folder`` tells by
+    a file's first bytes whether it is one of several that make one recording, with their folder as
+    its ``source``: ``read`` is given the first of them, and reads the others itself."""
 
     name: str
     title: str
@@ -79,7 +79,7 @@ class Form:
     recognises: Callable[[str, bytes], bool]
     read: Callable[[OwnFile], Sequence[Recording]]
     takes: tuple[str, ...] = ("subject",)
-    whole_folder: bool = False
+    whole_folder: Callable[[bytes], bool] = lambda _: False
 
     def importer(self) -> Importer:
         """To import files of this form alone."""
@@ -162,16 +162,18 @@ def _pieces(
     and folders."""
     place = tree.place(name)
     data = tree.read(name, MAX_BYTES)
-    form = next((each for each in forms if each.recognises(name, data[:_HEAD_BYTES])), None)
+    form = next((each for each in forms if each.recognises(name, data[:HEAD_BYTES])), None)
     if form is None:
         expected = "; ".join(each.expects for each in forms)
         raise InputError(f"{place}: no recording in a form that is known here: {expected}")
     file = OwnFile(tree, name, data, given, doubt)
     pieces: Sequence[Recording] | None = None
-    if form.whole_folder:
-        if seen.setdefault(file.folder, name) != name:
+    if form.whole_folder(data[:HEAD_BYTES]):
+        if seen.setdefault(f"{form.name} {file.folder}", name) != name:
             return ()
         pieces = form.read(file)
+        if not pieces:
+            return ()
         data = b"".join(piece.samples.tobytes() for piece in pieces)
     twin = seen.setdefault(hashlib.sha256(data).hexdigest(), name)
     if twin != name:

@@ -97,7 +97,8 @@ def _track(file: OwnFile, name: str) -> Track:
             f"{text.place}, line {text.header_line}: no column {', '.join(missing)}; export it "
             "again"
         )
-    return read_track(text, TIME, AXES, file.given.recorded_rate)
+    columns = [text.header.index(axis) for axis in AXES]
+    return read_track(text, text.header.index(TIME), columns, file.given.recorded_rate)
 
 
 def _sign(file: OwnFile) -> tuple[float, list[str]]:
@@ -170,5 +171,5 @@ FORM = Form(
     recognises=_recognises,
     read=_read,
     takes=("recorded_rate", "accel_unit", "subject", "activity"),
-    whole_folder=True,
+    whole_folder=lambda _: True,
 )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import InputError
 from tests.support import foreign_data as made
 from tests.support import forms
-from tests.support.own_forms import read_form, write_sensor_logger
+from tests.support.own_forms import read_form, write_phyphox, write_sensor_logger
 
 
 def _arduino(root: Path) -> Path:
@@ -34,6 +34,10 @@ SMALL: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
             root / "walk", made.motion(2, 100, "walking"), annotations=[(0.5, "walking")]
         ),
         {},
+    ),
+    "phyphox": (
+        lambda root: write_phyphox(root / "walk", made.motion(2, 100, "walking"), 100.0),
+        {"activity": "walking"},
     ),
 }
 PUT = st.sampled_from([b"9" * 400, b"1e300", b"nan", b"-", b",", b"\n", b'"', b"\0"])
