@@ -31,13 +31,14 @@ def bundle_or_default(bundle: Path) -> Path:
         note(f"no bundle in {BUNDLE}: quantizing the model in {TRAINED}")
         trained = load_trained(TRAINED)
         card = trained.card
-        task = load_named_task(card.dataset, card.split, card.seed, own=card.own)
+        task = load_named_task(card.dataset, card.split, card.seed, own=card.own, shape=card.shape)
     else:
         note(f"no bundle in {BUNDLE}: training and quantizing the default one")
         name = ExtractorName()
-        task = load_task(name.dataset)
+        extractor = load_pretrained(find_extractor(name))
+        task = load_task(name.dataset, shape=extractor.card.shape)
         with working("training the head"):
-            trained = train(load_pretrained(find_extractor(name)), task, name.seed)
+            trained = train(extractor, task, name.seed)
         save_trained(trained, TRAINED)
     with working("quantizing") as show:
         quantize(trained, task, BUNDLE, on_step=show)

@@ -130,16 +130,19 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train the head on the frozen pretrained extractor."""
+    from pipeline.data import is_dataset_name, load_dataset
     from pipeline.training.pretrained import load_pretrained
     from pipeline.training.shipped import ExtractorName, find_extractor
     from pipeline.training.task import load_task
     from pipeline.training.train import save_trained
     from pipeline.training.train import train as train_head
 
-    given = load_pretrained(pretrained) if pretrained else None  # before anything is fetched
-    task = load_task(dataset, scheme=split, fold=fold, seed=seed, data=data)
     usual = find_extractor(ExtractorName(dataset, backbone, split, fold, seed))
-    extractor = given or load_pretrained(usual)
+    if not is_dataset_name(dataset):
+        load_dataset(dataset)  # says which there are
+    extractor = load_pretrained(pretrained or usual)  # before anything is fetched
+    shape = extractor.card.shape
+    task = load_task(dataset, scheme=split, fold=fold, seed=seed, data=data, shape=shape)
     require_writable(output)
     for line in task.dataset.notes:
         note(f"har: {line}")
@@ -238,7 +241,7 @@ def quantize(
 
     trained = load_trained(model)
     card = trained.card
-    task = load_named_task(card.dataset, card.split, card.seed, own=card.own)
+    task = load_named_task(card.dataset, card.split, card.seed, own=card.own, shape=card.shape)
     with working("quantizing") as show:
         bundle = make_bundle(
             trained,

@@ -15,6 +15,7 @@ from pipeline.data.describe import describe
 from pipeline.data.imports import import_dataset, read_own_recordings
 from pipeline.data.mixed import add_own
 from pipeline.data.recording import CHANNELS, Dataset, Recording, Segment, Windows
+from pipeline.data.resampling import at_rate
 from pipeline.data.splits import (
     SCHEMES,
     SubjectSplit,
@@ -23,7 +24,7 @@ from pipeline.data.splits import (
     folds,
     split_subjects,
 )
-from pipeline.data.windowing import make_windows, thin
+from pipeline.data.windowing import WindowShape, make_windows, thin
 
 __all__ = [
     "CHANNELS",
@@ -32,8 +33,10 @@ __all__ = [
     "Recording",
     "Segment",
     "SubjectSplit",
+    "WindowShape",
     "Windows",
     "add_own",
+    "at_rate",
     "dataset_names",
     "default_scheme",
     "describe",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import InputError
 from pipeline.data.plausibility import Samples
-from pipeline.data.recording import Recording, Segment
+from pipeline.data.recording import Dataset, Recording, Segment
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 10_000.0
 HALVED_UP_TO_HZ = 30.0
@@ -64,6 +64,14 @@ def resample(recording: Recording, rate_hz: float) -> Recording:
         rate_hz=rate_hz,
         segments=tuple(segment for segment in segments if len(segment)),
     )
+
+
+def at_rate(dataset: Dataset, rate_hz: float) -> Dataset:
+    """The data set with every recording at ``rate_hz``. Raises as `resample`."""
+    if dataset.rate_hz == rate_hz:
+        return dataset
+    recordings = tuple(resample(recording, rate_hz) for recording in dataset.recordings)
+    return dataclasses.replace(dataset, recordings=recordings, rate_hz=rate_hz)
 
 
 def halve(samples: Samples) -> Samples:

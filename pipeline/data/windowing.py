@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -10,6 +11,19 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
 from pipeline.data.recording import CHANNELS, Recording, Windows
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """Windows of ``samples`` at ``rate_hz``, of which two of a recording begin ``hop`` apart."""
+
+    rate_hz: float = 50.0
+    samples: int = 128
+    hop: int = 64
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.rate_hz
 
 
 def make_windows(

@@ -19,7 +19,7 @@ from pipeline.head import BoardTwin, Outcome, Seen, unpack
 from pipeline.protocol.messages import HeadState, Learned, Prediction, Status
 from pipeline.protocol.samples import decode_samples, encode_samples
 from pipeline.training import Scores, score
-from pipeline.training.task import HOP_SAMPLES, Task
+from pipeline.training.task import Task
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class BoardSession:
         at_cut = self._at_cut(windows.x[chosen])
         row = {int(window): i for i, window in enumerate(chosen)}
         answers = Answers(sent=len(chosen))
-        for run in runs(self._task.dataset, windows, chosen, HOP_SAMPLES):
+        for run in runs(self._task.dataset, windows, chosen, self._bundle.hop_samples):
             self._twin.restart()
             seen = self._twin.see(at_cut[[row[int(w)] for w in run.windows]])
             expected = dict(zip(run.windows.tolist(), seen, strict=True))
@@ -221,7 +221,7 @@ class BoardSession:
         first_end = result.start_index + self._task.windows.x.shape[1] - 1
         pairs = []
         for prediction in result.predictions:
-            number, rest = divmod(prediction.end_index - first_end, HOP_SAMPLES)
+            number, rest = divmod(prediction.end_index - first_end, self._bundle.hop_samples)
             if rest == 0 and 0 <= number < len(expected):
                 pairs.append((int(expected[number]), prediction))
         return pairs

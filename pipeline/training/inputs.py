@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.core.types import Array
+from pipeline.data import WindowShape
 from pipeline.head import (
     SampleQuantization,
     SpectrogramShape,
@@ -174,6 +175,11 @@ class NetworkCard(BaseModel):
     validation_subjects: list[str]
     validation_accuracy: float
     weights_sha256: str
+
+    @property
+    def shape(self) -> WindowShape:
+        """The windows that the network takes, half a window apart."""
+        return WindowShape(self.rate_hz, self.window_samples, self.window_samples // 2)
 
     @property
     def normalize(self) -> NetworkInput:

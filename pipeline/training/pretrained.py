@@ -16,7 +16,7 @@ from pipeline.training.inputs import NetworkCard, NetworkInput, card_fields, fit
 from pipeline.training.metrics import score
 from pipeline.training.pretrain import DistillSettings, PretrainSettings, distill, pretrain
 from pipeline.training.shipped import ExtractorName, recipe
-from pipeline.training.task import WINDOW_SAMPLES, Task
+from pipeline.training.task import Task
 
 
 class PretrainedCard(NetworkCard):
@@ -101,7 +101,7 @@ def distill_extractor(
     the frozen features afterwards. ``on_epoch(epoch, epochs)``.
     """
     recordings = task.pretraining_recordings()
-    bare, normalize = distill(recordings, WINDOW_SAMPLES, settings, seed, on_epoch)
+    bare, normalize = distill(recordings, task.shape.samples, settings, seed, on_epoch)
     network = backbone(settings.backbone)
     training = task.pretraining
     features = network.features(bare, normalize(training.x))
@@ -138,7 +138,7 @@ def _save(
             "subjects": list(task.split.pretrain),
             "activities": list(validation.activities),
             "rate_hz": task.dataset.rate_hz,
-            "window_samples": WINDOW_SAMPLES,
+            "window_samples": task.shape.samples,
             **card_fields(normalize),
             "validation_subjects": list(task.split.validation),
             "validation_windows": scores.n,

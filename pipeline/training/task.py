@@ -3,7 +3,7 @@ starts from here, so that everything sees the same subjects on the same side."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from pipeline.data import (
     Recording,
     SubjectSplit,
     Windows,
+    WindowShape,
     add_own,
+    at_rate,
     find_split,
     identities,
     is_dataset_name,
@@ -28,9 +30,7 @@ from pipeline.data import (
     thin,
 )
 
-WINDOW_SAMPLES = 128
-HOP_SAMPLES = 64
-_DENSE_HOP_SAMPLES = 16
+_DENSE = 4  # hops for random starts in one hop of windows
 _OPPOSITE = -0.7  # cosine of the angle from which on two directions are opposite
 
 
@@ -65,12 +65,13 @@ class OwnRecordings(BaseModel):
 
 @dataclass(frozen=True)
 class Task:
-    """``windows``: hop `HOP_SAMPLES`, of all subjects. ``own``: which of your recordings, if any,
-    train together with the data set's subjects."""
+    """``windows`` of all subjects have the ``shape``, whose rate is the data set's. ``own``: which
+    of your recordings, if any, train together with the data set's subjects."""
 
     dataset: Dataset
     split: SubjectSplit
     windows: Windows
+    shape: WindowShape
     own: OwnRecordings | None = None
 
     @property
@@ -120,8 +121,8 @@ class Task:
         return make_windows(
             self.pretraining_recordings(),
             self.dataset.activities,
-            length=WINDOW_SAMPLES,
-            hop=_DENSE_HOP_SAMPLES,
+            length=self.shape.samples,
+            hop=max(1, self.shape.hop // _DENSE),
         )
 
     def without_test(self) -> Task:
@@ -129,26 +130,27 @@ class Task:
         by. The split still names them."""
         people = set(self.split.test)
         recordings = tuple(r for r in self.dataset.recordings if r.subject not in people)
-        return make_task(replace(self.dataset, recordings=recordings), self.split)
+        return make_task(replace(self.dataset, recordings=recordings), self.split, self.shape)
 
 
-def make_task(dataset: Dataset, split: SubjectSplit) -> Task:
-    """Cuts the windows of a data set that is split.
+def make_task(dataset: Dataset, split: SubjectSplit, shape: WindowShape | None = None) -> Task:
+    """Cuts the windows of a data set that is split, after it is brought to the rate of ``shape``;
+    by default 128 samples at its own rate.
 
     Raises InputError where a side has recordings and no window.
     """
-    windows = make_windows(
-        dataset.recordings, dataset.activities, length=WINDOW_SAMPLES, hop=HOP_SAMPLES
-    )
+    shape = shape or WindowShape(dataset.rate_hz)
+    dataset = at_rate(dataset, shape.rate_hz)
+    windows = make_windows(dataset.recordings, dataset.activities, shape.samples, shape.hop)
     for side in ("pretrain", "train", "validation", "test"):
         people = set(getattr(split, side)) & set(dataset.subjects)
         if people and not len(windows.for_subjects(people)):
             raise InputError(
                 f"data set {dataset.name}, split {split.name}: the {side} subjects "
-                f"({', '.join(sorted(people)[:3])}) have no window of {WINDOW_SAMPLES} samples of "
+                f"({', '.join(sorted(people)[:3])}) have no window of {shape.samples} samples of "
                 "one activity; record longer, or leave them out"
             )
-    return Task(dataset, split, windows)
+    return Task(dataset, split, windows, shape)
 
 
 def add_recordings(task: Task, path: Path) -> Task:
@@ -168,13 +170,13 @@ def add_recordings(task: Task, path: Path) -> Task:
             "would train and test at once; take one of the two"
         )
     split = replace(task.split, train=tuple(sorted({*task.split.train, *people})))
-    made = make_task(dataset, split)
+    made = make_task(dataset, split, task.shape)
     mine = made.windows.for_subjects(people).y.tolist()
     windows = {name: mine.count(dataset.activities.index(name)) for name in own.activities}
     short = [name for name, count in windows.items() if not count]
     if short:
         raise InputError(
-            f"{path}: {', '.join(short)} is nowhere {WINDOW_SAMPLES / dataset.rate_hz:g} s long "
+            f"{path}: {', '.join(short)} is nowhere {task.shape.seconds:g} s long "
             "without a gap, which one window takes; record longer, or take it out"
         )
     doubts = _gravity_doubts(task, made.windows.for_subjects(people))
@@ -185,22 +187,21 @@ def add_recordings(task: Task, path: Path) -> Task:
         own=OwnRecordings(
             path=str(path.resolve() if path.exists() else path),
             sha256=own.sha256,
-            files=_files(dataset.recordings, made.windows, people, rates),
+            files=_files(made, people, rates),
             windows=windows,
             new=[name for name in own.activities if name not in task.dataset.activities],
         ),
     )
 
 
-def _files(
-    recordings: Sequence[Recording], windows: Windows, people: set[str], rates: Mapping[str, float]
-) -> list[OwnFile]:
+def _files(task: Task, people: set[str], rates: Mapping[str, float]) -> list[OwnFile]:
     """What each file of ``people`` gave; ``rates`` are those at which they were recorded."""
+    windows, length = task.windows, task.shape.samples
     found = []
     for file, rate_hz in rates.items():
         mine = [
             (number, recording)
-            for number, recording in enumerate(recordings)
+            for number, recording in enumerate(task.dataset.recordings)
             if recording.source == file and recording.subject in people
         ]
         samples = sum(len(recording.samples) for _, recording in mine)
@@ -210,8 +211,8 @@ def _files(
             starts = windows.start[windows.recording == number]
             count += len(starts)
             if len(starts):
-                covered += int(np.minimum(np.diff(starts), WINDOW_SAMPLES).sum()) + WINDOW_SAMPLES
-        hz = mine[0][1].rate_hz
+                covered += int(np.minimum(np.diff(starts), length).sum()) + length
+        hz = task.shape.rate_hz
         found.append(
             OwnFile(
                 file=file,
@@ -259,16 +260,17 @@ def load_task(
     fold: int = 0,
     seed: int = 0,
     data: Path | None = None,
+    shape: WindowShape | None = None,
     progress: bool = True,
 ) -> Task:
     """Fetches if need be, splits by subject, cuts windows. The seed draws the validation subjects.
-    ``data``: your own recordings to train on, too.
+    ``data``: your own recordings to train on, too. ``shape``: as `make_task`.
 
     Raises InputError for an unknown data set, scheme or fold, as `make_task` and as
     `add_recordings`, ExternalError where fetching fails.
     """
     dataset = load_dataset(name, progress=progress)
-    task = make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed))
+    task = make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed), shape)
     return add_recordings(task, data) if data else task
 
 
@@ -278,13 +280,14 @@ def load_named_task(
     seed: int,
     *,
     own: OwnRecordings | None = None,
+    shape: WindowShape | None = None,
     progress: bool = True,
 ) -> Task:
     """The task that a card describes: by the name of its split, e.g. ``5-fold/0``. As `load_task`,
     and InputError where its own recordings are not what they were."""
     dataset = load_dataset(name, progress=progress)
     scheme, fold = find_split(dataset, split)
-    task = make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed))
+    task = make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed), shape)
     if own is None:
         return task
     path = Path(own.path)

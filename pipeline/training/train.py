@@ -20,7 +20,7 @@ from pipeline.training.metrics import score
 from pipeline.training.pretrained import Pretrained, PretrainedCard
 from pipeline.training.seeds import seed_everything
 from pipeline.training.shipped import recipe
-from pipeline.training.task import HOP_SAMPLES, OwnRecordings, Task
+from pipeline.training.task import OwnRecordings, Task
 
 WEIGHTS = "weights.npz"
 CARD = "train.json"
@@ -48,7 +48,7 @@ class TrainCard(NetworkCard):
             activities=list(task.windows.activities),
             rate_hz=task.dataset.rate_hz,
             window_samples=extractor.window_samples,
-            hop_samples=HOP_SAMPLES,
+            hop_samples=task.shape.hop,
             knee=extractor.knee,
             mean=extractor.mean,
             std=extractor.std,

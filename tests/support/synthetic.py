@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.data import Dataset, Recording, Segment, SubjectSplit, make_windows
-from pipeline.training.task import HOP_SAMPLES, WINDOW_SAMPLES, Task
+from pipeline.data import Dataset, Recording, Segment, SubjectSplit
+from pipeline.training.task import Task, make_task
 
 ACTIVITIES = ("walking", "running", "resting")
 _FREQUENCY_HZ = {"walking": 1.8, "running": 3.2, "resting": 0.0}
@@ -57,5 +57,4 @@ def synthetic_task(people: int = 8, seconds: float = 30.0, seed: int = 0) -> Tas
     )
     names = dataset.subjects
     split = SubjectSplit("synthetic", names[:-3], names[:-3], names[-3:-2], names[-2:])
-    windows = make_windows(dataset.recordings, ACTIVITIES, length=WINDOW_SAMPLES, hop=HOP_SAMPLES)
-    return Task(dataset, split, windows)
+    return make_task(dataset, split)

@@ -21,7 +21,7 @@ from pipeline.experiments.evaluate.report import Detection, RecordingsReport, Sh
 from pipeline.head import softmax
 from pipeline.training.inputs import input_of_card
 from pipeline.training.metrics import worst_of
-from pipeline.training.task import HOP_SAMPLES, Task
+from pipeline.training.task import Task
 
 KNOWN, TRANSITION, UNLABELLED, MIXED, UNSEEN = range(5)
 """Kinds of windows. Known: all of it shows one activity of the data set. Transition: at least half
@@ -55,7 +55,7 @@ def follow(bundle: Bundle, task: Task, unseen: Windows | None) -> Followed:
     recordings = [
         r for r in task.dataset.recordings if r.subject in subjects and len(r.samples) >= length
     ]
-    starts = [np.arange(0, len(r.samples) - length + 1, HOP_SAMPLES) for r in recordings]
+    starts = [np.arange(0, len(r.samples) - length + 1, bundle.hop_samples) for r in recordings]
     known = [
         _kinds(r, s, length, bundle.activities) for r, s in zip(recordings, starts, strict=True)
     ]

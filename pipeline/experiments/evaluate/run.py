@@ -17,6 +17,7 @@ from pipeline.data import (
     SCHEMES,
     Dataset,
     Windows,
+    WindowShape,
     default_scheme,
     find_split,
     folds,
@@ -54,7 +55,7 @@ from pipeline.training.metrics import (
     worst_of,
 )
 from pipeline.training.shipped import ExtractorName
-from pipeline.training.task import HOP_SAMPLES, WINDOW_SAMPLES, make_task
+from pipeline.training.task import make_task
 
 
 def split_report(
@@ -291,7 +292,8 @@ def _unseen(name: str, dataset: Dataset) -> Windows:
         raise InputError(
             f"{name} is at {other.rate_hz:g} Hz, {dataset.name} at {dataset.rate_hz:g}"
         )
-    return make_windows(other.recordings, other.activities, length=WINDOW_SAMPLES, hop=HOP_SAMPLES)
+    shape = WindowShape(dataset.rate_hz)
+    return make_windows(other.recordings, other.activities, shape.samples, shape.hop)
 
 
 def _names(request: Request, given: Bundle | None) -> tuple[str, str]:

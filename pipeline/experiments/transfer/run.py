@@ -27,7 +27,7 @@ from pipeline.training.metrics import worst_of
 from pipeline.training.pretrain import DistillSettings, distill, set_batch_statistics
 from pipeline.training.seeds import seed_everything
 from pipeline.training.shipped import ExtractorName, recipe
-from pipeline.training.task import WINDOW_SAMPLES, Task, make_task
+from pipeline.training.task import Task, make_task
 
 Show = Callable[[str, float], None]
 
@@ -187,7 +187,7 @@ def _extractor(
     if variant == "distilled":
         model, normalize = distill(
             task.pretraining_recordings(),
-            WINDOW_SAMPLES,
+            task.shape.samples,
             DistillSettings(backbone=name.backbone),
             name.seed,
             lambda epoch, epochs: show(f"distilling, epoch {epoch} of {epochs}", epoch / epochs),
@@ -198,7 +198,9 @@ def _extractor(
         return Extractor(network, pretrained.model(), pretrained.card.normalize)
     rng = np.random.default_rng(name.seed)
     if variant == "random_varied":
-        x = varied_windows(task.pretraining_recordings(), WINDOW_SAMPLES, _STATISTICS_WINDOWS, rng)
+        x = varied_windows(
+            task.pretraining_recordings(), task.shape.samples, _STATISTICS_WINDOWS, rng
+        )
         return random_extractor(network, x, name.seed)
     x = task.windows.for_subjects(task.split.pretrain).x
     few = rng.permutation(len(x))[:_STATISTICS_WINDOWS]

@@ -2,7 +2,7 @@ import numpy as np
 
 from pipeline.demo.board import runs
 from pipeline.experiments.personalize.measure import choose, users_of
-from pipeline.training.task import HOP_SAMPLES, Task
+from pipeline.training.task import Task
 
 
 def test_runs_hold_every_window_s_own_samples(task: Task) -> None:
@@ -11,9 +11,9 @@ def test_runs_hold_every_window_s_own_samples(task: Task) -> None:
     chosen = np.concatenate([choose(windows, u, 4)[0] for u in users_of(windows, [subject])])
     chosen.sort()
     seen = []
-    for run in runs(task.dataset, windows, chosen, HOP_SAMPLES):
+    for run in runs(task.dataset, windows, chosen, task.shape.hop):
         for number, window in enumerate(run.windows):
-            start = number * HOP_SAMPLES
+            start = number * task.shape.hop
             np.testing.assert_array_equal(
                 run.samples[start : start + windows.x.shape[1]], windows.x[window]
             )

@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 from pipeline.bundle import load_bundle
 from pipeline.cli.main import app
 from pipeline.core.errors import InputError
-from pipeline.data import import_dataset
+from pipeline.data import WindowShape, import_dataset
 from pipeline.data.mixed import OWN_PEOPLE
 from pipeline.models import load_weights
 from pipeline.training import Pretrained, load_trained
 from pipeline.training import task as tasks
 from pipeline.training.pretrained import save_pretrained
-from pipeline.training.task import Task, add_recordings, load_named_task
+from pipeline.training.task import Task, add_recordings, load_named_task, make_task
 
 RATE_HZ = 119.0
 HEADER = "time_s,ax_g,ay_g,az_g,gx_rads,gy_rads,gz_rads,activity"
@@ -237,3 +237,13 @@ def test_a_class_that_no_judge_shows_goes_from_training_to_the_bundle(
     assert done.exit_code == 2
     assert "changed since the model learned them" in done.output
     assert load_bundle(output).model_id == bundle.model_id
+
+
+def test_a_task_of_another_shape_is_cut_at_its_rate(task: Task, folder: Path) -> None:
+    shape = WindowShape(25.0, 64, 32)
+    half = make_task(task.dataset, task.split, shape)
+    assert half.windows.x.shape == (len(task.windows), 64, 6)
+    assert half.windows.y.tolist() == task.windows.y.tolist()
+    own = add_recordings(half, folder).own
+    assert own is not None and own.windows == {"walking": 8, "rowing": 14}
+    assert half.without_test().shape == half.thinned(None).shape == shape
