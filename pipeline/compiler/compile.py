@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pipeline.compiler.emit import constant_bytes, emit_c
@@ -9,6 +10,7 @@ from pipeline.compiler.graph import KernelCall, TensorInfo
 from pipeline.compiler.lower import lower
 from pipeline.compiler.plan import plan_memory
 from pipeline.compiler.reader import read_model
+from pipeline.core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,19 @@ class CompiledModel:
     operator_macs: tuple[int, ...]
 
 
-def compile_model(model: bytes) -> CompiledModel:
+def compile_model(model: bytes, *, name: str = "har_net") -> CompiledModel:
     """Compiles an int8 .tflite's bytes to C that calls firmware/lib/nn.
 
-    Raises InputError for bytes that are no valid .tflite, UnsupportedModel for a model outside what
-    the engine takes.
+    ``name`` prefixes files and symbols. Raises InputError for bytes that are no valid .tflite or
+    a name that is no C identifier, UnsupportedModel for a model outside what the engine takes.
     """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise InputError(f"{name!r} is not a lower-case C identifier; choose another name")
     graph = lower(read_model(model))
     plan = plan_memory(graph)
     operator_macs = tuple(step.macs if isinstance(step, KernelCall) else 0 for step in graph.steps)
     return CompiledModel(
-        sources=emit_c(graph, plan),
+        sources=emit_c(graph, plan, name),
         macs=sum(operator_macs),
         arena_bytes=plan.arena_bytes,
         weights_bytes=constant_bytes(graph),

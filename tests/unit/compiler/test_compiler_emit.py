@@ -37,17 +37,17 @@ def test_macs_are_counted_per_operator() -> None:
 
 
 def test_sizes_in_the_result_are_those_in_the_text() -> None:
-    compiled = compile_model(_model())
-    header, source = compiled.sources["har_net.h"], compiled.sources["har_net.c"]
-    assert f"#define HAR_NET_ARENA_BYTES {compiled.arena_bytes}\n" in header
-    assert "#define HAR_NET_INPUT_BYTES 120\n" in header
-    assert "#define HAR_NET_OUTPUTS 2\n" in header
-    assert "har_net_output_bytes[HAR_NET_OUTPUTS] = {8, 3};" in source
+    compiled = compile_model(_model(), name="tiny")
+    header, source = compiled.sources["tiny.h"], compiled.sources["tiny.c"]
+    assert f"#define TINY_ARENA_BYTES {compiled.arena_bytes}\n" in header
+    assert "#define TINY_INPUT_BYTES 120\n" in header
+    assert "#define TINY_OUTPUTS 2\n" in header
+    assert "tiny_output_bytes[TINY_OUTPUTS] = {8, 3};" in source
     arrays = re.findall(r"static const (int8_t|int32_t) op\w+\[(\d+)\] =", source)
     assert compiled.weights_bytes == sum(
         int(count) * (4 if kind == "int32_t" else 1) for kind, count in arrays
     )
-    assert source.count("_Alignas(16) static int8_t arena[HAR_NET_ARENA_BYTES];") == 1
+    assert source.count("_Alignas(16) static int8_t arena[TINY_ARENA_BYTES];") == 1
 
 
 def test_every_call_carries_its_shapes_and_every_line_fits() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.compiler import UnsupportedModel, compile_model
-from pipeline.core.errors import CheckFailed
+from pipeline.core.errors import CheckFailed, InputError
 from tests.support.tflite_builder import SAME, Model, Net, Value
 
 Spoil = Callable[[Net], Value]
@@ -246,3 +246,9 @@ def test_an_output_that_nothing_computes_is_refused() -> None:
     net.unary("RELU", net.input)
     with pytest.raises(UnsupportedModel, match="which no operator writes"):
         compile_model(net.build(net.input))
+
+
+@pytest.mark.parametrize("name", ["", "2net", "har-net", "Har", "a b", "../x"])
+def test_a_name_that_is_no_identifier_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="identifier"):
+        compile_model(b"", name=name)
