@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="data",
-    help="Data sets and your own recordings: list, fetch, import, inspect, check.",
+    help="Data sets and your own recordings: list, fetch, import, export, inspect, check.",
     no_args_is_help=True,
 )
 
@@ -156,6 +156,40 @@ def info(target: NameOrFileArgument, as_json: JsonOption = False) -> None:
         print_json(document)
     else:
         _print_info(document)
+
+
+@app.command()
+@guarded
+def export(
+    name: NameArgument,
+    form: Annotated[
+        Literal["csv", "edge-impulse"],
+        typer.Option("--format", help="The project's own CSV, or Edge Impulse's JSON."),
+    ] = "csv",
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write; build/export/NAME-FORMAT if not given.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Replace an export that is there.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write recordings as files that other tools read, and `har data import` reads back."""
+    from pipeline.data import load_dataset
+    from pipeline.data.exports import export_dataset
+
+    dataset = load_dataset(name)
+    folder = output or Path("build/export") / f"{dataset.name}-{form}"
+    with working(f"writing {folder}") as update:
+        result = export_dataset(dataset, form, folder, force=force, progress=update)
+    if as_json:
+        print_json(result)
+        return
+    for warning in result["warnings"]:
+        note(f"har: {warning}")
+    people = len(result["subjects"])
+    say(
+        f"{result['path']}: {result['files']} files, {result['samples']:,} samples, {people} people"
+    )
+    say(f"Terms: {result['terms']}")
 
 
 _MOST_ERRORS = 5

@@ -34,9 +34,13 @@ _LOG = logging.getLogger(__name__)
 
 def recording_path(folder: Path, activity: str, when: datetime) -> Path:
     """`folder/walking-20260131-120000.csv`: letters, digits and dashes; any name is safe."""
-    plain = unicodedata.normalize("NFKD", activity).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_CHARACTERS].strip("-")
-    return folder / f"{slug or 'activity'}-{when:%Y%m%d-%H%M%S}.csv"
+    return folder / f"{file_slug(activity) or 'activity'}-{when:%Y%m%d-%H%M%S}.csv"
+
+
+def file_slug(text: str) -> str:
+    """Letters a to z, digits and dashes of ``text``; "" where it has none."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_CHARACTERS].strip("-")
 
 
 def check_field(what: str, text: str, *, longest: int = MAX_NAME_LENGTH) -> str:

@@ -136,8 +136,8 @@ def _rate_hz(file: OwnFile, interval_ms: object) -> float:
             "sample to the next"
         )
     interval = float(interval_ms)  # type: ignore[arg-type]
-    # 12 digits: 1000 / (1000 / 119) is 119 again.
-    rate_hz = float(f"{1000 / interval:.12g}")
+    # 15 digits: 1000 / (1000 / 119) is 119 again.
+    rate_hz = float(f"{1000 / interval:.15g}")
     check_rate(rate_hz, f"{file.place}, interval_ms {interval:g}")
     stated = file.given.recorded_rate
     if stated is None:

@@ -23,6 +23,11 @@ _DATA = (".csv", ".tsv", ".txt", ".json", ".cbor", ".npz", ".xls", ".xlsx", ".wa
 _NO_DATA = re.compile(r"(^|/)(readme|licen[cs]e|info|notes?)[^/]*$|\.labels$", re.IGNORECASE)
 
 
+def is_no_data(name: str) -> bool:
+    """Whether a file of this name only says something about others."""
+    return bool(_NO_DATA.search(name))
+
+
 @dataclass(frozen=True)
 class OwnFile:
     """A file to read: ``data`` is its content, ``place`` what messages call it, ``default_name``
@@ -125,7 +130,7 @@ def read_own(
                 f"{place}: left out, a recording that is going on or was interrupted; the next "
                 "`har record` into this folder keeps its whole lines"
             )
-        if _NO_DATA.search(name) or not name.lower().endswith(_DATA):
+        if is_no_data(name) or not name.lower().endswith(_DATA):
             continue
         try:
             pieces = _pieces(tree, name, given, forms, seen, doubts.append)
