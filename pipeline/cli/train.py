@@ -130,6 +130,7 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train the head on the frozen pretrained extractor."""
+    from pipeline.bundle.limits import check_room
     from pipeline.data import is_dataset_name, load_dataset
     from pipeline.training.pretrained import load_pretrained
     from pipeline.training.shipped import ExtractorName, find_extractor
@@ -143,7 +144,7 @@ def train(
     extractor = load_pretrained(pretrained or usual)  # before anything is fetched
     shape = extractor.card.shape
     task = load_task(dataset, scheme=split, fold=fold, seed=seed, data=data, shape=shape)
-    require_writable(output)
+    check_room(task.windows.activities, spare=0, replay=1, exemplars=0)
     for line in task.dataset.notes:
         note(f"har: {line}")
     if task.own and not as_json:
@@ -153,6 +154,7 @@ def train(
             f"{len(task.dataset.notes)} warnings, and --strict was given; mend the files, or leave "
             "--strict out"
         )
+    require_writable(output)
     subjects = len(task.split.train)
     with working(f"training the head on {subjects} subjects of {task.dataset.title}"):
         trained = train_head(extractor, task, seed)

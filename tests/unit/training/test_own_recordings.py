@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -247,3 +248,35 @@ def test_a_task_of_another_shape_is_cut_at_its_rate(task: Task, folder: Path) ->
     own = add_recordings(half, folder).own
     assert own is not None and own.windows == {"walking": 8, "rowing": 14}
     assert half.without_test().shape == half.thinned(None).shape == shape
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    ("count", "words"), [(40, "activities: give 2 to 32"), (28, "must fit in 440 bytes together")]
+)
+def test_what_no_board_can_say_is_refused_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, words: str
+) -> None:
+    """It was refused by `har quantize`, after training."""
+    for number in range(count):
+        write(tmp_path / "in" / f"{number}.csv", f"activity number {number}", 1.8, seconds=3)
+    monkeypatch.setattr(sys.modules["pipeline.training.train"], "train", pytest.fail)
+    done = CliRunner().invoke(
+        app, ["train", "--data", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    )
+    assert done.exit_code == 2 and words in done.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("known")
+def test_strict_refuses_what_gives_a_warning_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a.csv", "walking", 1.8)
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    (tmp_path / "a.csv").write_text("\n".join([*lines[:400], *lines[420:]]) + "\n")
+    monkeypatch.setattr(sys.modules["pipeline.training.train"], "train", pytest.fail)
+    arguments = ["train", "--data", str(tmp_path / "a.csv"), "--output", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, [*arguments, "--strict"])
+    assert done.exit_code == 2 and "--strict" in done.output
+    assert "1 gaps in time" in done.output and not (tmp_path / "out").exists()
