@@ -76,8 +76,9 @@ def import_(
     importer: Annotated[
         str,
         typer.Argument(
-            help="A published data set (ucihar, hapt, pamap2, motionsense, wisdm, dsads), or the "
-            "form of your own files (edge-impulse, arduino, sensor-logger, phyphox, csv)."
+            help="A published data set (ucihar, hapt, pamap2, motionsense, wisdm, wisdm2019, "
+            "dsads), or the form of your own files (edge-impulse, arduino, sensor-logger, phyphox, "
+            "csv)."
         ),
     ],
     path: Annotated[Path, typer.Argument(help="Your copy: a folder, a zip or a file.")],
@@ -88,8 +89,8 @@ def import_(
     unit: Annotated[
         str,
         typer.Option(
-            help="Of several sensors on the body (dsads): right_arm, left_arm, arms, torso, "
-            "right_leg or left_leg."
+            help="Of several sensors on the body: right_arm, left_arm, arms, torso, right_leg or "
+            "left_leg (dsads); watch or phone (wisdm2019)."
         ),
     ] = "",
     recorded_rate: Annotated[

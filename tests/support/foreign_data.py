@@ -205,6 +205,38 @@ def write_wisdm(root: Path, records: Sequence[str], end: str = ";\n") -> Path:
     return folder
 
 
+# ---- WISDM 2019 ----------------------------------------------------------------------------------
+
+
+def write_wisdm2019(
+    root: Path,
+    unit: str,
+    person: int,
+    stretches: Sequence[tuple[str, npt.NDArray[np.float64]]],
+    *,
+    gyroscope_delay_s: float = 0.0,
+    start_s: float = 90426.0,
+    rate_hz: float = 20.0,
+) -> Path:
+    """``stretches`` are (letter, samples (n, 6) in g and rad/s), one after the other with a second
+    between; the gyroscope's times are later by a delay."""
+    folder = root / "wisdm-dataset"
+    for sensor, columns, scale, delay in (
+        ("accel", slice(0, 3), G, 0.0),
+        ("gyro", slice(3, 6), 1.0, gyroscope_delay_s),
+    ):
+        at, lines = start_s + delay, []
+        for letter, samples in stretches:
+            for i, sample in enumerate(samples):
+                values = ",".join(f"{value * scale:.8g}" for value in sample[columns])
+                lines.append(f"{person},{letter},{round((at + i / rate_hz) * 1e9)},{values};")
+            at += len(samples) / rate_hz + 1.0
+        path = folder / "raw" / unit / sensor / f"data_{person}_{sensor}_{unit}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
+    return folder
+
+
 # ---- DSADS ---------------------------------------------------------------------------------------
 
 DSADS_UNITS = ("torso", "right_arm", "left_arm", "right_leg", "left_leg")

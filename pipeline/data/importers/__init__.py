@@ -15,6 +15,7 @@ from pipeline.data.importers import (
     sensor_logger,
     ucihar,
     wisdm,
+    wisdm2019,
 )
 from pipeline.data.importers.own import Form, read_own
 from pipeline.data.importers.tree import Given, Importer, Reading, Tree, open_tree
@@ -30,7 +31,10 @@ OWN_FORMS: tuple[Form, ...] = (
 IMPORTERS: dict[str, Importer] = {
     importer.name: importer
     for importer in (
-        *(module.IMPORTER for module in (ucihar, hapt_original, pamap2, motionsense, wisdm, dsads)),
+        *(
+            module.IMPORTER
+            for module in (ucihar, hapt_original, pamap2, motionsense, wisdm, wisdm2019, dsads)
+        ),
         *(form.importer() for form in OWN_FORMS),
     )
 }

@@ -11,7 +11,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +35,9 @@ MAX_NANOSECONDS = 1 << 62
 MAX_DROPPED = 0.1
 
 
-class _Sample(NamedTuple):
+class Sample(NamedTuple):
+    """A record: a moment of a person who does something, and a vector."""
+
     person: int
     activity: str
     time_s: float
@@ -50,25 +52,12 @@ def read_wisdm(tree: Tree, _given: Given) -> Reading:
     Uneven times are put on an even 20 Hz by linear interpolation; a gap over 0.3 s cuts.
     """
     counts: Counter[str] = Counter()
-    samples = list(_samples(tree.text(NAME), counts))
     place = tree.place(NAME)
-    if not samples:
-        raise InputError(f"{place}: no record like 33,Jogging,49105962326000,-0.69,12.68,0.50;")
+    samples = read_samples(tree.text(NAME), place, counts, ACTIVITIES, range(1, MAX_PERSON + 1))
     dropped = sum(counts.values())
-    if dropped > MAX_DROPPED * (len(samples) + dropped):
-        raise InputError(
-            f"{place}: {dropped} of {len(samples) + dropped} records cannot be read; "
-            "it is damaged or another file"
-        )
-    time_s = np.array([sample.time_s for sample in samples])
-    steps = np.diff(time_s)
-    same = np.array([a.person == b.person for a, b in itertools.pairwise(samples)], dtype=bool)
-    usual = steps[same & (steps > 0) & (steps <= GAP_S)]
-    step = float(np.median(usual)) if len(usual) else math.nan
-    if not abs(step * RATE_HZ - 1) <= RATE_TOLERANCE:
-        raise InputError(f"{place}: {1 / step:.4g} Hz by its times; WISDM has {RATE_HZ:g} Hz")
+    check_times(samples, place)
     recordings = []
-    for stretch in _stretches(samples):
+    for stretch in stretches_of(samples):
         recording = _even(stretch)
         if recording is None:
             counts["samples in short stretches"] += len(stretch)
@@ -80,9 +69,41 @@ def read_wisdm(tree: Tree, _given: Given) -> Reading:
     )
 
 
-def _samples(text: str, counts: Counter[str]) -> Iterator[_Sample]:
-    """The records that can be read, in the file's order; ``counts`` says why others cannot."""
-    last: _Sample | None = None
+def check_times(samples: Sequence[Sample], place: str) -> None:
+    """Raises InputError where the usual step is not that of 20 Hz."""
+    steps = np.diff([sample.time_s for sample in samples])
+    same = np.array([a.person == b.person for a, b in itertools.pairwise(samples)], dtype=bool)
+    usual = steps[same & (steps > 0) & (steps <= GAP_S)]
+    step = float(np.median(usual)) if len(usual) else math.nan
+    if not abs(step * RATE_HZ - 1) <= RATE_TOLERANCE:
+        raise InputError(f"{place}: {1 / step:.4g} Hz by its times; WISDM has {RATE_HZ:g} Hz")
+
+
+def read_samples(
+    text: str, place: str, counts: Counter[str], activities: Container[str], people: Container[int]
+) -> list[Sample]:
+    """The records that can be read, in the file's order; ``counts`` says why others cannot.
+
+    Raises:
+        InputError: none of them, or too few.
+    """
+    dropped: Counter[str] = Counter()
+    samples = list(_readable(text, dropped, activities, people))
+    if not samples:
+        raise InputError(f"{place}: no record like 33,Jogging,49105962326000,-0.69,12.68,0.50;")
+    lost, total = dropped.total(), len(samples) + dropped.total()
+    if lost > MAX_DROPPED * total:
+        raise InputError(
+            f"{place}: {lost} of {total} records cannot be read; it is damaged or another file"
+        )
+    counts.update(dropped)
+    return samples
+
+
+def _readable(
+    text: str, counts: Counter[str], activities: Container[str], people: Container[int]
+) -> Iterator[Sample]:
+    last: Sample | None = None
     for record in re.split(r"[;\n]", text):
         cells = [cell.strip() for cell in record.strip().removesuffix(",").split(",")]
         if cells == [""]:
@@ -96,7 +117,7 @@ def _samples(text: str, counts: Counter[str]) -> Iterator[_Sample]:
         except ValueError:
             counts["records with a word for a number"] += 1
             continue
-        if cells[1] not in ACTIVITIES or not 0 < person <= MAX_PERSON:
+        if cells[1] not in activities or person not in people:
             counts["records of an unknown activity or person"] += 1
         elif not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
             counts["records with a word for a number"] += 1
@@ -105,7 +126,7 @@ def _samples(text: str, counts: Counter[str]) -> Iterator[_Sample]:
         elif not 0 < nanoseconds < MAX_NANOSECONDS:
             counts["records without a time"] += 1
         else:
-            sample = _Sample(person, cells[1], nanoseconds * 1e-9, x, y, z)
+            sample = Sample(person, cells[1], nanoseconds * 1e-9, x, y, z)
             if last and last[:3] == sample[:3]:
                 counts["records of a moment that was there"] += 1
                 continue
@@ -113,7 +134,7 @@ def _samples(text: str, counts: Counter[str]) -> Iterator[_Sample]:
             yield sample
 
 
-def _stretches(samples: list[_Sample]) -> Iterator[list[_Sample]]:
+def stretches_of(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
     """Runs of one person and one activity without a gap in time."""
     stretch = [samples[0]]
     for sample in samples[1:]:
@@ -125,7 +146,7 @@ def _stretches(samples: list[_Sample]) -> Iterator[list[_Sample]]:
     yield stretch
 
 
-def _even(stretch: list[_Sample]) -> Recording | None:
+def _even(stretch: list[Sample]) -> Recording | None:
     """A stretch on an even 20 Hz, or None where it is too short."""
     time_s = np.array([sample.time_s for sample in stretch])
     values: npt.NDArray[np.float64] = np.array([sample[3:] for sample in stretch])  # (n, 3)

@@ -389,6 +389,80 @@ def test_wisdm_at_a_wrong_rate_or_of_other_lines_is_refused(tmp_path: Path) -> N
     assert "no record like" in refused("wisdm", made.write_wisdm(tmp_path / "c", []))
 
 
+# ---- WISDM 2019 ----------------------------------------------------------------------------------
+
+
+STRETCHES = [("A", made.motion(20, 20, "walking", 1)), ("F", made.motion(30, 20, seed=2))]
+
+
+@pytest.mark.parametrize("unit", ["watch", "phone"])
+def test_wisdm2019_takes_the_unit_that_is_named(tmp_path: Path, unit: str) -> None:
+    other = {"watch": "phone", "phone": "watch"}[unit]
+    folder = made.write_wisdm2019(tmp_path, unit, 1600, STRETCHES)
+    made.write_wisdm2019(tmp_path, other, 1650, [("D", made.motion(5, 20))])
+    reading = read("wisdm2019", folder, unit)
+    assert [(r.subject, r.segments) for r in reading.recordings] == [
+        ("p1600", (Segment(0, 400, "walking"),)),
+        ("p1600", (Segment(0, 600, "typing"),)),
+    ]
+    for recording, (letter, samples) in zip(reading.recordings, STRETCHES, strict=True):
+        np.testing.assert_allclose(recording.samples, samples, atol=1e-4)
+        assert (recording.rate_hz, recording.source) == (20.0, f"WISDM 2019, {unit}, {letter}")
+    assert reading.counts["records"] == 2000
+    assert any("1 of 51 people" in warning for warning in reading.warnings)
+
+
+def test_wisdm2019_sensors_meet_where_both_recorded_the_same_activity(tmp_path: Path) -> None:
+    folder = made.write_wisdm2019(tmp_path, "watch", 1600, STRETCHES, gyroscope_delay_s=5.013)
+    walking, typing = read("wisdm2019", folder, "watch").recordings
+    # 20 s and 30 s, both but for the first 5.013 s of acceleration and the last of the gyroscope.
+    assert (len(walking.samples), len(typing.samples)) == (299, 499)
+    np.testing.assert_allclose(typing.samples[:, 3:], STRETCHES[1][1][:499, 3:], atol=1e-4)
+    times = 5.013 + np.arange(499) / 20
+    expected = np.interp(times, np.arange(600) / 20, STRETCHES[1][1][:, 0])
+    np.testing.assert_allclose(typing.samples[:, 0], expected, atol=1e-4)
+
+
+def test_wisdm2019_gap_and_restart_of_the_clock_cut(tmp_path: Path) -> None:
+    folder = made.write_wisdm2019(tmp_path, "watch", 1600, [("A", made.motion(30, 20))])
+    gyro = folder / "raw/watch/gyro/data_1600_gyro_watch.txt"
+    lines = gyro.read_text().splitlines()
+    gyro.write_text("\n".join(lines[:200] + lines[240:]) + "\n")
+    found = [len(r.samples) for r in read("wisdm2019", folder, "watch").recordings]
+    assert found == [200, 360]
+    gyro.write_text("\n".join(lines[300:] + lines[:300]) + "\n")
+    found = [len(r.samples) for r in read("wisdm2019", folder, "watch").recordings]
+    assert found == [300, 300]
+
+
+def test_wisdm2019_jogging_is_running_and_letters_are_words() -> None:
+    importer = IMPORTERS["wisdm2019"].of_unit("phone")
+    assert (importer.word("jogging"), importer.word("stairs")) == ("running", "stairs")
+    assert (importer.dataset, importer.placement) == ("wisdm2019-phone", "pocket")
+
+
+def test_wisdm2019_damage_is_dropped_and_counted_or_refused(tmp_path: Path) -> None:
+    folder = made.write_wisdm2019(tmp_path, "watch", 1600, STRETCHES)
+    accel = folder / "raw/watch/accel/data_1600_accel_watch.txt"
+    lines = accel.read_text().splitlines()
+    changed = [lines[0].replace(",A,", ",N,"), lines[1].replace("1600", "1601"), *lines[2:]]
+    accel.write_text("\n".join(changed) + "\n")
+    assert (
+        read("wisdm2019", folder, "watch").counts["records of an unknown activity or person"] == 2
+    )
+    accel.write_text("\n".join(lines).replace("1600,", "1601,"))
+    assert "data_1600_accel_watch.txt: no record like" in refused("wisdm2019", folder, "watch")
+    accel.write_text("\n".join(line.replace(",A,", ",N,") for line in lines))
+    assert "400 of 1000 records cannot be read" in refused("wisdm2019", folder, "watch")
+    accel.write_text("\n".join(lines[::4]))
+    assert "5 Hz by its times; WISDM has 20 Hz" in refused("wisdm2019", folder, "watch")
+    accel.unlink()
+    reading = read("wisdm2019", folder, "watch")
+    assert reading.counts["people with one of the two sensors"] == 1
+    assert reading.recordings == ()
+    assert "no file of the phone in it" in refused("wisdm2019", folder, "phone")
+
+
 # ---- DSADS ---------------------------------------------------------------------------------------
 
 
@@ -573,7 +647,7 @@ def test_any_damage_is_read_or_is_one_clear_line(tmp_path: Path, data: st.DataOb
         content[at : at + data.draw(st.integers(0, 3))] = put
     file.write_bytes(content)
     try:
-        read(name, folder, "arms" if name == "dsads" else "")
+        read(name, folder, {"dsads": "arms", "wisdm2019": "watch"}.get(name, ""))
     except InputError as error:
         assert len(str(error).splitlines()) == 1
     finally:
@@ -590,6 +664,9 @@ SMALL: dict[str, Callable[[Path], Path]] = {
     "pamap2": lambda root: made.write_pamap2(root, 101, made.motion(2, 100), np.full(200, 4)),
     "motionsense": lambda root: made.write_motionsense(root, "wlk", 7, 1, made.motion(2, 50)),
     "dsads": lambda root: made.write_dsads(root, 9, 1, dsads_segments(10)),
+    "wisdm2019": lambda root: made.write_wisdm2019(
+        root, "watch", 1600, [("A", made.motion(3, 20))]
+    ),
     "wisdm": lambda root: made.write_wisdm(
         root, made.wisdm_records(1, "Sitting", made.motion(3, 20))
     ),
