@@ -77,8 +77,8 @@ def import_(
         str,
         typer.Argument(
             help="A published data set (ucihar, hapt, pamap2, motionsense, wisdm, wisdm2019, "
-            "dsads), or the form of your own files (edge-impulse, arduino, sensor-logger, phyphox, "
-            "csv)."
+            "dsads), or the form of your own files (edge-impulse, sensiml, arduino, "
+            "sensor-logger, phyphox, csv)."
         ),
     ],
     path: Annotated[Path, typer.Argument(help="Your copy: a folder, a zip or a file.")],

@@ -74,3 +74,42 @@ def write_table(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(end.join([",".join(header), *(",".join(map(str, row)) for row in rows), ""]))
     return path
+
+
+SENSIML_HEADER = (
+    "sequence",
+    *(f"Accelerometer{axis}" for axis in "XYZ"),
+    *(f"Gyroscope{axis}" for axis in "XYZ"),
+)
+
+
+def dcli_entry(
+    name: str, segments: Sequence[tuple[int, int, str]], subject: str = ""
+) -> dict[str, Any]:
+    """What a .dcli file says of one file; the end of a segment belongs to it."""
+    return {
+        "file_name": name,
+        "metadata": [{"name": "Subject", "value": subject}] if subject else [],
+        "sessions": [
+            {
+                "session_name": "by hand",
+                "segments": [
+                    {"name": "Label", "value": label, "start": start, "end": end}
+                    for start, end, label in segments
+                ],
+            }
+        ],
+    }
+
+
+def write_sensiml_folder(root: Path) -> Path:
+    """Two seconds with a column of labels, and two with segments."""
+    folder = root / "sensiml"
+    values = motion(2, 50.0) * [G, G, G, 1, 1, 1]
+    rows = [[at, *(f"{value:.3f}" for value in row)] for at, row in enumerate(values)]
+    write_table(folder / "a.csv", SENSIML_HEADER, rows)
+    labelled = [[20 * at, *row[1:], "sitting"] for at, row in enumerate(rows)]
+    write_table(folder / "b.csv", ("timestamp", *SENSIML_HEADER[1:], "Label"), labelled)
+    content = [dcli_entry("a.csv", [(0, 99, "sitting")], "anna")]
+    (folder / "all.dcli").write_text(json.dumps(content))
+    return folder

@@ -12,6 +12,7 @@ from pipeline.data.importers import (
     own_csv,
     pamap2,
     phyphox,
+    sensiml,
     sensor_logger,
     ucihar,
     wisdm,
@@ -22,6 +23,7 @@ from pipeline.data.importers.tree import Given, Importer, Reading, Tree, open_tr
 
 # The first that recognises a file reads it; the project's own CSV is the last resort.
 OWN_FORMS: tuple[Form, ...] = (
+    sensiml.FORM,
     edge_impulse.FORM,
     arduino.FORM,
     sensor_logger.FORM,

@@ -117,7 +117,17 @@ def to_recordings(
         InputError: as `to_samples`.
     """
     stated = stated_units(file, units)
-    stretches, doubts = to_samples(np.split(values, line.gaps), line.rate_hz, stated, file.place)
+    try:
+        stretches, doubts = to_samples(
+            np.split(values, line.gaps), line.rate_hz, stated, file.place
+        )
+    except InputError as error:
+        if (values == np.round(values)).all():
+            raise InputError(
+                f"{error} (whole numbers alone are a sensor's raw counts: divide them by the "
+                "counts of 1 g, and of 1 deg/s, first)"
+            ) from None
+        raise
     for doubt in (*line.doubts, *doubts):
         file.doubt(f"{file.place}: {doubt}")
     if not any(labels):

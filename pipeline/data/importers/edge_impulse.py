@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import functools
 import io
-import itertools
-import json
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,7 +17,7 @@ import numpy as np
 from pipeline.core.errors import InputError
 from pipeline.core.format import printable
 from pipeline.data.csv_recording import MAX_NAME_LENGTH
-from pipeline.data.delimited import MAX_NUMBER, decode, header_of
+from pipeline.data.delimited import MAX_NUMBER, header_of
 from pipeline.data.importers.columns import (
     channel_of,
     check_label,
@@ -27,6 +25,7 @@ from pipeline.data.importers.columns import (
     read_table,
     to_recordings,
 )
+from pipeline.data.importers.label_ranges import labels_of_ranges, parse_json, shown
 from pipeline.data.importers.own import Form, OwnFile
 from pipeline.data.importers.tree import LABEL_FILES, Tree
 from pipeline.data.recording import Recording
@@ -75,7 +74,7 @@ def _read(file: OwnFile) -> Sequence[Recording]:
 
 
 def _payload(file: OwnFile) -> dict[str, Any]:
-    whole = (_cbor if file.name.lower().endswith(".cbor") else _json)(file.place, file.data)
+    whole = (_cbor if file.name.lower().endswith(".cbor") else parse_json)(file.place, file.data)
     payload = whole.get("payload") if isinstance(whole, dict) else None
     if not isinstance(payload, dict):
         raise InputError(
@@ -89,16 +88,6 @@ def _payload(file: OwnFile) -> dict[str, Any]:
             "data acquisition format has; export it again"
         )
     return payload
-
-
-def _json(place: str, data: bytes) -> Any:
-    try:
-        return json.loads(decode(place, data))
-    except json.JSONDecodeError as error:
-        where = f"{place}, line {error.lineno}, column {error.colno}"
-        raise InputError(f"{where}: {error.msg}; damaged or cut short: export it again") from None
-    except (RecursionError, ValueError) as error:
-        raise InputError(f"{place}: damaged ({str(error)[:80]}); export it again") from None
 
 
 def _cbor(place: str, data: bytes) -> Any:
@@ -132,7 +121,7 @@ def _refuse_tag(*_: object) -> Any:
 def _rate_hz(file: OwnFile, interval_ms: object) -> float:
     if not _is_number(interval_ms) or not interval_ms > 0:  # type: ignore[operator]
         raise InputError(
-            f"{file.place}: interval_ms is {_shown(interval_ms)}; it is the time in ms from one "
+            f"{file.place}: interval_ms is {shown(interval_ms)}; it is the time in ms from one "
             "sample to the next"
         )
     interval = float(interval_ms)  # type: ignore[arg-type]
@@ -165,7 +154,7 @@ def _values(place: str, rows: object, names: Sequence[str]) -> Values:
         for name, value in zip(names, row, strict=True):
             if not _is_number(value):
                 raise InputError(
-                    f"{place}, values[{at}], {name}: {_shown(value)} is no usable number; cut that "
+                    f"{place}, values[{at}], {name}: {shown(value)} is no usable number; cut that "
                     "stretch out"
                 )
     return np.array(rows, dtype=np.float64)
@@ -174,15 +163,6 @@ def _values(place: str, rows: object, names: Sequence[str]) -> Values:
 def _is_number(value: object) -> bool:
     """Whether it is one that can be right; nan is not."""
     return type(value) in (int, float) and abs(value) <= MAX_NUMBER  # type: ignore[arg-type]
-
-
-def _shown(value: object) -> str:
-    """For a message; a whole number may have a million digits."""
-    if isinstance(value, (bool, float, str)) or value is None:
-        return repr(value)[:30]
-    if type(value) is int and abs(value) < 10**15:
-        return str(value)
-    return "a number far too large" if type(value) is int else f"a {type(value).__name__}"
 
 
 def _subject(file: OwnFile, payload: dict[str, Any]) -> str:
@@ -228,7 +208,7 @@ def _labels(file: OwnFile, n: int) -> list[str]:
         found, where = file.given.activity or stem, file.place
     if isinstance(found, str):
         return [check_label(found, where, _REMEDY)] * n
-    return _of_ranges(where, found, n)
+    return labels_of_ranges(where, found, n)
 
 
 def _structured(file: OwnFile) -> Any:
@@ -280,36 +260,10 @@ def _entry(file: OwnFile, label: object) -> Any:
 def _label_file(tree: Tree, name: str) -> dict[str, Any] | None:
     if name not in tree.names:
         return None
-    content = _json(tree.place(name), tree.read(name))
+    content = parse_json(tree.place(name), tree.read(name))
     if not isinstance(content, dict):
         raise InputError(f"{tree.place(name)}: no labels in it; export it again")
     return content
-
-
-def _of_ranges(where: str, ranges: object, n: int) -> list[str]:
-    """Labels of n samples from ``startIndex`` to ``endIndex``, which belongs to the range."""
-    if not isinstance(ranges, list):
-        raise InputError(f"{where}: its labels are no list of ranges; export it again")
-    found = []
-    for each in ranges:
-        keys = ("startIndex", "endIndex", "label")
-        start, end, label = (each.get(key) for key in keys) if isinstance(each, dict) else (0,) * 3
-        if type(start) is not int or type(end) is not int or not isinstance(label, str):
-            raise InputError(f"{where}: a range without startIndex, endIndex and label")
-        if not 0 <= start <= end < n:
-            raise InputError(
-                f"{where}: {label[:30]!r} from {_shown(start)} to {_shown(end)}, but the samples "
-                f"are 0 to {n - 1}"
-            )
-        found.append((start, end + 1, check_label(label, where, "rename it there")))
-    found.sort()
-    labels = [""] * n
-    for start, stop, label in found:
-        labels[start:stop] = [label] * (stop - start)
-    for one, other in itertools.pairwise(found):
-        if other[0] < one[1]:
-            raise InputError(f"{where}: two ranges have sample {other[0]}; each has one label")
-    return labels
 
 
 FORM = Form(

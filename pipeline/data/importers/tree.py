@@ -31,6 +31,8 @@ MAX_TOTAL_BYTES = 8_000_000_000
 MAX_INNER_ZIP_BYTES = 2_000_000_000
 # What Edge Impulse keeps labels in, next to the files that they are of.
 LABEL_FILES = ("structured_labels.labels", "info.labels")
+# How the names of SensiML's files of labels end.
+SEGMENTS = ".dcli"
 _CHUNK = 1 << 20
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -179,7 +181,9 @@ def open_tree(path: Path, anchor: re.Pattern[str], expects: str) -> Iterator[Tre
                 raise InputError(f"{path}: not the data that is expected here: {expects}")
             folder = path.parent
             # What labels the file is no file of its own.
-            beside = [each for each in LABEL_FILES if (folder / each).is_file()]
+            beside: list[str] = []
+            with contextlib.suppress(OSError):  # a folder that may be entered, but not listed
+                beside = [each.name for each in folder.iterdir() if _labels_others(each)]
             names = [path.name, *(each for each in beside if each != path.name)]
             yield _rooted(
                 str(folder), names, anchor, expects, lambda name: (folder / name).open("rb")
@@ -193,6 +197,10 @@ def open_tree(path: Path, anchor: re.Pattern[str], expects: str) -> Iterator[Tre
             archive = _zip(stack, _unwrapped(stack, archive, inner[0], where), where)
             names = _members(archive, where)
         yield _rooted(where, names, anchor, expects, archive.open)
+
+
+def _labels_others(path: Path) -> bool:
+    return (path.name in LABEL_FILES or path.suffix.lower() == SEGMENTS) and path.is_file()
 
 
 def _walk(root: Path) -> list[str]:

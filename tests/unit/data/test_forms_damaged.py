@@ -28,6 +28,7 @@ def _arduino(root: Path) -> Path:
 # How to write a small file, or folder of files, of a form, and what to state about it.
 SMALL: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "arduino": (_arduino, {"recorded_rate": 119.0}),
+    "sensiml": (forms.write_sensiml_folder, {"recorded_rate": 50.0, "activity": "sitting"}),
     "edge-impulse": (forms.write_edge_folder, {"accel_unit": "m/s2", "gyro_unit": "deg/s"}),
     "sensor-logger": (
         lambda root: write_sensor_logger(
