@@ -143,7 +143,7 @@ def read_files(path: Path) -> tuple[Reading, list[str]]:
     that cannot. Raises InputError where there is nothing."""
     errors: list[str] = []
     own = _own_files(path)
-    with open_tree(path, own.anchor, own.expects) as tree:
+    with open_tree(path, own.anchor, own.expects, zips=own.zips) as tree:
         _refuse_published(tree, path)
         reading = read_own(tree, NOTHING_GIVEN, OWN_FORMS, lambda each: errors.append(str(each)))
     try:
@@ -170,6 +170,7 @@ def _own_files(path: Path) -> Importer:
         citation="",
         read=_read_own,
         word=str,
+        zips=True,
     )
 
 
@@ -188,7 +189,7 @@ def _refuse_published(tree: Tree, path: Path) -> None:
 
 def _read(importer: Importer, path: Path, given: Given) -> tuple[Reading, str]:
     """What lies at the path, and the SHA-256 of it."""
-    with open_tree(path, importer.anchor, importer.expects) as tree:
+    with open_tree(path, importer.anchor, importer.expects, zips=importer.zips) as tree:
         reading = importer.read(tree, given)
         sha256 = tree.sha256()
     if not reading.recordings:

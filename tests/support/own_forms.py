@@ -20,7 +20,7 @@ Samples = npt.NDArray[np.float64]
 def read_form(name: str, path: Path, **given: Any) -> Reading:
     """``given`` are fields of Given."""
     importer = IMPORTERS[name]
-    with open_tree(path, importer.anchor, importer.expects) as tree:
+    with open_tree(path, importer.anchor, importer.expects, zips=True) as tree:
         return importer.read(tree, Given(**given))
 
 

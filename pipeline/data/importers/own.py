@@ -103,6 +103,7 @@ class Form:
             read=partial(read_own, forms=(self,)),
             word=str,
             takes=self.takes,
+            zips=True,
         )
 
 

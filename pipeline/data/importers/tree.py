@@ -155,18 +155,28 @@ class Tree:
 
 
 @contextlib.contextmanager
-def open_tree(path: Path, anchor: re.Pattern[str], expects: str) -> Iterator[Tree]:
+def open_tree(
+    path: Path, anchor: re.Pattern[str], expects: str, *, zips: bool = False
+) -> Iterator[Tree]:
     """The data below ``path``: a folder, a zip, a zip inside that zip, or one file.
 
-    ``anchor`` matches what only this data has; what stands before the match is the root.
+    ``anchor`` matches what only this data has; what stands before the match is the root. With
+    ``zips``, a zip in a folder is like a folder of its name, unless that is there.
 
     Raises:
         InputError: nothing there, no readable zip, the data is not in it, or several times.
     """
     if path.is_dir():
-        yield _rooted(
-            str(path), _walk(path), anchor, expects, lambda name: (path / name).open("rb")
-        )
+        names = _walk(path)
+        inside = _in_zips(path, names) if zips else {}
+
+        def opener(name: str) -> IO[bytes]:
+            if name in inside:
+                archive, member = inside[name]
+                return zipfile.ZipFile(archive).open(member)
+            return (path / name).open("rb")
+
+        yield _rooted(str(path), [*names, *inside], anchor, expects, opener)
         return
     with contextlib.ExitStack() as stack:
         try:
@@ -218,6 +228,23 @@ def _walk(root: Path) -> list[str]:
             if len(names) > MAX_FILES:
                 raise InputError(f"{root}: more than {MAX_FILES} files; name the data's own folder")
     return names
+
+
+def _in_zips(root: Path, names: Sequence[str]) -> dict[str, tuple[Path, str]]:
+    """The members of the zips among ``names``, as if unpacked: name -> (zip, member)."""
+    found: dict[str, tuple[Path, str]] = {}
+    folders = {name.rpartition("/")[0] for name in names}
+    for name in names:
+        folder, suffix = name[:-4], name[-4:].lower()
+        if suffix != ".zip" or any(f"{each}/".startswith(f"{folder}/") for each in folders):
+            continue
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context((root / name).open("rb"))
+            for member in _members(_zip(stack, file, str(root / name)), str(root / name)):
+                found[f"{folder}/{member}"] = (root / name, member)
+        if len(found) > MAX_FILES:
+            raise InputError(f"{root}: more than {MAX_FILES} files; name the data's own folder")
+    return found
 
 
 def _zip(stack: contextlib.ExitStack, file: IO[bytes], where: str) -> zipfile.ZipFile:
@@ -323,6 +350,7 @@ class Importer:
     ``placement`` is where the sensor sits (waist, wrist, torso, leg, pocket; "" for unknown).
     ``labelled_only`` cuts away what carries no label. ``units`` are the sensor units that its
     people wore at once: the user names one, which gives placement, axes and the end of the name.
+    ``zips``: a folder of zips is one of folders.
     ``word`` turns the source's own labels into the common words; ``takes`` are the fields of Given
     that have a meaning here.
     ``read`` raises InputError for whatever is not as published.
@@ -344,6 +372,7 @@ class Importer:
     word: Callable[[str], str] = canonical
     units: Mapping[str, Unit] = field(default_factory=dict)
     takes: tuple[str, ...] = ()
+    zips: bool = False
 
     def check_given(self, given: Given) -> None:
         """Raises InputError where something is stated that has no meaning for this importer."""

@@ -120,6 +120,41 @@ def test_a_zip_and_a_folder_of_folders_are_the_same(
     assert [len(each.samples) for each in dataset.recordings] == [3000, 2000]
 
 
+def test_a_folder_of_the_zips_that_phones_send_is_read_and_an_unpacked_one_once(
+    tmp_path: Path,
+) -> None:
+    for number, name in enumerate(("one", "two")):
+        samples = made.motion(10, 100, "walking", number)
+        made.zipped(
+            write_sensor_logger(tmp_path / "raw" / name, samples, annotations=WALK),
+            tmp_path / "raw" / f"{name}.zip",
+        )
+    (tmp_path / "zips").mkdir()
+    for name in ("one.zip", "two.zip"):
+        (tmp_path / "raw" / name).rename(tmp_path / "zips" / name)
+    unpacked, _ = read_own(tmp_path / "raw")
+    assert read_own(tmp_path / "zips") == (unpacked, ["one", "two"])
+    (tmp_path / "raw" / "one").rename(tmp_path / "zips" / "one")
+    assert read_own(tmp_path / "zips") == (unpacked, ["one", "two"])
+    reading = read_form(FORM, tmp_path / "zips")
+    assert [recording.source for recording in reading.recordings] == ["one", "two"]
+
+
+def test_a_zip_cut_short_in_a_folder_is_named(tmp_path: Path) -> None:
+    folder = write_sensor_logger(tmp_path / "raw", SAMPLES[:300], annotations=WALK)
+    (tmp_path / "zips").mkdir()
+    path = made.zipped(folder, tmp_path / "zips" / "one.zip")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"one\.zip: no readable zip, perhaps cut short"):
+        read_own_recordings(tmp_path / "zips", 100.0)
+
+
+def read_own(path: Path) -> tuple[list[bytes], list[str]]:
+    """Samples and sources of what `har train --data` reads."""
+    recordings = read_own_recordings(path, 100.0)[0].recordings
+    return [each.samples.tobytes() for each in recordings], [each.source for each in recordings]
+
+
 def test_it_is_recognised_beside_other_forms(tmp_path: Path) -> None:
     write_sensor_logger(tmp_path / "phone", SAMPLES, annotations=WALK)
     made.write_own(tmp_path / "a.csv", made.motion(10, 100, "walking"), ["walking"] * 1000, 100.0)
