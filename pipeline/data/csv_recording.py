@@ -55,16 +55,21 @@ def read_csv(path: Path, doubt: Doubt = lambda _: None) -> Recording:
 
 
 def read_pieces(
-    path: PurePath, data: bytes, default_name: str, doubt: Doubt = lambda _: None
+    path: PurePath,
+    data: bytes,
+    default_name: str,
+    doubt: Doubt = lambda _: None,
+    *,
+    subject: str = "",
 ) -> list[Recording]:
     """The recording in ``data``, a CSV file called ``path``, cut where time has a gap.
 
-    ``default_name`` is subject and session where the file names none.
+    ``default_name`` is session where the file names none, and subject where ``subject`` is "".
 
     Raises:
         InputError: as ``read_csv``.
     """
-    recording, gaps = _recording(path, data, doubt, default_name)
+    recording, gaps = _recording(path, data, doubt, default_name, subject)
     borders = [0, *gaps, len(recording.samples)]
     return [recording.part(start, stop) for start, stop in itertools.pairwise(borders)]
 
@@ -120,7 +125,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _recording(
-    path: PurePath, data: bytes, doubt: Doubt, default_name: str = ""
+    path: PurePath, data: bytes, doubt: Doubt, default_name: str = "", subject: str = ""
 ) -> tuple[Recording, list[int]]:
     """The recording, and the indices of the samples that follow a gap."""
     where = str(path)
@@ -156,7 +161,7 @@ def _recording(
     recording = Recording(
         samples=samples,
         rate_hz=line.rate_hz,
-        subject=keys.get("subject", default_name or path.stem),
+        subject=keys.get("subject", subject or default_name or path.stem),
         session=keys.get("session", default_name or path.stem),
         source=f"{default_name}{path.suffix}" if default_name else path.name,
         segments=segments_of(labels, line.gaps),
@@ -174,10 +179,16 @@ def comment_keys(file: Delimited) -> dict[str, str]:
         where = f"{file.place}, line {line}"
         if name in keys:
             raise InputError(f"{where}: {name} is given twice; keep one")
-        if not value or len(value) > MAX_NAME_LENGTH or not value.isprintable():
-            raise InputError(f"{where}: {name} needs 1 to {MAX_NAME_LENGTH} printable characters")
-        keys[name] = unicodedata.normalize("NFC", " ".join(value.split()))
+        keys[name] = check_field(value, f"{where}: {name}")
     return keys
+
+
+def check_field(text: str, what: str) -> str:
+    """Who or what a recording is of, as it is used. InputError for what can be no name."""
+    text = unicodedata.normalize("NFC", text.strip())
+    if not text or len(text) > MAX_NAME_LENGTH or not text.isprintable():
+        raise InputError(f"{what} needs 1 to {MAX_NAME_LENGTH} printable characters")
+    return " ".join(text.split())
 
 
 def _samples(file: Delimited) -> tuple[list[float], list[list[float]], list[str]]:

@@ -13,6 +13,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.names import check_name
 from pipeline.data.cache import load_about, load_recordings, locked, save_recordings
 from pipeline.data.catalog import NO_GYROSCOPE, SOURCES, imported_names, imported_path, load_import
+from pipeline.data.csv_recording import check_field
 from pipeline.data.importers import (
     IMPORTERS,
     OWN_FORMS,
@@ -23,10 +24,13 @@ from pipeline.data.importers import (
     open_tree,
     read_own,
 )
+from pipeline.data.importers.columns import check_label
 from pipeline.data.mixed import JOIN, OWN_PEOPLE
 from pipeline.data.plausibility import check_gravity, check_rotation, check_turning_gravity
 from pipeline.data.recording import UNITS, Dataset, Recording, Segment
 from pipeline.data.resampling import resample
+from pipeline.data.timeline import check_rate
+from pipeline.data.units import ACCELERATION, ROTATION, find_unit
 from pipeline.data.vocabulary import in_order, label_map, refuse_twins
 
 RATE_HZ = 50.0
@@ -60,6 +64,7 @@ def import_dataset(
     """
     importer = _find(importer_name).of_unit(given.unit)
     importer.check_given(given)
+    given = _checked_given(given)
     name = _checked_name(name or importer.dataset or path.resolve().stem)
     if not importer.has_gyroscope and not allow_missing_gyro:
         raise InputError(
@@ -201,6 +206,21 @@ def _find(name: str) -> Importer:
     if name not in IMPORTERS:
         raise InputError(f"no importer {name!r}; there are: {', '.join(IMPORTERS)}")
     return IMPORTERS[name]
+
+
+def _checked_given(given: Given) -> Given:
+    """What the user stated, as it is used. InputError for what can be no rate, unit or name."""
+    if given.recorded_rate is not None:
+        check_rate(given.recorded_rate, "--recorded-rate")
+    for unit, units, option in (
+        (given.accel_unit, ACCELERATION, "--accel-unit"),
+        (given.gyro_unit, ROTATION, "--gyro-unit"),
+    ):
+        if unit:
+            find_unit(unit, units, option)
+    check_label(given.activity, "--activity", "give another one")
+    subject = check_field(given.subject, "--subject") if given.subject else ""
+    return dataclasses.replace(given, subject=subject)
 
 
 def _checked_name(name: str) -> str:

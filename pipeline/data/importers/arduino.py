@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -19,9 +18,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.core.names import check_name
 from pipeline.data.csv_recording import comment_keys, stated_rate
 from pipeline.data.delimited import Delimited, header_of, is_number, read_delimited
+from pipeline.data.importers.columns import check_label
 from pipeline.data.importers.own import Form, OwnFile
 from pipeline.data.plausibility import MAX_ROTATION_RADS
 from pipeline.data.recording import Recording, Segment
@@ -51,12 +50,8 @@ def _read(file: OwnFile) -> Sequence[Recording]:
     text = read_delimited(place, _STAMP.sub(b"", file.data))
     keys = comment_keys(text)
     rate_hz = _rate(file, stated_rate(place, keys.get("rate_hz")))
-    activity = given.activity or PurePosixPath(file.default_name).name
-    activity = unicodedata.normalize("NFC", activity)
-    try:
-        check_name(activity)
-    except InputError as error:
-        raise InputError(f"{place}: {error}; give --activity NAME") from None
+    named = given.activity or PurePosixPath(file.default_name).name
+    activity = check_label(named, place, "give --activity NAME")
     gestures = _gestures(text)
     stated = Stated(
         find_unit(given.accel_unit or "g", ACCELERATION, "--accel-unit"),
@@ -71,7 +66,7 @@ def _read(file: OwnFile) -> Sequence[Recording]:
             "and --gyro-unit say otherwise"
         ) from None
     fastest = max(float(np.abs(stretch[:, 3:]).max()) for stretch in stretches)
-    if not given.activity:
+    if activity and not given.activity:
         doubts.append(f"the activity is the name of the file, {activity}; --activity says another")
     if not (given.accel_unit and given.gyro_unit):
         doubts.append(
@@ -92,7 +87,7 @@ def _read(file: OwnFile) -> Sequence[Recording]:
             subject=keys.get("subject", given.subject or file.default_name),
             session=keys.get("session", file.default_name),
             source=file.name,
-            segments=(Segment(0, len(gesture), activity),),
+            segments=(Segment(0, len(gesture), activity),) if activity else (),
         )
         for gesture in samples
     ]

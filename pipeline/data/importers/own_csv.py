@@ -12,8 +12,7 @@ from pipeline.data.recording import Recording
 
 def _read(file: OwnFile) -> Sequence[Recording]:
     path = PurePath(file.tree.where) / file.name
-    name = file.given.subject or file.default_name
-    return read_pieces(path, file.data, name, file.doubt)
+    return read_pieces(path, file.data, file.default_name, file.doubt, subject=file.given.subject)
 
 
 FORM = Form(

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pipeline.core.errors import InputError
-from pipeline.core.names import check_name
 from pipeline.data.delimited import Delimited, header_of, read_delimited
+from pipeline.data.importers.columns import check_label
 from pipeline.data.importers.own import Form, OwnFile
 from pipeline.data.recording import Recording, Segment
 from pipeline.data.tracks import Track, joined, read_track
@@ -79,10 +79,8 @@ def _read(file: OwnFile) -> Sequence[Recording]:
         find_unit(rotation.unit, ROTATION, f"{rotation.text.place}, unit"),
     )
     samples, others = to_samples([each.values for each in stretches], rate_hz, stated, place)
-    activity = file.given.activity
-    if activity:
-        check_name(activity)
-    else:
+    activity = check_label(file.given.activity, "--activity", "give another one")
+    if not activity:
         others.append(
             "unlabelled: phyphox has no activities; give --activity NAME to har data import"
         )

@@ -10,14 +10,13 @@ sign, unless "Standardise Units & Frames" was on: ``Metadata.csv`` says so.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.core.names import check_name
 from pipeline.data.delimited import header_of, read_delimited
+from pipeline.data.importers.columns import check_label
 from pipeline.data.importers.own import Form, OwnFile
 from pipeline.data.recording import Recording, segments_of
 from pipeline.data.tracks import Stretch, Track, joined, read_track
@@ -139,20 +138,16 @@ def _labels(file: OwnFile) -> tuple[Labels, list[str]]:
             raise InputError(f"{text.place}, line {text.header_line}: no column {TIME} or text")
         when, what = text.header.index(TIME), text.header.index("text")
         for line, cells in text.rows():
-            label = unicodedata.normalize("NFC", cells[what])
-            try:
-                check_name(label or "none")
-            except InputError as error:
-                raise InputError(f"{text.place}, line {line}: {error}") from None
+            label = check_label(cells[what], f"{text.place}, line {line}", "rename it there")
             labels.append((text.number(cells[when], line, TIME), label))
     if any(label for _, label in labels):
         return sorted(labels, key=lambda each: each[0]), [
             f"the texts of {ANNOTATION} are the activities, each from its moment to the next one "
             "(an empty text: unlabelled)"
         ]
-    if file.given.activity:
-        check_name(file.given.activity)
-        return [(-np.inf, file.given.activity)], []
+    activity = check_label(file.given.activity, "--activity", "give another one")
+    if activity:
+        return [(-np.inf, activity)], []
     return [], [f"unlabelled: no text in {ANNOTATION}; give --activity NAME to har data import"]
 
 

@@ -377,7 +377,7 @@ class Importer:
     def check_given(self, given: Given) -> None:
         """Raises InputError where something is stated that has no meaning for this importer."""
         for name, value in vars(given).items():
-            if value and name not in (*self.takes, "unit"):
+            if value not in ("", None) and name not in (*self.takes, "unit"):
                 option = f"--{name.replace('_', '-')} {value}"
                 raise InputError(f"{self.name}: {option} has no meaning there; leave it out")
 
