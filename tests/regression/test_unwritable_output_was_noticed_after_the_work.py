@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -29,7 +30,8 @@ def test_nothing_is_begun_that_could_not_be_kept(
     begun: list[str] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.training.task.load_task", lambda *_, **__: task)
-    monkeypatch.setattr("pipeline.training.pretrained.load_pretrained", lambda _: None)
+    extractor = SimpleNamespace(card=SimpleNamespace(shape=task.shape))
+    monkeypatch.setattr("pipeline.training.pretrained.load_pretrained", lambda _: extractor)
     monkeypatch.setattr("pipeline.data.load_dataset", lambda *_, **__: task.dataset)
     place = [sys.modules["pipeline.training.train"]] if command == "train" else []
     monkeypatch.setattr(*place, work, lambda *_, **__: begun.append(command))
