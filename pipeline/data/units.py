@@ -83,7 +83,7 @@ def to_samples(
     if not acceleration:
         acceleration = _only(
             [unit for unit in ACCELERATION if _gravity_fits(stretches, rate_hz, unit)],
-            f"{where}: the unit of acceleration is not stated and cannot be told from the values",
+            f"{where}: the unit of acceleration is not stated, and the values allow several",
             "--accel-unit g, m/s2 or mg",
         )
         doubts.append(f"acceleration is taken for {acceleration}, as gravity says")
@@ -94,7 +94,7 @@ def to_samples(
                 for unit in ROTATION
                 if _rotation_fits(_scaled(stretches, acceleration, unit), rate_hz)
             ],
-            f"{where}: the unit of the gyroscope is not stated and cannot be told from the values",
+            f"{where}: the unit of the gyroscope is not stated, and the values allow several",
             "--gyro-unit rad/s or deg/s",
         )
         doubts.append(f"angular rate is taken for {rotation}, as the turning of gravity says")

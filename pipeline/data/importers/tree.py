@@ -191,10 +191,10 @@ def open_tree(
                 raise InputError(f"{path}: not the data that is expected here: {expects}")
             folder = path.parent
             # What labels the file is no file of its own.
-            beside: list[str] = []
+            labels: list[str] = []
             with contextlib.suppress(OSError):  # a folder that may be entered, but not listed
-                beside = [each.name for each in folder.iterdir() if _labels_others(each)]
-            names = [path.name, *(each for each in beside if each != path.name)]
+                labels = [each.name for each in folder.iterdir() if _labels_others(each)]
+            names = [path.name, *(each for each in labels if each != path.name)]
             yield _rooted(
                 str(folder), names, anchor, expects, lambda name: (folder / name).open("rb")
             )
