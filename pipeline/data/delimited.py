@@ -120,11 +120,16 @@ def is_number(text: str) -> bool:
     return bool(_NUMBER.fullmatch(text.replace(",", ".")))
 
 
-def decode(place: str, data: bytes, errors: str = "strict") -> str:
-    """The text of a file; InputError for bytes that are none."""
+def refuse_binary(place: str, data: bytes) -> None:
+    """Raises InputError for what begins as something else than text."""
     for magic, what in _MAGIC.items():
         if data.startswith(magic):
             raise InputError(f"{place}: {what}, not text; save it as CSV (UTF-8)")
+
+
+def decode(place: str, data: bytes, errors: str = "strict") -> str:
+    """The text of a file; InputError for bytes that are none."""
+    refuse_binary(place, data)
     encoding = "utf-8-sig"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
@@ -144,7 +149,10 @@ def decode(place: str, data: bytes, errors: str = "strict") -> str:
 def split(line: str, delimiter: str) -> list[str]:
     """The cells of a line, without the blanks around them."""
     if '"' in line:
-        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+        try:
+            cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+        except csv.Error:  # a cell too long for any: whoever reads it says what is wrong
+            cells = line.split(delimiter)
     else:
         cells = line.split(delimiter)
     return [cell.strip() for cell in cells]

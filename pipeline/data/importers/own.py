@@ -12,15 +12,20 @@ from pathlib import Path, PurePosixPath
 from pipeline.core.errors import InputError
 from pipeline.data.csv_recording import MAX_BYTES, Doubt
 from pipeline.data.csv_writer import PART
-from pipeline.data.delimited import HEAD_BYTES
+from pipeline.data.delimited import HEAD_BYTES, refuse_binary
 from pipeline.data.importers.tree import Given, Importer, Reading, Tree
 from pipeline.data.mixed import OWN_PEOPLE
 from pipeline.data.recording import Recording
 from pipeline.data.vocabulary import refuse_twins
 
 # What holds recordings in some form, so that it is never left out in silence.
-_DATA = (".csv", ".tsv", ".txt", ".json", ".cbor", ".npz", ".xls", ".xlsx", ".wav", ".parquet")
-_NO_DATA = re.compile(r"(^|/)(readme|licen[cs]e|info|notes?)[^/]*$|\.labels$", re.IGNORECASE)
+_ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar")
+_TABLES = (".xls", ".xlsx", ".xlsm", ".ods", ".parquet", ".feather", ".h5", ".hdf5", ".mat", ".pkl")
+_TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".json", ".jsonl", ".cbor", ".npz", ".wav")
+_DATA = (*_ARCHIVES, *_TABLES, *_TEXTS)
+_NO_DATA = re.compile(
+    r"(^|/)(readme|licen[cs]e|info|notes?)([^a-z/][^/]*)?$|\.labels$", re.IGNORECASE
+)
 
 
 def is_no_data(name: str) -> bool:
@@ -121,7 +126,7 @@ def read_own(
             forms, one file under two names, one subject in two spellings.
     """
     recordings: list[Recording] = []
-    doubts: list[str] = []
+    doubts = list(tree.left_out)
     seen: dict[str, str] = {}
     nameless = 0
     for name in tree.names:
@@ -131,7 +136,11 @@ def read_own(
                 f"{place}: left out, a recording that is going on or was interrupted; the next "
                 "`har record` into this folder keeps its whole lines"
             )
-        if is_no_data(name) or not name.lower().endswith(_DATA):
+        if not name.lower().endswith(_DATA):
+            continue
+        if is_no_data(name):
+            if not name.lower().endswith(".txt"):
+                doubts.append(f"{place}: left out, by its name no recording; rename it if it is")
             continue
         try:
             pieces = _pieces(tree, name, given, forms, seen, doubts.append)
@@ -167,9 +176,12 @@ def _pieces(
     """The recordings in one file, or in its folder; ``seen`` are the files so far by their SHA-256,
     and folders."""
     place = tree.place(name)
+    if name.lower().endswith(_ARCHIVES):
+        raise InputError(f"{place}: an archive that is not looked into here; unpack it")
     data = tree.read(name, MAX_BYTES)
     form = next((each for each in forms if each.recognises(name, data[:HEAD_BYTES])), None)
     if form is None:
+        refuse_binary(place, data)
         expected = "; ".join(each.expects for each in forms)
         raise InputError(f"{place}: no recording in a form that is known here: {expected}")
     file = OwnFile(tree, name, data, given, doubt)

@@ -11,7 +11,8 @@ import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -49,13 +50,18 @@ class Tree:
     """Files by their names relative to the data's root, with ``/`` between the parts.
 
     Whatever is read is bounded in size, and hashed: ``sha256`` afterwards is the same for a folder
-    and for a zip of it.
+    and for a zip of it. ``left_out`` is what lies there and is no file to read, a line for each.
     """
 
     def __init__(
-        self, where: str, names: dict[str, str], opener: Callable[[str], IO[bytes]]
+        self,
+        where: str,
+        names: dict[str, str],
+        opener: Callable[[str], IO[bytes]],
+        left_out: Sequence[str] = (),
     ) -> None:
         self.where = where
+        self.left_out = tuple(left_out)
         self.names = tuple(sorted(names))
         self._paths = names
         self._open = opener
@@ -74,6 +80,8 @@ class Tree:
         """
         if name not in self._paths:
             raise InputError(f"{self.place(name)}: no such file; the copy is not complete")
+        if not is_utf8(self.place(name)):
+            raise InputError(f"{self.place(name)!r}: a name that is no UTF-8; rename it")
         data = io.BytesIO()
         try:
             with self._open(self._paths[name]) as stream:
@@ -167,8 +175,11 @@ def open_tree(
         InputError: nothing there, no readable zip, the data is not in it, or several times.
     """
     if path.is_dir():
-        names = _walk(path)
-        inside = _in_zips(path, names) if zips else {}
+        names, left_out = _walk(path)
+        inside = {}
+        if zips:
+            inside = _in_zips(path, _visible(names))
+            names = [name for name in names if not name.lower().endswith(".zip")]
 
         def opener(name: str) -> IO[bytes]:
             if name in inside:
@@ -176,8 +187,10 @@ def open_tree(
                 return zipfile.ZipFile(archive).open(member)
             return (path / name).open("rb")
 
-        yield _rooted(str(path), [*names, *inside], anchor, expects, opener)
+        yield _rooted(str(path), [*names, *inside], anchor, expects, opener, left_out)
         return
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: no regular file; write what it gives into one first")
     with contextlib.ExitStack() as stack:
         try:
             file = stack.enter_context(path.open("rb"))
@@ -213,21 +226,47 @@ def _labels_others(path: Path) -> bool:
     return (path.name in LABEL_FILES or path.suffix.lower() == SEGMENTS) and path.is_file()
 
 
-def _walk(root: Path) -> list[str]:
-    """Names of the files below a folder, without following links to folders."""
+def _walk(root: Path) -> tuple[list[str], list[str]]:
+    """Names of the files below a folder, without following links to folders, and a line for each
+    entry that is not looked into."""
     names: list[str] = []
+    left_out: list[str] = []
     pending = [(root, 0)]
     while pending:
         folder, depth = pending.pop()
         for entry in sorted(folder.iterdir()):
+            name = entry.relative_to(root).as_posix()
+            why = ""
             if entry.is_dir() and not entry.is_symlink():
                 if depth < MAX_DEPTH:
                     pending.append((entry, depth + 1))
+                else:
+                    why = f"deeper than {MAX_DEPTH} folders; name its own folder"
             elif entry.is_file():
-                names.append(entry.relative_to(root).as_posix())
+                names.append(name)
+            elif entry.is_dir():
+                why = "a link to a folder; put the folder itself there"
+            else:
+                why = "a link to nothing" if entry.is_symlink() else "no regular file"
+            if why and _visible([name]):
+                left_out.append(f"{root}, {name}: left out, {why}")
             if len(names) > MAX_FILES:
                 raise InputError(f"{root}: more than {MAX_FILES} files; name the data's own folder")
-    return names
+    return names, left_out
+
+
+def _visible(names: Iterable[str]) -> list[str]:
+    """Without what is hidden, and without what macOS adds."""
+    return [
+        name
+        for name in names
+        if not any(part == "__MACOSX" or part.startswith(".") for part in name.split("/"))
+    ]
+
+
+def is_utf8(text: str) -> bool:
+    """Whether the text of a name can be written down; a file system may have any bytes there."""
+    return text.encode(errors="ignore").decode() == text
 
 
 def _in_zips(root: Path, names: Sequence[str]) -> dict[str, tuple[Path, str]]:
@@ -260,6 +299,11 @@ def _members(archive: zipfile.ZipFile, where: str) -> list[str]:
     names = [info.filename for info in archive.infolist() if not info.is_dir()]
     if len(names) > MAX_FILES:
         raise InputError(f"{where}: more than {MAX_FILES} files")
+    if "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= set(names):
+        raise InputError(f"{where}: a spreadsheet or another office file; save it as CSV (UTF-8)")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(f"{where}: several files called {twice[0]} in it; zip them again")
     return names
 
 
@@ -286,12 +330,9 @@ def _rooted(
     anchor: re.Pattern[str],
     expects: str,
     opener: Callable[[str], Any],
+    left_out: Sequence[str] = (),
 ) -> Tree:
-    kept = [
-        name
-        for name in names
-        if not any(part == "__MACOSX" or part.startswith(".") for part in name.split("/"))
-    ]
+    kept = _visible(names)
     roots = {name[: match.start()] for name in kept if (match := anchor.search(name))}
     if not roots:
         raise InputError(f"{where}: not the data that is expected here: {expects}")
@@ -299,7 +340,7 @@ def _rooted(
         raise InputError(f"{where}: several copies, {', '.join(sorted(roots)[:3])}; name one")
     (root,) = roots
     inside = {name.removeprefix(root): name for name in kept if name.startswith(root)}
-    return Tree(f"{where}/{root.rstrip('/')}" if root else where, inside, opener)
+    return Tree(f"{where}/{root.rstrip('/')}" if root else where, inside, opener, left_out)
 
 
 # ---- importer ------------------------------------------------------------------------------------
