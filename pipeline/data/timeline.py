@@ -23,6 +23,10 @@ MIN_STRETCH_S = 1.0
 MIN_BURSTS = 5
 FEW_REPEATED = 0.01
 MAX_MISSING = 0.01
+# A lost sample makes a step of 2 periods; where the long ones are shorter, the steps are uneven.
+LOST_PERIODS = 1.8
+# Over so many seconds, and so many steps, jitter is gone, and a rate is steady within this factor.
+STEADY_S, MIN_STEADY, MAX_UNSTEADY = 5.0, 50, 1.4
 _UNITS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
 
 
@@ -81,11 +85,19 @@ def read_timeline(
         starts = np.flatnonzero(steps > 0) + 1 if len(repeated) else np.array(gaps)
         return _of_bursts(times, starts, where, column, unit, stated_hz, remedy)
     single = steps[steps <= GAP_PERIODS_COUNTED * usual]
-    measured = 1.0 / float(single.mean())
+    double = steps[(steps > GAP_PERIODS_COUNTED * usual) & (steps <= gap_periods * usual)]
+    missing = len(double)
+    uneven = missing > MAX_MISSING * len(times) and float(np.median(double)) < LOST_PERIODS * usual
+    measured = 1.0 / float((steps[steps <= gap_periods * usual] if uneven else single).mean())
     _check_sense(measured, where, column, unit)
-    missing = int(np.count_nonzero(steps > GAP_PERIODS_COUNTED * usual)) - len(gaps)
+    _check_steady(steps, gap_periods * usual, where, line_of, column)
     doubts: tuple[str, ...] = ()
-    if missing > MAX_MISSING * len(times):
+    if uneven:
+        doubts = (
+            f"{column} is uneven: {missing:,} of {len(steps):,} steps are half as long again as "
+            f"the usual one; taken for {_plain(measured):g} Hz, which they are on average",
+        )
+    elif missing > MAX_MISSING * len(times):
         doubts = (
             f"about {missing:,} single samples of {len(times) + missing:,} are missing; windows go "
             "across them",
@@ -98,6 +110,28 @@ def read_timeline(
             "rate_hz, or resample the samples to that rate before they are read"
         )
     return Timeline(stated_hz, gaps, doubts)
+
+
+def _check_steady(
+    steps: npt.NDArray[np.float64],
+    longest: float,
+    where: str,
+    line_of: Callable[[int], int],
+    column: str,
+) -> None:
+    """Raises InputError where the rate, some seconds each, is not one and the same."""
+    at = np.flatnonzero(steps <= longest)
+    each = max(MIN_STEADY, round(STEADY_S / float(steps[at].mean())))
+    parts = np.array_split(at, max(1, len(at) // each))
+    rates = [1.0 / float(steps[part].mean()) for part in parts]
+    fast, slow = int(np.argmax(rates)), int(np.argmin(rates))
+    if rates[fast] > MAX_UNSTEADY * rates[slow]:
+        lines = {which: line_of(int(parts[which][0])) for which in (fast, slow)}
+        raise InputError(
+            f"{where}, line {lines[slow]}: {column} means {rates[slow]:.3g} Hz here and "
+            f"{rates[fast]:.3g} Hz from line {lines[fast]} on; give each rate a file of its own, "
+            "or record at one rate"
+        )
 
 
 def check_rate(rate_hz: float, where: str) -> None:
