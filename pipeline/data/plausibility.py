@@ -34,6 +34,7 @@ MOVED = 0.2
 # An axis that moves by this much and has so many samples at its very extreme was cut off.
 CUT_OFF_MOVED = 0.5
 CUT_OFF_SHARE = 0.02
+MAX_ACCELERATION_G = 64.0  # four times the widest range of what is worn
 MAX_ROTATION_RADS = 35.0  # the gyroscopes' full scale, 2000 deg/s, is 34.9 rad/s
 # A second is still where the acceleration, as a vector, varies by less. A body then turns by 0.01
 # to 0.03 rad/s, which a gyroscope in deg/s shows as 0.5 to 2.
@@ -91,6 +92,13 @@ def check_samples(samples: Samples, rate_hz: float, gaps: Sequence[int], where: 
     """
     stretches = [(stretch, rate_hz) for stretch in np.split(samples, list(gaps))]
     check_gravity(stretches, where)
+    size = np.abs(samples[:, :3]).max(axis=1)
+    worst = int(np.argmax(size))
+    if size[worst] > MAX_ACCELERATION_G:
+        raise InputError(
+            f"{where}: |a| is {size[worst]:.3g} at sample {worst}, above {MAX_ACCELERATION_G:g} g, "
+            "which no sensor that is worn says; cut that stretch out"
+        )
     doubts = check_axes(samples, rate_hz)
     if not any("gyroscope" in doubt for doubt in doubts):
         check_rotation(samples, rate_hz, where)

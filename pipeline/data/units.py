@@ -99,6 +99,13 @@ def to_samples(
         )
         doubts.append(f"angular rate is taken for {rotation}, as the turning of gravity says")
     found = _scaled(stretches, acceleration, rotation)
+    if stated.rotation and not _rotation_fits(found, rate_hz):
+        other = next(unit for unit in ROTATION if unit != rotation)
+        if _rotation_fits(_scaled(stretches, acceleration, other), rate_hz):
+            doubts.append(
+                f"in {rotation}, as it is stated, it hardly turns; it would fit if the gyroscope "
+                f"was in {other}"
+            )
     whole = np.concatenate(found)
     borders = np.cumsum([len(stretch) for stretch in found])[:-1].tolist()
     return found, [*doubts, *check_samples(whole, rate_hz, borders, where)]
