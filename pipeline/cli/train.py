@@ -139,7 +139,7 @@ def train(
     from pipeline.training.train import train as train_head
 
     usual = find_extractor(ExtractorName(dataset, backbone, split, fold, seed))
-    if not is_dataset_name(dataset):
+    if not (pretrained or usual.exists() or is_dataset_name(dataset)):
         load_dataset(dataset)  # says which there are
     extractor = load_pretrained(pretrained or usual)  # before anything is fetched
     shape = extractor.card.shape
