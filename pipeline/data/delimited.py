@@ -67,16 +67,15 @@ class Delimited:
 
     def number(self, text: str, line: int, column: str) -> float:
         """The number that ``text`` is. InputError for a word, nan, inf or something huge."""
-        where = f"{self.place}, line {line}, column {column}"
         plain = text.replace(",", ".") if self.delimiter != "," else text
-        if not _NUMBER.fullmatch(plain):
-            if plain.lower().lstrip("+-") in ("nan", "inf", "infinity"):
-                raise InputError(f"{where}: {text} is no usable number; cut that stretch out")
+        fits = _NUMBER.fullmatch(plain)
+        value = float(plain) if fits else math.nan
+        if abs(value) <= MAX_NUMBER:
+            return value
+        where = f"{self.place}, line {line}, column {column}"
+        if not fits and plain.lower().lstrip("+-") not in ("nan", "inf", "infinity"):
             raise InputError(f"{where}: {text[:30]!r} is not a number")
-        value = float(plain)
-        if not math.isfinite(value) or abs(value) > MAX_NUMBER:
-            raise InputError(f"{where}: {text[:30]} is no usable number; cut that stretch out")
-        return value
+        raise InputError(f"{where}: {text[:30]} is no usable number; cut that stretch out")
 
 
 def read_delimited(place: str, data: bytes, errors: str = "strict") -> Delimited:

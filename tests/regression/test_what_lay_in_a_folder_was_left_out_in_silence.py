@@ -1,6 +1,7 @@
 """A folder of one's own recordings was read without a word about what was not read in it: a link to
 a folder, a link to nothing, a pipe, what lies too deep, an archive in an archive, a table in a form
-that nobody here knows, `notes_anna.csv`, and one of two files of one name in a zip. A pipe by
+that nobody here knows, `notes_anna.csv`, one of two files of one name in a zip, whatever is called
+`./walk.csv` in it, and a zip next to a folder of its name that holds something else. A pipe by
 itself was waited for, for ever; a name that is no UTF-8, and a cell of 200,000 characters in
 quotes, were tracebacks."""
 
@@ -150,3 +151,31 @@ def test_a_huge_cell_in_quotes_is_refused_in_its_line(folder: Path) -> None:
     lines[-1] = f'"{"9" * 200_000}",' + lines[-1].partition(",")[2]
     path.write_text("\n".join(lines))
     assert f"line {len(lines)}, column time_s: " in refused(path)
+
+
+@pytest.mark.parametrize("prefix", ["./", ".\\", "day\\", "../"])
+def test_whatever_separates_folders_in_a_zip_it_is_read(
+    prefix: str, folder: Path, other: Path
+) -> None:
+    path = folder.parent / "own.zip"
+    files = {
+        "walk.csv": (folder / "walk.csv").read_bytes(),
+        f"{prefix}rest.csv": other.read_bytes(),
+    }
+    path.write_bytes(zipped(files))
+    expected = prefix.replace("\\", "/").removeprefix("./") + "rest.csv"
+    assert set(read_own_recordings(path, 50.0)[1]) == {"walk.csv", expected}
+
+
+def test_a_zip_next_to_a_folder_of_its_name_that_is_another_is_named(
+    folder: Path, other: Path
+) -> None:
+    walk = (folder / "walk.csv").read_bytes()
+    (folder / "day.zip").write_bytes(zipped({"rest.csv": other.read_bytes(), "walk.csv": walk}))
+    (folder / "day").mkdir()
+    (folder / "walk.csv").rename(folder / "day" / "walk.csv")
+    dataset, rates = read_own_recordings(folder, 50.0)
+    assert set(rates) == {"day/walk.csv"}
+    assert "day.zip: left out, as its folder is there, which has no rest.csv" in dataset.notes[0]
+    other.rename(folder / "day" / "rest.csv")
+    assert not any("day.zip" in note for note in read_own_recordings(folder, 50.0)[0].notes)

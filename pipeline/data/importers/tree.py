@@ -14,7 +14,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import numpy as np
@@ -176,9 +176,10 @@ def open_tree(
     """
     if path.is_dir():
         names, left_out = _walk(path)
-        inside = {}
+        inside: dict[str, tuple[Path, str]] = {}
         if zips:
-            inside = _in_zips(path, _visible(names))
+            inside, unopened = _in_zips(path, _visible(names))
+            left_out += unopened
             names = [name for name in names if not name.lower().endswith(".zip")]
 
         def opener(name: str) -> IO[bytes]:
@@ -260,8 +261,16 @@ def _visible(names: Iterable[str]) -> list[str]:
     return [
         name
         for name in names
-        if not any(part == "__MACOSX" or part.startswith(".") for part in name.split("/"))
+        if not any(
+            part == "__MACOSX" or (part.startswith(".") and part.strip("."))
+            for part in name.split("/")
+        )
     ]
+
+
+def _plain(name: str) -> str:
+    """The name of a file in a zip without the ./ and the \\ that some programs write."""
+    return PurePosixPath(name.replace("\\", "/")).as_posix()
 
 
 def is_utf8(text: str) -> bool:
@@ -269,21 +278,30 @@ def is_utf8(text: str) -> bool:
     return text.encode(errors="ignore").decode() == text
 
 
-def _in_zips(root: Path, names: Sequence[str]) -> dict[str, tuple[Path, str]]:
-    """The members of the zips among ``names``, as if unpacked: name -> (zip, member)."""
+def _in_zips(root: Path, names: Sequence[str]) -> tuple[dict[str, tuple[Path, str]], list[str]]:
+    """The members of the zips among ``names``, as if unpacked: name -> (zip, member). And a line
+    for each zip whose folder is there and lacks some of them."""
     found: dict[str, tuple[Path, str]] = {}
-    folders = {name.rpartition("/")[0] for name in names}
+    left_out: list[str] = []
+    folders, there = {name.rpartition("/")[0] for name in names}, set(names)
     for name in names:
         folder, suffix = name[:-4], name[-4:].lower()
-        if suffix != ".zip" or any(f"{each}/".startswith(f"{folder}/") for each in folders):
+        if suffix != ".zip":
             continue
         with contextlib.ExitStack() as stack:
             file = stack.enter_context((root / name).open("rb"))
-            for member in _members(_zip(stack, file, str(root / name)), str(root / name)):
-                found[f"{folder}/{member}"] = (root / name, member)
+            members = _members(_zip(stack, file, str(root / name)), str(root / name))
+        inside = {f"{folder}/{member}": (root / name, member) for member in members}
+        if not any(f"{each}/".startswith(f"{folder}/") for each in folders):
+            found |= inside
+        elif lacking := [each for each in _visible(map(_plain, inside)) if each not in there]:
+            left_out.append(
+                f"{root}, {name}: left out, as its folder is there, which has no "
+                f"{lacking[0].removeprefix(f'{folder}/')}; take one of the two away"
+            )
         if len(found) > MAX_FILES:
             raise InputError(f"{root}: more than {MAX_FILES} files; name the data's own folder")
-    return found
+    return found, left_out
 
 
 def _zip(stack: contextlib.ExitStack, file: IO[bytes], where: str) -> zipfile.ZipFile:
@@ -301,7 +319,7 @@ def _members(archive: zipfile.ZipFile, where: str) -> list[str]:
         raise InputError(f"{where}: more than {MAX_FILES} files")
     if "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= set(names):
         raise InputError(f"{where}: a spreadsheet or another office file; save it as CSV (UTF-8)")
-    twice = [name for name, count in Counter(names).items() if count > 1]
+    twice = [name for name, count in Counter(map(_plain, names)).items() if count > 1]
     if twice:
         raise InputError(f"{where}: several files called {twice[0]} in it; zip them again")
     return names
@@ -332,14 +350,15 @@ def _rooted(
     opener: Callable[[str], Any],
     left_out: Sequence[str] = (),
 ) -> Tree:
-    kept = _visible(names)
+    plain = {_plain(name): name for name in names}
+    kept = _visible(plain)
     roots = {name[: match.start()] for name in kept if (match := anchor.search(name))}
     if not roots:
         raise InputError(f"{where}: not the data that is expected here: {expects}")
     if len(roots) > 1:
         raise InputError(f"{where}: several copies, {', '.join(sorted(roots)[:3])}; name one")
     (root,) = roots
-    inside = {name.removeprefix(root): name for name in kept if name.startswith(root)}
+    inside = {name.removeprefix(root): plain[name] for name in kept if name.startswith(root)}
     return Tree(f"{where}/{root.rstrip('/')}" if root else where, inside, opener, left_out)
 
 
