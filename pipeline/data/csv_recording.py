@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
@@ -33,6 +34,7 @@ from pipeline.data.vocabulary import refuse_twins
 COLUMNS = ("time_s", "ax_g", "ay_g", "az_g", "gx_rads", "gy_rads", "gz_rads", "activity")
 HEADER = ",".join(COLUMNS)
 KEYS = ("rate_hz", "subject", "session", "lost_samples")
+_KEY = re.compile(r"[#\s]*(\w+)\s*[:=](.*)", re.DOTALL)
 MAX_BYTES = 200_000_000
 MAX_NAME_LENGTH = 64
 
@@ -170,16 +172,17 @@ def _recording(
 
 
 def comment_keys(file: Delimited) -> dict[str, str]:
-    """``# key: value`` of the comments, with a key of ``KEYS``; others say nothing."""
+    """``# key: value`` (or =) of the comments, with a key of ``KEYS``; others say nothing."""
     keys: dict[str, str] = {}
     for line, text in file.comments:
-        name, colon, value = (part.strip() for part in text.lstrip("# \t").partition(":"))
-        if not colon or name not in KEYS:
+        match = _KEY.match(text)
+        name = match[1].lower() if match else ""
+        if not match or name not in KEYS:
             continue
         where = f"{file.place}, line {line}"
         if name in keys:
             raise InputError(f"{where}: {name} is given twice; keep one")
-        keys[name] = check_field(value, f"{where}: {name}")
+        keys[name] = check_field(match[2], f"{where}: {name}")
     return keys
 
 

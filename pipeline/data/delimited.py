@@ -91,7 +91,8 @@ def read_delimited(place: str, data: bytes, errors: str = "strict") -> Delimited
     at = 0
     while at < len(lines):
         text = lines[at].strip(_PADDING + '"')
-        if text and not text.startswith("#"):
+        # The line sep=; is for Excel.
+        if text and not text.startswith("#") and text.lower() != "sep=":
             break
         comments.append((at + 1, text))
         at += 1

@@ -73,6 +73,11 @@ SEMICOLONS = TEXT.replace(",", ";").replace(".", ",")
             id="a comment that a spreadsheet padded",
         ),
         pytest.param(TEXT.replace("anna", "  anna ").encode(), id="blanks"),
+        pytest.param(f"sep=,\n{TEXT}".encode(), id="a line for Excel"),
+        pytest.param(f"sep=;\r\n{SEMICOLONS}".encode(), id="a line for Excel and semicolons"),
+        pytest.param(
+            TEXT.replace("# subject:", "#Subject =").encode(), id="keys with = and capitals"
+        ),
     ],
 )
 def test_what_other_programs_write_is_the_same_recording(tmp_path: Path, data: bytes) -> None:
