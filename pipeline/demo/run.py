@@ -93,7 +93,7 @@ def run_demo(
     people = sorted(task.split.test, key=lambda name: (name == bundle.metrics.worst_subject, name))
     with launch(settings.target, image.path, flash) as emulator:
         board = BoardSession(emulator.port, bundle, twin, task, on_progress)
-        on_step("Streaming all held-out subjects's samples to the board")
+        on_step("Streaming all held-out subjects' samples to the board")
         answers = board.classify(np.flatnonzero(np.isin(task.windows.subjects, task.split.test)))
         teachings = []
         for person in people:
