@@ -55,7 +55,7 @@ toolchain: ## Check, or install with apt, the compilers and the emulator
 demo: setup toolchain ## Run the whole path: data, training, firmware, learning on the device, report
 	$(HAR) demo --target $(TARGET) --output build/demo
 
-test: setup toolchain ## Run the tests that find most faults (about six minutes)
+test: setup toolchain ## Run the tests that find most faults (about five minutes)
 	HYPOTHESIS_PROFILE=fast $(PYTEST) -m "not slow $(NOT_EMULATED)" $(ARGS)
 
 test-slow: setup toolchain ## Run the other tests: emulated matrix, marathons, quick experiments

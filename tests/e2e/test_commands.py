@@ -100,6 +100,7 @@ def test_fit_says_no_with_every_figure(oversized_bundle: Path, place: Path, engi
 
 
 @pytest.mark.emulated
+@pytest.mark.slow("links and emulates twice")
 def test_bench_counts_the_same_instructions_twice(bundle_directory: Path, tmp_path: Path) -> None:
     first, second = (
         har_json("bench", "--bundle", str(bundle_directory), cwd=tmp_path) for _ in "12"

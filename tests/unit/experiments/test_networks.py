@@ -44,6 +44,7 @@ def _never(*_: object, **__: object) -> None:
     raise AssertionError("this was done before")
 
 
+@pytest.mark.slow("pretrains, trains and quantizes")
 def test_a_run_is_made_once_and_never_sees_its_test_people_before_measuring(
     task: Task, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

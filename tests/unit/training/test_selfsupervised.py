@@ -125,6 +125,7 @@ def test_the_features_learn_to_tell_the_bank_and_the_seed_decides_the_bits(
     assert unexplained(runs[0][0]) < unexplained(untrained)
 
 
+@pytest.mark.slow("distills")
 def test_an_extractor_made_without_labels_is_kept_and_taken_like_any_other(tmp_path: Path) -> None:
     task = synthetic_task(people=8, seconds=6.0)
     path = tmp_path / "distilled.npz"

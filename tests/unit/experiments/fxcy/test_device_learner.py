@@ -62,6 +62,7 @@ def source(target: Domain) -> Pretrained:
     return Pretrained(card, model_arrays(model))
 
 
+@pytest.mark.slow("learns three times")
 def test_the_case_is_learned_from_the_labelled_windows_alone(
     source: Pretrained, target: Domain, tmp_path: Path
 ) -> None:
@@ -82,6 +83,7 @@ def test_the_case_is_learned_from_the_labelled_windows_alone(
     assert misled["accuracy"] < 0.7, "what it knows comes from the labels"
 
 
+@pytest.mark.slow("learns twice")
 def test_the_last_convolutions_are_learned_too(
     source: Pretrained, target: Domain, tmp_path: Path
 ) -> None:

@@ -172,6 +172,7 @@ def test_what_is_gathered_holds_no_sample_of_a_test_subject(dataset: Dataset) ->
             material.windows(material.draws[0].test, 128, 64)
 
 
+@pytest.mark.slow("trains three times")
 def test_a_test_person_s_samples_do_not_change_an_accuracy_but_a_validation_person_s_do(
     dataset: Dataset,
 ) -> None:

@@ -114,6 +114,7 @@ def command(
     return run
 
 
+@pytest.mark.slow("trains in processes")
 def test_the_command_trains_prints_one_document_and_goes_on(command, tmp_path: Path) -> None:
     small = ["--epochs", "1", "--max-macs", "150000", "--json"]
     first = command("--trials", "1", *small)
