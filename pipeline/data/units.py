@@ -53,7 +53,7 @@ def find_unit(text: str, units: dict[str, float], option: str = "") -> str:
         InputError: none of them; names ``option`` where the text came from there.
     """
     plain = re.sub(r"[\s^()\[\]*]", "", text.strip().lower()).replace("²", "2")
-    plain = plain.replace("sec", "s").replace("second", "s")
+    plain = plain.replace("second", "s").replace("sec", "s")
     unit = _SPELLINGS.get(plain, plain)
     if unit not in units:
         raise InputError(f"{option or 'unit'} {text!r}: there are {', '.join(units)}")
