@@ -27,17 +27,18 @@ MAX_MISSING = 0.01
 LOST_PERIODS = 1.8
 # Over so many seconds, and so many steps, jitter is gone, and a rate is steady within this factor.
 STEADY_S, MIN_STEADY, MAX_UNSTEADY = 5.0, 50, 1.4
-_UNITS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
+TIME_UNITS_S = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
 
 
 @dataclass(frozen=True)
 class Timeline:
     """``gaps`` are the indices of the samples that follow one; ``doubts`` is what the owner should
-    know."""
+    know. ``on_arrival``: of the times only the first and the rate mean anything."""
 
     rate_hz: float
     gaps: list[int]
     doubts: tuple[str, ...] = ()
+    on_arrival: bool = False
 
 
 def read_timeline(
@@ -173,19 +174,20 @@ def _of_bursts(
             f"{where}: {what}, {measured:.4g} Hz on average where {stated_hz:g} Hz are stated: "
             "samples were lost, or that rate is wrong; record again with a time for each sample"
         )
-    return Timeline(stated_hz, [], (f"{what}; a sample that was lost would not be noticed",))
+    doubt = f"{what}; a sample that was lost would not be noticed"
+    return Timeline(stated_hz, [], (doubt,), on_arrival=True)
 
 
 def _check_sense(measured: float, where: str, column: str, unit: str) -> None:
     if MIN_RATE_HZ <= measured <= MAX_RATE_HZ:
         return
     advice = ""
-    for name, size in _UNITS.items():
-        rate_hz = measured * _UNITS[unit] / size
+    for name, size in TIME_UNITS_S.items():
+        rate_hz = measured * TIME_UNITS_S[unit] / size
         if name != unit and MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-            times = f"divide by {_UNITS[unit] / size:g}"
-            if size > _UNITS[unit]:
-                times = f"multiply by {size / _UNITS[unit]:g}"
+            times = f"divide by {TIME_UNITS_S[unit] / size:g}"
+            if size > TIME_UNITS_S[unit]:
+                times = f"multiply by {size / TIME_UNITS_S[unit]:g}"
             advice = f"; as {name} it would be {rate_hz:.4g} Hz: if so, {times}"
             break
     raise InputError(

@@ -81,7 +81,7 @@ def read_track(
         remedy="give --recorded-rate {rate:.5g} to har data import",
     )
     doubts = list(line_up.doubts)
-    if line_up.doubts:  # stamped on arrival: only the first time and the rate say anything
+    if line_up.on_arrival:
         times = times[0] + np.arange(len(times)) / line_up.rate_hz
     if repeated:
         doubts.append(f"{repeated} lines that repeat the one before them are dropped")

@@ -22,13 +22,12 @@ from pipeline.data.timeline import (
     GAP_PERIODS_COUNTED,
     MAX_RATE_HZ,
     MIN_RATE_HZ,
+    TIME_UNITS_S,
     Timeline,
     check_rate,
     read_timeline,
 )
 from pipeline.data.units import Values
-
-_STEPS_S = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
 
 
 def _recognises(name: str, head: bytes) -> bool:
@@ -67,7 +66,7 @@ def _timeline(file: OwnFile) -> Callable[[Values, Callable[[int], int], str], Ti
             scale, gap_periods = 1 / rate_hz, {"gap_periods": GAP_PERIODS_COUNTED}
         else:
             unit = _unit(times)
-            scale = _STEPS_S[unit]
+            scale = TIME_UNITS_S[unit]
         remedy = "give --recorded-rate {rate:.5g}"
         return read_timeline(
             times * scale,
@@ -87,7 +86,7 @@ def _unit(times: Values) -> str:
     """The only unit in which the times can be those of a body's motion."""
     steps = np.diff(times)
     usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-    for unit, size in _STEPS_S.items():
+    for unit, size in TIME_UNITS_S.items():
         if 1 / MAX_RATE_HZ <= usual * size <= 1 / MIN_RATE_HZ:
             return unit
     return "milliseconds"
