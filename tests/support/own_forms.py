@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +130,19 @@ def write_phyphox(
         lines = [delimiter.join(f'"{cell}"' for cell in row) for row in rows]
         (folder / "meta" / file).write_text("\n".join(lines) + "\n")
     return folder
+
+
+def edit(path: Path, change: Callable[[list[str]], list[str]]) -> None:
+    """Writes a file again, its lines changed."""
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+
+
+def cell(line: int, column: int, text: str) -> Callable[[list[str]], list[str]]:
+    """The change of one cell; lines count from 1, columns from 0."""
+
+    def change(lines: list[str]) -> list[str]:
+        cells = lines[line - 1].split(",")
+        cells[column] = text
+        return [*lines[: line - 1], ",".join(cells), *lines[line:]]
+
+    return change

@@ -12,7 +12,14 @@ from pipeline.data import import_dataset, load_dataset
 from pipeline.data.importers import Given, Reading
 from pipeline.data.imports import read_own_recordings
 from tests.support import foreign_data as made
-from tests.support.own_forms import read_form, refusal, write_phyphox, write_sensor_logger
+from tests.support.own_forms import (
+    cell,
+    edit,
+    read_form,
+    refusal,
+    write_phyphox,
+    write_sensor_logger,
+)
 
 FORM = "phyphox"
 SAMPLES = made.motion(20, 200, "walking", 3)
@@ -99,19 +106,6 @@ def test_a_gap_cuts(tmp_path: Path) -> None:
     reading = read_form(FORM, folder, activity="walking")
     assert [len(each.samples) for each in reading.recordings] == [1000, 2700]
     np.testing.assert_allclose(reading.recordings[1].samples, SAMPLES[1300:], atol=1e-6)
-
-
-def edit(path: Path, change: Callable[[list[str]], list[str]]) -> None:
-    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
-
-
-def cell(line: int, column: int, text: str) -> Callable[[list[str]], list[str]]:
-    def change(lines: list[str]) -> list[str]:
-        cells = lines[line - 1].split(",")
-        cells[column] = text
-        return [*lines[: line - 1], ",".join(cells), *lines[line:]]
-
-    return change
 
 
 @pytest.mark.parametrize(

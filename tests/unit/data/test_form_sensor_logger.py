@@ -13,7 +13,7 @@ from pipeline.data import import_dataset, load_dataset
 from pipeline.data.importers import Given, Reading
 from pipeline.data.imports import read_own_recordings
 from tests.support import foreign_data as made
-from tests.support.own_forms import read_form, refusal, write_sensor_logger
+from tests.support.own_forms import cell, edit, read_form, refusal, write_sensor_logger
 
 FORM = "sensor-logger"
 SAMPLES = made.motion(30, 100, "walking", 3)
@@ -192,19 +192,6 @@ def test_no_metadata_is_taken_as_android_and_said(tmp_path: Path) -> None:
     reading = read_form(FORM, folder)
     assert_is(reading, SAMPLES)
     assert any("no Metadata.csv that says Android or iOS" in w for w in reading.warnings)
-
-
-def edit(path: Path, change: Callable[[list[str]], list[str]]) -> None:
-    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
-
-
-def cell(line: int, column: int, text: str) -> Callable[[list[str]], list[str]]:
-    def change(lines: list[str]) -> list[str]:
-        cells = lines[line - 1].split(",")
-        cells[column] = text
-        return [*lines[: line - 1], ",".join(cells), *lines[line:]]
-
-    return change
 
 
 @pytest.mark.parametrize(
