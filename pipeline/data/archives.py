@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import zipfile
 import zlib
 from pathlib import Path
 from typing import IO
@@ -12,6 +13,16 @@ from typing import IO
 from pipeline.core.errors import InputError
 
 _AGAIN = "delete the file and fetch again"
+# What a zip that is damaged, cut short or protected raises.
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    EOFError,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OSError,
+)
 
 
 def file_sha256(path: Path) -> str:
@@ -57,23 +68,13 @@ def read_zip_member(path: Path, member: str, limit: int) -> bytes:
     Raises:
         InputError: not a readable archive, no such member, or longer.
     """
-    import zipfile
-
     where = f"{path}, member {member}"
     try:
         with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
             return _read_bounded(stream, limit, where)
     except KeyError:
         raise InputError(f"{where}: the archive has no such member; {_AGAIN}") from None
-    except (
-        zipfile.BadZipFile,
-        EOFError,
-        zlib.error,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+    except ZIP_ERRORS as error:
         _reraise_missing(error)
         raise InputError(f"{where}: the archive cannot be read ({error}); {_AGAIN}") from error
 

@@ -10,7 +10,6 @@ import re
 import tempfile
 import warnings
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import InputError
+from pipeline.data.archives import ZIP_ERRORS
 from pipeline.data.recording import Recording
 from pipeline.data.vocabulary import canonical
 
@@ -35,15 +35,6 @@ LABEL_FILES = ("structured_labels.labels", "info.labels")
 # How the names of SensiML's files of labels end.
 SEGMENTS = ".dcli"
 _CHUNK = 1 << 20
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    EOFError,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    OSError,
-)
 
 
 class Tree:
@@ -92,7 +83,7 @@ class Tree:
                         raise InputError(f"{self.place(name)}: longer than any file of this data")
         except PermissionError:
             raise
-        except _ZIP_ERRORS as error:
+        except ZIP_ERRORS as error:
             raise InputError(
                 f"{self.place(name)}: damaged or cut short ({error}); download it again"
             ) from error
@@ -307,7 +298,7 @@ def _in_zips(root: Path, names: Sequence[str]) -> tuple[dict[str, tuple[Path, st
 def _zip(stack: contextlib.ExitStack, file: IO[bytes], where: str) -> zipfile.ZipFile:
     try:
         return stack.enter_context(zipfile.ZipFile(file))
-    except _ZIP_ERRORS as error:
+    except ZIP_ERRORS as error:
         raise InputError(
             f"{where}: no readable zip, perhaps cut short ({error}); download it again"
         ) from error
@@ -336,7 +327,7 @@ def _unwrapped(
                 if file.tell() > MAX_INNER_ZIP_BYTES:
                     raise InputError(f"{where}: longer than {MAX_INNER_ZIP_BYTES} bytes")
                 file.write(chunk)
-    except _ZIP_ERRORS as error:
+    except ZIP_ERRORS as error:
         raise InputError(f"{where}: damaged or cut short ({error}); download it again") from error
     file.seek(0)
     return file

@@ -25,7 +25,7 @@ from pipeline.training.task import Task
 
 KNOWN, TRANSITION, UNLABELLED, MIXED, UNSEEN = range(5)
 """Kinds of windows. Known: all of it shows one activity of the data set. Transition: at least half
-of it has a label that is none of these. Unlabelled: none of it has a label. Mixed: all others.
+of it has a label that is not among these. Unlabelled: none of it has a label. Mixed: all others.
 Unseen: of a data set that has none of these activities."""
 _NAMES = {TRANSITION: "transition", UNLABELLED: "unlabelled", MIXED: "mixed"}
 

@@ -209,8 +209,8 @@ def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport
     """Makes what is missing, measures every run on its test subjects, and sums up.
 
     ``show(what is being done, share of everything done)``. Raises InputError for a bundle, data
-    set, backbone or scheme that is none or does not fit the others, ExternalError for missing
-    tools.
+    set, backbone or scheme that does not exist or does not fit the others, ExternalError for
+    missing tools.
     """
     began = time.monotonic()
     given = load_bundle(request.bundle) if request.bundle else None

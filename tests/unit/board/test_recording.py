@@ -1,4 +1,4 @@
-"""`record` over a scripted wire: what is kept, what is lost, and what is told about it."""
+"""`record` over a scripted wire: what is kept, what is lost, and what is said about it."""
 
 from __future__ import annotations
 
