@@ -24,6 +24,7 @@ from pipeline.core.errors import ExternalError, HarError, InputError
 from pipeline.core.names import check_name
 from pipeline.data import read_csv
 from pipeline.data.csv_writer import CsvWriter, check_field, recording_path, rescue_recordings
+from pipeline.data.placement import check_placement
 from pipeline.protocol.messages import ErrorCode, Hello, Sensed, Sensor, SensorState, Target
 from pipeline.protocol.samples import CHANNELS
 
@@ -44,19 +45,23 @@ _BOARDS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What to record. `countdown_s` seconds pass before it begins, with the samples to be seen."""
+    """What to record. `countdown_s` seconds pass before it begins, with the samples to be seen.
+    `placement` is where on the body the board is worn, "" for unknown."""
 
     activity: str
     seconds: float
     folder: Path
     subject: str = "me"
     countdown_s: float = 3.0
+    placement: str = ""
 
     def __post_init__(self) -> None:
         """Raises InputError for a name that no board or no file can hold."""
         check_name(self.activity)
         check_field("activity", self.activity)
         check_field("subject", self.subject, longest=SUBJECT_CHARACTERS)
+        placement = check_placement(self.placement)
+        object.__setattr__(self, "placement", placement and check_field("placement", placement))
 
     def keys(self, when: datetime) -> dict[str, str]:
         """Subject and session, as the header of a file that begins at ``when`` has them."""
@@ -68,7 +73,11 @@ class Plan:
         self.folder.mkdir(parents=True, exist_ok=True)
         rescue_recordings(self.folder)
         path = recording_path(self.folder, self.activity, when)
-        return CsvWriter(path, self.activity, rate_hz=rate_hz, keys=keys)
+        return self.writer(path, rate_hz, keys)
+
+    def writer(self, path: Path, rate_hz: float, keys: Mapping[str, str]) -> CsvWriter:
+        """A file of this name, or the next free one. Raises OSError."""
+        return CsvWriter(path, self.activity, rate_hz=rate_hz, keys=keys, placement=self.placement)
 
 
 @dataclass

@@ -401,7 +401,7 @@ def _rewrite(
 ) -> int:
     """The file again, with the rate and the gaps that are known at last; how many samples. Raises
     OSError: then it stays as it is."""
-    writer = CsvWriter(path, plan.activity, rate_hz=rate_hz, keys=keys)
+    writer = plan.writer(path, rate_hz, keys)
     try:
         for part in np.split(np.arange(len(samples)), np.flatnonzero(np.diff(numbers) > 1) + 1):
             writer.write(int(numbers[part[0]]), samples[part])

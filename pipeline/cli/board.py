@@ -201,6 +201,9 @@ def record(
     port: PortOption = None,
     output: Annotated[Path, typer.Option(help="Folder for the file.")] = Path("data/recordings"),
     subject: Annotated[str, typer.Option(help="Who wears the board.")] = "me",
+    placement: Annotated[
+        str, typer.Option(help="Where on the body it is worn: waist, wrist, pocket, ...")
+    ] = "",
     countdown: Annotated[
         float, typer.Option(min=0.0, max=3600.0, help="Seconds to wait before recording.")
     ] = 3.0,
@@ -250,7 +253,7 @@ def record(
     from pipeline.core.console import Console
     from pipeline.core.errors import InputError
 
-    plan = Plan(activity, seconds, output, subject, countdown)
+    plan = Plan(activity, seconds, output, subject, countdown, placement)
     layout = None
     if from_serial is None:
         if (columns, units, baud, rate) != (None,) * 4:

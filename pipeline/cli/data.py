@@ -107,6 +107,10 @@ def import_(
     activity: Annotated[
         str, typer.Option(help="What is done in your files, where they do not say.")
     ] = "",
+    placement: Annotated[
+        str,
+        typer.Option(help="Where on the body your files were worn, where they do not say: wrist."),
+    ] = "",
     label_map: Annotated[
         str, typer.Option(help="OLD=NEW,...: other names for activities; OLD= drops the label.")
     ] = "",
@@ -128,7 +132,7 @@ def import_(
             name=name,
             rate_hz=rate,
             labels=parse_label_map(label_map),
-            given=Given(unit, recorded_rate, accel_unit, gyro_unit, subject, activity),
+            given=Given(unit, recorded_rate, accel_unit, gyro_unit, subject, activity, placement),
             allow_missing_gyro=allow_missing_gyro,
             force=force,
             progress=update,
@@ -288,7 +292,8 @@ def _print_import(result: dict[str, Any]) -> None:
         say(f"{reason}: {count:,}")
     for figure, value in result["checks"].items():
         say(f"{figure.replace('_', ' ')}: {value:g}")
-    say(f"worn: {result['axes']}")
+    worn = f"{result['placement']}; " if result["placement"] else ""
+    say(f"worn: {worn}{result['axes']}")
 
 
 def _print_info(document: dict[str, Any]) -> None:
@@ -320,7 +325,7 @@ def _print_info(document: dict[str, Any]) -> None:
 
     facts = Table.grid(padding=(0, 2))
     if document["placement"]:
-        facts.add_row("worn", document["placement"])
+        facts.add_row("worn", escape(document["placement"]))
     facts.add_row("rate", f"{document['rate_hz']:g} Hz")
     facts.add_row(
         "windows", f"{window['length_samples']} samples, one every {window['hop_samples']}"

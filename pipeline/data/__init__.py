@@ -14,6 +14,7 @@ from pipeline.data.csv_recording import read_csv, read_csv_dataset
 from pipeline.data.describe import describe
 from pipeline.data.imports import import_dataset, read_own_recordings
 from pipeline.data.mixed import add_own
+from pipeline.data.placement import worn_elsewhere
 from pipeline.data.recording import CHANNELS, Dataset, Recording, Segment, Windows
 from pipeline.data.resampling import at_rate
 from pipeline.data.splits import (
@@ -54,4 +55,5 @@ __all__ = [
     "read_own_recordings",
     "split_subjects",
     "thin",
+    "worn_elsewhere",
 ]

@@ -2,8 +2,9 @@
 
 Format version 1 of the .npz: ``sha256`` of the archive, ``samples`` float32 (all samples, 6),
 ``lengths`` int64 (R,), ``rates`` float64 (R,), ``names`` str (R, 3) as subject, session, source,
-``segments`` int64 (S, 4) as recording, start, stop, activity, ``activities`` str (A,); ``about``
-str, one JSON object, for what was imported.
+``segments`` int64 (S, 4) as recording, start, stop, activity, ``activities`` str (A,);
+``placements`` str (R,), which older files lack; ``about`` str, one JSON object, for what was
+imported.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def save_recordings(
         "lengths": np.array([len(recording.samples) for recording in recordings], np.int64),
         "rates": np.array([recording.rate_hz for recording in recordings], np.float64),
         "names": np.array([(r.subject, r.session, r.source) for r in recordings], np.str_),
+        "placements": np.array([r.placement for r in recordings], np.str_),
         "segments": np.array(
             [
                 (number, segment.start, segment.stop, activities.index(segment.activity))
@@ -72,8 +74,9 @@ def save_recordings(
     write_npz(path, arrays)
 
 
-def load_recordings(path: Path, sha256: str) -> tuple[Recording, ...]:
-    """Reads what ``save_recordings`` wrote for the archive with this hash.
+def load_recordings(path: Path, sha256: str, placement: str = "") -> tuple[Recording, ...]:
+    """Reads what ``save_recordings`` wrote for the archive with this hash. ``placement`` is that of
+    all recordings in a file of an older version.
 
     Raises:
         InputError: damaged, of another format version, or made from another archive.
@@ -83,7 +86,7 @@ def load_recordings(path: Path, sha256: str) -> tuple[Recording, ...]:
     try:
         if int(arrays["format_version"]) != FORMAT_VERSION or str(arrays["sha256"]) != sha256:
             raise InputError(f"{path}: made by another version or from another archive; delete it")
-        return _unpack(arrays)
+        return _unpack(arrays, placement)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error}); delete it and load again") from error
 
@@ -107,10 +110,11 @@ def load_about(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: damaged ({error}); delete it and import again") from error
 
 
-def _unpack(arrays: dict[str, Any]) -> tuple[Recording, ...]:
+def _unpack(arrays: dict[str, Any], placement: str) -> tuple[Recording, ...]:
     stops = np.cumsum(arrays["lengths"])
     if (arrays["lengths"] < 0).any() or not len(stops) or stops[-1] != len(arrays["samples"]):
         raise ValueError("lengths do not add up")
+    placements = arrays.get("placements", np.full(len(stops), placement))
     segments: list[list[Segment]] = [[] for _ in stops]
     for number, start, stop, activity in arrays["segments"].tolist():
         segments[number].append(Segment(start, stop, str(arrays["activities"][activity])))
@@ -122,8 +126,15 @@ def _unpack(arrays: dict[str, Any]) -> tuple[Recording, ...]:
             session=str(session),
             source=str(source),
             segments=tuple(parts),
+            placement=str(worn),
         )
-        for length, stop, rate, (subject, session, source), parts in zip(
-            arrays["lengths"], stops, arrays["rates"], arrays["names"], segments, strict=True
+        for length, stop, rate, (subject, session, source), parts, worn in zip(
+            arrays["lengths"],
+            stops,
+            arrays["rates"],
+            arrays["names"],
+            segments,
+            placements,
+            strict=True,
         )
     )

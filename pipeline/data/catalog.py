@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def load_import(name: str) -> Dataset:
         return Dataset(
             name=name,
             title=f"{about['title']}; {NO_GYROSCOPE}" if missing else str(about["title"]),
-            recordings=load_recordings(path, str(about["sha256"])),
+            recordings=load_recordings(path, str(about["sha256"]), _placement(about)),
             activities=tuple(about["activities"]),
             rate_hz=float(about["rate_hz"]),
             units={**UNITS, "angular_rate": NO_GYROSCOPE} if missing else UNITS,
@@ -239,16 +240,18 @@ def _recordings(source: Source, progress: bool) -> tuple[Recording, ...]:
     converted = converted_path(source)
     # An absent or damaged conversion is made again from the archive.
     with contextlib.suppress(FileNotFoundError, InputError):
-        return load_recordings(converted, source.sha256)
+        return load_recordings(converted, source.sha256, source.placement)
     with locked(cache_directory()):
         try:
-            return load_recordings(converted, source.sha256)
+            return load_recordings(converted, source.sha256, source.placement)
         except FileNotFoundError:
             pass
         except InputError:
             note(f"{converted}: damaged or of another version; making it again", progress)
         archive = fetch_archive(source, progress)
         note(f"reading {archive.name}", progress)
-        recordings = source.read(archive)
+        recordings = tuple(
+            dataclasses.replace(each, placement=source.placement) for each in source.read(archive)
+        )
         save_recordings(converted, recordings, source.sha256)
         return recordings

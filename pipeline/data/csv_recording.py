@@ -7,6 +7,7 @@
     0.00,0.01,-0.02,1.00,0.001,0.002,-0.001,walking
 
 The comment lines are optional, others than these say nothing. An empty activity means unlabelled.
+A column ``placement`` may say where it was worn: the same in every line, since a file is one place.
 What `har record` writes (csv_writer.py) has `# lost_samples:` as well: there the time of every
 sample is a multiple of the rate's, and a single missing one is a gap.
 """
@@ -26,6 +27,7 @@ import numpy as np
 from pipeline.core.errors import InputError
 from pipeline.core.names import check_name
 from pipeline.data.delimited import Delimited, read_delimited
+from pipeline.data.placement import check_placement, join_placements
 from pipeline.data.plausibility import check_samples
 from pipeline.data.recording import UNITS, Dataset, Recording, segments_of
 from pipeline.data.timeline import GAP_PERIODS, GAP_PERIODS_COUNTED, read_timeline
@@ -33,6 +35,7 @@ from pipeline.data.vocabulary import refuse_twins
 
 COLUMNS = ("time_s", "ax_g", "ay_g", "az_g", "gx_rads", "gy_rads", "gz_rads", "activity")
 HEADER = ",".join(COLUMNS)
+PLACEMENT = "placement"
 KEYS = ("rate_hz", "subject", "session", "lost_samples")
 _KEY = re.compile(r"[#\s]*(\w+)\s*[:=](.*)", re.DOTALL)
 MAX_BYTES = 200_000_000
@@ -114,6 +117,7 @@ def read_csv_dataset(path: Path, doubt: Doubt = lambda _: None) -> Dataset:
         package="",
         version="",
         sha256=hashlib.sha256(b"".join(contents)).hexdigest(),
+        placement=join_placements(recording.placement for recording in recordings),
     )
 
 
@@ -134,7 +138,7 @@ def _recording(
     file = read_delimited(where, data)
     keys = comment_keys(file)
     names = [name.lower() for name in file.header]
-    if sorted(names) != sorted(COLUMNS):
+    if sorted(names) not in (sorted(COLUMNS), sorted((*COLUMNS, PLACEMENT))):
         shown = ",".join(file.header)[:100]
         raise InputError(
             f"{where}, line {file.header_line}: the header is {shown!r}; it must be {HEADER}, or "
@@ -167,6 +171,7 @@ def _recording(
         session=keys.get("session", default_name or path.stem),
         source=f"{default_name}{path.suffix}" if default_name else path.name,
         segments=segments_of(labels, line.gaps),
+        placement=_placement(file),
     )
     return recording, line.gaps
 
@@ -218,6 +223,32 @@ def _samples(file: Delimited) -> tuple[list[float], list[list[float]], list[str]
         values.append(numbers[1:])
         labels.append(known[cells[-1]])
     return times, values, labels
+
+
+def _placement(file: Delimited) -> str:
+    """What the column says, if there is one."""
+    names = [name.lower() for name in file.header]
+    if PLACEMENT not in names:
+        return ""
+    at = names.index(PLACEMENT)
+    found: dict[str, str] = {}
+    for line, cells in file.rows():
+        if cells[at] in found:
+            continue
+        try:
+            placement = check_placement(cells[at])
+        except InputError as error:
+            raise InputError(
+                f"{file.place}, line {line}: {error}; leave the column out where nobody knows"
+            ) from None
+        found[cells[at]] = placement
+        first = next(iter(found.values()))
+        if placement != first:
+            raise InputError(
+                f"{file.place}, line {line}: {PLACEMENT} {placement!r} after {first!r}; a "
+                "recording has one, in every line: cut the file in two"
+            )
+    return next(iter(found.values()), "")
 
 
 def _refuse_repeated(

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import try_lock
-from pipeline.data.csv_recording import COLUMNS, MAX_NAME_LENGTH
+from pipeline.data.csv_recording import COLUMNS, MAX_NAME_LENGTH, PLACEMENT
 from pipeline.data.recording import CHANNELS
 
 # Known only when all is over: written over in place, which needs no room on the disk.
@@ -28,6 +28,8 @@ LATE_KEYS = ("sensor_rate_hz", "lost_samples")
 LATE_CHARACTERS = 12
 SLUG_CHARACTERS = 40
 PART = ".part"
+
+_HEADER = re.compile(rf"{','.join(COLUMNS)}(,{PLACEMENT})?\n".encode())
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,11 +61,13 @@ def rescue_recordings(folder: Path) -> list[Path]:
     rescued = []
     for part in sorted(folder.glob(f"*.csv{PART}")):
         with part.open("r+b") as file:
-            header, found, body = file.read().partition(",".join(COLUMNS).encode() + b"\n")
-            if not try_lock(file) or not header.startswith(b"# rate_hz: "):
+            data = file.read()
+            header = _HEADER.search(data)
+            if not try_lock(file) or not data.startswith(b"# rate_hz: "):
                 continue  # still being written, or somebody else's
+            body = data[header.end() :] if header else b""
             end = body.rfind(b"\n") + 1
-            file.truncate(len(header) + len(found) + end)
+            file.truncate(len(data) - len(body) + end)
             if not end:
                 part.unlink()
                 continue
@@ -86,17 +90,29 @@ class CsvWriter:
     """One recording of one activity; `path` is where it ends up.
 
     Until `close` the file is `NAME.part` in the same folder. Nothing is ever overwritten: a name
-    that is taken gets a number. `keys` go into the header with `rate_hz` and the late keys. Every
-    `write` is on its way to the disk before it returns.
+    that is taken gets a number. `keys` go into the header with `rate_hz` and the late keys;
+    `placement` gets a column where it is known. Every `write` is on its way to the disk before it
+    returns.
 
-    Raises InputError for a key or an activity that no line can hold, OSError as the disk does.
+    Raises InputError for a key, an activity or a placement that no line can hold, OSError as the
+    disk does.
     """
 
     def __init__(
-        self, path: Path, activity: str, *, rate_hz: float, keys: Mapping[str, str]
+        self,
+        path: Path,
+        activity: str,
+        *,
+        rate_hz: float,
+        keys: Mapping[str, str],
+        placement: str = "",
     ) -> None:
         self.activity = check_field("activity", activity)
         self.rate_hz = rate_hz
+        columns, self._words = list(COLUMNS), self.activity
+        if placement:
+            columns.append(PLACEMENT)
+            self._words += f",{check_field(PLACEMENT, placement)}"
         self._late: dict[str, int] = {}  # where their values stand
         lines = [f"# rate_hz: {rate_hz:g}\n"]
         lines += [f"# {key}: {check_field(key, value)}\n" for key, value in keys.items()]
@@ -105,7 +121,7 @@ class CsvWriter:
             header += f"# {key}: "
             self._late[key] = len(header.encode())
             header += f"{'unknown' if key != 'lost_samples' else '0':<{LATE_CHARACTERS}}\n"
-        header += ",".join(COLUMNS) + "\n"
+        header += ",".join(columns) + "\n"
         self._header_bytes = len(header.encode())
         self.path, self._part, self._file = _begin(path)
         try:
@@ -123,7 +139,7 @@ class CsvWriter:
         lines = []
         for number, sample in enumerate(samples, start=first):
             time_s = round(number / self.rate_hz, 6)
-            lines.append(f"{time_s},{','.join(map(float_text, sample))},{self.activity}\n")
+            lines.append(f"{time_s},{','.join(map(float_text, sample))},{self._words}\n")
         self._write("".join(lines))
 
     def set_late(self, key: str, value: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.core.errors import InputError
 from pipeline.core.files import written_aside
 from pipeline.core.names import check_name
-from pipeline.data.csv_recording import HEADER, MAX_NAME_LENGTH
+from pipeline.data.csv_recording import HEADER, MAX_NAME_LENGTH, PLACEMENT
 from pipeline.data.csv_writer import file_slug, float_text
 from pipeline.data.importers.columns import UNLABELLED
 from pipeline.data.importers.edge_impulse import OWN_DEVICE, RANGES
@@ -149,17 +149,19 @@ def _csv(recording: Recording) -> str:
     lines = [f"# rate_hz: {recording.rate_hz!r}", f"# subject: {recording.subject}"]
     if _is_field(recording.session):
         lines.append(f"# session: {recording.session}")
-    lines.append(HEADER)
+    worn = f",{_cell(recording.placement)}" if recording.placement else ""
+    lines.append(f"{HEADER},{PLACEMENT}" if worn else HEADER)
     labels = [""] * len(recording.samples)
     for segment in recording.segments:
-        cell = segment.activity
-        if "," in cell or '"' in cell:
-            cell = '"' + cell.replace('"', '""') + '"'
-        labels[segment.start : segment.stop] = [cell] * len(segment)
+        labels[segment.start : segment.stop] = [_cell(segment.activity)] * len(segment)
     for at, (sample, label) in enumerate(zip(recording.samples, labels, strict=True)):
         time_s = round(at / recording.rate_hz, 6)
-        lines.append(f"{time_s},{','.join(map(float_text, sample))},{label}")
+        lines.append(f"{time_s},{','.join(map(float_text, sample))},{label}{worn}")
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
 
 
 def _edge_impulse(recording: Recording) -> str:

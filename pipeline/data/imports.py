@@ -26,6 +26,7 @@ from pipeline.data.importers import (
 )
 from pipeline.data.importers.columns import check_label
 from pipeline.data.mixed import JOIN, OWN_PEOPLE
+from pipeline.data.placement import check_placement, join_placements
 from pipeline.data.plausibility import check_gravity, check_rotation, check_turning_gravity
 from pipeline.data.recording import UNITS, Dataset, Recording, Segment
 from pipeline.data.resampling import resample
@@ -79,6 +80,10 @@ def import_dataset(
     checks, doubts = _checked(importer, reading, str(path), strict=strict)
     progress(f"bringing it to {rate_hz:g} Hz")
     recordings, names = _converted(importer, reading, rate_hz, labels or {}, path)
+    recordings = [
+        dataclasses.replace(each, placement=each.placement or importer.placement)
+        for each in recordings
+    ]
     about = {
         "name": name,
         "importer": importer.name,
@@ -89,7 +94,7 @@ def import_dataset(
         "labels": names,
         "missing_gyroscope": not importer.has_gyroscope,
         "people": importer.people,
-        "placement": importer.placement,
+        "placement": join_placements(each.placement for each in recordings),
         "axes": importer.axes,
         "terms": importer.terms,
         "citation": importer.citation,
@@ -138,6 +143,7 @@ def read_own_recordings(path: Path, rate_hz: float) -> tuple[Dataset, dict[str, 
         version="",
         sha256=sha256,
         people=OWN_PEOPLE,
+        placement=join_placements(each.placement for each in recordings),
         notes=tuple(dict.fromkeys((*reading.warnings, *doubts))),
     )
     return dataset, {each.source: each.rate_hz for each in reading.recordings}
@@ -220,7 +226,8 @@ def _checked_given(given: Given) -> Given:
             find_unit(unit, units, option)
     check_label(given.activity, "--activity", "give another one")
     subject = check_field(given.subject, "--subject") if given.subject else ""
-    return dataclasses.replace(given, subject=subject)
+    placement = check_placement(given.placement)
+    return dataclasses.replace(given, subject=subject, placement=placement)
 
 
 def _checked_name(name: str) -> str:

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Sequence
 
 from pipeline.core.errors import InputError
+from pipeline.data.placement import join_placements
 from pipeline.data.recording import Dataset, Recording
 from pipeline.data.vocabulary import in_order, refuse_twins
 
@@ -48,7 +49,7 @@ def mix(datasets: Sequence[Dataset]) -> Dataset:
         package=JOIN.join(dataset.package for dataset in datasets),
         version=JOIN.join(dataset.version for dataset in datasets),
         sha256=hashlib.sha256(shas.encode()).hexdigest(),
-        placement=" and ".join(dict.fromkeys(d.placement for d in datasets if d.placement)),
+        placement=join_placements(dataset.placement for dataset in datasets),
         notes=tuple(f"{dataset.name}: {note}" for dataset in datasets for note in dataset.notes),
     )
 
@@ -56,8 +57,8 @@ def mix(datasets: Sequence[Dataset]) -> Dataset:
 def add_own(dataset: Dataset, own: Dataset) -> Dataset:
     """A data set with your own recordings (`read_own_recordings`) added: everything of the
     data set keeps its name and place, so that its splits stay as they are; activities that it
-    lacks come after its own. Its subjects never have the names that the others get
-    (``own recordings/anna``).
+    lacks come after its own, and so do placements, where its own is known. Its subjects never have
+    the names that the others get (``own recordings/anna``).
 
     Raises:
         InputError: another rate, or an activity that is one of the data set's by all but its
@@ -73,6 +74,7 @@ def add_own(dataset: Dataset, own: Dataset) -> Dataset:
     )
     if own.rate_hz != dataset.rate_hz:
         raise InputError(f"{own.title}: {own.rate_hz:g} Hz where {dataset.rate_hz:g} Hz belong")
+    placement = dataset.placement and join_placements([dataset.placement, own.placement])
     shas = f"{dataset.sha256}\n{own.sha256}\n"
     return dataclasses.replace(
         dataset,
@@ -80,6 +82,7 @@ def add_own(dataset: Dataset, own: Dataset) -> Dataset:
         recordings=(*dataset.recordings, *_named(OWN_PEOPLE, own)),
         activities=tuple(dict.fromkeys((*dataset.activities, *own.activities))),
         sha256=hashlib.sha256(shas.encode()).hexdigest(),
+        placement=placement,
         notes=(*dataset.notes, *own.notes),
     )
 

@@ -53,7 +53,8 @@ class Recording:
     """One continuous stretch of one person wearing one device.
 
     ``samples`` is float32 (n, 6), columns as in ``CHANNELS``, and is read-only from here on.
-    ``segments`` are sorted and do not overlap; what they leave out is unlabelled.
+    ``segments`` are sorted and do not overlap; what they leave out is unlabelled. ``placement`` is
+    where on the body the device sat ("" for unknown).
 
     Raises:
         InputError: wrong type or shape, a value that is not finite, an impossible rate, a segment
@@ -66,6 +67,7 @@ class Recording:
     session: str
     source: str
     segments: tuple[Segment, ...]
+    placement: str = ""
 
     def __post_init__(self) -> None:
         where = f"recording {self.session or '(no session)'} from {self.source or '(no source)'}"
@@ -176,8 +178,8 @@ class Dataset:
     ``activities`` are the classes to learn, in their fixed order; segments may name others.
     ``sha256`` is the hash of the archive or file that the recordings were read from. ``people``
     names a group that other data sets may have recorded too ("" for none that is known).
-    ``placement`` is where on the body the sensor sits ("" for unknown). ``notes`` is what every
-    report about this data must say.
+    ``placement`` is where on the body the sensor sits, several joined by "and" ("" for unknown).
+    ``notes`` is what every report about this data must say.
     """
 
     name: str

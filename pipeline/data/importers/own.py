@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -107,7 +107,7 @@ class Form:
             citation="",
             read=partial(read_own, forms=(self,)),
             word=str,
-            takes=self.takes,
+            takes=(*self.takes, "placement"),
             zips=True,
         )
 
@@ -144,6 +144,7 @@ def read_own(
             continue
         try:
             pieces = _pieces(tree, name, given, forms, seen, doubts.append)
+            pieces = [_worn(piece, given.placement, place) for piece in pieces]
         except InputError as error:
             if refused is None:
                 raise
@@ -159,6 +160,16 @@ def read_own(
         )
     refuse_twins((each.subject for each in recordings), tree.where, "subject")
     return Reading(tuple(recordings), warnings=tuple(dict.fromkeys(doubts)))
+
+
+def _worn(piece: Recording, placement: str, place: str) -> Recording:
+    """The piece with the placement that the user stated, if any."""
+    if piece.placement and placement not in ("", piece.placement):
+        raise InputError(
+            f"{place}: worn at the {piece.placement}, as its column placement says, but "
+            f"--placement says {placement}; correct one of them"
+        )
+    return replace(piece, placement=piece.placement or placement)
 
 
 def _default_name(name: str) -> str:

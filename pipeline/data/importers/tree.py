@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import InputError
 from pipeline.data.archives import ZIP_ERRORS
+from pipeline.data.placement import check_placement
 from pipeline.data.recording import Recording
 from pipeline.data.vocabulary import canonical
 
@@ -360,7 +361,7 @@ def _rooted(
 class Given:
     """What the user stated about the copy: ``unit`` is the one of ``Importer.units`` to take; the
     others are what a file of one's own may leave open: the rate in Hz at which it was recorded, the
-    units of its two sensors, who is in it and what that person does."""
+    units of its two sensors, who is in it, what that person does and where it was worn."""
 
     unit: str = ""
     recorded_rate: float | None = None
@@ -368,6 +369,7 @@ class Given:
     gyro_unit: str = ""
     subject: str = ""
     activity: str = ""
+    placement: str = ""
 
 
 @dataclass(frozen=True)
@@ -426,7 +428,15 @@ class Importer:
     zips: bool = False
 
     def check_given(self, given: Given) -> None:
-        """Raises InputError where something is stated that has no meaning for this importer."""
+        """Raises InputError where something is stated that has no meaning for this importer, or
+        another placement than it knows."""
+        if self.placement and given.placement:
+            if check_placement(given.placement) != self.placement:
+                raise InputError(
+                    f"{self.name}: worn at the {self.placement}, but --placement says "
+                    f"{given.placement}; leave it out"
+                )
+            given = replace(given, placement="")
         for name, value in vars(given).items():
             if value not in ("", None) and name not in (*self.takes, "unit"):
                 option = f"--{name.replace('_', '-')} {value}"
