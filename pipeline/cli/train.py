@@ -123,6 +123,12 @@ def train(
             "an import."
         ),
     ] = None,
+    placement: Annotated[
+        Literal["same", "any"],
+        typer.Option(
+            help="Where --data was worn: any takes what was worn elsewhere than the data set, too."
+        ),
+    ] = "same",
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse data that give a warning.")
     ] = False,
@@ -143,7 +149,9 @@ def train(
         load_dataset(dataset)  # says which there are
     extractor = load_pretrained(pretrained or usual)  # before anything is fetched
     shape = extractor.card.shape
-    task = load_task(dataset, scheme=split, fold=fold, seed=seed, data=data, shape=shape)
+    task = load_task(
+        dataset, scheme=split, fold=fold, seed=seed, data=data, placement=placement, shape=shape
+    )
     check_room(task.windows.activities, spare=0, replay=1, exemplars=0)
     for line in task.dataset.notes:
         note(f"har: {line}")

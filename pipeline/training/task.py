@@ -3,9 +3,11 @@ starts from here, so that everything sees the same subjects on the same side."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,7 +30,13 @@ from pipeline.data import (
     read_own_recordings,
     split_subjects,
     thin,
+    worn_elsewhere,
 )
+
+_LOG = logging.getLogger(__name__)
+
+Placement = Literal["same", "any"]
+"""Whether own recordings must be worn where the data set's people wore the device."""
 
 _DENSE = 4  # hops for random starts in one hop of windows
 _OPPOSITE = -0.7  # cosine of the angle from which on two directions are opposite
@@ -52,7 +60,8 @@ class OwnFile(BaseModel):
 class OwnRecordings(BaseModel):
     """Your own recordings that a classifier learned together with its data set: where they lie, the
     SHA-256 over the files, what each file gave, and how many training windows each activity has of
-    them. ``new`` activities are in no other recording: no validation or test subject has them."""
+    them. ``new`` activities are in no other recording: no validation or test subject has them.
+    ``placement`` "any" let in what was worn elsewhere than the data set's people wore it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,6 +70,7 @@ class OwnRecordings(BaseModel):
     files: list[OwnFile]
     windows: dict[str, int]
     new: list[str]
+    placement: Placement = "same"
 
 
 @dataclass(frozen=True)
@@ -153,14 +163,22 @@ def make_task(dataset: Dataset, split: SubjectSplit, shape: WindowShape | None =
     return Task(dataset, split, windows, shape)
 
 
-def add_recordings(task: Task, path: Path) -> Task:
+def add_recordings(task: Task, path: Path, placement: Placement = "same") -> Task:
     """The task with your own recordings (a file, or a folder or zip of them) added. They train, and
     only that: who pretrains, validates and tests stays as it was.
 
     Raises InputError as `read_own_recordings` and `add_own`, where an activity is nowhere a window
-    long, and for subjects who are in the data set already.
+    long, for subjects who are in the data set already, and for what is known to be worn elsewhere
+    than the data set, which ``placement`` "any" lets in with a line that says so.
     """
     own, rates = read_own_recordings(path, task.dataset.rate_hz)
+    if elsewhere := worn_elsewhere(path, own.recordings, task.dataset.name, task.dataset.placement):
+        if placement == "same":
+            raise InputError(
+                f"{elsewhere}; a model learns one placement: take it out, choose the other bundle, "
+                "or give --placement any"
+            )
+        _LOG.warning("%s; mixed, as --placement any says", elsewhere)
     dataset = add_own(task.dataset, own)
     people = set(dataset.subjects) - set(task.dataset.subjects)
     twice = identities(task.dataset.name, task.dataset.subjects) & people
@@ -190,6 +208,7 @@ def add_recordings(task: Task, path: Path) -> Task:
             files=_files(made, people, rates),
             windows=windows,
             new=[name for name in own.activities if name not in task.dataset.activities],
+            placement=placement,
         ),
     )
 
@@ -260,18 +279,20 @@ def load_task(
     fold: int = 0,
     seed: int = 0,
     data: Path | None = None,
+    placement: Placement = "same",
     shape: WindowShape | None = None,
     progress: bool = True,
 ) -> Task:
     """Fetches if need be, splits by subject, cuts windows. The seed draws the validation subjects.
-    ``data``: your own recordings to train on, too. ``shape``: as `make_task`.
+    ``data``: your own recordings to train on, too, worn in the ``placement`` that `add_recordings`
+    takes. ``shape``: as `make_task`.
 
     Raises InputError for an unknown data set, scheme or fold, as `make_task` and as
     `add_recordings`, ExternalError where fetching fails.
     """
     dataset = load_dataset(name, progress=progress)
     task = make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed), shape)
-    return add_recordings(task, data) if data else task
+    return add_recordings(task, data, placement) if data else task
 
 
 def load_named_task(
@@ -294,7 +315,7 @@ def load_named_task(
     again = f"run `har train --data {path}` again"
     if not path.exists() and not is_dataset_name(own.path):
         raise InputError(f"{path}: the recordings that the model learned are gone; {again}")
-    task = add_recordings(task, path)
+    task = add_recordings(task, path, own.placement)
     if task.own != own:
         raise InputError(f"{path}: the recordings changed since the model learned them; {again}")
     return task
