@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from pipeline.bundle import Bundle
-from pipeline.data import Recording, Windows, make_windows
+from pipeline.data import Recording, Windows, make_windows, worn_elsewhere
 from pipeline.data.imports import read_files
 from pipeline.data.resampling import resample
 
@@ -64,7 +64,7 @@ def check_recordings(
     path: Path, bundle: Bundle | None
 ) -> tuple[DataCheck, list[tuple[str, list[Recording]]]]:
     """Reads every file at ``path``, also where one is refused, and holds labelled windows against
-    the factory model of ``bundle``.
+    the factory model of ``bundle``, and where they were worn against where its people wore it.
 
     Returns what was found, and each file's recordings.
 
@@ -81,12 +81,22 @@ def check_recordings(
         path=str(path),
         files=[_checked(name, pieces) for name, pieces in files],
         errors=errors,
-        warnings=list(reading.warnings),
+        warnings=[*reading.warnings, *_elsewhere(path, reading.recordings, bundle)],
         compared=compared,
         agreeing=agreeing,
         doubtful=doubtful,
     )
     return found, files
+
+
+def _elsewhere(path: Path, recordings: Sequence[Recording], bundle: Bundle | None) -> list[str]:
+    """A line where something was worn elsewhere than what the model learned from."""
+    placement = getattr(bundle, "placement", "")
+    if bundle is None or not placement:
+        return []
+    line = worn_elsewhere(path, recordings, bundle.provenance.dataset, placement)
+    remedy = "choose the other bundle, or `har train --placement any`"
+    return [f"{line}; a model learns one placement: {remedy}"] if line else []
 
 
 def _checked(name: str, pieces: Sequence[Recording]) -> CheckedFile:

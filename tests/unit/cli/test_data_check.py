@@ -93,3 +93,25 @@ def test_a_published_data_set_is_named(tmp_path: Path) -> None:
     (folder / "y_train.txt").write_text("1\n")
     done = har("data", "check", ".", cwd=tmp_path)
     assert done.exit_code == 2 and "har data import ucihar" in done.stderr
+
+
+def test_what_was_worn_elsewhere_than_the_bundle_s_people_wore_it_is_a_warning(
+    tmp_path: Path, bundle_directory: Path
+) -> None:
+    from pipeline.bundle import load_bundle
+    from pipeline.doctor.recordings import check_recordings
+
+    path = _own(tmp_path / "in" / "a.csv", ["walking"])
+    lines = path.read_text().splitlines()
+    worn = [lines[0], f"{lines[1]},placement", *(f"{line},wrist" for line in lines[2:])]
+    path.write_text("\n".join(worn) + "\n")
+    bundle = load_bundle(bundle_directory)
+    for placement in ("", "wrist", "waist and wrist"):
+        object.__setattr__(bundle, "placement", placement)
+        assert check_recordings(path.parent, bundle)[0].warnings == []
+    object.__setattr__(bundle, "placement", "waist")
+    found, _ = check_recordings(path.parent, bundle)
+    assert found.wrong and found.warnings == [
+        f"{path}: worn at the wrist, but synthetic is of the waist; a model learns one placement: "
+        "choose the other bundle, or `har train --placement any`"
+    ]
