@@ -15,6 +15,7 @@ from pipeline.board.errors import PortLost
 from pipeline.board.recording import Plan
 from pipeline.board.serial_lines import Layout, place, record_lines
 from pipeline.core.errors import ExternalError, InputError
+from pipeline.data import read_csv
 from pipeline.data.csv_writer import CsvWriter
 from pipeline.protocol.frames import encode_frame
 
@@ -73,10 +74,12 @@ def sketch(samples, rate_hz=50.0, text=plain, burst=1, start_s=0.0):
 def take(tmp_path, monkeypatch):
     """What comes of recording ``events``: (taken, samples in the file, times in s)."""
 
-    def taking(events, columns=COLUMNS, units="g,rad/s", *, seconds=10.0, countdown_s=3.0, **more):
+    def taking(
+        events, columns=COLUMNS, units="g,rad/s", *, seconds=10.0, countdown_s=3.0, worn="", **more
+    ):
         port = Port(events)
         monkeypatch.setattr(serial_lines, "time", port)
-        plan = Plan("walking", seconds, tmp_path, "anna", countdown_s)
+        plan = Plan("walking", seconds, tmp_path, "anna", countdown_s, worn)
         now = datetime(2026, 1, 31, 12)
         taken = record_lines(port, plan, Layout.of(columns, units), now=lambda: now, **more)
         names = [path.name for path in tmp_path.iterdir()]
@@ -305,6 +308,13 @@ def test_the_rate_is_that_of_the_whole_recording_not_of_its_beginning(take):
     taken, found, time_s = take(events)
     assert taken.rate_hz == 52.0
     assert time_s[-1] == round((len(found) - 1) / 52, 6)
+
+
+def test_a_file_that_is_written_again_keeps_its_placement(take):
+    events = sketch(motion(160)) + sketch(motion(600), rate_hz=52.0, start_s=3.2)
+    taken, _, _ = take(events, worn="wrist")
+    assert taken.rate_hz == 52.0  # known at the end only
+    assert (taken.refused, read_csv(taken.path).placement) == (None, "wrist")
 
 
 def test_a_sketch_s_own_time_is_believed_over_the_arrival(take):

@@ -56,7 +56,8 @@ def record(server, folder, *more):
 
 def test_a_recording_says_what_it_is_and_what_comes_next(tmp_path):
     with worn(board_with(rate_hz=200.0)) as server:
-        result = record(server, tmp_path, "--seconds", 1, "--subject", "anna")
+        who = ["--subject", "anna", "--placement", "Wrist"]
+        result = record(server, tmp_path, "--seconds", 1, *who)
     assert result.exit_code == 0, result.stderr
     (path,) = tmp_path.iterdir()
     assert path.name.startswith("standing-about-")
@@ -64,7 +65,7 @@ def test_a_recording_says_what_it_is_and_what_comes_next(tmp_path):
     assert first == f"{path}: 1.0 s, 200 samples, 0 lost"
     assert second == f"next: har train --data {tmp_path}"
     (found,) = read_csv_dataset(path).recordings
-    assert (found.subject, len(found.samples)) == ("anna", 200)
+    assert (found.subject, found.placement, len(found.samples)) == ("anna", "wrist", 200)
 
 
 def test_json_is_one_document(tmp_path):

@@ -115,7 +115,8 @@ def record(folder, *more):
 @pytest.mark.parametrize(("serve", "burst"), [(on_terminal, 10), (on_socket, 1)])
 def test_what_a_sketch_prints_becomes_a_recording_bit_for_bit(tmp_path, serve, burst):
     with serve(burst) as sketch:
-        more = ["--units", "g,rad/s", "--subject", "anna", "--rate", RATE_HZ]
+        who = ["--subject", "anna", "--placement", "wrist"]
+        more = ["--units", "g,rad/s", *who, "--rate", RATE_HZ]
         result = record(tmp_path, "--from-serial", sketch.port, *more)
     assert result.exit_code == 0, result.stderr
     (path,) = tmp_path.iterdir()
@@ -123,7 +124,7 @@ def test_what_a_sketch_prints_becomes_a_recording_bit_for_bit(tmp_path, serve, b
     assert result.stdout.splitlines()[0].startswith(f"{path}: ")
     assert f"{len(found.samples)} samples at 100 Hz, " in result.stdout
     assert result.stdout.splitlines()[1] == f"next: har train --data {tmp_path}"
-    assert (found.subject, found.rate_hz) == ("anna", RATE_HZ)
+    assert (found.subject, found.placement, found.rate_hz) == ("anna", "wrist", RATE_HZ)
     assert 80 <= len(found.samples) <= 120
     assert found.samples.tobytes() in sketch.samples.tobytes()
 
