@@ -23,6 +23,8 @@ from pipeline.core.types import Array
 from pipeline.models.float_head import FloatHead
 
 _NAME = re.compile(r"dscnn:k(\d+):(\d+s\d+(?:-\d+s\d+)+)")
+_NORM_EPSILON = 1e-3
+_NORM_VARIABLES = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,42 @@ def _folded(model: Any, name: str) -> tuple[Array, Array, Array]:
     """Of a convolution and the batch norm after it, float64: the kernel as Keras has it, what to
     multiply each output channel of it with, and the bias."""
     (kernel,) = model.get_layer(name).get_weights()
-    norm = model.get_layer(f"{name}_norm")
-    gamma, beta, mean, variance = (values.astype(np.float64) for values in norm.get_weights())
-    scale = gamma / np.sqrt(variance + norm.epsilon)
-    return kernel.astype(np.float64), scale, beta - mean * scale
+    scale, shift = _scale_and_shift(*model.get_layer(f"{name}_norm").get_weights())
+    return kernel.astype(np.float64), scale, shift
+
+
+def _scale_and_shift(
+    gamma: Array, beta: Array, mean: Array, variance: Array
+) -> tuple[Array, Array]:
+    """What a batch norm multiplies each channel with and then adds, float64."""
+    scale = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + _NORM_EPSILON)
+    return scale, beta.astype(np.float64) - mean.astype(np.float64) * scale
+
+
+def folded(arrays: dict[str, Array]) -> dict[str, Array]:
+    """The variables of the same network, by name as `model_arrays` gives them, with each batch norm
+    folded into the kernel of its convolution, in float64: it is left to add a bias, times exactly
+    1. A conversion then has nothing to round, and gives the same constants on every processor.
+
+    Raises InputError where a batch norm lacks a variable or its convolution.
+    """
+    result = dict(arrays)
+    for name in [name for name in arrays if name.endswith("_norm/gamma")]:
+        norm = name.removesuffix("/gamma")
+        layer = norm.removesuffix("_norm")
+        depthwise = f"{layer}/depthwise_kernel"  # (J, 1, C, 1)
+        kernel = depthwise if depthwise in arrays else f"{layer}/kernel"  # (J, 1, C, M)
+        variables = [f"{norm}/{variable}" for variable in _NORM_VARIABLES]
+        for needed in (kernel, *variables):
+            if needed not in arrays:
+                raise InputError(f"no weights for {needed}; made for another network?")
+        scale, shift = _scale_and_shift(*(arrays[variable] for variable in variables))
+        shaped = scale[:, None] if kernel == depthwise else scale
+        result[kernel] = (arrays[kernel].astype(np.float64) * shaped).astype(np.float32)
+        one, zero = np.ones(scale.shape, np.float32), np.zeros(scale.shape, np.float32)
+        values = (one, shift.astype(np.float32), zero, one - np.float32(_NORM_EPSILON))
+        result.update(zip(variables, values, strict=True))
+    return result
 
 
 def build(shape: Shape, length: int, channels: int, activities: int, dropout: float = 0.0) -> Any:
@@ -112,7 +146,7 @@ def build(shape: Shape, length: int, channels: int, activities: int, dropout: fl
     from tf_keras import Model, layers
 
     def normalized_relu(x: Any, name: str) -> Any:
-        x = layers.BatchNormalization(name=f"{name}_norm")(x)
+        x = layers.BatchNormalization(epsilon=_NORM_EPSILON, name=f"{name}_norm")(x)
         return layers.ReLU(name=f"{name}_relu")(x)
 
     def check(x: Any) -> None:
