@@ -37,8 +37,8 @@ _DILATED = {
 _POOL = {**_WINDOW, "kernel_height": "FilterHeight", "kernel_width": "FilterWidth"}
 _ACTIVATION = {"activation": "FusedActivationFunction"}
 
-# Operator name -> (its options table, {our name: the table's accessor}).
-_OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
+# Operator name -> (its options table, {our name: the table's accessor}); others have none here.
+OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
     "CONV_2D": ("Conv2DOptions", _DILATED),
     "DEPTHWISE_CONV_2D": (
         "DepthwiseConv2DOptions",
@@ -46,7 +46,7 @@ _OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "FULLY_CONNECTED": (
         "FullyConnectedOptions",
-        {**_ACTIVATION, "weights_format": "WeightsFormat"},
+        {**_ACTIVATION, "weights_format": "WeightsFormat", "keep_axes": "KeepNumDims"},
     ),
     "AVERAGE_POOL_2D": ("Pool2DOptions", _POOL),
     "MAX_POOL_2D": ("Pool2DOptions", _POOL),
@@ -229,9 +229,9 @@ class _Reader:
         )
 
     def _options(self, name: str, operator: Any) -> dict[str, float] | None:
-        if name not in _OPTIONS:
+        if name not in OPTIONS:
             return {}
-        table_name, fields = _OPTIONS[name]
+        table_name, fields = OPTIONS[name]
         expected = getattr(self._schema.BuiltinOptions, table_name)
         table = operator.BuiltinOptions()
         if operator.BuiltinOptionsType() != expected or table is None:
