@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pipeline.cli.common import JsonOption, guarded, note, print_json, say, working
-from pipeline.cli.defaults import BUNDLE
+from pipeline.cli.defaults import BUNDLE, bundle_or_default
+from pipeline.core.errors import InputError
 
 if TYPE_CHECKING:
     from pipeline.data import Dataset, Recording
@@ -150,17 +151,63 @@ def import_(
 
 @app.command()
 @guarded
-def info(target: NameOrFileArgument, as_json: JsonOption = False) -> None:
+def info(
+    target: NameOrFileArgument,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1.0, help="Also show what a model at this rate is given of the motion, in Hz."
+        ),
+    ] = None,
+    png: Annotated[
+        Path | None, typer.Option(help="With --rate: windows before and after, a PNG.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show subjects, minutes and windows per activity, rate, units and terms."""
-    from pipeline.data import describe
+    from pipeline.core.files import disk_errors
+    from pipeline.data import describe, swing_kept
+    from pipeline.report.signals import write_before_and_after
 
-    document = describe(_load(target))
+    if png and rate is None:
+        raise InputError("--png shows what --rate does: give that, too")
+    dataset = _load(target)
+    document = describe(dataset)
+    if rate is not None:
+        with working(f"bringing {dataset.name} to {rate:g} Hz"):
+            document["at_rate"] = {"rate_hz": rate, "activities": swing_kept(dataset, rate)}
+        if png:
+            with disk_errors(png, "write the picture elsewhere"):
+                write_before_and_after(png, dataset, rate)
     for warning in (*document["notes"], *document["warnings"]):
         note(f"har: {warning}")
     if as_json:
         print_json(document)
     else:
         _print_info(document)
+        if rate is not None:
+            _print_at_rate(document["at_rate"])
+            if png:
+                say(f"picture: {png}")
+
+
+def _print_at_rate(found: dict[str, Any]) -> None:
+    from pipeline.report.tables import Table, print_tables
+
+    rows = [
+        [
+            row["name"],
+            *(
+                f"{row[f'{sensor}_before']:.{digits}f} -> {row[f'{sensor}_after']:.{digits}f}"
+                f" ({100 * row[f'{sensor}_kept']:.1f} %)"
+                for sensor, digits in (("accel_g", 4), ("gyro_rad_s", 3))
+            ),
+        ]
+        for row in found["activities"]
+    ]
+    title = f"Swing about the mean of a second, as recorded and at {found['rate_hz']:g} Hz"
+    heading = ["activity", "acceleration, g (energy kept)", "angular rate, rad/s (energy kept)"]
+    print_tables([Table(title, heading, rows, names=1)])
 
 
 @app.command()
@@ -216,10 +263,11 @@ def check(
     from pipeline.doctor.recordings import check_recordings
     from pipeline.report.signals import write_picture
 
-    model = load_bundle(bundle) if (bundle / "bundle.json").exists() else None
+    known = bundle != BUNDLE or (bundle / "bundle.json").exists()
+    model = load_bundle(bundle_or_default(bundle)) if known else None
     if model is None:
         note(
-            f"har: no bundle in {bundle}: labels are not compared (`make train quantize` makes it)"
+            f"har: no bundle in {bundle}: labels are not compared (`--bundle waist` compares them)"
         )
     found, files = check_recordings(path, model)
     if png and files:

@@ -11,12 +11,12 @@ from pipeline.data.catalog import (
     load_dataset,
 )
 from pipeline.data.csv_recording import read_csv, read_csv_dataset
-from pipeline.data.describe import describe
+from pipeline.data.describe import describe, swing_kept
 from pipeline.data.imports import import_dataset, read_own_recordings
-from pipeline.data.mixed import add_own
+from pipeline.data.mixed import add_own, mix
 from pipeline.data.placement import worn_elsewhere
 from pipeline.data.recording import CHANNELS, Dataset, Recording, Segment, Windows
-from pipeline.data.resampling import at_rate
+from pipeline.data.resampling import at_rate, resample
 from pipeline.data.splits import (
     SCHEMES,
     SubjectSplit,
@@ -25,6 +25,7 @@ from pipeline.data.splits import (
     folds,
     split_subjects,
 )
+from pipeline.data.vocabulary import in_order
 from pipeline.data.windowing import WindowShape, make_windows, thin
 
 __all__ = [
@@ -46,14 +47,18 @@ __all__ = [
     "folds",
     "identities",
     "import_dataset",
+    "in_order",
     "is_dataset_name",
     "list_sources",
     "load_dataset",
     "make_windows",
+    "mix",
     "read_csv",
     "read_csv_dataset",
     "read_own_recordings",
+    "resample",
     "split_subjects",
+    "swing_kept",
     "thin",
     "worn_elsewhere",
 ]

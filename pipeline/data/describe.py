@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from pipeline.data.recording import Dataset
+import numpy as np
+
+from pipeline.data.recording import Dataset, Recording
+from pipeline.data.resampling import resample
 from pipeline.data.windowing import make_windows
 
 
@@ -62,6 +66,42 @@ def describe(dataset: Dataset, *, length: int = 128, hop: int = 64) -> dict[str,
         "notes": list(dataset.notes),
         "warnings": _warnings(activities, seconds, length, dataset.rate_hz),
     }
+
+
+def swing_kept(dataset: Dataset, rate_hz: float) -> list[dict[str, Any]]:
+    """What a model at ``rate_hz`` is given of the motion: by activity, the root mean square of
+    acceleration and angular rate about their mean over a second, before and after `resample`, and
+    the share of the energy that is left."""
+    brought = [resample(recording, rate_hz) for recording in dataset.recordings]
+    rows = []
+    for name in dataset.activities:
+        before, after = (_energy(side, name) for side in (dataset.recordings, brought))
+        row: dict[str, Any] = {"name": name}
+        for number, sensor in enumerate(("accel_g", "gyro_rad_s")):
+            row[f"{sensor}_before"] = round(float(np.sqrt(before[number])), 5)
+            row[f"{sensor}_after"] = round(float(np.sqrt(after[number])), 5)
+            kept = after[number] / before[number] if before[number] else 1.0
+            row[f"{sensor}_kept"] = round(float(kept), 4)
+        rows.append(row)
+    return rows
+
+
+def _energy(recordings: Sequence[Recording], activity: str) -> tuple[float, float]:
+    """Mean squares of acceleration and of angular rate about their mean over each second."""
+    sums, count = np.zeros(2), 0
+    for recording in recordings:
+        second = round(recording.rate_hz)
+        for segment in recording.segments:
+            whole = len(segment) // second * second
+            if segment.activity != activity or not whole:
+                continue
+            x = recording.samples[segment.start : segment.start + whole].astype(np.float64)
+            x = x.reshape(-1, second, 6)
+            squares = np.square(x - x.mean(axis=1, keepdims=True)).sum(axis=(0, 1))
+            sums += squares[:3].sum(), squares[3:].sum()
+            count += whole
+    mean = sums / max(count, 1)
+    return float(mean[0]), float(mean[1])
 
 
 def _warnings(

@@ -16,6 +16,7 @@ VOCABULARY = (
     "sitting",
     "standing",
     "lying",
+    "resting",
     "running",
     "jogging",
     "cycling",

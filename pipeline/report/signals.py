@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.data.recording import CHANNELS, Recording
+from pipeline.data import resample
+from pipeline.data.recording import CHANNELS, Dataset, Recording
 from pipeline.report.plots import canvas, label
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ _BARS = "▁▂▃▄▅▆▇█"
 _MOST_FILES = 12
 # The least that a full bar is, in g and in rad/s, so that noise looks like rest.
 _LEAST = (0.3, 0.6)
+_SHOWN_S = 4.0
+_MARGIN_S = 1.0  # the filter's ends are not shown
 
 
 def signal_lines(pieces: Sequence[Recording], columns: int = 60) -> list[str]:
@@ -70,6 +74,49 @@ def write_picture(path: Path, files: Sequence[tuple[str, Sequence[Recording]]]) 
             names = [label(each) for each in activities]
             row[1].legend(shades, names, loc="upper left", bbox_to_anchor=(1, 1), fontsize=7)
         figure.savefig(path, format="png", dpi=110)
+
+
+def write_before_and_after(path: Path, dataset: Dataset, rate_hz: float) -> None:
+    """Writes a PNG: four seconds of walking, or else of the liveliest activity, and of the
+    stillest, as recorded and at ``rate_hz``. Raises OSError as the disk does."""
+    chosen = _lively_and_still(dataset)
+    with canvas("before and after", 12.0, 2.4 * len(chosen) + 0.4) as figure:
+        panels = figure.subplots(len(chosen), 2, squeeze=False)
+        for row, (name, piece) in zip(panels, chosen.items(), strict=True):
+            brought = resample(piece, rate_hz)
+            row[0].set_title(label(f"{name}, {piece.subject}"), loc="left", size=9)
+            for axes, first, unit in ((row[0], 0, "g"), (row[1], 3, "rad/s")):
+                for axis in range(first, first + 3):
+                    for each, style in ((piece, "-"), (brought, "o")):
+                        times = np.arange(len(each.samples)) / each.rate_hz
+                        inside = (times >= _MARGIN_S) & (times < _MARGIN_S + _SHOWN_S)
+                        axes.plot(
+                            times[inside],
+                            each.samples[inside, axis],
+                            style,
+                            lw=0.6,
+                            ms=2,
+                            color=f"C{axis}",
+                        )
+                axes.set(xlabel="s", ylabel=unit)
+            row[1].set_title(f"lines as recorded, dots at {rate_hz:g} Hz", loc="left", size=9)
+        figure.savefig(path, format="png", dpi=110)
+
+
+def _lively_and_still(dataset: Dataset) -> dict[str, Recording]:
+    """By activity, the first stretch that is long enough."""
+    found: dict[str, Recording] = {}
+    for recording in dataset.recordings:
+        length = round((_SHOWN_S + 2 * _MARGIN_S) * recording.rate_hz)
+        for segment in recording.segments:
+            if segment.activity in dataset.activities and len(segment) >= length:
+                samples = recording.samples[segment.start : segment.start + length]
+                found.setdefault(segment.activity, replace(recording, samples=samples, segments=()))
+    by_swing = sorted(
+        found, key=lambda name: float(np.ptp(found[name].samples[:, :3], axis=0).sum())
+    )
+    lively = "walking" if "walking" in found else by_swing[-1]
+    return {name: found[name] for name in dict.fromkeys((lively, by_swing[0]))}
 
 
 def _swings(piece: Recording, width: int) -> Array:
