@@ -44,7 +44,7 @@ from pipeline.head.spectrogram import FRAME
 from pipeline.models.weights import load_weights, read_card, write_card
 from pipeline.training.calibration import Calibration
 
-FORMAT = 5
+FORMAT = 6
 MANIFEST = "bundle.json"
 EXTRACTOR = "extractor.int8.tflite"
 FULL_INT8 = "full.int8.tflite"
@@ -124,8 +124,10 @@ class Metrics(Strict):
 
 
 class Provenance(Strict):
-    """What it was made from."""
+    """What it was made from. ``bundle``: the shipped network that it is, or was trained on from
+    your own recordings; "" for one of a data set."""
 
+    bundle: str = ""
     dataset: str
     split: str
     seed: int
@@ -163,11 +165,14 @@ class Bundle(Interface):
     ``rows`` (R): activities that there is room for, the shipped ones (K) first. ``features`` (F):
     what the dense layer sees. ``parameters``: weights and biases of the whole network, head
     included, batch norm folded. ``macs``: multiply-accumulates of one inference of the extractor.
+    ``placement``: where on the body it was trained ("" for unknown). ``metrics`` None: there was
+    nobody to test on.
     """
 
-    format: Literal[5] = 5
+    format: Literal[6] = 6
     model_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     activities: list[str]
+    placement: str
     rate_hz: float = Field(gt=0, le=1000)
     window_samples: int = Field(ge=8, le=1024)
     hop_samples: int = Field(ge=1, le=1024)
@@ -185,7 +190,7 @@ class Bundle(Interface):
     tflm_arena_bytes: int = Field(ge=1)
     macs: int = Field(ge=1)
     parameters: int = Field(ge=1)
-    metrics: Metrics
+    metrics: Metrics | None
     provenance: Provenance
     files: dict[str, str]
     _files: _Files = PrivateAttr(default=_Files(Path()))

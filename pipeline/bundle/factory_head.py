@@ -17,7 +17,7 @@ from pipeline.bundle.bundle import (
 )
 from pipeline.bundle.interface import Interface, Output
 from pipeline.core.types import Array
-from pipeline.data import Windows
+from pipeline.data import Windows, thin
 from pipeline.head import LIMIT, CutScales, Head, HeadShape, Novelty, without_denormals
 from pipeline.models import FloatHead
 from pipeline.training import TrainedModel
@@ -146,25 +146,25 @@ def _scales(
 # ---- exemplars -----------------------------------------------------------------------------------
 
 
-def choose_exemplars(training: Windows, each: int, seed: int) -> Array:
-    """Indices (E,) of up to ``each`` windows of every activity, one activity after the other and
-    round again, so that whoever takes them in turn meets all. An activity with fewer windows is
-    left out of the later rounds.
+def choose_exemplars(activities: Array, subjects: Array, each: int, seed: int) -> Array:
+    """Of windows of these activities and subjects (N,), indices (E,) of up to ``each`` of every
+    activity, one activity after the other and round again, so that whoever takes them in turn meets
+    all. An activity with fewer windows is left out of the later rounds.
 
     Of different subjects as far as there are any: a second one of a subject only after one of
     everybody.
     """
     rng = np.random.default_rng(seed)
-    turns = [_one_of_each(training, k, rng) for k in range(len(training.activities))]
+    turns = [_one_of_each(activities == k, subjects, rng) for k in range(activities.max() + 1)]
     chosen = [next(turn, None) for _ in range(each) for turn in turns]
     return np.asarray([i for i in chosen if i is not None], np.int64)
 
 
-def _one_of_each(training: Windows, activity: int, rng: np.random.Generator) -> Iterator[int]:
-    """All windows of an activity: one of each subject in random order, then a second, and so on."""
-    mine = rng.permutation(np.flatnonzero(training.y == activity))
-    subjects = training.subjects[mine]
-    people = [mine[subjects == person].tolist() for person in dict.fromkeys(subjects.tolist())]
+def _one_of_each(chosen: Array, subjects: Array, rng: np.random.Generator) -> Iterator[int]:
+    """All the ``chosen``: one of each subject in random order, then a second, and so on."""
+    mine = rng.permutation(np.flatnonzero(chosen))
+    whose = subjects[mine]
+    people = [mine[whose == person].tolist() for person in dict.fromkeys(whose.tolist())]
     for turn in range(max(map(len, people), default=0)):
         yield from (windows[turn] for windows in people if turn < len(windows))
 
@@ -185,47 +185,87 @@ class CalibratedHead:
     smoother: SmootherConstants
 
 
-def calibrate_head(
+_JUDGED_IN_TRAINING = 2_000
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a head is calibrated on. Of training windows: ``features`` float32 (N, F) as the network
+    computes them, ``vectors`` (N, ..., C) that the learned pointwise convolution reads (None
+    without one), activities and subjects (N,). Of validation windows: int8 (V, B) at the cut, and
+    activities (V,)."""
+
+    features: Array
+    activities: Array
+    subjects: Array
+    cut: Array
+    truth: Array
+    vectors: Array | None = None
+
+
+def evidence_of(
     trained: TrainedModel,
     cut: str,
-    rows: int,
     extractor: bytes,
     interface: Interface,
     training: Windows,
     validation: Windows,
+) -> Evidence:
+    """Run both networks on training and validation subjects' windows. Where nobody validates, the
+    training subjects do: their windows say too little of how sure to be, and nothing of who was
+    held out."""
+    judged = validation
+    if not len(validation):
+        judged = training.subset(thin(training.subjects, training.y, _JUDGED_IN_TRAINING))
+    return Evidence(
+        features=trained.features(training.x),
+        activities=training.y,
+        subjects=training.subjects,
+        cut=interface.run(extractor, judged.x),
+        truth=judged.y,
+        vectors=trained.pointwise_inputs(training.x) if trained.head(cut).filters else None,
+    )
+
+
+def calibrate_head(
+    head: FloatHead,
+    rows: int,
+    outputs: Sequence[Output],
+    evidence: Evidence,
     *,
     smoothing: bool = True,
     rejecting: bool = True,
 ) -> CalibratedHead:
-    """The head after ``cut`` and its thresholds, with room for ``rows`` activities: fitted on
-    training subjects' windows, chosen on the validation subjects'.
+    """The shipped form of ``head``, which follows an extractor with these outputs, and its
+    thresholds, with room for ``rows`` activities: fitted on training subjects' windows, chosen on
+    the validation subjects'.
 
     Without ``rejecting`` no window is ever unknown; without ``smoothing`` each stands for itself.
     """
-    head, outputs = trained.head(cut), interface.outputs
-    features = trained.features(training.x)
-    standardization = standardization_of(features)
-    features = standardization(features)
-    vectors = trained.pointwise_inputs(training.x) if head.filters else None
+    standardization = standardization_of(evidence.features)
+    features = standardization(evidence.features)
 
-    windows = interface.run(extractor, validation.x)
+    windows = evidence.cut
     x = shipped_head(head, outputs, standardization, 1.0, rows).features(windows)
     plain = x * standardization.std + standardization.mean
-    found = calibrate(plain @ head.weights.T + head.bias, validation.y)
+    found = calibrate(plain @ head.weights.T + head.bias, evidence.truth)
     shipped = shipped_head(head, outputs, standardization, found.temperature, rows)
 
     first = outputs[0]
     steps = first.scale / standardization.std[: first.size]
-    activities = len(trained.card.activities)
     novelty = fit_novelty(
-        features[:, : first.size], training.y, training.subjects, activities, steps
+        features[:, : first.size],
+        evidence.activities,
+        evidence.subjects,
+        len(head.weights),
+        steps,
     )
     distances = novelty.distance(x, shipped.predict(windows).argmax(axis=1))
     limit = max(known_limit(distances), LIMIT_MIN) if rejecting else float(LIMIT)
     return CalibratedHead(
         head=shipped,
         novelty=novelty,
-        learning=learning_constants(features, vectors),
+        learning=learning_constants(features, evidence.vectors),
         calibration=found,
         unknown=Unknown(
             limit=limit,

@@ -138,7 +138,8 @@ def _quantization(tensor: RawTensor) -> Quantization:
         ) from None
 
 
-def _float_values(tensor: RawTensor) -> Array:
+def float_values(tensor: RawTensor) -> Array:
+    """The values of a float32 constant. Raises InputError for another."""
     if tensor.type != "FLOAT32" or tensor.data is None:
         raise InputError(f"tensor {tensor.index} {tensor.name!r} is {tensor.type}, not FLOAT32")
     if tensor.data.size != 4 * int(np.prod(tensor.shape)):
@@ -254,10 +255,10 @@ class _Writer:
     def _layer_operands(self, operator: RawOperator, rank: int, axis: int | None) -> list[int]:
         source, weights_index, bias_index = operator.inputs
         where = f"operator {operator.index} {operator.name}"
-        weights = _float_values(self._model.tensors[weights_index])
+        weights = float_values(self._model.tensors[weights_index])
         if weights.ndim != rank:
             raise InputError(f"{where}: weights with {weights.ndim} axes, not {rank}")
-        bias = None if bias_index < 0 else _float_values(self._model.tensors[bias_index])
+        bias = None if bias_index < 0 else float_values(self._model.tensors[bias_index])
         if bias is not None and bias.shape != (weights.shape[axis or 0],):
             raise InputError(f"{where}: {bias.size} biases for {weights.shape[axis or 0]} outputs")
         input_scale = float(np.float32(self._scales[source].scale))

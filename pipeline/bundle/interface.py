@@ -40,7 +40,8 @@ class Output(Quantization):
 
 class Normalization(Strict):
     """Per channel, before quantization: (y - mean) / std of y = x / (|x| + knee); with knee 0,
-    y = x. knee is in the channel's unit."""
+    y = x. knee is in the channel's unit. A negative std turns the channel's sign, as the mirror
+    image of the trained placement needs."""
 
     knee: list[float] = Field(min_length=6, max_length=6)
     mean: list[float] = Field(min_length=6, max_length=6)
@@ -55,9 +56,9 @@ class Normalization(Strict):
 
     @field_validator("std")
     @classmethod
-    def _positive(cls, values: list[float]) -> list[float]:
-        if not all(value > 0 for value in values):
-            raise ValueError("standard deviations must be positive")
+    def _not_zero(cls, values: list[float]) -> list[float]:
+        if not all(values):
+            raise ValueError("standard deviations must not be 0")
         return values
 
 

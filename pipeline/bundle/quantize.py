@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,20 @@ from pipeline.bundle.bundle import (
     FULL_FLOAT,
     FULL_INT8,
     HEAD,
+    MANIFEST,
     Bundle,
+    HeadSizes,
+    Metrics,
     Provenance,
     write_bundle,
 )
 from pipeline.bundle.convert import parameter_count, to_float, to_int8
-from pipeline.bundle.factory_head import calibrate_head, choose_exemplars, head_sizes
+from pipeline.bundle.factory_head import (
+    CalibratedHead,
+    calibrate_head,
+    choose_exemplars,
+    evidence_of,
+)
 from pipeline.bundle.interface import (
     OUTPUT_BYTES_MAX,
     Interface,
@@ -26,13 +36,15 @@ from pipeline.bundle.interface import (
     output_of,
 )
 from pipeline.bundle.limits import check_room
-from pipeline.compiler import compile_model, run_tflm
+from pipeline.compiler import CompiledModel, compile_model, run_tflm
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_npz, written_aside
+from pipeline.core.types import Array
 from pipeline.data import Windows
 from pipeline.head import Head
 from pipeline.training import Scores, TrainedModel, score
 from pipeline.training.task import Task
+from pipeline.training.train import TrainCard
 
 CHANNELS = ["ax", "ay", "az", "gx", "gy", "gz"]
 UNITS = ["g", "g", "g", "rad/s", "rad/s", "rad/s"]
@@ -67,8 +79,6 @@ def quantize(
     if the windows are not those the model was trained for, the backbone has no such cut, or a board
     has no room for so much or could not say the activities' names.
     """
-    import tensorflow as tf
-
     card, activities = trained.card, trained.card.activities
     if (
         list(task.windows.activities) != activities
@@ -76,8 +86,7 @@ def quantize(
     ):
         raise InputError("these windows are not of the kind that the model was trained on")
     check_room(activities, spare, replay, exemplars)
-    if output.exists() and any(output.iterdir()) and not (output / "bundle.json").exists():
-        raise InputError(f"{output}: holds other files and no bundle; name an empty folder")
+    check_folder(output)
     head = trained.head(cut)
     if head.map_length * head.channels > OUTPUT_BYTES_MAX:
         raise InputError(
@@ -87,103 +96,160 @@ def quantize(
     with written_aside(output) as aside:
         aside.mkdir()
         training, validation, test = task.training, task.validation, task.test
-        shuffled = np.random.default_rng(card.seed).permutation(len(training.y))
-        representative = training.x[shuffled[:_REPRESENTATIVE_WINDOWS]]
-        inputs = trained.network_input(representative)
+        inputs = trained.network_input(representative(training, card.seed))
 
         on_step("converting")
         full = {} if full is None else full
         if not full:
             full[FULL_FLOAT] = to_float(trained.model)
             full[FULL_INT8] = to_int8(trained.model, inputs)
-        extractor = to_int8(trained.extractor(cut), inputs)
-        for name, converted in full.items():
-            (aside / name).write_bytes(converted)
-        (aside / EXTRACTOR).write_bytes(extractor)
-
-        on_step("compiling")
-        compiled = compile_model(extractor)
-        source = compiled.inputs[0]
-        interface = Interface(
-            normalization=Normalization(knee=card.knee, mean=card.mean, std=card.std),
-            spectrogram=card.spectrogram,
-            input=Quantization(scale=source.scale, zero_point=source.zero_point),
-            outputs=[output_of(info) for info in compiled.outputs],
+        network = Converted(
+            full[FULL_FLOAT], full[FULL_INT8], to_int8(trained.extractor(cut), inputs)
         )
+        interface = network.interface(card)
 
-        on_step(f"calibrating on {len(validation.y)} validation windows")
+        on_step(f"calibrating on {len(validation) or 'training'} windows")
+        evidence = evidence_of(trained, cut, network.extractor, interface, training, validation)
+        chosen = choose_exemplars(training.y, training.subjects, exemplars, card.seed)
         calibrated = calibrate_head(
-            trained,
-            cut,
+            head,
             len(activities) + spare,
-            extractor,
-            interface,
-            training,
-            validation,
+            interface.outputs,
+            evidence,
             smoothing=smoothing,
             rejecting=rejecting,
         )
-        chosen = choose_exemplars(training, exemplars, card.seed)
-        write_npz(
-            aside / HEAD,
-            {
-                "parameters": calibrated.head.anchor,
-                "feature_scale": calibrated.head.scales.scale,
-                "feature_offset": calibrated.head.scales.offset,
-                "novelty_center": calibrated.novelty.center,
-                "novelty_inverse_std": calibrated.novelty.inverse_std,
-                "exemplars": interface.run(extractor, training.x[chosen]),
-                "exemplar_activities": training.y[chosen].astype(np.uint8),
-            },
+        metrics = None
+        if len(test):
+            on_step(f"measuring on {len(test)} test windows")
+            logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
+            metrics = metrics_of(
+                score(test.y, logits.argmax(1), test.subjects, len(activities)),
+                deployed_scores(network.extractor, interface, calibrated.head, test),
+            )
+        return write_network(
+            aside,
+            card,
+            cut,
+            network,
+            calibrated,
+            interface.run(network.extractor, training.x[chosen]),
+            training.y[chosen],
+            replay,
+            metrics,
+        ).at(output)
+
+
+def check_folder(output: Path) -> None:
+    """Raise InputError for a folder that holds something else than a bundle."""
+    if output.exists() and any(output.iterdir()) and not (output / MANIFEST).exists():
+        raise InputError(f"{output}: holds other files and no bundle; name an empty folder")
+
+
+def representative(training: Windows, seed: int) -> Array:
+    """The raw windows whose activations set the scales."""
+    shuffled = np.random.default_rng(seed).permutation(len(training))
+    return np.asarray(training.x[shuffled[:_REPRESENTATIVE_WINDOWS]])
+
+
+@dataclass(frozen=True, eq=False)
+class Converted:
+    """A network as .tflite: whole in float32 and int8, and int8 up to the cut."""
+
+    full_float: bytes
+    full_int8: bytes
+    extractor: bytes
+
+    @cached_property
+    def compiled(self) -> CompiledModel:
+        """The extractor, compiled."""
+        return compile_model(self.extractor)
+
+    def interface(self, card: TrainCard) -> Interface:
+        """How samples enter the extractor and activations leave it."""
+        source = self.compiled.inputs[0]
+        return Interface(
+            normalization=Normalization(knee=card.knee, mean=card.mean, std=card.std),
+            spectrogram=card.spectrogram,
+            input=Quantization(scale=source.scale, zero_point=source.zero_point),
+            outputs=[output_of(info) for info in self.compiled.outputs],
         )
 
-        on_step(f"measuring on {len(test.y)} test windows")
-        logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
-        float_scores = score(test.y, logits.argmax(1), test.subjects, len(activities))
-        int8_scores = deployed_scores(extractor, interface, calibrated.head, test)
-        one = np.zeros((1, *source.shape[1:]), np.int8)
-        arena = run_tflm(extractor, one).arena_bytes
 
-        provenance = card.model_dump(include=set(Provenance.model_fields))
-        content = {
-            "activities": activities,
-            "rate_hz": card.rate_hz,
-            "window_samples": card.window_samples,
-            "hop_samples": card.hop_samples,
-            "channels": CHANNELS,
-            "units": UNITS,
-            **interface.model_dump(mode="json"),
-            "cut": cut,
-            "rows": len(activities) + spare,
-            "features": head.weights.shape[1],
-            "head": head_sizes(head),
-            "learning": calibrated.learning.model_dump(mode="json"),
-            "replay": {"capacity": replay, "exemplars": len(chosen)},
-            "calibration": calibrated.calibration.model_dump(mode="json"),
-            "unknown": calibrated.unknown.model_dump(mode="json"),
-            "smoother": calibrated.smoother.model_dump(mode="json"),
-            "tflm_arena_bytes": arena,
-            "macs": compiled.macs,
-            "parameters": parameter_count(full[FULL_FLOAT]),
-            "metrics": _metrics(float_scores, int8_scores),
-            "provenance": {**provenance, "tensorflow": tf.__version__},
-        }
-        return write_bundle(aside, content).at(output)
+def write_network(
+    folder: Path,
+    card: TrainCard,
+    cut: str,
+    network: Converted,
+    calibrated: CalibratedHead,
+    exemplars: Array,
+    exemplar_activities: Array,
+    replay: int,
+    metrics: Metrics | None,
+) -> Bundle:
+    """Write a bundle into the empty ``folder``. ``exemplars``: int8 (E, B) at the cut."""
+    import tensorflow as tf
+
+    (folder / FULL_FLOAT).write_bytes(network.full_float)
+    (folder / FULL_INT8).write_bytes(network.full_int8)
+    (folder / EXTRACTOR).write_bytes(network.extractor)
+    head, compiled = calibrated.head, network.compiled
+    write_npz(
+        folder / HEAD,
+        {
+            "parameters": head.anchor,
+            "feature_scale": head.scales.scale,
+            "feature_offset": head.scales.offset,
+            "novelty_center": calibrated.novelty.center,
+            "novelty_inverse_std": calibrated.novelty.inverse_std,
+            "exemplars": exemplars,
+            "exemplar_activities": exemplar_activities.astype(np.uint8),
+        },
+    )
+    shape = head.shape
+    one = np.zeros((1, *compiled.inputs[0].shape[1:]), np.int8)
+    provenance = card.model_dump(include=set(Provenance.model_fields))
+    content = {
+        "activities": card.activities,
+        "placement": card.placement,
+        "rate_hz": card.rate_hz,
+        "window_samples": card.window_samples,
+        "hop_samples": card.hop_samples,
+        "channels": CHANNELS,
+        "units": UNITS,
+        **network.interface(card).model_dump(mode="json"),
+        "cut": cut,
+        "rows": shape.rows,
+        "features": shape.features,
+        "head": {name: getattr(shape, name) for name in HeadSizes.model_fields},
+        "learning": calibrated.learning.model_dump(mode="json"),
+        "replay": {"capacity": replay, "exemplars": len(exemplars)},
+        "calibration": calibrated.calibration.model_dump(mode="json"),
+        "unknown": calibrated.unknown.model_dump(mode="json"),
+        "smoother": calibrated.smoother.model_dump(mode="json"),
+        "tflm_arena_bytes": run_tflm(network.extractor, one).arena_bytes,
+        "macs": compiled.macs,
+        "parameters": parameter_count(network.full_float),
+        "metrics": metrics.model_dump(mode="json") if metrics else None,
+        "provenance": {**provenance, "tensorflow": tf.__version__},
+    }
+    return write_bundle(folder, content)
 
 
-def _metrics(float_scores: Scores, int8_scores: Scores) -> dict[str, object]:
+def metrics_of(float_scores: Scores, int8_scores: Scores) -> Metrics:
+    """What bundle.json says of the test subjects."""
     worst = int8_scores.worst_subject
-    return {
-        "test_windows": int8_scores.n,
-        "float_accuracy": round(float_scores.accuracy, 6),
-        "int8_accuracy": round(int8_scores.accuracy, 6),
-        "int8_macro_f1": round(int8_scores.macro_f1, 6),
-        "worst_subject": worst,
-        "worst_subject_accuracy": round(int8_scores.subject_accuracy[worst], 6),
-        "subject_accuracy": {
+    return Metrics(
+        test_windows=int8_scores.n,
+        float_accuracy=round(float_scores.accuracy, 6),
+        int8_accuracy=round(int8_scores.accuracy, 6),
+        int8_macro_f1=round(int8_scores.macro_f1, 6),
+        worst_subject=worst,
+        worst_subject_accuracy=round(int8_scores.subject_accuracy[worst], 6),
+        subject_accuracy={
             name: round(value, 6) for name, value in int8_scores.subject_accuracy.items()
         },
-    }
+    )
 
 
 def deployed_scores(extractor: bytes, interface: Interface, head: Head, windows: Windows) -> Scores:

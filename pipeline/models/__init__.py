@@ -8,6 +8,7 @@ from pipeline.models.backbones import (
     initial_arrays,
     shape_of,
 )
+from pipeline.models.dscnn import folded
 from pipeline.models.float_head import FloatHead
 from pipeline.models.graph import model_macs
 from pipeline.models.images import ImageSize
@@ -20,6 +21,7 @@ __all__ = [
     "backbone",
     "backbone_names",
     "family",
+    "folded",
     "initial_arrays",
     "load_sealed_weights",
     "load_weights",

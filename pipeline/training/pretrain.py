@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -179,16 +180,24 @@ def set_batch_statistics(model: Any, inputs: Array) -> None:
 @dataclass(frozen=True)
 class PretrainSettings:
     """Adam with decoupled weight decay under a one-cycle rate (Smith 2018), label smoothing
-    (Szegedy et al. 2016)."""
+    (Szegedy et al. 2016).
+
+    ``draws``: windows an epoch, drawn as `balance_weights` says; None for each of the training
+    windows once. ``doubt``: subtracted from the classifier's scores of the ``doubted`` activities,
+    which are rarer than they are drawn.
+    """
 
     backbone: str = "dscnn"
     epochs: int = 30
+    draws: int | None = None
     batch: int = 64
     peak_rate: float = 4e-3
     decay: float = 5e-3
     smoothing: float = 0.1
     dropout: float = 0.3
     knee: tuple[float, ...] = KNEE
+    doubted: tuple[str, ...] = ()
+    doubt: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -219,6 +228,23 @@ def one_cycle_optimizer(steps: int, peak: float, decay: float) -> Any:
     return optimizer
 
 
+def balance_weights(activities: Array, subjects: Array) -> Array:
+    """The probabilities (N,) with which, of windows of these activities and subjects, each activity
+    is drawn as often as another, within an activity each data set of a mixed one, and within that
+    each subject."""
+    origins = np.where(np.char.find(subjects, "/") < 0, "", np.char.partition(subjects, "/")[:, 0])
+    weights = np.ones(len(activities))
+    cell = np.zeros(len(activities), np.int64)
+    for level in (activities, origins, subjects):
+        parent, number = cell, np.unique(level, return_inverse=True)[1]
+        pairs, cell = np.unique(np.stack([parent, number]), axis=1, return_inverse=True)
+        cell = cell.ravel()
+        weights /= np.bincount(pairs[0])[parent]
+    weights /= np.bincount(cell)[cell]
+    probabilities: Array = weights / weights.sum()
+    return probabilities
+
+
 def begin_with(model: Any, initial: dict[str, Array], heads: tuple[str, ...]) -> None:
     """Fills every variable of a tf_keras model for which ``initial`` has an array of its name and
     shape, but those of the layers ``heads``."""
@@ -245,8 +271,9 @@ def pretrain(
 
     ``dense``: training windows at a small hop, of which each epoch draws ``per_epoch`` (a random
     start within the segment). ``on_epoch(epoch, validation accuracy)`` is called as training goes
-    on; validation subjects are only measured. ``initial``: arrays by variable name to start from,
-    as far as the network has them in that shape; the classifier starts from random weights.
+    on; validation subjects are only measured, and without any the accuracy is NaN. ``initial``:
+    arrays by variable name to start from, as far as the network has them in that shape; the
+    classifier starts from random weights.
     """
     seed_everything(seed)
     import tf_keras
@@ -256,7 +283,8 @@ def pretrain(
     network = backbone(settings.backbone)
     model = network.build(dense.x.shape[1], dense.x.shape[2], activities, settings.dropout)
     begin_with(model, initial or {}, network.heads)
-    per_epoch = min(per_epoch, len(dense.y))
+    per_epoch = settings.draws or min(per_epoch, len(dense.y))
+    weights = balance_weights(dense.y, dense.subjects) if settings.draws else None
     steps_per_epoch = per_epoch // settings.batch
     steps = steps_per_epoch * settings.epochs
     model.compile(
@@ -268,7 +296,11 @@ def pretrain(
     shown = normalize(validation.x)
     one_hot = np.eye(activities, dtype=np.float32)
     for epoch in range(settings.epochs):
-        chosen = rng.permutation(len(dense.y))[: steps_per_epoch * settings.batch]
+        count = steps_per_epoch * settings.batch
+        if weights is None:
+            chosen = rng.permutation(len(dense.y))[:count]
+        else:
+            chosen = rng.choice(len(dense.y), count, p=weights)
         x = augment(dense.x[chosen], rng, settings.augmentation)
         model.fit(
             normalize(x),
@@ -277,7 +309,10 @@ def pretrain(
             shuffle=False,
             verbose=0,
         )
-        logits = model.predict(shown, batch_size=512, verbose=0)
-        scores = score(validation.y, logits.argmax(1), validation.subjects, activities)
-        on_epoch(epoch + 1, scores.accuracy)
+        accuracy = math.nan
+        if len(validation):
+            logits = model.predict(shown, batch_size=512, verbose=0)
+            said = logits.argmax(1)
+            accuracy = score(validation.y, said, validation.subjects, activities).accuracy
+        on_epoch(epoch + 1, accuracy)
     return model

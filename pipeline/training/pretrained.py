@@ -8,13 +8,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+import numpy as np
+
 from pipeline.core.types import Array
 from pipeline.models import backbone, load_sealed_weights
 from pipeline.models.weights import read_card, save_sealed
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import NetworkCard, NetworkInput, card_fields, fit_input
 from pipeline.training.metrics import score
-from pipeline.training.pretrain import DistillSettings, PretrainSettings, distill, pretrain
+from pipeline.training.pretrain import (
+    DistillSettings,
+    PretrainSettings,
+    balance_weights,
+    distill,
+    pretrain,
+)
 from pipeline.training.shipped import ExtractorName, recipe
 from pipeline.training.task import Task
 
@@ -73,7 +81,13 @@ def pretrain_extractor(
     """Pretrains on the task's training subjects, from ``initial`` as `pretrain`, and writes weights
     and card to ``path``."""
     training, validation = task.pretraining, task.validation
-    normalize = fit_input(backbone(settings.backbone).image, training.x, settings.knee)
+    seen = training.x
+    if settings.draws:
+        rng = np.random.default_rng(seed)
+        seen = seen[
+            rng.choice(len(seen), len(seen), p=balance_weights(training.y, training.subjects))
+        ]
+    normalize = fit_input(backbone(settings.backbone).image, seen, settings.knee)
     model = pretrain(
         task.dense_training_windows(),
         len(training.y),
@@ -121,9 +135,11 @@ def _save(
     epochs: int,
     method: str = "supervised",
 ) -> PretrainedCard:
-    validation = task.validation
-    logits = model.predict(normalize(validation.x), batch_size=512, verbose=0)
-    scores = score(validation.y, logits.argmax(1), validation.subjects, len(validation.activities))
+    validation, accuracy = task.validation, 0.0
+    if len(validation):
+        logits = model.predict(normalize(validation.x), batch_size=512, verbose=0)
+        said, count = logits.argmax(1), len(validation.activities)
+        accuracy = score(validation.y, said, validation.subjects, count).accuracy
     return save_pretrained(
         path,
         model,
@@ -141,8 +157,8 @@ def _save(
             "window_samples": task.shape.samples,
             **card_fields(normalize),
             "validation_subjects": list(task.split.validation),
-            "validation_windows": scores.n,
-            "validation_accuracy": round(scores.accuracy, 6),
+            "validation_windows": len(validation),
+            "validation_accuracy": round(accuracy, 6),
         },
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.models import backbone as find_backbone
 from pipeline.models.images import parse
 from pipeline.training.augment import Augmentation
+from pipeline.training.corpora import CORPORA
 from pipeline.training.inputs import LINEAR
 from pipeline.training.pretrain import PretrainSettings
 
@@ -87,6 +88,9 @@ def recipe(dataset: str, backbone: str) -> PretrainSettings:
             parse(backbone).network, _OTHER_IMAGE_TRAINING
         )
         settings = replace(settings, epochs=epochs, batch=batch, peak_rate=rate, dropout=dropout)
+    for corpus in CORPORA.values():
+        if dataset == corpus.dataset:
+            return replace(corpus.settings, backbone=backbone)
     if dataset == "watch":
         epochs = 2 * settings.epochs if image else 40
         return replace(settings, epochs=epochs, knee=LINEAR, augmentation=Augmentation(mirror=True))

@@ -4,7 +4,7 @@ starts from here, so that everything sees the same subjects on the same side."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -163,9 +163,15 @@ def make_task(dataset: Dataset, split: SubjectSplit, shape: WindowShape | None =
     return Task(dataset, split, windows, shape)
 
 
-def add_recordings(task: Task, path: Path, placement: Placement = "same") -> Task:
+def add_recordings(
+    task: Task,
+    path: Path,
+    placement: Placement = "same",
+    gravity: Mapping[str, Array] | None = None,
+) -> Task:
     """The task with your own recordings (a file, or a folder or zip of them) added. They train, and
-    only that: who pretrains, validates and tests stays as it was.
+    only that: who pretrains, validates and tests stays as it was. ``gravity``: its direction (3,)
+    by activity, to compare theirs with; that of the training subjects without.
 
     Raises InputError as `read_own_recordings` and `add_own`, where an activity is nowhere a window
     long, for subjects who are in the data set already, and for what is known to be worn elsewhere
@@ -197,7 +203,10 @@ def add_recordings(task: Task, path: Path, placement: Placement = "same") -> Tas
             f"{path}: {', '.join(short)} is nowhere {task.shape.seconds:g} s long "
             "without a gap, which one window takes; record longer, or take it out"
         )
-    doubts = _gravity_doubts(task, made.windows.for_subjects(people))
+    if gravity is None:
+        known, names = task.training, task.dataset.activities
+        gravity = {names[y]: gravity_of(known, y) for y in np.unique(known.y).tolist()}
+    doubts = _gravity_doubts(task.dataset.name, gravity, made.windows.for_subjects(people))
     dataset = replace(dataset, notes=(*dataset.notes, *doubts))
     return replace(
         made,
@@ -246,27 +255,24 @@ def _files(task: Task, people: set[str], rates: Mapping[str, float]) -> list[Own
     return found
 
 
-def _gravity_doubts(task: Task, own: Windows) -> list[str]:
-    """A line for each of your people whom gravity pulls the other way than the training subjects in
-    the same activities."""
-    names = task.dataset.activities
-    training = task.training
+def _gravity_doubts(name: str, gravity: Mapping[str, Array], own: Windows) -> list[str]:
+    """A line for each of your people whom ``gravity`` pulls the other way than the training
+    subjects of ``name`` in the same activities."""
     doubts = []
     for person in sorted(set(own.subjects.tolist())):
         mine = own.for_subjects([person])
-        shared = [y for y in np.unique(mine.y) if own.activities[y] in names and y in training.y]
-        pairs = [(_gravity(mine, int(y)), _gravity(training, int(y))) for y in shared]
-        if pairs and max(float(a @ b) for a, b in pairs) < _OPPOSITE:
-            listed = ", ".join(names[y] for y in shared)
+        named = {own.activities[y]: gravity_of(mine, y) for y in np.unique(mine.y).tolist()}
+        shared = [activity for activity in named if activity in gravity]
+        if shared and max(float(named[a] @ gravity[a]) for a in shared) < _OPPOSITE:
             doubts.append(
                 f"{person.partition('/')[2]}: gravity points the other way than in "
-                f"{task.dataset.name} ({listed}): worn upside down, or with the signs of iOS, "
+                f"{name} ({', '.join(shared)}): worn upside down, or with the signs of iOS, "
                 "which gives what pulls (negate ax, ay and az)"
             )
     return doubts
 
 
-def _gravity(windows: Windows, activity: int) -> Array:
+def gravity_of(windows: Windows, activity: int) -> Array:
     """Direction of the mean acceleration while ``activity`` is done, (3,)."""
     mean = windows.x[windows.y == activity, :, :3].astype(np.float64).mean(axis=(0, 1))
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9))
@@ -311,11 +317,17 @@ def load_named_task(
     task = make_task(dataset, split_subjects(dataset, scheme, fold=fold, seed=seed), shape)
     if own is None:
         return task
+    return read_again(own, lambda path: add_recordings(task, path, own.placement))
+
+
+def read_again(own: OwnRecordings, read: Callable[[Path], Task]) -> Task:
+    """The task of ``read(path)``. Raises InputError where its own recordings are not what they
+    were."""
     path = Path(own.path)
     again = f"run `har train --data {path}` again"
     if not path.exists() and not is_dataset_name(own.path):
         raise InputError(f"{path}: the recordings that the model learned are gone; {again}")
-    task = add_recordings(task, path, own.placement)
+    task = read(path)
     if task.own != own:
         raise InputError(f"{path}: the recordings changed since the model learned them; {again}")
     return task

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 
 from pipeline.core.errors import InputError
 from pipeline.core.types import Array
-from pipeline.data import identities
+from pipeline.data import Windows, identities, thin
 from pipeline.models import FloatHead, backbone, load_sealed_weights
 from pipeline.models.weights import read_card, save_sealed
 from pipeline.training.augment import augment
 from pipeline.training.classifier import fit_head
 from pipeline.training.inputs import NetworkCard
 from pipeline.training.metrics import score
+from pipeline.training.pretrain import balance_weights
 from pipeline.training.pretrained import Pretrained, PretrainedCard
 from pipeline.training.seeds import seed_everything
 from pipeline.training.shipped import recipe
@@ -28,8 +29,11 @@ _AUGMENTED_COPIES = 2
 
 
 class TrainCard(NetworkCard):
-    """What train.json says about the weights next to it."""
+    """What train.json says about the weights next to it. ``bundle``: the shipped network whose
+    extractor it has, "" for another; ``placement``: where the sensor sat, "" for unknown."""
 
+    bundle: str = ""
+    placement: str
     hop_samples: int
     train_subjects: list[str]
     test_subjects: list[str]
@@ -42,6 +46,7 @@ class TrainCard(NetworkCard):
         """The card of a head that learns ``task`` after ``extractor``, before any training."""
         return cls(
             backbone=extractor.backbone,
+            placement=task.dataset.placement,
             dataset=task.dataset.name,
             split=task.split.name,
             seed=seed,
@@ -126,21 +131,34 @@ def train(pretrained: Pretrained, task: Task, seed: int) -> TrainedModel:
 
     seed_everything(seed)
     rng = np.random.default_rng(seed)
-    strength = recipe(task.dataset.name, card.backbone).augmentation
+    settings = recipe(task.dataset.name, card.backbone)
+    if settings.draws:
+        kept = thin(training.subjects, training.y, settings.draws // 2)
+        training = training.subset(kept)
     network = backbone(card.backbone)
     frozen = pretrained.model()
-    copies = [training.x] + [augment(training.x, rng, strength) for _ in range(_AUGMENTED_COPIES)]
+    copies = [training.x] + [
+        augment(training.x, rng, settings.augmentation) for _ in range(_AUGMENTED_COPIES)
+    ]
     features = np.concatenate([network.features(frozen, card.normalize(x)) for x in copies])
     labels = np.tile(training.y, len(copies))
-    model = network.with_head(frozen, *fit_head(features, labels, len(activities)))
+    shares = None
+    if settings.draws:
+        shares = np.tile(balance_weights(training.y, training.subjects) / len(copies), len(copies))
+    weights, bias = fit_head(features, labels, len(activities), shares=shares)
+    bias[np.isin(activities, settings.doubted)] -= np.float32(settings.doubt)
+    model = network.with_head(frozen, weights, bias)
+    made = TrainedModel(TrainCard.of(card, task, seed), model)
+    return replace(made, card=made.card.model_copy(update=validated(made, task.validation)))
 
-    validation = task.validation
-    logits = model.predict(card.normalize(validation.x), batch_size=512, verbose=0)
-    scores = score(validation.y, logits.argmax(1), validation.subjects, len(activities))
-    made = TrainCard.of(card, task, seed).model_copy(
-        update={"validation_accuracy": round(scores.accuracy, 6)}
-    )
-    return TrainedModel(made, model)
+
+def validated(trained: TrainedModel, validation: Windows) -> dict[str, float]:
+    """What its card says of the validation subjects' windows; 0 where nobody validates."""
+    if not len(validation):
+        return {"validation_accuracy": 0.0}
+    logits = trained.model.predict(trained.network_input(validation.x), batch_size=512, verbose=0)
+    scores = score(validation.y, logits.argmax(1), validation.subjects, len(validation.activities))
+    return {"validation_accuracy": round(scores.accuracy, 6)}
 
 
 def save_trained(trained: TrainedModel, directory: Path) -> TrainCard:

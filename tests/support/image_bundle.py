@@ -81,6 +81,7 @@ def write_image_bundle(
     one = np.zeros((1, *source.shape[1:]), np.int8)
     content = {
         "activities": list(ACTIVITIES),
+        "placement": "",
         "rate_hz": 50.0,
         "window_samples": 128,
         "hop_samples": 64,

@@ -35,7 +35,7 @@ def test_exemplars_are_training_people_s_windows_as_the_extractor_gives_them(
 def test_nobody_gives_a_second_one_before_everybody_gave_one(task: Task) -> None:
     training = task.windows.for_subjects(task.split.train)
     people = len(set(training.subjects.tolist()))
-    chosen = choose_exemplars(training, people + 2, seed=1)
+    chosen = choose_exemplars(training.y, training.subjects, people + 2, seed=1)
     assert len(set(chosen.tolist())) == len(chosen) == 3 * (people + 2)
     for activity in range(3):
         mine = chosen[activity::3]
@@ -46,9 +46,9 @@ def test_nobody_gives_a_second_one_before_everybody_gave_one(task: Task) -> None
 
 def test_the_seed_draws_them(task: Task) -> None:
     training = task.windows.for_subjects(task.split.train)
-    first = choose_exemplars(training, 4, seed=1)
-    np.testing.assert_array_equal(first, choose_exemplars(training, 4, seed=1))
-    assert (first != choose_exemplars(training, 4, seed=2)).any()
+    first = choose_exemplars(training.y, training.subjects, 4, seed=1)
+    np.testing.assert_array_equal(first, choose_exemplars(training.y, training.subjects, 4, seed=1))
+    assert (first != choose_exemplars(training.y, training.subjects, 4, seed=2)).any()
 
 
 def test_an_activity_with_few_windows_gives_what_it_has(task: Task) -> None:
@@ -62,7 +62,7 @@ def test_an_activity_with_few_windows_gives_what_it_has(task: Task) -> None:
             for name in ("x", "y", "subjects", "sessions", "recording", "start")
         },
     )
-    chosen = choose_exemplars(few, 4, seed=0)
+    chosen = choose_exemplars(few.y, few.subjects, 4, seed=0)
     assert few.y[chosen].tolist() == [0, 1, 2, 0, 1, 2, 0, 2, 0, 2]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.bundle.bundle import HEAD, Bundle, load_bundle
-from pipeline.bundle.factory_head import calibrate_head
+from pipeline.bundle.factory_head import calibrate_head, evidence_of
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_npz
 from pipeline.head import LIMIT
@@ -39,7 +39,8 @@ def test_no_more_validation_windows_than_stated_are_unknown(bundle: Bundle, task
 def choose(bundle: Bundle, trained: TrainedModel, task: Task, **switches: bool):
     windows, split = task.windows, task.split
     people = (windows.for_subjects(split.train), windows.for_subjects(split.validation))
-    return calibrate_head(trained, "fc", bundle.rows, bundle.extractor, bundle, *people, **switches)
+    evidence = evidence_of(trained, "fc", bundle.extractor, bundle, *people)
+    return calibrate_head(trained.head("fc"), bundle.rows, bundle.outputs, evidence, **switches)
 
 
 def test_test_people_choose_nothing(bundle: Bundle, trained: TrainedModel, task: Task) -> None:

@@ -262,7 +262,16 @@ def test_what_no_board_can_say_is_refused_before_training(
         write(tmp_path / "in" / f"{number}.csv", f"activity number {number}", 1.8, seconds=3)
     monkeypatch.setattr(sys.modules["pipeline.training.train"], "train", pytest.fail)
     done = CliRunner().invoke(
-        app, ["train", "--data", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+        app,
+        [
+            "train",
+            "--dataset",
+            "hapt",
+            "--data",
+            str(tmp_path / "in"),
+            "--output",
+            str(tmp_path / "out"),
+        ],
     )
     assert done.exit_code == 2 and words in done.output
     assert not (tmp_path / "out").exists()
@@ -276,7 +285,15 @@ def test_strict_refuses_what_gives_a_warning_before_training(
     lines = (tmp_path / "a.csv").read_text().splitlines()
     (tmp_path / "a.csv").write_text("\n".join([*lines[:400], *lines[420:]]) + "\n")
     monkeypatch.setattr(sys.modules["pipeline.training.train"], "train", pytest.fail)
-    arguments = ["train", "--data", str(tmp_path / "a.csv"), "--output", str(tmp_path / "out")]
+    arguments = [
+        "train",
+        "--dataset",
+        "hapt",
+        "--data",
+        str(tmp_path / "a.csv"),
+        "--output",
+        str(tmp_path / "out"),
+    ]
     done = CliRunner().invoke(app, [*arguments, "--strict"])
     assert done.exit_code == 2 and "--strict" in done.output
     assert "1 gaps in time" in done.output and not (tmp_path / "out").exists()

@@ -1,0 +1,119 @@
+"""Write what ships of a network that was just trained."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.bundle.bundle import Bundle, Metrics
+from pipeline.bundle.convert import parameter_count, to_float, to_int8
+from pipeline.bundle.factory_head import choose_exemplars
+from pipeline.bundle.int8 import activation_scales, quantized
+from pipeline.bundle.material import CARD, MEMORY, WEIGHTS, Activations, MaterialCard
+from pipeline.bundle.quantize import Converted, deployed_scores, metrics_of, representative
+from pipeline.bundle.ready import rebuild
+from pipeline.core.files import write_npz
+from pipeline.data import Windows
+from pipeline.models import folded
+from pipeline.models.weights import model_arrays, set_model_arrays, write_card
+from pipeline.training import TrainedModel, score
+from pipeline.training.task import Task, gravity_of
+
+# Windows of each activity.
+_TRAINING_KEPT = 24
+_VALIDATION_KEPT = 12
+
+
+def make_material(
+    trained: TrainedModel,
+    task: Task,
+    folder: Path,
+    placement: str,
+    judged: str,
+    metrics: Metrics | None = None,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> MaterialCard:
+    """Write into ``folder``, whose name is the network's, what ships of a network that was trained
+    on ``task``. ``metrics`` None: those on the test subjects; ``judged`` says on whom they were
+    measured. The trained model's batch norms are folded on the way.
+
+    Raises ExternalError where nothing may be written.
+    """
+    arrays = folded(model_arrays(trained.model))
+    set_model_arrays(trained.model, arrays, "the folded network")
+    training, seed = task.training, trained.card.seed
+    inputs = trained.network_input(representative(training, seed))
+    on_step("converting")
+    activations = Activations(
+        full=activation_scales(to_int8(trained.model, inputs)),
+        extractor=activation_scales(to_int8(trained.extractor("fc"), inputs)),
+    )
+    extractor = quantized(to_float(trained.extractor("fc")), activations.extractor)
+    network = Converted(b"", b"", extractor)
+    interface = network.interface(trained.card)
+    on_step("choosing what to keep")
+    kept = {}
+    for side, windows, each in (
+        ("training", training, _TRAINING_KEPT),
+        ("validation", task.validation, _VALIDATION_KEPT),
+    ):
+        chosen = choose_exemplars(windows.y, windows.subjects, each, seed)
+        people = np.unique(windows.subjects[chosen], return_inverse=True)[1]
+        kept[f"{side}_windows"] = interface.run(extractor, windows.x[chosen])
+        kept[f"{side}_activities"] = windows.y[chosen].astype(np.uint8)
+        kept[f"{side}_subjects"] = people.astype(np.uint8)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_npz(folder / WEIGHTS, arrays)
+    write_npz(folder / MEMORY, kept)
+    card = MaterialCard(
+        **{
+            **trained.card.model_dump(),
+            "bundle": folder.name,
+            "placement": placement,
+            "weights_sha256": _sha256(folder / WEIGHTS),
+        },
+        judged=judged,
+        activations=activations,
+        gravity=_gravity(training),
+        metrics=metrics,
+        parameters=parameter_count(to_float(trained.model)),
+        macs=network.compiled.macs,
+        bytes=len(extractor),
+        memory_sha256=_sha256(folder / MEMORY),
+        model_id="0" * 16,
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        on_step("measuring")
+        write_card(folder / CARD, card)
+        if metrics is None:
+            bundle = rebuild(folder.name, Path(scratch) / "measured", folder.parent)
+            found = _measured(trained, bundle, task.test)
+            write_card(folder / CARD, card := card.model_copy(update={"metrics": found}))
+        bundle = rebuild(folder.name, Path(scratch) / "bundle", folder.parent)
+    card = card.model_copy(update={"model_id": bundle.model_id})
+    write_card(folder / CARD, card)
+    return card
+
+
+def _measured(trained: TrainedModel, bundle: Bundle, test: Windows) -> Metrics:
+    logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
+    return metrics_of(
+        score(test.y, logits.argmax(1), test.subjects, len(test.activities)),
+        deployed_scores(bundle.extractor, bundle, bundle.new_head(), test),
+    )
+
+
+def _gravity(training: Windows) -> dict[str, tuple[float, float, float]]:
+    found = {}
+    for number, name in enumerate(training.activities):
+        x, y, z = np.round(gravity_of(training, number), 4).tolist()
+        found[name] = (x, y, z)
+    return found
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
