@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.core.digests import sources_digest
 from pipeline.experiments import networks
+from pipeline.experiments.folds import run as folds
 from pipeline.experiments.fxcy import device_learner
 from pipeline.experiments.personalize import run as personalize
 from pipeline.sim import learner_program
@@ -37,7 +38,8 @@ def test_a_changed_or_renamed_source_changes_the_digest(tmp_path: Path) -> None:
     ("root", "patterns"),
     [
         (ROOT / "pipeline", networks._SOURCES),
-        (Path(personalize.__file__).parent, personalize._PROTOCOL),
+        (Path(personalize.__file__).parents[1], personalize._PROTOCOL),
+        (ROOT / "pipeline", folds._SOURCES),
         (ROOT / "firmware", learner_program._SOURCES),
         (ROOT, device_learner._SOURCES),
     ],

@@ -18,6 +18,7 @@ from pipeline.data import (
     Dataset,
     Windows,
     WindowShape,
+    at_rate,
     default_scheme,
     find_split,
     folds,
@@ -46,6 +47,7 @@ from pipeline.experiments.networks import (
 from pipeline.models import backbone as find_backbone
 from pipeline.report.fields import SubjectScore
 from pipeline.sim.build import require_tools
+from pipeline.training.corpora import find_corpus
 from pipeline.training.metrics import (
     Scores,
     majority_of_errors,
@@ -214,6 +216,9 @@ def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport
     """
     began = time.monotonic()
     given = load_bundle(request.bundle) if request.bundle else None
+    if given and given.provenance.bundle:
+        require_tools("host")
+        return _evaluate_shipped(request, given, began, show)
     name, network = _names(request, given)
     find_backbone(network)
     dataset = load_dataset(name)
@@ -221,7 +226,9 @@ def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport
     own = _run_of(given, dataset) if given else None
     if own and given:
         _check_subjects(request.bundle, own, given, dataset)
-    unseen = _unseen(request.unseen, dataset) if request.unseen else None
+    unseen = None
+    if request.unseen:
+        unseen = _unseen(request.unseen, dataset.activities, WindowShape(dataset.rate_hz))
     runs = [
         ExtractorName(name, network, scheme, fold, seed)
         for scheme in _schemes(request, dataset, own)
@@ -254,14 +261,56 @@ def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport
     show("done", 1.0)
     shown = request.bundle or measured[0][1]
     bundle = given or load_bundle(shown)
-    schemes = list(dict.fromkeys(run.scheme for run in runs))
+    by_scheme = [(run.scheme, measurement) for run, _, measurement in measured]
+    return _report(request, shown, bundle, dataset, by_scheme, began)
+
+
+def _evaluate_shipped(
+    request: Request, given: Bundle, began: float, show: Show
+) -> EvaluationReport:
+    """A shipped network, judged by the people of its corpus whom it never saw. Raises InputError
+    for another split than theirs."""
+    assert request.bundle
+    corpus = find_corpus(given.provenance.bundle)
+    other = {request.dataset, *request.schemes} - {None, *corpus.judges, "official"}
+    if (
+        other
+        or (request.seeds or 1) > 1
+        or request.backbone not in (None, given.provenance.backbone)
+    ):
+        raise InputError(
+            f"{request.bundle}: it is the shipped {corpus.name} network, which the official split "
+            f"of {', '.join(corpus.judges)} judges; `har bundles measure {corpus.name}` trains "
+            "others like it"
+        )
+    show("cutting windows", 0.0)
+    task = corpus.judging_task(given.activities, given.provenance.seed)
+    unseen = None
+    if request.unseen:
+        unseen = _unseen(request.unseen, given.activities, task.shape)
+    show("measuring", 0.2)
+    measured = measure(request.bundle, task, "bundle", unseen)
+    show("done", 1.0)
+    return _report(request, request.bundle, given, task.dataset, [("official", measured)], began)
+
+
+def _report(
+    request: Request,
+    shown: Path,
+    bundle: Bundle,
+    dataset: Dataset,
+    measured: Sequence[tuple[str, Measurement]],
+    began: float,
+) -> EvaluationReport:
+    """``measured``: scheme and measurement of each run; ``shown``: the bundle's folder."""
+    schemes = list(dict.fromkeys(scheme for scheme, _ in measured))
     return EvaluationReport(
         bundle=str(shown),
         model_id=bundle.model_id,
         parameters=bundle.parameters,
         macs=bundle.macs,
-        dataset=name,
-        backbone=network,
+        dataset=dataset.name,
+        backbone=bundle.provenance.backbone,
         activities=bundle.activities,
         rate_hz=bundle.rate_hz,
         window_samples=bundle.window_samples,
@@ -270,7 +319,7 @@ def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport
             split_report(
                 scheme,
                 bundle.activities,
-                [found for run, _, found in measured if run.scheme == scheme],
+                [found for each, found in measured if each == scheme],
                 hop_s=bundle.hop_samples / bundle.rate_hz,
                 unseen=request.unseen,
             )
@@ -283,16 +332,11 @@ def evaluate(request: Request, show: Show = lambda *_: None) -> EvaluationReport
     )
 
 
-def _unseen(name: str, dataset: Dataset) -> Windows:
-    other = load_dataset(name)
-    shared = sorted(set(other.activities) & set(dataset.activities))
+def _unseen(name: str, activities: Sequence[str], shape: WindowShape) -> Windows:
+    other = at_rate(load_dataset(name), shape.rate_hz)
+    shared = sorted(set(other.activities) & set(activities))
     if shared:
-        raise InputError(f"{name} is not unseen: it has {', '.join(shared)}, as {dataset.name} has")
-    if other.rate_hz != dataset.rate_hz:
-        raise InputError(
-            f"{name} is at {other.rate_hz:g} Hz, {dataset.name} at {dataset.rate_hz:g}"
-        )
-    shape = WindowShape(dataset.rate_hz)
+        raise InputError(f"{name} is not unseen: it has {', '.join(shared)}, as the model has")
     return make_windows(other.recordings, other.activities, shape.samples, shape.hop)
 
 

@@ -19,9 +19,9 @@ from pipeline.core.errors import ExternalError, InputError
 from pipeline.core.files import write_whole
 from pipeline.data import Dataset, Windows, folds, load_dataset, split_subjects
 from pipeline.experiments.jobs import WorkerDied, Workers, this_worker
+from pipeline.experiments.labelling import FEWEST_TEST_WINDOWS, users_of
 from pipeline.experiments.networks import Folders, prepare_all
 from pipeline.experiments.personalize.measure import (
-    FEWEST_TEST_WINDOWS,
     WRONG_DRAWS,
     WRONG_SHARE,
     Measured,
@@ -29,7 +29,6 @@ from pipeline.experiments.personalize.measure import (
     UserWindows,
     new_activities,
     same_activities,
-    users_of,
 )
 from pipeline.experiments.personalize.report import PersonalizeReport, rows_of
 from pipeline.sim.build import require_tools
@@ -43,7 +42,7 @@ LAST_STAGE = "fc_last"
 SEVERAL_SESSIONS = ("hapt",)
 """Data sets in which a subject repeats the activities; in watch, sessions are arms."""
 # Sources that decide an outcome, besides bundle, data and learner.
-_PROTOCOL = ("measure.py",)
+_PROTOCOL = ("personalize/measure.py", "labelling.py")
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def _learn(
 
 def _key(job: Job, bundle: Bundle, target: Dataset, program: str) -> str:
     """SHA-256 over everything that an outcome depends on."""
-    protocol = sources_digest(Path(__file__).resolve().parent, _PROTOCOL)
+    protocol = sources_digest(Path(__file__).resolve().parents[1], _PROTOCOL)
     what = (bundle.model_id, target.name, target.sha256, job.ks, job.users, program, protocol)
     return hashlib.sha256(repr(what).encode()).hexdigest()
 

@@ -87,7 +87,7 @@ def _bundle(dataset: Dataset, split: str, seed: int, **people: list[str]) -> Sim
         window_samples=128,
         hop_samples=64,
         provenance=SimpleNamespace(
-            dataset="watch", backbone="dscnn", split=split, seed=seed, **made
+            bundle="", dataset="watch", backbone="dscnn", split=split, seed=seed, **made
         ),
     )
 

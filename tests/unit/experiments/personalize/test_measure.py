@@ -9,11 +9,11 @@ import pytest
 
 from pipeline.core.types import Array
 from pipeline.data import Windows
+from pipeline.experiments.labelling import users_of
 from pipeline.experiments.personalize.measure import (
     UserWindows,
     new_activities,
     same_activities,
-    users_of,
 )
 from pipeline.head import Guard
 from pipeline.sim.learner_program import LearnerState

@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.data import Windows
-from pipeline.experiments.personalize.measure import (
-    User,
-    choose,
-    elsewhere,
-    others,
-    users_of,
-    wrong_labels,
-)
+from pipeline.experiments.labelling import User, choose, elsewhere, users_of
+from pipeline.experiments.personalize.measure import others, wrong_labels
 
 # (subject, session, recording, start, activity), deliberately not in the order of time.
 ROWS = [
