@@ -14,6 +14,9 @@ CUT ?=
 SPARE ?=
 REPLAY ?=
 EXEMPLARS ?=
+# Which of the shipped networks: waist, wrist or wrist-left. `make flash MODEL=wrist` takes it as it
+# ships; together with `quantize`, what that has made is flashed.
+MODEL ?=
 # Your own recordings to train on as well: a folder that `har record` filled, or a CSV file.
 DATA ?=
 # More arguments for pytest (ARGS="-k store -x"), variants, fxcy and bench (ARGS=--check).
@@ -23,6 +26,8 @@ HAR := .venv/bin/har
 PORT_OPTION = $(if $(PORT),--port "$(PORT)")
 QUANTIZE_OPTIONS = $(if $(CUT),--cut "$(CUT)") $(if $(SPARE),--spare "$(SPARE)") \
 	$(if $(REPLAY),--replay "$(REPLAY)") $(if $(EXEMPLARS),--exemplars "$(EXEMPLARS)")
+MODEL_OPTION = $(if $(MODEL),--bundle "$(MODEL)")
+SHIPPED_OPTION = $(if $(filter quantize,$(MAKECMDGOALS)),,$(MODEL_OPTION))
 FIRMWARE_SOURCES = $(shell find firmware -path firmware/generated -prune -o \
 	-type f \( -name '*.h' -o -name '*.c' -o -name '*.cpp' \) -print)
 # What the tests took of the branches of pipeline/ when this was last raised, in per cent.
@@ -43,7 +48,8 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  TARGET=mps2 (emulated Cortex-M4F) or host (a process here); PORT=/dev/ttyACM0; ARGS for pytest"
-	@echo "  DATA=data/recordings for train: your own recordings, in addition to the data set"
+	@echo "  MODEL=waist, wrist or wrist-left for train, emit and flash"
+	@echo "  DATA=data/recordings for train: your own recordings, in addition to the shipped memory"
 	@echo "  CUT=fc, fxc1 or fxc2, SPARE, REPLAY and EXEMPLARS for quantize"
 
 setup: ## Install the locked Python packages into .venv
@@ -71,12 +77,12 @@ coverage: ## Run every test and measure which branches of pipeline/ they take
 coverage-report: ## Print what `make coverage` measured; fail if it is less than it was
 	.venv/bin/coverage report --fail-under=$(COVERAGE_MIN)
 
-train: setup ## Train the head on the pretrained extractor
-	$(HAR) train --output build/train $(if $(DATA),--data "$(DATA)")
+train: setup ## Take the shipped network, and train its head on DATA where that is given
+	$(HAR) train --output build/train $(MODEL_OPTION) $(if $(DATA),--data "$(DATA)")
 
 quantize: setup ## Quantize to int8, write the bundle and emit the firmware's C
 	$(HAR) quantize --model build/train --output build/bundle $(QUANTIZE_OPTIONS)
-	$(MAKE) --no-print-directory emit
+	$(HAR) emit --bundle build/bundle --output firmware/generated
 
 evaluate: setup ## Measure on held-out subjects: float, int8 and the compiled engine
 	@scripts/toolchain.sh host
@@ -98,10 +104,10 @@ operators: setup ## Write docs/OPERATORS.md from the compiler
 	.venv/bin/python -m pipeline.compiler > docs/OPERATORS.md
 
 emit: setup ## Emit the firmware's C from the bundle
-	$(HAR) emit --bundle build/bundle --output firmware/generated
+	$(HAR) emit $(or $(SHIPPED_OPTION),--bundle build/bundle) --output firmware/generated
 
 flash: setup ## Build for the Nano 33 BLE Sense and upload
-	$(HAR) flash $(PORT_OPTION)
+	$(HAR) flash $(PORT_OPTION) $(SHIPPED_OPTION)
 
 doctor: setup ## Look at this machine, the model and the board, and say what to fix
 	$(HAR) doctor $(PORT_OPTION)
@@ -124,8 +130,10 @@ fmt: setup ## Format Python and C
 	.venv/bin/ruff format
 	.venv/bin/clang-format -i $(FIRMWARE_SOURCES)
 
-pretrain: setup ## Make the extractors of data/pretrained again (a quarter of an hour)
+pretrain: setup ## Make all weights of data/pretrained again (needs DSADS: data/README.md)
 	$(HAR) pretrain --all-shipped
+	$(HAR) bundles make waist
+	$(HAR) bundles make wrist
 
 clean: ## Remove what was built (keeps .venv and the downloaded data)
 	rm -rf build .pio .pytest_cache .mypy_cache .ruff_cache .hypothesis

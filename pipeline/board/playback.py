@@ -112,14 +112,15 @@ def stretches(
     Stretches too short for a window are left out, and so is what comes after `windows` windows. A
     recording without any segment is one stretch of unknown activity.
 
-    Raises `InputError`: recorded at another rate than the board's; nothing left.
+    What was recorded at another rate than the model's is brought to it. Raises `InputError` where
+    nothing is left.
     """
     board = client.board
     known = list(dict.fromkeys((*board.activities, *([] if new is None else [new]))))
     found: list[Stretch] = []
     left = windows
-    for recording in recordings:
-        check_rate(recording, board.rate_hz)
+    for recorded in recordings:
+        recording = at_board_rate(recorded, board.rate_hz)
         parts: list[tuple[int, int, str | None]] = [
             (s.start, s.stop, s.activity) for s in recording.segments if s.activity in known
         ]
@@ -259,10 +260,11 @@ def teach_live(
     return done
 
 
-def check_rate(recording: Recording, rate_hz: float) -> None:
-    """Raises `InputError` for a recording at another rate than the board's."""
-    if abs(recording.rate_hz - rate_hz) > RATE_TOLERANCE * rate_hz:
-        raise InputError(
-            f"{recording.source} has {recording.rate_hz:g} Hz, the board's model expects "
-            f"{rate_hz:g} Hz: resample it first"
-        )
+def at_board_rate(recording: Recording, rate_hz: float) -> Recording:
+    """The recording at the rate of the board's model, low-passed as `pipeline.data.resample` does,
+    which is what a board of another rate does, too."""
+    from pipeline.data import resample
+
+    if abs(recording.rate_hz - rate_hz) <= RATE_TOLERANCE * rate_hz:
+        return recording
+    return resample(recording, rate_hz)

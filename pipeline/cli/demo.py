@@ -9,14 +9,22 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.common import JsonOption, TargetOption, guarded, note, print_json, say
-from pipeline.cli.train import BackboneOption, DatasetOption, SeedOption
+from pipeline.cli.defaults import SHIPPED
+from pipeline.cli.train import SeedOption
 
 
 @guarded
 def demo(
     target: TargetOption = "mps2",
-    dataset: DatasetOption = "hapt",
-    backbone: BackboneOption = "dscnn",
+    bundle: Annotated[
+        str, typer.Option(help="Which of the shipped networks (`har bundles`) to run.")
+    ] = SHIPPED,
+    dataset: Annotated[
+        str | None, typer.Option(help="Data set to train on in place of a shipped network.")
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Backbone of --dataset.", show_default="dscnn")
+    ] = None,
     seed: SeedOption = 0,
     pretrained: Annotated[
         Path | None,
@@ -28,21 +36,36 @@ def demo(
     """Run the whole path: data, training, int8, a board that predicts and learns, a report."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from pipeline.bundle.material import load_material
     from pipeline.core.console import Console
     from pipeline.demo.report import demo_table, write_demo_report
-    from pipeline.demo.run import DemoSettings, failures, run_demo
+    from pipeline.demo.run import (
+        DemoSettings,
+        failures,
+        made_of_data,
+        made_of_material,
+        run_demo,
+    )
     from pipeline.demo.schema import TARGET_NOTES
     from pipeline.report.tables import print_tables
     from pipeline.training import load_pretrained
+    from pipeline.training.corpora import find_corpus
     from pipeline.training.shipped import ExtractorName, find_extractor
     from pipeline.training.task import load_task
 
     began = time.monotonic()
     note(f"Target: {TARGET_NOTES[target]}")
-    given = load_pretrained(pretrained) if pretrained else None  # before anything is fetched
-    task = load_task(dataset, seed=seed)
-    usual = find_extractor(ExtractorName(dataset, backbone, seed=seed))
-    extractor = given or load_pretrained(usual)
+    if dataset or backbone or pretrained:
+        name = dataset or "hapt"
+        given = load_pretrained(pretrained) if pretrained else None  # before anything is fetched
+        usual = find_extractor(ExtractorName(name, backbone or "dscnn", seed=seed))
+        extractor = given or load_pretrained(usual)
+        task = load_task(name, seed=seed, shape=extractor.card.shape)
+        make = made_of_data(extractor, task, seed)
+    else:
+        material = load_material(bundle)
+        task = find_corpus(bundle).judging_task(material.card.activities, material.card.seed)
+        make = made_of_material(material)
     data = task.dataset
     note(
         f"Data: {data.title}: {len(data.subjects)} subjects, "
@@ -70,7 +93,7 @@ def demo(
         report, details = run_demo(
             DemoSettings(target=target, output=output, seed=seed),
             task,
-            extractor,
+            make,
             on_step,
             on_progress,
         )

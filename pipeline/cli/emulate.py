@@ -31,11 +31,20 @@ GeneratedOption = Annotated[
     typer.Option(help="Folder that `har emit` wrote.", show_default="firmware/generated"),
 ]
 
+EmitOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Bundle folder, or the name of one that ships (`har bundles`), to emit first; without "
+        "it what was emitted last."
+    ),
+]
+
 
 @guarded
 def build(
     target: TargetOption = "mps2",
     generated: GeneratedOption = GENERATED,
+    bundle: EmitOption = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder to build in; build/firmware-TARGET if not given.")
     ] = None,
@@ -44,7 +53,7 @@ def build(
     """Build the firmware for the emulated core or as a host process."""
     from pipeline.sim.build import build_firmware
 
-    generated = generated_or_default(generated)
+    generated = generated_or_default(generated, bundle)
     with working(f"building for {target}"):
         image = build_firmware(target, generated, output or Path(f"build/firmware-{target}"))
     sizes = asdict(image.sizes)
@@ -60,6 +69,7 @@ def build(
 def emulate(
     target: TargetOption = "mps2",
     generated: GeneratedOption = GENERATED,
+    bundle: EmitOption = None,
     flash: Annotated[
         Path, typer.Option(help="File that holds the board's flash; made if missing.")
     ] = Path("build/flash.img"),
@@ -84,7 +94,7 @@ def emulate(
     from pipeline.sim.build import build_firmware
     from pipeline.sim.emulator import launch
 
-    generated = generated_or_default(generated)
+    generated = generated_or_default(generated, bundle)
     with tempfile.TemporaryDirectory() as folder:
         played, playing = _recording(sensor, subject, generated, Path(folder))
         with working(f"building for {target}"):
@@ -133,6 +143,7 @@ def flash(
     port: Annotated[
         str | None, typer.Option(help="Serial port; found by USB id when left out.")
     ] = None,
+    bundle: EmitOption = None,
     engine: Annotated[
         Literal["tflm", "compiled"], typer.Option(help="What runs the extractor.")
     ] = "tflm",
@@ -142,6 +153,8 @@ def flash(
     from pipeline.board.sensor_text import describe
     from pipeline.sim.flash import flash as upload
 
+    if bundle:
+        generated_or_default(GENERATED, bundle)
     result = upload(ROOT, engine=engine, port=port, tell=note)
     if as_json:
         print_json(result.document())

@@ -20,7 +20,7 @@ from pipeline.cli.common import (
     require_writable,
     say,
 )
-from pipeline.cli.defaults import BUNDLE
+from pipeline.cli.defaults import BUNDLE, bundle_or_default
 from pipeline.cli.train import DatasetOption, FoldOption, SeedOption, SplitOption
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _show(document: dict[str, Any], tables: Sequence[Table], as_json: bool) -> None:
+def show_report(document: dict[str, Any], tables: Sequence[Table], as_json: bool) -> None:
     """A report as JSON, or its tables and, from the document, its claims."""
     from pipeline.report.claims import Claim, claims_table
     from pipeline.report.tables import print_tables
@@ -148,7 +148,7 @@ def evaluate(
     require_writable(output)
     request = Request(
         folders=Folders(pretrained=MADE_HERE, runs=output / "runs"),
-        bundle=bundle or default_bundle(BUNDLE, dataset, backbone),
+        bundle=bundle_or_default(bundle) if bundle else default_bundle(BUNDLE, dataset, backbone),
         dataset=dataset,
         backbone=backbone,
         schemes=(split,) if split else (),
@@ -159,7 +159,7 @@ def evaluate(
     with progress_bar() as show:
         report = run_evaluation(request, show)
     page = write_evaluation(report, output)
-    _show(report.document(), evaluation_tables(report), as_json)
+    show_report(report.document(), evaluation_tables(report), as_json)
     if not as_json:
         note(f"{page}, {output / 'evaluate.json'}")
     if report.mismatches:
@@ -213,7 +213,7 @@ def personalize(
     with progress_bar() as show, Workers(Cluster(workers)) as started:
         report = run_all(request, started, show)
     write_personalize(report, folder)
-    _show(report.document(), personalize_tables(report), as_json)
+    show_report(report.document(), personalize_tables(report), as_json)
     if as_json:
         return
     for remark in report.notes:
@@ -255,7 +255,7 @@ def transfer(
             note(f"har: {remark}")
     claims = [claim._asdict() for claim in transfer_claims(rows)]
     document = {"rows": [asdict(row) for row in rows], "notes": notes, "claims": claims}
-    _show(document, [transfer_table(rows)], as_json)
+    show_report(document, [transfer_table(rows)], as_json)
 
 
 @guarded
@@ -318,7 +318,7 @@ def search(
         found = run_search(request, started, on_progress)
     report = search_report(request, found)
     write_search_report(report, output)
-    _show(search_document(report), [search_table(report)], as_json)
+    show_report(search_document(report), [search_table(report)], as_json)
     if not as_json:
         say(f"{output}/search.json, search.csv and search.svg")
 
@@ -420,7 +420,7 @@ def variants(
     ):
         report = run_variants(request, command_line(), started, on_progress)
     write_variants_report(report, output)
-    _show(variants_document(report), variants_tables(report), as_json)
+    show_report(variants_document(report), variants_tables(report), as_json)
     if not as_json:
         say(f"{output}/variants.html, variants.json, variants.csv and variants.svg")
 
@@ -511,7 +511,7 @@ def fxcy(
         note(f"har: {len(plan.jobs)} jobs, at most about {at_most} in all")
         report = run_fxcy(plan, started, on_progress)
     write_fxcy_report(report, output)
-    _show(fxcy_document(report), fxcy_tables(report), as_json)
+    show_report(fxcy_document(report), fxcy_tables(report), as_json)
     if not as_json:
         say(f"{output}/fxcy.html, fxcy.json, fxcy.csv and pictures")
 

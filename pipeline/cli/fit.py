@@ -20,12 +20,12 @@ from pipeline.cli.common import (
     working,
 )
 from pipeline.cli.defaults import BUNDLE, bundle_or_default
+from pipeline.cli.train import BundleOption
 from pipeline.core.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
     from pipeline.sim.bench import Bench
 
-BundleOption = Annotated[Path, typer.Option(help="Bundle folder.")]
 BuildOption = Annotated[Path, typer.Option(help="Folder to build in.")]
 
 

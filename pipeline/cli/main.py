@@ -10,12 +10,13 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.cli import board, data, demo, doctor, emulate, experiments, fit, train
+from pipeline.cli import board, bundles, data, demo, doctor, emulate, experiments, fit, train
 from pipeline.cli.common import prepare_output, print_failure
 
 COMMANDS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Start here": (demo.demo, doctor.doctor, data.app),
     "Model": (
+        bundles.app,
         train.pretrain,
         train.train,
         train.quantize,

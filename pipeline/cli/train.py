@@ -18,11 +18,21 @@ from pipeline.cli.common import (
     say,
     working,
 )
-from pipeline.cli.defaults import BUNDLE, GENERATED, TRAINED
+from pipeline.cli.defaults import (
+    BUNDLE,
+    GENERATED,
+    SHIPPED,
+    TRAINED,
+    bundle_or_default,
+    quantize_trained,
+)
 from pipeline.core.errors import InputError
 
 if TYPE_CHECKING:
-    from pipeline.training.task import OwnRecordings
+    from collections.abc import Callable
+
+    from pipeline.training import TrainedModel
+    from pipeline.training.task import OwnRecordings, Placement, Task
     from pipeline.training.train import TrainCard
 
 DatasetOption = Annotated[str, typer.Option(help="Data set, see `har data list`.")]
@@ -33,6 +43,9 @@ BackboneOption = Annotated[
         "smallcnn, mobilenetv2, squeezenet, or any network of tf_keras.applications, of another "
         "size as mobilenetv2@96."
     ),
+]
+BundleOption = Annotated[
+    Path, typer.Option(help="Bundle folder, or the name of one that ships (`har bundles`).")
 ]
 SplitOption = Annotated[
     str, typer.Option("--split", help="Split by subject: official, 5-fold or leave-one-out.")
@@ -107,8 +120,22 @@ def pretrain(
 
 @guarded
 def train(
-    dataset: DatasetOption = "hapt",
-    backbone: BackboneOption = "dscnn",
+    bundle: Annotated[
+        str | None,
+        typer.Option(
+            help="Which of the shipped networks (`har bundles`); not together with what names "
+            "another one.",
+            show_default=SHIPPED,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Data set in place of a shipped network, see `har data list`."),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="Backbone of --dataset, as of `har pretrain`.", show_default="dscnn"),
+    ] = None,
     split: SplitOption = "official",
     fold: FoldOption = 0,
     seed: SeedOption = 0,
@@ -126,7 +153,7 @@ def train(
     placement: Annotated[
         Literal["same", "any"],
         typer.Option(
-            help="Where --data was worn: any takes what was worn elsewhere than the data set, too."
+            help="Where --data was worn: any takes what was worn elsewhere than the model, too."
         ),
     ] = "same",
     strict: Annotated[
@@ -135,23 +162,21 @@ def train(
     output: Annotated[Path, typer.Option(help="Folder to write.")] = TRAINED,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the head on the frozen pretrained extractor."""
+    """Train the head on a frozen pretrained extractor: one that ships, or one of a data set."""
     from pipeline.bundle.limits import check_room
-    from pipeline.data import is_dataset_name, load_dataset
-    from pipeline.training.pretrained import load_pretrained
-    from pipeline.training.shipped import ExtractorName, find_extractor
-    from pipeline.training.task import load_task
     from pipeline.training.train import save_trained
-    from pipeline.training.train import train as train_head
 
-    usual = find_extractor(ExtractorName(dataset, backbone, split, fold, seed))
-    if not (pretrained or usual.exists() or is_dataset_name(dataset)):
-        load_dataset(dataset)  # says which there are
-    extractor = load_pretrained(pretrained or usual)  # before anything is fetched
-    shape = extractor.card.shape
-    task = load_task(
-        dataset, scheme=split, fold=fold, seed=seed, data=data, placement=placement, shape=shape
-    )
+    named = dataset or backbone or pretrained or split != "official" or fold
+    if bundle and named:
+        raise InputError(
+            "--bundle names a shipped network; leave out what names a data set or another one"
+        )
+    if named:
+        task, fit = _of_dataset(
+            dataset or "hapt", backbone or "dscnn", split, fold, seed, pretrained, data, placement
+        )
+    else:
+        task, fit = _of_bundle(bundle or SHIPPED, seed, data, placement)
     check_room(task.windows.activities, spare=0, replay=1, exemplars=0)
     for line in task.dataset.notes:
         note(f"har: {line}")
@@ -163,18 +188,60 @@ def train(
             "--strict out"
         )
     require_writable(output)
-    subjects = len(task.split.train)
-    with working(f"training the head on {subjects} subjects of {task.dataset.title}"):
-        trained = train_head(extractor, task, seed)
+    with working("training the head"):
+        trained = fit()
     card = save_trained(trained, output)
     if as_json:
         print_json(card.model_dump())
+        return
+    if card.bundle and not card.own:
+        say(f"{output}: the {card.bundle} network as it ships ({', '.join(card.activities)})")
     else:
         say(
             f"{output}: validation accuracy {card.validation_accuracy:.3f} "
             f"(split {card.split}, seed {card.seed}, {card.train_windows} training windows)"
         )
-        _say_own(card)
+    _say_own(card)
+
+
+def _of_dataset(
+    dataset: str,
+    backbone: str,
+    split: str,
+    fold: int,
+    seed: int,
+    pretrained: Path | None,
+    data: Path | None,
+    placement: Placement,
+) -> tuple[Task, Callable[[], TrainedModel]]:
+    """A task of a data set, and what trains on it."""
+    from pipeline.data import is_dataset_name, load_dataset
+    from pipeline.training.pretrained import load_pretrained
+    from pipeline.training.shipped import ExtractorName, find_extractor
+    from pipeline.training.task import load_task
+    from pipeline.training.train import train as train_head
+
+    usual = find_extractor(ExtractorName(dataset, backbone, split, fold, seed))
+    if not (pretrained or usual.exists() or is_dataset_name(dataset)):
+        load_dataset(dataset)  # says which there are
+    extractor = load_pretrained(pretrained or usual)  # before anything is fetched
+    shape = extractor.card.shape
+    task = load_task(
+        dataset, scheme=split, fold=fold, seed=seed, data=data, placement=placement, shape=shape
+    )
+    return task, lambda: train_head(extractor, task, seed)
+
+
+def _of_bundle(
+    name: str, seed: int, data: Path | None, placement: Placement
+) -> tuple[Task, Callable[[], TrainedModel]]:
+    """A shipped network with your recordings, and what trains it on them."""
+    from pipeline.bundle.material import load_material
+    from pipeline.bundle.ready import train_own
+
+    material = load_material(name)
+    task = material.task(data, placement)
+    return task, (lambda: train_own(material, task, seed)) if data else material.trained
 
 
 def _say_files(own: OwnRecordings) -> None:
@@ -245,41 +312,38 @@ def quantize(
     as_json: JsonOption = False,
 ) -> None:
     """Quantize to int8 and write the bundle that everything downstream reads."""
-    from pipeline.bundle.quantize import quantize as make_bundle
     from pipeline.training import load_trained
-    from pipeline.training.task import load_named_task
 
     trained = load_trained(model)
     card = trained.card
-    task = load_named_task(card.dataset, card.split, card.seed, own=card.own, shape=card.shape)
-    with working("quantizing") as show:
-        bundle = make_bundle(
-            trained,
-            task,
-            output,
-            cut=cut,
-            spare=spare,
-            replay=replay,
-            exemplars=exemplars,
-            smoothing=smoothing,
-            rejecting=rejecting,
-            on_step=show,
-        )
+    bundle = quantize_trained(
+        trained,
+        output,
+        cut=cut,
+        spare=spare,
+        replay=replay,
+        exemplars=exemplars,
+        smoothing=smoothing,
+        rejecting=rejecting,
+    )
     if as_json:
         print_json(bundle.model_dump())
     else:
-        m = bundle.metrics
-        say(
-            f"{output}: model {bundle.model_id}, cut {bundle.cut}, "
-            f"int8 accuracy {m.int8_accuracy:.4f} (float {m.float_accuracy:.4f}), "
-            f"worst subject {m.worst_subject} {m.worst_subject_accuracy:.3f}, n = {m.test_windows}"
-        )
+        said = f"{output}: model {bundle.model_id}, cut {bundle.cut}, "
+        if m := bundle.metrics:
+            said += (
+                f"int8 accuracy {m.int8_accuracy:.4f} (float {m.float_accuracy:.4f}), worst "
+                f"subject {m.worst_subject} {m.worst_subject_accuracy:.3f}, n = {m.test_windows}"
+            )
+        else:
+            said += "not judged: nobody was held out who knows your recordings' activities"
+        say(said)
         _say_own(card)
 
 
 @guarded
 def emit(
-    bundle: Annotated[Path, typer.Option(help="Bundle folder.")] = BUNDLE,
+    bundle: BundleOption = BUNDLE,
     output: Annotated[
         Path, typer.Option(help="Folder for the C files.", show_default="firmware/generated")
     ] = GENERATED,
@@ -289,7 +353,7 @@ def emit(
     from pipeline.bundle import emit as emit_c
     from pipeline.bundle import load_bundle
 
-    paths = emit_c(load_bundle(bundle), output)
+    paths = emit_c(load_bundle(bundle_or_default(bundle)), output)
     if as_json:
         print_json({"files": [str(path) for path in paths]})
     else:

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.bundle import emit
+from pipeline.bundle import Bundle, emit
+from pipeline.bundle.bundle import Metrics
+from pipeline.bundle.material import Material
 from pipeline.bundle.quantize import deployed_scores, quantize
+from pipeline.bundle.ready import quantize_material
+from pipeline.core.errors import InputError
 from pipeline.core.types import Array
 from pipeline.demo.board import Answers, BoardSession, Taught
 from pipeline.demo.schema import (
@@ -24,13 +28,13 @@ from pipeline.demo.schema import (
     WorstSubject,
     per_activity,
 )
-from pipeline.experiments.personalize.measure import choose, users_of
+from pipeline.experiments.labelling import choose, users_of
 from pipeline.head import Outcome
 from pipeline.report.fields import SubjectScore
 from pipeline.sim.boards import NANO33BLE
 from pipeline.sim.build import build_firmware
 from pipeline.sim.emulator import Target, launch
-from pipeline.training import Pretrained, Scores, train
+from pipeline.training import Pretrained, Scores, TrainedModel, train
 from pipeline.training.task import Task
 from pipeline.training.train import save_trained
 
@@ -65,22 +69,20 @@ class Teaching:
 def run_demo(
     settings: DemoSettings,
     task: Task,
-    pretrained: Pretrained,
+    make: Callable[[Path, Callable[[str], None]], tuple[TrainedModel, Bundle]],
     on_step: Callable[[str], None] = lambda _: None,
     on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> tuple[DemoReport, DemoDetails]:
-    """Runs the whole path. ``on_step(text)`` begins a step, ``on_progress(done, of)`` moves it.
+    """Runs the whole path. ``make(folder, on_step)`` trains and quantizes; ``on_step(text)`` begins
+    a step, ``on_progress(done, of)`` moves it.
 
     Raises HarError with one clear line when a step cannot be done.
     """
     output = settings.output
-    on_step(f"Training the head on {len(task.split.train)} subjects")
-    trained = train(pretrained, task, settings.seed)
+    trained, bundle = make(output / "bundle", on_step)
     save_trained(trained, output / "train")
-
-    on_step("Quantizing to int8 and measuring on held-out subjects")
-    bundle = quantize(trained, task, output / "bundle")
     emit(bundle, output / "generated")
+    metrics = metrics_of_test(bundle)
 
     on_step(f"Building the firmware for {settings.target}")
     image = build_firmware(
@@ -90,7 +92,7 @@ def run_demo(
     flash = output / "flash.img"
     flash.unlink(missing_ok=True)
     twin = bundle.new_twin()
-    people = sorted(task.split.test, key=lambda name: (name == bundle.metrics.worst_subject, name))
+    people = sorted(task.split.test, key=lambda name: (name == metrics.worst_subject, name))
     with launch(settings.target, image.path, flash) as emulator:
         board = BoardSession(emulator.port, bundle, twin, task, on_progress)
         on_step("Streaming all held-out subjects' samples to the board")
@@ -120,7 +122,6 @@ def run_demo(
         and again.compared == again.sent
     )
     int8 = deployed_scores(bundle.extractor, bundle, bundle.new_head(), task.test)
-    metrics = bundle.metrics
     parts: list[Answers | Taught] = [*(each.taught for each in teachings), again, more]
     # Only the emulated core counts instructions.
     counted = settings.target == "mps2"
@@ -179,6 +180,40 @@ def run_demo(
         citation=task.dataset.citation,
         label_probabilities=[before for before, _ in teaching.taught.probabilities],
     )
+
+
+def made_of_data(
+    pretrained: Pretrained, task: Task, seed: int
+) -> Callable[[Path, Callable[[str], None]], tuple[TrainedModel, Bundle]]:
+    """What `run_demo` takes: a head trained on the task's subjects."""
+
+    def make(folder: Path, on_step: Callable[[str], None]) -> tuple[TrainedModel, Bundle]:
+        on_step(f"Training the head on {len(task.split.train)} subjects")
+        trained = train(pretrained, task, seed)
+        on_step("Quantizing to int8 and measuring on held-out subjects")
+        return trained, quantize(trained, task, folder)
+
+    return make
+
+
+def made_of_material(
+    material: Material,
+) -> Callable[[Path, Callable[[str], None]], tuple[TrainedModel, Bundle]]:
+    """What `run_demo` takes: a network as it ships."""
+
+    def make(folder: Path, on_step: Callable[[str], None]) -> tuple[TrainedModel, Bundle]:
+        on_step("Quantizing the shipped network to int8")
+        trained = material.trained()
+        return trained, quantize_material(material, trained, material.task(), folder)
+
+    return make
+
+
+def metrics_of_test(bundle: Bundle) -> Metrics:
+    """Raises InputError for a bundle that nobody judged."""
+    if bundle.metrics is None:
+        raise InputError(f"{bundle.directory}: nobody was held out to judge it")
+    return bundle.metrics
 
 
 def _teach(

@@ -91,10 +91,9 @@ def check_recordings(
 
 def _elsewhere(path: Path, recordings: Sequence[Recording], bundle: Bundle | None) -> list[str]:
     """A line where something was worn elsewhere than what the model learned from."""
-    placement = getattr(bundle, "placement", "")
-    if bundle is None or not placement:
+    if bundle is None or not bundle.placement:
         return []
-    line = worn_elsewhere(path, recordings, bundle.provenance.dataset, placement)
+    line = worn_elsewhere(path, recordings, bundle.provenance.dataset, bundle.placement)
     remedy = "choose the other bundle, or `har train --placement any`"
     return [f"{line}; a model learns one placement: {remedy}"] if line else []
 

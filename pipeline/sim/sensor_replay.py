@@ -71,11 +71,11 @@ def recording_to_play(
     """Samples (n, 6) float32 at `rate_hz`, and in words what they are: of a CSV file, or of one
     subject of a data set, by default the first test subject.
 
-    Raises `InputError` for another rate and for unknown subjects; what else loading raises.
+    Raises `InputError` for unknown subjects; what else loading raises.
     """
     import numpy as np
 
-    from pipeline.board.playback import check_rate
+    from pipeline.board.playback import at_board_rate
     from pipeline.data.selection import select
 
     if what.lower().endswith(".csv"):
@@ -86,6 +86,5 @@ def recording_to_play(
         person = subject or selection.subjects[0]
         recordings = tuple(r for r in selection.recordings if r.subject == person)
         name = f"{person} of {selection.source}"
-    for recording in recordings:
-        check_rate(recording, rate_hz)
-    return np.concatenate([recording.samples for recording in recordings]), name
+    played = [at_board_rate(recording, rate_hz).samples for recording in recordings]
+    return np.concatenate(played), name

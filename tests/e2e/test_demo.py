@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.demo.report import write_demo_report
-from pipeline.demo.run import DemoSettings, failures, run_demo
+from pipeline.demo.run import DemoSettings, failures, made_of_data, run_demo
 from pipeline.training import Pretrained
 from pipeline.training.task import Task
 
@@ -24,7 +24,9 @@ def test_the_whole_path_agrees_bit_for_bit_and_survives_a_power_cut(
         labelled_per_activity=2,
     )
     steps: list[str] = []
-    measured, details = run_demo(settings, task, pretrained, steps.append)
+    measured, details = run_demo(
+        settings, task, made_of_data(pretrained, task, settings.seed), steps.append
+    )
     page = write_demo_report(measured, details, tmp_path)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["parity"] == {

@@ -51,7 +51,7 @@ def har_train(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, st
         raise InputError("far enough")
 
     monkeypatch.setattr(sys.modules["pipeline.training.train"], "train", train)
-    done = CliRunner().invoke(app, ["train", *arguments, "--json"])
+    done = CliRunner().invoke(app, ["train", "--dataset", "hapt", *arguments, "--json"])
     return done.exit_code, done.stderr, trained
 
 

@@ -61,11 +61,14 @@ def test_an_unlabelled_recording_is_one_stretch(client):
     assert replay(client, found).document()["accuracy"] is None
 
 
-def test_nothing_to_stream_and_a_wrong_rate_are_refused(client):
+def test_nothing_to_stream_is_refused(client):
     with pytest.raises(InputError, match="nothing to stream"):
         stretches([recording(("jumping", 500))], client)
-    with pytest.raises(InputError, match="has 100 Hz, the board's model expects 50 Hz"):
-        stretches([recording(("walking", 500), rate_hz=100.0)], client)
+
+
+def test_what_was_recorded_at_another_rate_is_streamed_at_the_model_s(client):
+    found = stretches([recording(("walking", 600), rate_hz=100.0)], client)
+    assert shapes(found) == [("walking", 300)]
 
 
 def test_predictions_stand_beside_the_labels(client):

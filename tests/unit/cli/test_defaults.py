@@ -1,4 +1,4 @@
-"""In a fresh clone a command makes the default model that it needs; a named one is never made."""
+"""In a fresh clone a command takes the shipped model; a folder that is named is never made."""
 
 from __future__ import annotations
 
@@ -8,40 +8,42 @@ from pathlib import Path
 import pytest
 
 from pipeline.bundle import load_bundle
+from pipeline.bundle.material import load_material
 from pipeline.cli import defaults
 from pipeline.cli.defaults import BUNDLE, TRAINED, bundle_or_default, generated_or_default
-from pipeline.core.errors import ExternalError
-from pipeline.training import Pretrained, TrainedModel
+from pipeline.training import TrainedModel
 from pipeline.training.task import Task
 from pipeline.training.train import save_trained
 
 
 @pytest.fixture
-def clone(
-    tmp_path: Path, task: Task, pretrained: Pretrained, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """An empty working folder, where the default data set is the small synthetic one."""
+def clone(tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, where the data set is the small synthetic one."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.training.task.load_task", lambda *_, **__: task)
     monkeypatch.setattr("pipeline.training.task.load_named_task", lambda *_, **__: task)
-    monkeypatch.setattr("pipeline.training.load_pretrained", lambda _: pretrained)
     monkeypatch.setattr(defaults, "GENERATED", tmp_path / "generated")
     return tmp_path
 
 
-def test_the_default_model_is_trained_quantized_and_emitted_once(
-    clone: Path, capsys: pytest.CaptureFixture[str]
+def test_the_default_model_is_the_shipped_one_made_once_without_any_data(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("pipeline.data.catalog.load_dataset", None)
     generated = generated_or_default(clone / "generated")
     assert (generated / "har_model.h").exists()
-    made = load_bundle(BUNDLE)
-    assert capsys.readouterr().err == (
-        "no bundle in build/bundle: training and quantizing the default one\n"
-        f"no C files in {generated}: emitting those of build/bundle\n"
-    )
-    assert bundle_or_default(BUNDLE) == BUNDLE and generated_or_default(generated) == generated
-    assert load_bundle(BUNDLE).model_id == made.model_id
-    assert capsys.readouterr().err == ""
+    folder = bundle_or_default(BUNDLE)
+    assert load_bundle(folder).model_id == load_material("waist").card.model_id
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "no bundle in build/bundle: taking the waist bundle that ships"
+    assert said[1] == f"no C files in {generated}: emitting those of {folder}"
+    monkeypatch.setattr("pipeline.bundle.ready.rebuild", None)
+    assert bundle_or_default(BUNDLE) == folder == bundle_or_default(Path("waist"))
+    assert generated_or_default(generated) == generated
+
+
+def test_a_folder_goes_before_a_shipped_bundle_of_its_name(clone: Path) -> None:
+    (clone / "wrist").mkdir()
+    assert bundle_or_default(Path("wrist")) == Path("wrist")
 
 
 @pytest.mark.usefixtures("clone")
@@ -63,18 +65,6 @@ def test_what_the_user_named_is_left_alone(clone: Path) -> None:
     assert bundle_or_default(Path("mine")) == Path("mine")
     assert generated_or_default(Path("mine")) == Path("mine")
     assert list(clone.iterdir()) == []
-
-
-def test_without_network_and_cache_it_ends_in_the_line_of_the_download(
-    clone: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(*_: object, **__: object) -> Task:
-        raise ExternalError("the download failed 4 times")
-
-    monkeypatch.setattr("pipeline.training.task.load_task", fails)
-    with pytest.raises(ExternalError, match="download failed"):
-        bundle_or_default(BUNDLE)
-    assert not (clone / BUNDLE).exists()
 
 
 def test_the_old_bundle_of_a_killed_run_is_brought_back(

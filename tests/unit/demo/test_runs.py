@@ -1,7 +1,7 @@
 import numpy as np
 
 from pipeline.demo.board import runs
-from pipeline.experiments.personalize.measure import choose, users_of
+from pipeline.experiments.labelling import choose, users_of
 from pipeline.training.task import Task
 
 
