@@ -55,19 +55,21 @@ def show_bundles(as_json: bool = False) -> None:
     for row in rows:
         say(f"{row['name']}: worn at the {row['placement']}; judged by {row['judged']}")
         say(f"  {', '.join(row['activities'])}")
-        if row["int8_accuracy"] is not None:
+        if row["accuracy"] is not None:
             say(
-                f"  int8 accuracy {100 * row['int8_accuracy']:.1f} %, worst person "
+                f"  int8 accuracy {100 * row['accuracy']:.1f} %, worst person "
                 f"{100 * row['worst_subject_accuracy']:.1f} % ({row['test_windows']:,} windows)"
             )
         say(
             f"  windows of {row['seconds']:g} s at {row['rate_hz']:g} Hz, {row['parameters']:,} "
-            f"parameters, {row['macs']:,} multiply-accumulates, {kilobytes(row['bytes'])} int8"
+            f"parameters, {row['macs']:,} multiply-accumulates, {kilobytes(row['size'])} int8"
         )
     say("`har emit --bundle NAME` takes one, without data and training")
 
 
 def _row(card: MaterialCard) -> dict[str, Any]:
+    """For --json. ``accuracy`` is the int8 network's on people held out, as ``judged`` says;
+    ``size`` is its extractor's in bytes."""
     metrics = card.metrics
     return {
         "name": card.bundle,
@@ -78,11 +80,11 @@ def _row(card: MaterialCard) -> dict[str, Any]:
         "seconds": card.window_samples / card.rate_hz,
         "parameters": card.parameters,
         "macs": card.macs,
-        "bytes": card.bytes,
+        "size": card.bytes,
         "dataset": card.dataset,
         "judged": card.judged,
+        "accuracy": metrics.int8_accuracy if metrics else None,
         "float_accuracy": metrics.float_accuracy if metrics else None,
-        "int8_accuracy": metrics.int8_accuracy if metrics else None,
         "worst_subject": metrics.worst_subject if metrics else None,
         "worst_subject_accuracy": metrics.worst_subject_accuracy if metrics else None,
         "test_windows": metrics.test_windows if metrics else 0,

@@ -24,8 +24,8 @@ def test_the_list_says_placement_activities_accuracy_and_size() -> None:
     assert list(rows) == list(CORPORA)
     for name, row in rows.items():
         assert row["placement"] == name and "walking" in row["activities"]
-        assert 0.85 < row["int8_accuracy"] <= 1 and row["worst_subject_accuracy"] > 0.8
-        assert row["parameters"] > 10_000 and row["bytes"] > 10_000
+        assert 0.85 < row["accuracy"] <= 1 and row["worst_subject_accuracy"] > 0.8
+        assert row["parameters"] > 10_000 and row["size"] > 10_000
     assert "running" in rows["wrist"]["activities"] and "resting" in rows["wrist"]["activities"]
     code, text, _ = har("bundles")
     assert code == 0 and all(name in text for name in rows)
