@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.bundle.bundle import Bundle, Metrics
+from pipeline.bundle.bundle import Metrics, file_sha256
 from pipeline.bundle.convert import parameter_count, to_float, to_int8
 from pipeline.bundle.factory_head import choose_exemplars
 from pipeline.bundle.int8 import activation_scales, quantized
 from pipeline.bundle.material import CARD, MEMORY, WEIGHTS, Activations, MaterialCard
-from pipeline.bundle.quantize import Converted, deployed_scores, metrics_of, representative
+from pipeline.bundle.quantize import interface_of, measured, representative
 from pipeline.bundle.ready import rebuild
+from pipeline.compiler import compile_model
 from pipeline.core.files import write_npz
 from pipeline.data import Windows
 from pipeline.models import folded
 from pipeline.models.weights import model_arrays, set_model_arrays, write_card
-from pipeline.training import TrainedModel, score
+from pipeline.training import TrainedModel
 from pipeline.training.task import Task, gravity_of
 
 # Windows of each activity.
@@ -53,8 +53,8 @@ def make_material(
         extractor=activation_scales(to_int8(trained.extractor("fc"), inputs)),
     )
     extractor = quantized(to_float(trained.extractor("fc")), activations.extractor)
-    network = Converted(b"", b"", extractor)
-    interface = network.interface(trained.card)
+    compiled = compile_model(extractor)
+    interface = interface_of(compiled, trained.card)
     on_step("choosing what to keep")
     kept = {}
     for side, windows, each in (
@@ -74,16 +74,16 @@ def make_material(
             **trained.card.model_dump(),
             "bundle": folder.name,
             "placement": placement,
-            "weights_sha256": _sha256(folder / WEIGHTS),
+            "weights_sha256": file_sha256(folder / WEIGHTS),
         },
         judged=judged,
         activations=activations,
         gravity=_gravity(training),
         metrics=metrics,
         parameters=parameter_count(to_float(trained.model)),
-        macs=network.compiled.macs,
+        macs=compiled.macs,
         bytes=len(extractor),
-        memory_sha256=_sha256(folder / MEMORY),
+        memory_sha256=file_sha256(folder / MEMORY),
         model_id="0" * 16,
     )
     with tempfile.TemporaryDirectory() as scratch:
@@ -91,20 +91,12 @@ def make_material(
         write_card(folder / CARD, card)
         if metrics is None:
             bundle = rebuild(folder.name, Path(scratch) / "measured", folder.parent)
-            found = _measured(trained, bundle, task.test)
+            found = measured(trained, bundle.extractor, bundle, bundle.new_head(), task.test)
             write_card(folder / CARD, card := card.model_copy(update={"metrics": found}))
         bundle = rebuild(folder.name, Path(scratch) / "bundle", folder.parent)
     card = card.model_copy(update={"model_id": bundle.model_id})
     write_card(folder / CARD, card)
     return card
-
-
-def _measured(trained: TrainedModel, bundle: Bundle, test: Windows) -> Metrics:
-    logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
-    return metrics_of(
-        score(test.y, logits.argmax(1), test.subjects, len(test.activities)),
-        deployed_scores(bundle.extractor, bundle, bundle.new_head(), test),
-    )
 
 
 def _gravity(training: Windows) -> dict[str, tuple[float, float, float]]:
@@ -113,7 +105,3 @@ def _gravity(training: Windows) -> dict[str, tuple[float, float, float]]:
         x, y, z = np.round(gravity_of(training, number), 4).tolist()
         found[name] = (x, y, z)
     return found
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

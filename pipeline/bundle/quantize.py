@@ -106,7 +106,7 @@ def quantize(
         network = Converted(
             full[FULL_FLOAT], full[FULL_INT8], to_int8(trained.extractor(cut), inputs)
         )
-        interface = network.interface(card)
+        interface = interface_of(network.compiled, card)
 
         on_step(f"calibrating on {len(validation) or 'training'} windows")
         evidence = evidence_of(trained, cut, network.extractor, interface, training, validation)
@@ -122,11 +122,7 @@ def quantize(
         metrics = None
         if len(test):
             on_step(f"measuring on {len(test)} test windows")
-            logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
-            metrics = metrics_of(
-                score(test.y, logits.argmax(1), test.subjects, len(activities)),
-                deployed_scores(network.extractor, interface, calibrated.head, test),
-            )
+            metrics = measured(trained, network.extractor, interface, calibrated.head, test)
         return write_network(
             aside,
             card,
@@ -165,15 +161,16 @@ class Converted:
         """The extractor, compiled."""
         return compile_model(self.extractor)
 
-    def interface(self, card: TrainCard) -> Interface:
-        """How samples enter the extractor and activations leave it."""
-        source = self.compiled.inputs[0]
-        return Interface(
-            normalization=Normalization(knee=card.knee, mean=card.mean, std=card.std),
-            spectrogram=card.spectrogram,
-            input=Quantization(scale=source.scale, zero_point=source.zero_point),
-            outputs=[output_of(info) for info in self.compiled.outputs],
-        )
+
+def interface_of(compiled: CompiledModel, card: TrainCard) -> Interface:
+    """How samples enter a compiled extractor and activations leave it."""
+    source = compiled.inputs[0]
+    return Interface(
+        normalization=Normalization(knee=card.knee, mean=card.mean, std=card.std),
+        spectrogram=card.spectrogram,
+        input=Quantization(scale=source.scale, zero_point=source.zero_point),
+        outputs=[output_of(info) for info in compiled.outputs],
+    )
 
 
 def write_network(
@@ -217,7 +214,7 @@ def write_network(
         "hop_samples": card.hop_samples,
         "channels": CHANNELS,
         "units": UNITS,
-        **network.interface(card).model_dump(mode="json"),
+        **interface_of(compiled, card).model_dump(mode="json"),
         "cut": cut,
         "rows": shape.rows,
         "features": shape.features,
@@ -236,8 +233,13 @@ def write_network(
     return write_bundle(folder, content)
 
 
-def metrics_of(float_scores: Scores, int8_scores: Scores) -> Metrics:
-    """What bundle.json says of the test subjects."""
+def measured(
+    trained: TrainedModel, extractor: bytes, interface: Interface, head: Head, test: Windows
+) -> Metrics:
+    """What bundle.json says of the test subjects' windows."""
+    logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
+    float_scores = score(test.y, logits.argmax(1), test.subjects, len(test.activities))
+    int8_scores = deployed_scores(extractor, interface, head, test)
     worst = int8_scores.worst_subject
     return Metrics(
         test_windows=int8_scores.n,

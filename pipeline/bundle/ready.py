@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from pipeline.bundle.bundle import Bundle
 from pipeline.bundle.convert import to_float
 from pipeline.bundle.factory_head import Evidence, calibrate_head, choose_exemplars
 from pipeline.bundle.int8 import float_values, quantized
-from pipeline.bundle.interface import Interface, Quantization
+from pipeline.bundle.interface import Quantization
 from pipeline.bundle.limits import check_room
 from pipeline.bundle.material import Material, load_material
-from pipeline.bundle.quantize import Converted, check_folder, write_network
+from pipeline.bundle.quantize import Converted, check_folder, interface_of, write_network
+from pipeline.compiler import compile_model
 from pipeline.compiler.reader import read_model
 from pipeline.core.errors import InputError
 from pipeline.core.files import build_cached, written_aside
@@ -47,8 +47,11 @@ def ready_bundle(name: str) -> Path:
     """The folder of the ready bundle of a shipped network, made where it is missing. Raises as
     `load_material`."""
     material = load_material(name)
-    folder = BUILT / f"{name}-{material.card.model_id}"
-    return build_cached(folder, lambda path: _discard(rebuild(name, path)))
+
+    def make(path: Path) -> None:
+        quantize_material(material, material.trained(), material.task(), path)
+
+    return build_cached(BUILT / f"{name}-{material.card.model_id}", make)
 
 
 def own_task(material: Material, own: OwnRecordings | None) -> Task:
@@ -57,10 +60,6 @@ def own_task(material: Material, own: OwnRecordings | None) -> Task:
     if own is None:
         return material.task()
     return read_again(own, lambda path: material.task(path, own.placement))
-
-
-def _discard(_: object) -> None:
-    """For a callback that has nothing to return."""
 
 
 def quantize_material(
@@ -95,10 +94,8 @@ def quantize_material(
     with written_aside(output) as aside:
         aside.mkdir()
         on_step("converting")
-        extractor = quantized(to_float(trained.extractor(cut)), material.card.activations.extractor)
-        full_float = to_float(trained.model)
-        network = Converted(full_float, b"", extractor)
-        interface = network.interface(card)
+        extractor = _extractor(material, trained)
+        interface = interface_of(compile_model(extractor), card)
         known = material.training
         features, at_cut = known.features(interface), known.windows
         if len(own):
@@ -112,13 +109,13 @@ def quantize_material(
             truth=material.validation.activities,
         )
         head = trained.head(cut)
-        activations = list(material.card.activations.full)
+        full_float, activations = to_float(trained.model), material.card.activations.full
         if task.own:
             stages = stage_names(shape_of(card.backbone))
             split = np.cumsum([output.size for output in interface.outputs])[:-1]
             pooled = dict(zip(stages, np.split(evidence.features, split, axis=1), strict=True))
             activations = _with_head(activations, full_float, pooled)
-        network = replace(network, full_int8=quantized(full_float, activations))
+        network = Converted(full_float, quantized(full_float, activations), extractor)
 
         on_step(f"calibrating on {len(evidence.truth)} windows")
         calibrated = calibrate_head(
@@ -191,7 +188,7 @@ def train_own(material: Material, task: Task, seed: int = 0) -> TrainedModel:
     copies = [own.x] + [
         augment(own.x, rng, settings.augmentation) for _ in range(_AUGMENTED_COPIES)
     ]
-    interface = _interface(material, shipped)
+    interface = interface_of(compile_model(_extractor(material, shipped)), shipped.card)
     known = material.training
     features = [known.features(interface), *(shipped.features(x) for x in copies)]
     labels = np.concatenate([known.activities, *([own.y] * len(copies))])
@@ -223,6 +220,6 @@ def train_own(material: Material, task: Task, seed: int = 0) -> TrainedModel:
     return TrainedModel(card, model)
 
 
-def _interface(material: Material, trained: TrainedModel) -> Interface:
-    extractor = quantized(to_float(trained.extractor("fc")), material.card.activations.extractor)
-    return Converted(b"", b"", extractor).interface(trained.card)
+def _extractor(material: Material, trained: TrainedModel) -> bytes:
+    """The int8 .tflite up to cut fc, which no training of the head changes."""
+    return quantized(to_float(trained.extractor("fc")), material.card.activations.extractor)

@@ -123,13 +123,14 @@ def rebuild(
         folder = output or BUILT / each
         with working(f"rebuilding {each}"):
             made = make(each, folder)
-        same = made.model_id == expected or is_mirrored(each)
+        same = None if is_mirrored(each) else made.model_id == expected
         rows.append({"name": each, "bundle": str(folder), "model_id": made.model_id, "same": same})
         if not as_json:
-            say(f"{folder}: model {made.model_id}, {'as shipped' if same else f'not {expected}'}")
+            said = {True: "as shipped", False: f"not {expected}", None: f"mirror of {expected}"}
+            say(f"{folder}: model {made.model_id}, {said[same]}")
     if as_json:
         print_json({"rebuilt": rows})
-    if wrong := [row["name"] for row in rows if not row["same"]]:
+    if wrong := [row["name"] for row in rows if row["same"] is False]:
         raise CheckFailed(
             f"{', '.join(wrong)}: not the bundle of the card; install what requirements.lock names"
         )

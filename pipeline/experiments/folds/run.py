@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle import Bundle, emit
-from pipeline.bundle.quantize import deployed_scores, quantize
+from pipeline.bundle.quantize import quantize
 from pipeline.core.digests import sources_digest
 from pipeline.core.types import Array
 from pipeline.data import Windows
@@ -28,7 +28,7 @@ from pipeline.experiments.labelling import (
 )
 from pipeline.sim.build import require_tools
 from pipeline.sim.learner_program import LearnerProgram, build_learner
-from pipeline.training import Pretrained, Scores, load_pretrained, score, train
+from pipeline.training import Pretrained, load_pretrained, score, train
 from pipeline.training.corpora import find_corpus
 from pipeline.training.pretrained import pretrain_extractor
 from pipeline.training.task import Task
@@ -96,61 +96,66 @@ def measure_fold(folder: Path, epochs: int | None, job: dict[str, Any]) -> dict[
     weights = workplace / "pretrained.npz"
     pretrain_extractor(task.without_test(), settings, seed, weights)
     extractor = load_pretrained(weights)
-    bundle, judged = _judged(extractor, task, seed, workplace / "all")
+    bundle, cut, judged = _judged(extractor, task, seed, workplace / "all")
     found = {"all": judged}
     names = task
     if corpus.merged:
         names = corpus.task(fold, seed, merged=True)
-        bundle, found["shipped"] = _judged(extractor, names, seed, workplace / "shipped")
+        bundle, cut, found["shipped"] = _judged(extractor, names, seed, workplace / "shipped")
     taught = sorted(corpus.merged)
-    labels = _labels(bundle, names.test, task.test, taught, workplace)
+    labels = _labels(bundle, cut, names.test, task.test, taught, workplace)
     tf_keras.backend.clear_session()
     return {"judged": found, "labels": labels}
 
 
 def _judged(
     extractor: Pretrained, task: Task, seed: int, folder: Path
-) -> tuple[Bundle, dict[str, Any]]:
-    """The int8 bundle of a fold, and its figures."""
+) -> tuple[Bundle, Array, dict[str, Any]]:
+    """The int8 bundle of a fold, the test windows at its cut, and its figures."""
     trained = train(extractor, task.without_test(), seed)
     bundle = quantize(trained, task, folder, rejecting=False)
     test = task.test
     logits = trained.model.predict(trained.network_input(test.x), batch_size=512, verbose=0)
     float_scores = score(test.y, logits.argmax(1), test.subjects, len(test.activities))
-    people = {
-        person: _figures(bundle, test.for_subjects([person]))
-        for person in sorted(set(test.subjects.tolist()))
-    }
-    return bundle, {
-        "activities": list(test.activities),
-        "parameters": bundle.parameters,
-        "macs": bundle.macs,
-        "float_accuracy": {
-            person: round(value, 6) for person, value in float_scores.subject_accuracy.items()
+    cut = bundle.at_cut(test.x)
+    said = bundle.new_head().predict(cut).argmax(axis=1)
+    confusion = {}
+    for person in sorted(set(test.subjects.tolist())):
+        mine = test.subjects == person
+        scores = score(test.y[mine], said[mine], test.subjects[mine], len(test.activities))
+        confusion[person] = scores.confusion.tolist()
+    return (
+        bundle,
+        cut,
+        {
+            "activities": list(test.activities),
+            "parameters": bundle.parameters,
+            "macs": bundle.macs,
+            "float_accuracy": {
+                person: round(value, 6) for person, value in float_scores.subject_accuracy.items()
+            },
+            "confusion": confusion,
         },
-        "confusion": people,
-    }
-
-
-def _figures(bundle: Bundle, windows: Windows) -> list[list[int]]:
-    scores: Scores = deployed_scores(bundle.extractor, bundle, bundle.new_head(), windows)
-    confusion: list[list[int]] = scores.confusion.tolist()
-    return confusion
+    )
 
 
 # ---- a new person's labels -----------------------------------------------------------------------
 
 
 def _labels(
-    bundle: Bundle, known: Windows, named: Windows, taught: Sequence[str], workplace: Path
+    bundle: Bundle,
+    cut: Array,
+    known: Windows,
+    named: Windows,
+    taught: Sequence[str],
+    workplace: Path,
 ) -> list[dict[str, Any]]:
-    """What every session of the ``known`` windows, which are named as the classifier does, reaches
-    after its first labels: of all its activities, and where some of the ``named`` are merged, also
-    when these are ``taught`` under their own names."""
+    """What every session of the ``known`` windows, named as the classifier does and at the ``cut``,
+    reaches after its first labels: of all its activities, and where some of the ``named`` are
+    merged, also when these are ``taught`` under their own names."""
     generated, program = workplace / "generated", workplace / "learner"
     emit(bundle, generated)
     build_learner(generated, program, workplace / "build")
-    cut = bundle.at_cut(known.x)
     users = users_of(known, sorted(set(known.subjects.tolist())))
     found = []
     with LearnerProgram(program) as learner:

@@ -47,6 +47,11 @@ def test_a_rebuilt_bundle_that_is_not_the_card_s_is_exit_code_1(
     )
 
 
+def test_the_mirror_of_a_bundle_is_not_compared_with_a_card_that_it_has_not(tmp_path: Path) -> None:
+    code, said, _ = har("bundles", "rebuild", "wrist-left", "--output", str(tmp_path), "--json")
+    assert code == 0 and json.loads(said)["rebuilt"][0]["same"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
