@@ -207,8 +207,8 @@ WAIST = Corpus(
         draws=16_000,
         # Jumping reaches 5 g: linear, postures would share what int8 has left.
         knee=(2.0, 2.0, 2.0, 0.1, 0.1, 0.1),
-        # Of the phone's windows a third fewer are called a sport, of the chest's no more are missed
-        # than two in a thousand (cross-validated among training people).
+        # Of the phone's windows a third fewer are called a sport; of the chest's two to five in a
+        # thousand are missed (cross-validated among training people).
         doubted=_SPORTS,
         doubt=0.75,
     ),
