@@ -17,9 +17,21 @@ struct request {
     uint32_t outputs_offset;
     uint32_t done;
     uint32_t counter;
-    uint32_t stack_used_bytes;
-    uint32_t stack_size_bytes;
+    uint32_t stack_bytes;
+    uint32_t step_counts_offset;
+    uint32_t steps;
 };
+
+#ifdef HAR_NET_PROFILE
+static uint32_t *step_counts;
+
+void har_net_stepped(uint32_t step);
+void har_net_stepped(uint32_t step) {
+    const uint32_t counted = har_board_count_end();
+    if (counted > step_counts[step]) step_counts[step] = counted;
+    har_board_count_begin();
+}
+#endif
 
 static uint32_t net_output_bytes(void) {
     uint32_t total = 0;
@@ -40,12 +52,18 @@ int har_parity_run(uint8_t *memory, uint32_t size_bytes) {
     if (request.output_bytes != net_output_bytes()) return 2;
     if (!holds(size_bytes, request.counts_offset, request.inputs, 4u) ||
         !holds(size_bytes, request.inputs_offset, request.inputs, request.input_bytes) ||
-        !holds(size_bytes, request.outputs_offset, request.inputs, request.output_bytes))
+        !holds(size_bytes, request.outputs_offset, request.inputs, request.output_bytes) ||
+        !holds(size_bytes, request.step_counts_offset, request.steps, 4u))
         return 2;
 
     const uint8_t *input = memory + request.inputs_offset;
     uint8_t *output = memory + request.outputs_offset;
     uint8_t *count = memory + request.counts_offset;
+#ifdef HAR_NET_PROFILE
+    step_counts = (uint32_t *)(void *)(memory + request.step_counts_offset);
+#endif
+    har_parity_forget_stack();
+    const uint32_t stack_before = har_board_stack_used();
     for (uint32_t n = 0; n < request.inputs; ++n) {
         memcpy(har_net_input(), input, request.input_bytes);
         input += request.input_bytes;
@@ -64,8 +82,7 @@ int har_parity_run(uint8_t *memory, uint32_t size_bytes) {
         memcpy(memory + offsetof(struct request, done), &request.done, sizeof(request.done));
     }
     request.counter = har_board_counter();
-    request.stack_used_bytes = har_board_stack_used();
-    request.stack_size_bytes = har_board_stack_size();
+    request.stack_bytes = har_board_stack_used() - stack_before;
     memcpy(memory, &request, sizeof(request));
     return 0;
 }

@@ -11,8 +11,12 @@
  *  24  offset of outputs, int8 (N, output bytes)   host
  *  28  inputs done                   board
  *  32  unit of the counts, enum har_counter        board
- *  36  deepest stack use, bytes      board
- *  40  stack size, bytes             board
+ *  36  stack that the net needs, bytes  board
+ *  40  offset of step counts, u32 (steps); used by the build with HAR_NET_PROFILE   host
+ *  44  number of steps               host
+ *
+ * The build with HAR_NET_PROFILE counts each step of the net apart from the others, for the input
+ * that needs most. Its counts per input do not hold: they lack the steps.
  */
 #ifndef HAR_PARITY_H
 #define HAR_PARITY_H
@@ -21,6 +25,9 @@
 
 /* Where the exchange memory begins in the flash file: after the region of learned heads. */
 #define HAR_PARITY_OFFSET 0x10000u
+
+/* Of the board: makes har_board_stack_used() forget all uses deeper than the caller's. */
+void har_parity_forget_stack(void);
 
 /* 0 when all inputs ran; 2 when the request does not suit this net or this memory. */
 int har_parity_run(uint8_t *memory, uint32_t size_bytes);

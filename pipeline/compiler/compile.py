@@ -10,7 +10,18 @@ from pipeline.compiler.graph import KernelCall, TensorInfo
 from pipeline.compiler.lower import lower
 from pipeline.compiler.plan import plan_memory
 from pipeline.compiler.reader import read_model
+from pipeline.compiler.schedule import schedule
 from pipeline.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class CompiledLayer:
+    """A step of the generated C: an operator, or a group of them as "A + B", and its output's
+    shape."""
+
+    operator: str
+    shape: tuple[int, ...]
+    macs: int
 
 
 @dataclass(frozen=True)
@@ -18,8 +29,9 @@ class CompiledModel:
     """The generated C and what it costs.
 
     ``sources``: file name -> text. ``macs``: multiply-accumulates per inference, taps on padding
-    included; ``operator_macs`` per operator, in the order of ``operators``. ``arena_bytes``:
-    RAM; ``weights_bytes``: const arrays in flash (weights, biases, multipliers, shifts).
+    included. ``operators``: the file's, in its order; ``layers``: what the generated C runs, in its
+    order. ``arena_bytes``: RAM; ``weights_bytes``: const arrays in flash (weights, biases, what
+    requantizes).
     """
 
     sources: dict[str, str]
@@ -29,7 +41,7 @@ class CompiledModel:
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     operators: tuple[str, ...]
-    operator_macs: tuple[int, ...]
+    layers: tuple[CompiledLayer, ...]
 
 
 def compile_model(model: bytes, *, name: str = "har_net") -> CompiledModel:
@@ -40,16 +52,21 @@ def compile_model(model: bytes, *, name: str = "har_net") -> CompiledModel:
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise InputError(f"{name!r} is not a lower-case C identifier; choose another name")
-    graph = lower(read_model(model))
+    given = lower(read_model(model))
+    graph = schedule(given)
     plan = plan_memory(graph)
-    operator_macs = tuple(step.macs if isinstance(step, KernelCall) else 0 for step in graph.steps)
+    layers = tuple(
+        CompiledLayer(step.operator, graph.tensors[step.output].shape, step.macs)
+        for step in graph.steps
+        if isinstance(step, KernelCall)
+    )
     return CompiledModel(
         sources=emit_c(graph, plan, name),
-        macs=sum(operator_macs),
+        macs=sum(layer.macs for layer in layers),
         arena_bytes=plan.arena_bytes,
         weights_bytes=constant_bytes(graph),
         inputs=(graph.tensors[graph.input],),
         outputs=tuple(graph.tensors[index] for index in graph.outputs),
-        operators=tuple(step.operator for step in graph.steps),
-        operator_macs=operator_macs,
+        operators=tuple(step.operator for step in given.steps),
+        layers=layers,
     )

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipeline.compiler.graph import Constant, Graph, KernelCall, Step, TensorInfo, View
+from pipeline.compiler.graph import (
+    Constant,
+    Graph,
+    KernelCall,
+    Name,
+    Param,
+    Step,
+    TensorInfo,
+    View,
+)
 from pipeline.compiler.plan import ALIGNMENT, Plan
 
 _COLUMNS = 100
@@ -100,7 +109,14 @@ class _Source:
         yield ""
         yield "#include <stddef.h>"
         yield ""
+        yield '#include "lib/nn/har_matrix.h"'
         yield '#include "lib/nn/har_nn.h"'
+        yield ""
+        yield "#ifdef HAR_NET_PROFILE /* firmware/tools/parity.c counts each step */"
+        yield "void har_net_stepped(uint32_t step);"
+        yield "#else"
+        yield "#define har_net_stepped(step) ((void)0)"
+        yield "#endif"
         yield ""
         yield from self._constants()
         yield f"_Alignas({ALIGNMENT}) static int8_t arena[{self._upper}_ARENA_BYTES];"
@@ -119,15 +135,19 @@ class _Source:
                     yield from _array(constant, own)
                 else:
                     yield f"/* {own} is {shared} */"
+            roles = {constant.role: shared for constant, _, shared in arrays}
             yield f"static const {step.struct} {_prefix(step)} = {{"
             for field, value in step.params.items():
-                yield f"    .{field} = {_initializer(value)},"
+                yield f"    .{field} = {_initializer(value, roles)},"
             yield "};"
             yield ""
 
     def _run(self) -> Iterator[str]:
         yield f"void {self._name}_run(void) {{"
-        for step, arrays in zip(self._graph.steps, _arrays(self._graph.steps), strict=True):
+        calls = 0
+        for now, (step, arrays) in enumerate(
+            zip(self._graph.steps, _arrays(self._graph.steps), strict=True)
+        ):
             yield f"    /* {self._title(step)} */"
             if isinstance(step, View):
                 continue
@@ -136,9 +156,15 @@ class _Source:
                 pointers = f"const int8_t *const {_prefix(step)}_inputs[] = {{"
                 yield from _wrapped("    " + pointers, inputs, "};")
                 inputs = [f"{_prefix(step)}_inputs"]
-            arguments = [f"&{_prefix(step)}", *inputs, *(shared for _, _, shared in arrays)]
+            arguments = [f"&{_prefix(step)}", *inputs]
+            if step.scratch_bytes:
+                arguments.append(f"(int16_t *)(arena + {self._plan.scratch[now]})")
+            named = _names(step)
+            arguments += [shared for constant, _, shared in arrays if constant.role not in named]
             arguments.append(self._place(step.output))
             yield from _wrapped(f"    {step.kernel}(", arguments, ");")
+            yield f"    har_net_stepped({calls});"
+            calls += 1
         yield "}"
         yield ""
 
@@ -209,8 +235,16 @@ def _array(constant: Constant, name: str) -> Iterator[str]:
     yield "};"
 
 
-def _initializer(value: int | tuple[int, ...]) -> str:
-    return str(value) if isinstance(value, int) else "{" + ", ".join(map(str, value)) + "}"
+def _initializer(value: Param, roles: dict[str, str]) -> str:
+    """``roles``: the names of the call's own arrays."""
+    if isinstance(value, tuple):
+        return "{" + ", ".join(_initializer(each, roles) for each in value) + "}"
+    return roles.get(value, value) if isinstance(value, Name) else str(value)
+
+
+def _names(step: KernelCall) -> set[Param]:
+    """What the parameter struct names."""
+    return {value for value in step.params.values() if isinstance(value, Name)}
 
 
 def _wrapped(start: str, words: Sequence[str], end: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -35,24 +36,34 @@ class Constant:
         return int(self.values.nbytes)
 
 
+class Name(str):
+    """In a parameter struct: a C function, or the role of one of the call's own arrays."""
+
+
+Param = int | Name | tuple["int | Name", ...]
+
+
 @dataclass(frozen=True, eq=False)
 class KernelCall:
-    """One operator as one call of har_nn.h.
+    """One operator, or a group of them, as one call of har_nn.h or har_matrix.h.
 
     ``struct`` and ``params`` fill the kernel's parameter struct; ``arrays`` follow the inputs in
-    the call, in order. ``gathered`` says that the inputs go in as one array of pointers.
+    the call, in order, unless ``params`` name them. ``gathered`` says that the inputs go in as one
+    array of pointers. ``scratch_bytes``: of memory that the call needs for itself; its place goes
+    in behind the inputs.
     """
 
     index: int
     operator: str
     kernel: str
     struct: str
-    params: dict[str, int | tuple[int, ...]]
+    params: Mapping[str, Param]
     inputs: tuple[int, ...]
     output: int
     arrays: tuple[Constant, ...] = ()
     gathered: bool = False
     macs: int = 0
+    scratch_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,9 +85,15 @@ Step = KernelCall | View
 
 @dataclass(frozen=True)
 class Graph:
-    """Steps in the order of execution. Tensor keys are the .tflite's tensor indexes."""
+    """Steps in the order of execution. Tensor keys are the .tflite's tensor indexes.
+    ``storage_bytes``: of tensors that do not lie as int8 in the order of their shape."""
 
     tensors: dict[int, TensorInfo]
     steps: tuple[Step, ...]
     input: int
     outputs: tuple[int, ...] = field(default=())
+    storage_bytes: dict[int, int] = field(default_factory=dict)
+
+    def size_bytes(self, tensor: int) -> int:
+        """What the tensor takes in memory."""
+        return self.storage_bytes.get(tensor, self.tensors[tensor].size_bytes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -295,29 +295,36 @@ def lower_add(op: Operands) -> KernelCall:
         a.shape == b.shape == target.shape,
         f"shapes {a.shape} and {b.shape} to {target.shape} (broadcasting)",
     )
-    twice_larger = 2 * max(a.scale, b.scale)
-    a_multiplier, a_shift = quantize_multiplier_below_one(a.scale / twice_larger)
-    b_multiplier, b_shift = quantize_multiplier_below_one(b.scale / twice_larger)
-    output_multiplier, output_shift = quantize_multiplier_below_one(
-        twice_larger / ((1 << _ADD_HEADROOM_BITS) * target.scale)
+    swapped = a.scale < b.scale
+    larger, smaller = (b, a) if swapped else (a, b)
+    # TFLM brings both to twice the larger scale, the larger by a half, which is exact.
+    smaller_multiplier, smaller_shift = quantize_multiplier_below_one(
+        smaller.scale / (2 * larger.scale)
     )
-    return op.call(
+    output_multiplier, output_shift = quantize_multiplier_below_one(
+        2 * larger.scale / ((1 << _ADD_HEADROOM_BITS) * target.scale)
+    )
+    call = op.call(
         "har_add_s8",
         {
             "size": prod(target.shape),
-            "a_zero_point": a.zero_point,
-            "a_multiplier": a_multiplier,
-            "a_shift": a_shift,
-            "b_zero_point": b.zero_point,
-            "b_multiplier": b_multiplier,
-            "b_shift": b_shift,
+            "larger_offset": -larger.zero_point * (1 << _ADD_HEADROOM_BITS),
+            "smaller_offset": -smaller.zero_point * (1 << (_ADD_HEADROOM_BITS + 1)),
+            "smaller_multiplier": smaller_multiplier,
             "output_multiplier": output_multiplier,
-            "output_shift": output_shift,
+            "smaller": _rounding(-smaller_shift),
+            "output": _rounding(-output_shift),
             "output_zero_point": target.zero_point,
             **_activation_limits(op, target),
         },
         inputs=2,
     )
+    return replace(call, inputs=call.inputs[::-1]) if swapped else call
+
+
+def _rounding(shift: int) -> tuple[int, int, int]:
+    """har_rounding of a division by 2^shift."""
+    return (1 << (shift - 1), -1, shift) if shift else (0, 0, 0)
 
 
 def lower_pad(op: Operands) -> KernelCall:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from pipeline.compiler.errors import Refusal
 from pipeline.compiler.fixedpoint import INT8_MAX, INT8_MIN
-from pipeline.compiler.graph import Constant, KernelCall, TensorInfo
+from pipeline.compiler.graph import Constant, KernelCall, Param, TensorInfo
 from pipeline.compiler.reader import RawOperator, RawTensor
 
 # Larger activations fit no memory that this engine is for; below it, sums over a whole tensor
@@ -101,7 +102,7 @@ class Operands:
     def call(
         self,
         kernel: str,
-        params: dict[str, int | tuple[int, ...]],
+        params: Mapping[str, Param],
         *,
         struct: str = "",
         inputs: int = 1,

@@ -2,17 +2,21 @@
 
 Tensors that are views of each other (RESHAPE) share one buffer. A buffer lives from the step that
 writes it to the last that reads it: the network's input from before the first step, its outputs
-beyond the last. Larger buffers are placed first, each at the lowest gap between those placed
-before it that are alive at the same time.
+beyond the last, a step's scratch memory during the step. Buffers are placed one by one, each at the
+lowest gap between those placed before it that are alive at the same time.
 """
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
-from pipeline.compiler.graph import Graph, View
+from pipeline.compiler.graph import Graph, KernelCall, View
 
 ALIGNMENT = 16
+_ORDERS = 400  # tried; most networks need few
+_MOST_WEIGHT = 8.0
+SLACK_BYTES = 8  # HAR_MATRIX_SLACK_BYTES: packed kernels may read so far beyond the last buffer
 
 
 @dataclass(frozen=True)
@@ -29,20 +33,25 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Plan:
-    """``offsets``: tensor -> byte offset in the arena, a multiple of ALIGNMENT."""
+    """Byte offsets in the arena, multiples of ALIGNMENT: ``offsets`` of tensors, ``scratch`` of the
+    memory of steps that have such, by their place in the order."""
 
     offsets: dict[int, int]
+    scratch: dict[int, int]
     arena_bytes: int
 
 
 def plan_memory(graph: Graph) -> Plan:
     """Places every tensor of the graph; the result has passed ``check_plan``."""
     owners = view_owners(graph)
-    buffers = lifetimes(graph, owners)
+    scratch = scratch_memory(graph)
+    # Keys of tensors are not negative.
+    buffers = lifetimes(graph, owners) | {-1 - now: buffer for now, buffer in scratch.items()}
     placed = place(buffers)
     plan = Plan(
         offsets={tensor: placed[owner] for tensor, owner in owners.items()},
-        arena_bytes=arena_size(buffers, placed),
+        scratch={now: placed[-1 - now] for now in scratch},
+        arena_bytes=arena_size(buffers, placed, SLACK_BYTES if scratch else 0),
     )
     check_plan(graph, plan)
     return plan
@@ -66,15 +75,48 @@ def lifetimes(graph: Graph, owners: dict[int, int]) -> dict[int, Buffer]:
             last[owners[tensor]] = now
     for tensor in graph.outputs:
         last[owners[tensor]] = len(graph.steps)
+    return {owner: Buffer(graph.size_bytes(owner), first[owner], last[owner]) for owner in first}
+
+
+def scratch_memory(graph: Graph) -> dict[int, Buffer]:
+    """Place of a step in the order -> its scratch memory, for steps that have such."""
     return {
-        owner: Buffer(graph.tensors[owner].size_bytes, first[owner], last[owner]) for owner in first
+        now: Buffer(step.scratch_bytes, now, now)
+        for now, step in enumerate(graph.steps)
+        if isinstance(step, KernelCall) and step.scratch_bytes
     }
 
 
 def place(buffers: dict[int, Buffer]) -> dict[int, int]:
-    """Key -> offset: greedy by size, lowest gap that fits."""
+    """Key -> offset: the best of many orders, that by size first. Seeded: equal buffers give equal
+    places."""
+    rng = random.Random(0)
+    order = sorted(buffers, key=lambda key: (-buffers[key].size, key))
+    best = _place_in(buffers, order)
+    least = _most_alive(buffers)
+    for _ in range(_ORDERS):
+        if _end(buffers, best) <= least:
+            break
+        weight = {key: buffers[key].size * rng.uniform(1.0, _MOST_WEIGHT) for key in order}
+        found = _place_in(buffers, sorted(order, key=lambda key: -weight[key]))
+        if _end(buffers, found) < _end(buffers, best):
+            best = found
+    return best
+
+
+def _most_alive(buffers: dict[int, Buffer]) -> int:
+    """Bytes alive at the fullest time: no placement needs less."""
+    return max(
+        sum(_align(other.size) for other in buffers.values() if other.first <= now <= other.last)
+        for now in (buffer.first for buffer in buffers.values())
+    )
+
+
+def _place_in(buffers: dict[int, Buffer], order: list[int]) -> dict[int, int]:
+    """Each at the lowest gap that fits, one after the other."""
     offsets: dict[int, int] = {}
-    for key, buffer in sorted(buffers.items(), key=lambda item: (-item[1].size, item[0])):
+    for key in order:
+        buffer = buffers[key]
         neighbours = sorted(
             (offsets[other], offsets[other] + buffers[other].size)
             for other in offsets
@@ -89,9 +131,13 @@ def place(buffers: dict[int, Buffer]) -> dict[int, int]:
     return offsets
 
 
-def arena_size(buffers: dict[int, Buffer], offsets: dict[int, int]) -> int:
-    """Bytes up to the end of the last buffer, aligned."""
-    return _align(max(offsets[key] + buffer.size for key, buffer in buffers.items()))
+def arena_size(buffers: dict[int, Buffer], offsets: dict[int, int], slack: int = 0) -> int:
+    """Bytes up to the end of the last buffer, with what may be read beyond it, aligned."""
+    return _align(_end(buffers, offsets) + slack)
+
+
+def _end(buffers: dict[int, Buffer], offsets: dict[int, int]) -> int:
+    return max(offsets[key] + buffer.size for key, buffer in buffers.items())
 
 
 def check_plan(graph: Graph, plan: Plan) -> None:
@@ -101,35 +147,37 @@ def check_plan(graph: Graph, plan: Plan) -> None:
     holder: dict[int, int] = {}  # tensor -> the tensor whose marker its bytes carry
     arena: list[tuple[int, int, int]] = []  # (start, end, holder), never overlapping
 
-    def write(tensor: int, reading: tuple[int, ...]) -> None:
-        start = plan.offsets[tensor]
-        end = start + graph.tensors[tensor].size_bytes
+    def span(tensor: int) -> tuple[int, int]:
+        return plan.offsets[tensor], plan.offsets[tensor] + graph.size_bytes(tensor)
+
+    def write(start: int, end: int, tensor: int, apart: list[tuple[int, int]]) -> None:
         if start % ALIGNMENT or start < 0 or end > plan.arena_bytes:
             raise AssertionError(f"tensor {tensor} at [{start}, {end}) is misplaced")
-        for other in reading:
-            other_start = plan.offsets[other]
-            if start < other_start + graph.tensors[other].size_bytes and other_start < end:
-                raise AssertionError(f"tensor {tensor} overlaps {other}, from which it is computed")
+        if any(start < other_end and other < end for other, other_end in apart):
+            raise AssertionError(f"tensor {tensor} overlaps what it is computed from")
         arena[:] = [(a, b, owner) for a, b, owner in arena if b <= start or end <= a]
         arena.append((start, end, tensor))
         holder[tensor] = tensor
 
     def read(tensor: int) -> None:
-        start = plan.offsets[tensor]
-        wanted = (start, start + graph.tensors[tensor].size_bytes, holder.get(tensor, -1))
-        if wanted not in arena:
+        if (*span(tensor), holder.get(tensor, -1)) not in arena:
             raise AssertionError(f"tensor {tensor} is overwritten before it is read")
 
-    write(graph.input, ())
-    for step in graph.steps:
+    write(*span(graph.input), graph.input, [])
+    for now, step in enumerate(graph.steps):
         for tensor in step.inputs:
             read(tensor)
         if isinstance(step, View):
             if plan.offsets[step.output] != plan.offsets[step.input]:
                 raise AssertionError(f"tensor {step.output} is not a view of {step.input}")
             holder[step.output] = holder[step.input]
-        else:
-            write(step.output, step.inputs)
+            continue
+        apart = [span(tensor) for tensor in step.inputs]
+        if step.scratch_bytes:
+            start = plan.scratch[now]
+            write(start, start + step.scratch_bytes, -1 - now, apart)
+            apart.append((start, start + step.scratch_bytes))
+        write(*span(step.output), step.output, apart)
     for tensor in graph.outputs:
         read(tensor)
 

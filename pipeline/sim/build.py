@@ -28,6 +28,7 @@ GENERATED = {
     "har_firmware": ("har_model.h", "har_model.c", "har_net.h", "har_net.c"),
     UNBOUNDED: ("har_model.h", "har_model.c", "har_net.h", "har_net.c"),
     "har_parity": ("har_net.h", "har_net.c"),
+    "har_profile": ("har_net.h", "har_net.c"),
     "har_learner": ("har_model.h", "har_model.c"),
 }
 BUILD_TIMEOUT_S = 900.0
@@ -53,13 +54,15 @@ class LinkerMap:
     sections: dict[str, int]
     pieces: tuple[Piece, ...]
 
-    def flash_bytes_from(self, pattern: str) -> int:
-        """Flash taken by the pieces whose origin matches the regular expression."""
+    def flash_bytes_from(self, pattern: str, section: str | None = None) -> int:
+        """Flash taken by the pieces whose origin matches the regular expression, in one output
+        section or in all."""
         found = re.compile(pattern)
+        sections = _FLASH_SECTIONS if section is None else {section}
         return sum(
             piece.size_bytes
             for piece in self.pieces
-            if piece.output_section in _FLASH_SECTIONS and found.search(piece.origin)
+            if piece.output_section in sections and found.search(piece.origin)
         )
 
 

@@ -196,10 +196,18 @@ def qemu_command(image: Path, memory_file: Path, *more: str) -> list[str]:
 
 
 def exchange(
-    target: Target, image: Path, request: bytes, size: int, timeout_s: float, what: str, remedy: str
+    target: Target,
+    image: Path,
+    request: bytes,
+    size: int,
+    timeout_s: float,
+    what: str,
+    remedy: str,
+    options: tuple[str, ...] = (),
 ) -> bytes:
     """Run a program on ``request`` in the exchange memory (firmware/tools); the first ``size``
-    bytes that are there when it has ended. Raises as `check_runnable` and `run_to_end`."""
+    bytes that are there when it has ended. ``options``: more of QEMU's. Raises as `check_runnable`
+    and `run_to_end`."""
     check_runnable(target, image)
     with tempfile.TemporaryDirectory(prefix="har-exchange-") as scratch:
         memory = Path(scratch) / "exchange"
@@ -208,7 +216,10 @@ def exchange(
             file.write(request)
         command = [str(image), str(memory)]
         run_to_end(
-            qemu_command(image, memory) if target == "mps2" else command, timeout_s, what, remedy
+            qemu_command(image, memory, *options) if target == "mps2" else command,
+            timeout_s,
+            what,
+            remedy,
         )
         with memory.open("rb") as file:
             file.seek(FLASH_REGION_BYTES)

@@ -24,7 +24,7 @@ from pipeline.sim.emulator import FLASH_FILE_BYTES, FLASH_REGION_BYTES, Target, 
 if TYPE_CHECKING:
     from pipeline.compiler import CompiledModel
 
-_HEADER = struct.Struct("<4s10I")
+_HEADER = struct.Struct("<4s11I")
 _INSTRUCTIONS = 1  # enum har_counter
 _TIMEOUT_S = 60.0
 _TIMEOUT_S_PER_MAC = 2e-7  # the emulated core does some 50 M instructions a second
@@ -69,8 +69,8 @@ def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityRep
     x = parity_inputs(inputs, tuple(source.shape[1:]), source.zero_point, seed)
     with tempfile.TemporaryDirectory(prefix="har-parity-") as scratch:
         folder = Path(scratch)
-        image = _build(compiled, target, folder)
-        ours, counts = _run(compiled, image, x)
+        image = build_net("har_parity", compiled, target, folder)
+        run = run_net(compiled, image, x)
         flash_bytes = image.map.flash_bytes_from(r"har_net\.c\.o|har_kernels")
     oracle = run_tflm(content, x)
     theirs = np.concatenate([np.reshape(out, (inputs, -1)) for out in oracle.outputs], axis=1)
@@ -78,12 +78,12 @@ def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityRep
         model=str(model),
         target=target,
         compared=inputs,
-        distinct_outputs=len(np.unique(ours, axis=0)),
-        mismatches=int((ours != theirs).any(axis=1).sum()),
+        distinct_outputs=len(np.unique(run.outputs, axis=0)),
+        mismatches=int((run.outputs != theirs).any(axis=1).sum()),
         macs=compiled.macs,
         flash_bytes=flash_bytes,
         arena_bytes=compiled.arena_bytes,
-        instructions=int(counts.max()) if counts is not None else None,
+        instructions=int(run.counts.max()) if run.counts is not None else None,
     )
 
 
@@ -96,44 +96,64 @@ def run_compiled(compiled: CompiledModel, x: Array, target: Target = "host") -> 
     most = _most_inputs(x[0].size, _output_bytes(compiled))
     with tempfile.TemporaryDirectory(prefix="har-engine-") as scratch:
         folder = Path(scratch)
-        image = _build(compiled, target, folder)
+        image = build_net("har_parity", compiled, target, folder)
         parts = [
-            _run(compiled, image, x[start : start + most])[0] for start in range(0, len(x), most)
+            run_net(compiled, image, x[start : start + most]).outputs
+            for start in range(0, len(x), most)
         ]
     return np.concatenate(parts)
 
 
-def _build(compiled: CompiledModel, target: Target, folder: Path) -> FirmwareImage:
+def build_net(name: str, compiled: CompiledModel, target: Target, folder: Path) -> FirmwareImage:
+    """Builds a compiled net for ``target`` into ``folder``: ``name`` is har_parity or har_profile.
+    Raises as `build_image`."""
     generated = folder / "generated"
-    generated.mkdir()
-    for name, text in compiled.sources.items():
-        (generated / name).write_text(text)
-    return build_image("har_parity", target, folder / "build", generated)
+    generated.mkdir(exist_ok=True)
+    for file, text in compiled.sources.items():
+        (generated / file).write_text(text)
+    return build_image(name, target, folder / "build", generated)
 
 
 def _output_bytes(compiled: CompiledModel) -> int:
     return sum(int(np.prod(tensor.shape)) for tensor in compiled.outputs)
 
 
-def _most_inputs(input_bytes: int, output_bytes: int) -> int:
+def _most_inputs(input_bytes: int, output_bytes: int, steps: int = 0) -> int:
     """How many inputs fit the exchange memory with their counts and outputs."""
-    room = FLASH_FILE_BYTES - FLASH_REGION_BYTES - (_HEADER.size + 3) // 4 * 4
+    room = FLASH_FILE_BYTES - FLASH_REGION_BYTES - _HEADER.size - 4 * steps
     return room // (4 + input_bytes + output_bytes)
 
 
-def _run(compiled: CompiledModel, image: FirmwareImage, x: Array) -> tuple[Array, Array | None]:
-    """Outputs int8 (N, bytes of all outputs) and instruction counts (N,) if they are such."""
-    target, output_bytes = image.target, _output_bytes(compiled)
+@dataclass(frozen=True, eq=False)
+class NetRun:
+    """``outputs`` int8 (N, bytes of all outputs). Where instructions are counted: ``counts`` (N,)
+    of each inference and ``stack_bytes`` that the net needs; else None. ``step_counts``: of a
+    har_profile, of each step, the largest of all inputs."""
+
+    outputs: Array
+    counts: Array | None
+    stack_bytes: int | None
+    step_counts: tuple[int, ...]
+
+
+def run_net(
+    compiled: CompiledModel, image: FirmwareImage, x: Array, options: tuple[str, ...] = ()
+) -> NetRun:
+    """Runs an image that `build_net` made of ``compiled`` on int8 inputs (N, ...). ``options``:
+    more of QEMU's. Raises InputError for inputs beyond the exchange memory, ExternalError for a net
+    that stops."""
+    target, output_bytes, steps = image.target, _output_bytes(compiled), len(compiled.layers)
     inputs, input_bytes = len(x), x[0].size
     timeout_s = _TIMEOUT_S + _TIMEOUT_S_PER_MAC * compiled.macs * inputs
-    counts_at = (_HEADER.size + 3) // 4 * 4
+    steps_at = _HEADER.size
+    counts_at = steps_at + 4 * steps
     inputs_at = counts_at + 4 * inputs
     outputs_at = inputs_at + inputs * input_bytes
-    if inputs > (most := _most_inputs(input_bytes, output_bytes)):
+    if inputs > (most := _most_inputs(input_bytes, output_bytes, steps)):
         raise InputError(f"{inputs} inputs do not fit the exchange memory; give at most {most}")
     header = _HEADER.pack(
         *(b"HARP", inputs, input_bytes, output_bytes, counts_at, inputs_at, outputs_at),
-        *(0, 0, 0, 0),
+        *(0, 0, 0, steps_at, steps),
     )
     memory = exchange(
         target,
@@ -143,13 +163,19 @@ def _run(compiled: CompiledModel, image: FirmwareImage, x: Array) -> tuple[Array
         timeout_s,
         "the net",
         "give fewer inputs",
+        options,
     )
-    done, unit = _HEADER.unpack_from(memory)[7:9]
+    done, unit, stack_bytes = _HEADER.unpack_from(memory)[7:10]
     if done != inputs:
         raise ExternalError(f"only {done} of {inputs} inputs ran; run it again")
+    counted = unit == _INSTRUCTIONS
     outputs = np.frombuffer(memory, np.int8, inputs * output_bytes, outputs_at)
-    counts = np.frombuffer(memory, "<u4", inputs, counts_at) if unit == _INSTRUCTIONS else None
-    return outputs.reshape(inputs, output_bytes), counts
+    return NetRun(
+        outputs=outputs.reshape(inputs, output_bytes),
+        counts=np.frombuffer(memory, "<u4", inputs, counts_at) if counted else None,
+        stack_bytes=stack_bytes if counted else None,
+        step_counts=tuple(np.frombuffer(memory, "<u4", steps, steps_at).tolist()),
+    )
 
 
 Int8Array = npt.NDArray[np.int8]

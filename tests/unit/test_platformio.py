@@ -34,7 +34,7 @@ ENGINES = {
     "nano33ble_compiled": {
         "lib/engine/har_engine_compiled.c",
         "generated/har_net.c",
-        *(f"lib/nn/{path.name}" for path in (FIRMWARE / "lib" / "nn").glob("*.c")),
+        *(f"lib/nn/{path.name}" for path in (FIRMWARE / "lib" / "nn").glob("*.[cS]")),
     },
 }
 

@@ -220,6 +220,12 @@ uint32_t har_board_stack_used(void) {
     return (uint32_t)((uintptr_t)har_ld_stack_end - (uintptr_t)deepest);
 }
 
+void har_mps2_paint_stack(void) {
+    const volatile uint32_t *end;
+    __asm volatile("mov %0, sp" : "=r"(end));
+    for (volatile uint32_t *word = har_ld_stack_start; word < end; ++word) *word = STACK_PAINT;
+}
+
 /* ---- the rest of the seam ----------------------------------------------------------------- */
 
 void har_board_init(void) {

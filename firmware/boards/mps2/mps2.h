@@ -17,6 +17,9 @@ void har_mps2_idle(void);
 /* One text on the emulator's own stderr, away from the serial line. */
 void har_mps2_print(const char *text);
 
+/* Paints the stack below the caller anew, so that har_board_stack_used() forgets deeper uses. */
+void har_mps2_paint_stack(void);
+
 /* Ends the emulator with this exit code. */
 void har_mps2_exit(int code) __attribute__((noreturn));
 

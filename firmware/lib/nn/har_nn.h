@@ -82,16 +82,25 @@ typedef struct {
 /* Mean over the middle axis: (outer, count, inner) -> (outer, inner), requantized. */
 void har_mean_s8(const har_mean_params *params, const int8_t *input, int8_t *output);
 
+/* A division by 2^shift: `half` of that and `sign` -1; both 0 for shift 0. */
+typedef struct {
+    int32_t half, sign, shift;
+} har_rounding;
+
+/* With 20 bits more than int8, in steps of half the larger input's scale. Offsets are -zero points:
+ * times 2^20 of the input of the larger scale, times 2^21 of the other. */
 typedef struct {
     int32_t size;
-    int32_t a_zero_point, a_multiplier, a_shift; /* shifts here are <= 0 */
-    int32_t b_zero_point, b_multiplier, b_shift;
-    int32_t output_multiplier, output_shift, output_zero_point;
+    int32_t larger_offset, smaller_offset;
+    int32_t smaller_multiplier, output_multiplier;
+    har_rounding smaller, output;
+    int32_t output_zero_point;
     int32_t activation_min, activation_max;
 } har_add_params;
 
-/* Element by element; output may be a or b. */
-void har_add_s8(const har_add_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+/* Element by element; output may be an input. */
+void har_add_s8(const har_add_params *params, const int8_t *larger, const int8_t *smaller,
+                int8_t *output);
 
 typedef struct {
     int32_t input_shape[4];  /* shorter shapes are led by ones */

@@ -20,6 +20,17 @@ static inline int32_t har_mul_high(int32_t x, int32_t multiplier) {
     return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << 30)) >> 31);
 }
 
+/* twice_x / 2 * multiplier / 2^31, to nearest, halves up: one instruction where there is SMMULR. */
+static inline int32_t har_mul_high_of_twice(int32_t twice_x, int32_t multiplier) {
+#if defined(__ARM_FEATURE_DSP)
+    int32_t high;
+    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(twice_x), "r"(multiplier));
+    return high;
+#else
+    return (int32_t)(((int64_t)twice_x * multiplier + ((int64_t)1 << 31)) >> 32);
+#endif
+}
+
 /* x / 2^bits, to nearest, halves away from zero; bits in [0, 31]. */
 static inline int32_t har_round_shift(int32_t x, int32_t bits) {
     const int32_t mask = (int32_t)((UINT32_C(1) << bits) - 1u);
@@ -47,6 +58,28 @@ static inline int8_t har_requant_s8(int32_t acc, int32_t multiplier, int32_t shi
                                     int32_t low, int32_t high) {
     const uint32_t moved = (uint32_t)har_requant(acc, multiplier, shift) + (uint32_t)offset;
     return (int8_t)har_clamp((int32_t)moved, low, high);
+}
+
+/* As har_requant_s8 over the whole of int8, for |sum + bias| < 2^30 and shifts to the right by 1 to
+ * 22: `scale` is {2 * bias, multiplier, a half and the zero point before the shift, shift}. The sum
+ * may wrap where the bias undoes it. */
+static inline int8_t har_linear_s8(uint32_t sum, const int32_t *scale) {
+    const int32_t twice = (int32_t)((uint32_t)scale[0] + (sum << 1));
+    const int32_t high = har_mul_high_of_twice(twice, scale[1]);
+    return (int8_t)har_clamp((high + (high >> 31) + scale[2]) >> scale[3], INT8_MIN, INT8_MAX);
+}
+
+/* The exact line of a channel (har_matrix.h): y = high word of (b + (sum << k)) * m, its upper half
+ * saturated to uint8. Sums may wrap: only the result of the addition has to fit. */
+static inline uint8_t har_scale_u8(uint32_t sum, int32_t b, int32_t m, int32_t k) {
+    const int32_t t = (int32_t)((uint32_t)b + (sum << k));
+#if defined(__ARM_FEATURE_DSP)
+    uint32_t y;
+    __asm__("smmul %0, %1, %2\n\tusat %0, #8, %0, asr #16" : "=r"(y) : "r"(t), "r"(m));
+    return (uint8_t)y;
+#else
+    return (uint8_t)har_clamp((int32_t)(((int64_t)t * m) >> 48), 0, UINT8_MAX);
+#endif
 }
 
 #ifdef __cplusplus

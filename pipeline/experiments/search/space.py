@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.compiler.plan import Buffer, arena_size, place
+from pipeline.compiler.plan import SLACK_BYTES, Buffer, arena_size, place
+from pipeline.compiler.schedule import block_bytes, planes_bytes
 from pipeline.core.errors import InputError
 from pipeline.models import backbone_names, shape_of
 from pipeline.models.dscnn import Shape
@@ -147,7 +148,7 @@ def count_cost(candidate: Candidate, channels: int, activities: int) -> Cost | N
     kernel = candidate.shape.kernel
     length, width = candidate.window, channels
     parameters, macs = activities, 0
-    layers: list[int] = []  # bytes: stem, then depthwise and pointwise of each block
+    stages: list[tuple[int, int, int]] = []  # inputs of an output pixel, length, filters
     for number, (filters, stride) in enumerate(candidate.shape.stages):
         if length < kernel:
             return None
@@ -155,33 +156,26 @@ def count_cost(candidate: Candidate, channels: int, activities: int) -> Cost | N
         if number == 0:
             parameters += kernel * width * filters + filters
             macs += length * kernel * width * filters
+            stages.append((kernel * width, length, filters))
         else:
             parameters += kernel * width + width + width * filters + filters
             macs += length * (kernel * width + width * filters)
-            layers.append(length * width)
-        layers.append(length * filters)
+            stages.append((width, length, filters))
         parameters += filters * activities
         macs += filters * activities
         width = filters
-    pooled = [filters for filters, _ in candidate.shape.stages]
-    return Cost(parameters, macs, _arena_bytes(candidate.window * channels, layers, pooled))
+    return Cost(parameters, macs, _arena_bytes(candidate.window * channels, stages))
 
 
-def _arena_bytes(source: int, layers: list[int], pooled: list[int]) -> int:
-    """Places the extractor's tensors as the compiler does, in the order that the converter writes:
-    every block is pooled when it is done, the stem after all of them. ``source``, ``layers`` (stem,
-    then two a block) and ``pooled`` (one a stage) in bytes; pooled features stay to the end."""
-    steps: list[tuple[int, int]] = [(0, 1)]  # (tensor read, tensor written); the input is 0
-    first_pooled = len(layers) + 1
-    for block in range(1, len(pooled)):
-        steps += [(2 * block - 1, 2 * block), (2 * block, 2 * block + 1)]
-        steps.append((2 * block + 1, first_pooled + block))
-    steps.append((1, first_pooled))
-
-    sizes = [source, *layers, *pooled]
-    first, last = {0: -1}, {0: -1}
-    for now, (read, written) in enumerate(steps):
-        last[read] = first[written] = last[written] = now
-    last |= dict.fromkeys(range(first_pooled, len(sizes)), len(steps))
-    buffers = {key: Buffer(size, first[key], last[key]) for key, size in enumerate(sizes)}
-    return arena_size(buffers, place(buffers))
+def _arena_bytes(source: int, stages: list[tuple[int, int, int]]) -> int:
+    """Places the extractor's tensors as the compiler does: each stage is one group, which computes
+    its map as planes from the last one's in blocks of four pixels, and is pooled at once.
+    ``source``: bytes of the input. Pooled features stay to the end."""
+    end = 2 * len(stages)
+    buffers = {0: Buffer(source, -1, 0)}
+    for now, (inputs, length, filters) in enumerate(stages):
+        last = min(2 * now + 2, end)  # read by its pool and the next stage
+        buffers[3 * now + 1] = Buffer(planes_bytes(filters, length), 2 * now, last)
+        buffers[3 * now + 2] = Buffer(block_bytes(inputs), 2 * now, 2 * now)
+        buffers[3 * now + 3] = Buffer(filters, 2 * now + 1, end)
+    return arena_size(buffers, place(buffers), SLACK_BYTES)

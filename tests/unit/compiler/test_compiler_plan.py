@@ -14,13 +14,14 @@ def _tensor(size: int) -> TensorInfo:
     return TensorInfo("t", (1, size), 1.0, 0)
 
 
-def _call(index: int, inputs: tuple[int, ...], output: int) -> KernelCall:
-    return KernelCall(index, "TEST", "kernel", "params", {}, inputs, output)
+def _call(index: int, inputs: tuple[int, ...], output: int, scratch: int = 0) -> KernelCall:
+    return KernelCall(index, "TEST", "kernel", "params", {}, inputs, output, scratch_bytes=scratch)
 
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
-    """Any order of calls and views over tensors of any size, any of them outputs."""
+    """Any order of calls, some with scratch memory, and views over tensors of any size, any of them
+    outputs."""
     tensors = {0: _tensor(draw(st.integers(1, 300)))}
     steps: list[Step] = []
     for index in range(draw(st.integers(1, 14))):
@@ -33,7 +34,8 @@ def graphs(draw: st.DrawFn) -> Graph:
         else:
             inputs = tuple(draw(st.lists(known, min_size=1, max_size=3)))
             tensors[new] = _tensor(draw(st.integers(1, 300)))
-            steps.append(_call(index, inputs, new))
+            scratch = draw(st.sampled_from([0, 0, 1, 40, 200]))
+            steps.append(_call(index, inputs, new, scratch))
     outputs = draw(st.lists(st.integers(1, len(steps)), min_size=1, max_size=3, unique=True))
     return Graph(tensors, tuple(steps), 0, tuple(outputs))
 
@@ -42,9 +44,23 @@ def graphs(draw: st.DrawFn) -> Graph:
 def test_any_graph_gets_a_plan_that_the_verifier_accepts(graph: Graph) -> None:
     plan = plan_memory(graph)
     check_plan(graph, plan)
-    assert plan.arena_bytes <= sum(
-        -(-graph.tensors[t].size_bytes // ALIGNMENT) * ALIGNMENT for t in graph.tensors
-    )
+    scratch = [step.scratch_bytes for step in graph.steps if isinstance(step, KernelCall)]
+    sizes = [graph.tensors[tensor].size_bytes for tensor in graph.tensors] + scratch
+    most = sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)
+    assert plan.arena_bytes <= most + (ALIGNMENT if any(scratch) else 0)
+
+
+@given(graphs(), st.data())
+def test_the_verifier_finds_scratch_memory_that_is_moved_onto_what_a_step_reads(
+    graph: Graph, data: st.DataObject
+) -> None:
+    plan = plan_memory(graph)
+    if not plan.scratch:
+        return
+    now = data.draw(st.sampled_from(sorted(plan.scratch)))
+    moved = {**plan.scratch, now: plan.offsets[graph.steps[now].inputs[0]]}
+    with pytest.raises(AssertionError):
+        check_plan(graph, Plan(plan.offsets, moved, plan.arena_bytes))
 
 
 @given(graphs(), st.data())
@@ -58,14 +74,14 @@ def test_the_verifier_finds_a_live_tensor_that_another_is_moved_onto(
     step = data.draw(st.sampled_from(calls))
     moved = {**plan.offsets, step.output: plan.offsets[step.inputs[0]]}
     with pytest.raises(AssertionError):
-        check_plan(graph, Plan(moved, plan.arena_bytes))
+        check_plan(graph, Plan(moved, plan.scratch, plan.arena_bytes))
 
 
 def test_the_verifier_refuses_a_tensor_beyond_the_arena_or_off_the_grid() -> None:
     graph = Graph({0: _tensor(8), 1: _tensor(8)}, (_call(0, (0,), 1),), 0, (1,))
     for offset in (ALIGNMENT * 100, 4, -ALIGNMENT):
         with pytest.raises(AssertionError):
-            check_plan(graph, Plan({0: 0, 1: offset}, 2 * ALIGNMENT))
+            check_plan(graph, Plan({0: 0, 1: offset}, {}, 2 * ALIGNMENT))
 
 
 def test_a_chain_needs_only_its_two_largest_neighbours() -> None:
