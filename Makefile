@@ -17,6 +17,8 @@ EXEMPLARS ?=
 # Which of the shipped networks: waist, wrist or wrist-left. `make flash MODEL=wrist` takes it as it
 # ships; together with `quantize`, what that has made is flashed.
 MODEL ?=
+# What runs the network on the board: tflm (TFLite-Micro with CMSIS-NN, the default) or compiled.
+ENGINE ?=
 # Your own recordings to train on as well: a folder that `har record` filled, or a CSV file.
 DATA ?=
 # More arguments for pytest (ARGS="-k store -x"), variants, fxcy and bench (ARGS=--check).
@@ -48,7 +50,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  TARGET=mps2 (emulated Cortex-M4F) or host (a process here); PORT=/dev/ttyACM0; ARGS for pytest"
-	@echo "  MODEL=waist, wrist or wrist-left for train, emit and flash"
+	@echo "  MODEL=waist, wrist or wrist-left for train, emit and flash; ENGINE=compiled for flash"
 	@echo "  DATA=data/recordings for train: your own recordings, in addition to the shipped memory"
 	@echo "  CUT=fc, fxc1 or fxc2, SPARE, REPLAY and EXEMPLARS for quantize"
 
@@ -107,7 +109,7 @@ emit: setup ## Emit the firmware's C from the bundle
 	$(HAR) emit $(or $(SHIPPED_OPTION),--bundle build/bundle) --output firmware/generated
 
 flash: setup ## Build for the Nano 33 BLE Sense and upload
-	$(HAR) flash $(PORT_OPTION) $(SHIPPED_OPTION)
+	$(HAR) flash $(PORT_OPTION) $(SHIPPED_OPTION) $(if $(ENGINE),--engine "$(ENGINE)")
 
 doctor: setup ## Look at this machine, the model and the board, and say what to fix
 	$(HAR) doctor $(PORT_OPTION)

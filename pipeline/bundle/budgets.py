@@ -21,6 +21,7 @@ from pipeline.models import shape_of
 from pipeline.sim.bench import Bench, bench, bench_heads
 from pipeline.sim.build import ROOT, build_firmware, build_image
 from pipeline.sim.emulator import Target
+from pipeline.sim.network_cost import network_cost
 
 BUDGETS = ROOT / "firmware" / "budgets.json"
 TOLERANCE = 0.02
@@ -41,6 +42,7 @@ def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Benc
     counts = bench(target, image)
     if target != "mps2":
         return counts
+    inference = network_cost(bundle.model_id, bundle.compiled)
     cost = bench_heads(
         build_image("har_learner_bench", target, build, generated),
         head_shapes(bundle),
@@ -50,7 +52,7 @@ def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Benc
         bundle.replay.capacity,
         bundle.replay.exemplars,
     )
-    return replace(counts, learning=cost)
+    return replace(counts, inference=inference, learning=cost)
 
 
 def head_shapes(bundle: Bundle) -> dict[str, HeadShape]:
@@ -116,10 +118,12 @@ def network_of(bundle: Bundle) -> str:
 def figures_of(result: Bench) -> Figures:
     """The figures of ``result`` that have a budget. Raises InputError where no instructions were
     counted."""
-    if result.learning is None:
+    if result.inference is None or result.learning is None:
         raise InputError(f"budgets are instructions of target mps2; {result.target} counts none")
     figures = {
-        "inference_instructions": result.inference,
+        "inference_instructions": result.inference.instructions,
+        "inference_cycles_model": result.inference.cycles_model,
+        "prediction_instructions": result.prediction,
         "update_instructions": result.update,
         "flash_bytes": result.flash_bytes,
         "ram_bytes": result.ram_bytes,

@@ -22,6 +22,7 @@ from pipeline.head.records import PAGE_BYTES
 from pipeline.sim.bench import bench
 from pipeline.sim.boards import NANO33BLE, Board
 from pipeline.sim.build import UNBOUNDED, build_image
+from pipeline.sim.network_cost import network_cost
 
 ENGINES = ("compiled", "tflm")
 LEARNING_RAM_LIMIT_BYTES = 48 * 1024
@@ -31,8 +32,9 @@ printed, and the board's own limits judge."""
 # TFLite-Micro's interpreter with the kernels of a dscnn, measured on a Cortex-M4F (reference
 # kernels and CMSIS-NN differ by less than a fifth).
 TFLM_RUNTIME_FLASH_BYTES = 54_152
-# TFLite-Micro with CMSIS-NN on such a network with AVERAGE_POOL_2D: 432,083 for 87,200 MACs.
-_TFLM_INSTRUCTIONS_PER_MAC = 4.96
+# TFLite-Micro with CMSIS-NN, recorded: 2,204,748 instructions for the network of 532,208 MACs that
+# was the default; at the 1.22 model cycles an instruction of CMSIS-NN alone on it (docs/ENGINE.md).
+TFLM_CYCLES_PER_MAC = 2_204_748 * 1.22 / 532_208
 
 Engine = Literal["compiled", "tflm"]
 
@@ -101,12 +103,23 @@ def footprint(
 
 
 @dataclass(frozen=True)
+class OtherEngine:
+    """What the same bundle takes in the engine that was not asked for."""
+
+    engine: str
+    flash_bytes: int
+    ram_bytes: int
+    latency_ms: float
+    energy_uj: float
+
+
+@dataclass(frozen=True)
 class Fit(Footprint):
     """The footprint of a bundle, and what else is known of it before anything is flashed.
 
     ``stored_head_bytes``: of one of the two slots that keep learned heads. ``learning_ram_bytes``,
     in ``ram_bytes`` already, is not judged. ``estimates`` names the fields that are not measured
-    alone. ``remedy``: what to do where it does not fit.
+    alone. ``remedy``: what to do where it does not fit. ``other``: None where only one was judged.
     """
 
     model_id: str
@@ -119,6 +132,7 @@ class Fit(Footprint):
     energy_uj: float
     estimates: tuple[str, ...]
     remedy: str = ""
+    other: OtherEngine | None = None
 
     def document(self) -> dict[str, object]:
         """For --json."""
@@ -132,8 +146,8 @@ def check_fit(
     image_flash_bytes: int,
     image_ram_bytes: int,
     stack_bytes: int,
-    instructions: int,
-    head_instructions: int,
+    engine_cycles: int,
+    head_cycles: int,
     macs: int,
     tflite_bytes: int,
     net_flash_bytes: int,
@@ -144,9 +158,10 @@ def check_fit(
 ) -> Fit:
     """Judge an image that was built with the compiled engine.
 
-    ``instructions``: of one prediction, ``head_instructions`` of which after the cut. For the
-    engine ``tflm`` the compiled network's weights and arena are exchanged for the .tflite file,
-    TFLM's runtime and its arena, and its instructions are estimated from ``macs``.
+    ``engine_cycles`` and ``head_cycles``: of one prediction up to the cut and after it, by the
+    model of `pipeline.sim.cycles`. For the engine ``tflm`` the compiled network's weights and arena
+    are exchanged for the .tflite file, TFLM's runtime and its arena, and its cycles are estimated
+    from ``macs``.
     """
     application = Application(
         image_flash_bytes - net_flash_bytes, image_ram_bytes - net_arena_bytes, memory.store_pages
@@ -156,8 +171,8 @@ def check_fit(
     if engine == "tflm":
         estimates.append("stack_bytes")
         network = tflite_bytes, tflm_arena_bytes
-        instructions = round(macs * _TFLM_INSTRUCTIONS_PER_MAC) + head_instructions
-    seconds = instructions * board.cycles_per_instruction / board.clock_hz
+        engine_cycles = round(macs * TFLM_CYCLES_PER_MAC)
+    seconds = board.seconds(engine_cycles + head_cycles)
     return Fit(
         **vars(footprint(application, engine, *network, board)),
         model_id=model_id,
@@ -231,13 +246,14 @@ def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
     emit(bundle, generated)
     image = build_image(UNBOUNDED, "mps2", build_directory / "firmware-unbounded", generated)
     counts = bench("mps2", image)
+    cost = network_cost(bundle.model_id, bundle.compiled)
     judge = partial(
         check_fit,
         model_id=bundle.model_id,
-        engine=engine,
         stack_bytes=counts.stack_used_bytes,
-        instructions=counts.inference,
-        head_instructions=counts.head,
+        engine_cycles=cost.cycles_model,
+        # Few next to the engine's: at as many cycles an instruction as those take.
+        head_cycles=round(counts.head * cost.cycles_model / cost.instructions),
         macs=bundle.macs,
         tflite_bytes=len(bundle.extractor),
         net_flash_bytes=image.sizes.weights_bytes,
@@ -246,14 +262,24 @@ def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
     )
     own = bundle.learning_memory
 
-    def with_memory(memory: LearningMemory) -> Fit:
+    def with_memory(memory: LearningMemory, engine: str = engine) -> Fit:
         return judge(
+            engine=engine,
             image_flash_bytes=image.sizes.flash_bytes - own.flash_bytes + memory.flash_bytes,
             image_ram_bytes=image.sizes.ram_bytes - own.ram_bytes + memory.ram_bytes,
             memory=memory,
         )
 
-    fit = with_memory(own)
+    (second,) = (each for each in ENGINES if each != engine)
+    unasked = with_memory(own, second)
+    other = OtherEngine(
+        engine=second,
+        flash_bytes=unasked.flash_bytes.used,
+        ram_bytes=unasked.ram_bytes.used,
+        latency_ms=unasked.latency_ms,
+        energy_uj=unasked.energy_uj,
+    )
+    fit = replace(with_memory(own), other=other)
     if fit.fits:
         return fit
     activities, sizes = len(bundle.activities), bundle.replay

@@ -21,6 +21,7 @@ from pipeline.cli.common import (
 )
 from pipeline.cli.defaults import BUNDLE, bundle_or_default
 from pipeline.cli.train import BundleOption
+from pipeline.cli.views.network_cost import show_network_cost
 from pipeline.core.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
@@ -61,8 +62,14 @@ def fit(
         say(f"  stack   {result.stack_bytes:>9,} bytes (the compiled engine, on the emulator)")
         say(
             f"  latency {result.latency_ms:>9.2f} ms, {result.energy_uj:.1f} uJ a prediction "
-            "(estimates)"
+            "(by a model of the core's cycles)"
         )
+        if (other := result.other) is not None:
+            say(
+                f"  other   engine {other.engine} (make flash ENGINE={other.engine}): "
+                f"{other.flash_bytes:,} bytes of flash, {other.ram_bytes:,} of RAM, "
+                f"{other.latency_ms:.2f} ms, {other.energy_uj:.1f} uJ"
+            )
         if result.remedy:
             say(f"  {result.remedy}")
     if not result.fits:
@@ -84,13 +91,22 @@ def bench(
     budgets: Annotated[
         Path, typer.Option(help="File of budgets.", show_default="firmware/budgets.json")
     ] = ROOT / "firmware" / "budgets.json",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="An int8 .tflite file instead of a bundle: its engine alone."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Count instructions, flash and RAM of one prediction and of one update at each cut."""
+    """Count instructions, cycles, flash and RAM: of the engine, of learning at each cut."""
     from pipeline.bundle.budgets import bench_bundle
 
     if check and write_budgets:
         raise InputError("--check compares with the budgets and --write-budgets writes them: one")
+    if model is not None:
+        if check or write_budgets or target != "mps2":
+            raise InputError("--model is counted on target mps2 and has no budget; drop the others")
+        _bench_model(model, as_json=as_json)
+        return
     bundle = bundle_or_default(bundle)
     with working(f"building and counting on {target}"):
         result = bench_bundle(bundle, target, build_directory)
@@ -103,12 +119,14 @@ def bench(
     for name, count in (
         ("engine", result.engine),
         ("head", result.head),
-        ("prediction", result.inference),
+        ("prediction", result.prediction),
         ("update", result.update),
     ):
         say(f"{name:<11} {count:>12,} {result.unit}")
-    if result.learning is None:
+    if result.inference is None or result.learning is None:
         return
+    say("")
+    show_network_cost(result.inference)
     say("\nlearning      update instr.  per MAC   predict instr.    RAM bytes  flash bytes")
     for cut, cost in result.learning.heads.items():
         per_mac = cost.update_instructions / cost.training_macs
@@ -116,6 +134,19 @@ def bench(
             f"{cut:<11} {cost.update_instructions:>15,} {per_mac:>8.2f} "
             f"{cost.predict_instructions:>16,} {cost.ram_bytes:>12,} {cost.flash_bytes:>12,}"
         )
+
+
+def _bench_model(path: Path, *, as_json: bool) -> None:
+    from pipeline.compiler import compile_model
+    from pipeline.sim.network_cost import network_cost
+    from pipeline.sim.parity import read_tflite
+
+    with working(f"building and counting {path.name}"):
+        cost = network_cost(str(path), compile_model(read_tflite(path)))
+    if as_json:
+        print_json(asdict(cost))
+    else:
+        show_network_cost(cost)
 
 
 def _compare_with_budget(directory: Path, result: Bench, path: Path, *, write: bool) -> None:

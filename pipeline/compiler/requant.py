@@ -19,7 +19,7 @@ Int64Array = npt.NDArray[np.int64]
 
 _STEPS = np.arange(1, 256, dtype=np.int64)  # of q + 128
 _INT32_MIN, _INT32_MAX = -(1 << 31), (1 << 31) - 1
-_NEIGHBOURS = (0, -1, 1, -2, 2)  # of the rounded m: a slope next to it sometimes has a solution
+_NEIGHBOURS = sorted(range(-8, 9), key=abs)  # of the rounded m, which sometimes has no solution
 
 
 @dataclass(frozen=True, eq=False)

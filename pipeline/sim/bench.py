@@ -18,16 +18,19 @@ from pipeline.head.memory import RamParts, learning_memory
 from pipeline.models.graph import nanojoules
 from pipeline.sim.boards import NANO33BLE
 from pipeline.sim.build import FirmwareImage
+from pipeline.sim.cycles import Code, block_counter, model_cycles
 from pipeline.sim.emulator import Target, exchange, launch
+from pipeline.sim.network_cost import NetworkCost
 
 
 @dataclass(frozen=True)
 class Bench:
     """Counts in ``unit`` (instructions on the emulator), the largest of ``repeats``.
 
-    inference: engine and head of one prediction; update: one labelled window, with an empty store
-    at first. Bytes: the stack, and flash and RAM of the linked image. learning: of each head there
-    could be, with a full store; None where no instructions are counted.
+    prediction: engine and head; update: one labelled window, with an empty store at first. Bytes:
+    the stack, and flash and RAM of the linked image. inference: the engine alone, layer by layer;
+    learning: of each head there could be, with a full store; both None where no instructions are
+    counted.
     """
 
     target: str
@@ -36,12 +39,13 @@ class Bench:
     repeats: int
     engine: int
     head: int
-    inference: int
+    prediction: int
     update: int
     stack_used_bytes: int
     stack_size_bytes: int
     flash_bytes: int
     ram_bytes: int
+    inference: NetworkCost | None = None
     learning: LearningCost | None = None
 
     def document(self) -> dict[str, object]:
@@ -87,7 +91,7 @@ def bench(target: Target, image: FirmwareImage) -> Bench:
         repeats=len(total),
         engine=max(engine),
         head=max(head),
-        inference=max(total),
+        prediction=max(total),
         update=max(update),
         stack_used_bytes=status.stack_used,
         stack_size_bytes=status.stack_size,
@@ -142,9 +146,9 @@ class HeadCost:
     Instructions: update, one labelled window with all its steps, judging included; step, one
     gradient step; predict, the head's part of one prediction. ``training_macs`` are those of the
     same update, see `training_macs`. ``flash_bytes``: factory parameters, scales and exemplars, and
-    the learner's code. ``energy_uj``, of an update: instructions x cycles per instruction / clock
-    x power of the board; ``energy_mac_nj``: its MACs x 3.2 pJ. ``estimates`` names what is not
-    counted.
+    the learner's code. ``energy_uj``, of an update: its cycles by the model, for which a short run
+    of the same code gives the cycles of an instruction, / clock x power of the board;
+    ``energy_mac_nj``: its MACs x 3.2 pJ. ``estimates`` names what is not counted.
     """
 
     update_instructions: int
@@ -184,13 +188,15 @@ def bench_heads(
     Raises ExternalError when the emulator is missing or the learner stops.
     """
     code_bytes = image.map.flash_bytes_from(r"lib/head/har_\w+\.c\.o")
+    small = random_workload(HeadShape(64, 6, 64), 6, learning, 6, 6)
+    per_instruction = _cycles_per_instruction(image, small)
     heads = {}
     for cut, shape in shapes.items():
         workload = random_workload(shape, shipped, learning, capacity, exemplars)
         counts = count_learning(image, workload)
         macs = training_macs(shape, shipped, learning.steps)
         memory = learning_memory(shape, shipped, capacity, exemplars)
-        seconds = counts.update * NANO33BLE.cycles_per_instruction / NANO33BLE.clock_hz
+        seconds = NANO33BLE.seconds(counts.update * per_instruction)
         heads[cut] = HeadCost(
             update_instructions=counts.update,
             step_instructions=counts.step,
@@ -202,7 +208,6 @@ def bench_heads(
             energy_uj=round(seconds * NANO33BLE.active_watts * 1e6, 3),
             energy_mac_nj=round(nanojoules(macs), 3),
         )
-    small = random_workload(HeadShape(64, 6, 64), 6, learning, 6, 6)
     return LearningCost(heads, heads[own].ram_bytes, count_learning(image, small).step)
 
 
@@ -258,8 +263,20 @@ def random_workload(
     return HeadWorkload(head, constants, windows, capacity, exemplars)
 
 
-def count_learning(image: FirmwareImage, workload: HeadWorkload) -> Counts:
-    """Runs `har_learner_bench` on ``workload``. Raises ExternalError when it stops."""
+def _cycles_per_instruction(image: FirmwareImage, workload: HeadWorkload) -> float:
+    """By the model, of all that `har_learner_bench` does with ``workload``."""
+    with tempfile.TemporaryDirectory(prefix="har-cycles-") as scratch:
+        counter = block_counter(image.path, "main", "har_mps2_exit", Path(scratch))
+        count_learning(image, workload, counter.options)
+        counted = model_cycles(counter.read(), Code(image.path.read_bytes()))
+    return counted.cycles / counted.instructions
+
+
+def count_learning(
+    image: FirmwareImage, workload: HeadWorkload, options: tuple[str, ...] = ()
+) -> Counts:
+    """Runs `har_learner_bench` on ``workload``. ``options``: more of QEMU's. Raises ExternalError
+    when it stops."""
     shape, scales, learning = workload.head.shape, workload.head.scales, workload.learning
     sizes = (shape.features, shape.rows, shape.frozen, shape.map_length, shape.channels)
     request = _REQUEST.pack(
@@ -284,6 +301,7 @@ def count_learning(image: FirmwareImage, workload: HeadWorkload) -> Counts:
         _TIMEOUT_S + _TIMEOUT_S_PER_MAC * macs,
         "the learner",
         "is this machine overloaded? Retry",
+        options,
     )
     predict, step, update, learned, held, crc = _REQUEST.unpack(answer)[-6:]
     if not learned:

@@ -60,10 +60,7 @@ def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityRep
     from pipeline.compiler import compile_model
     from pipeline.compiler.oracle import run_tflm
 
-    try:
-        content = model.read_bytes()
-    except OSError as error:
-        raise InputError(f"{model}: {error.strerror}") from None
+    content = read_tflite(model)
     compiled = compile_model(content)
     source = compiled.inputs[0]
     x = parity_inputs(inputs, tuple(source.shape[1:]), source.zero_point, seed)
@@ -85,6 +82,14 @@ def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityRep
         arena_bytes=compiled.arena_bytes,
         instructions=int(run.counts.max()) if run.counts is not None else None,
     )
+
+
+def read_tflite(path: Path) -> bytes:
+    """The content of a model's file. Raises InputError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
 
 
 def run_compiled(compiled: CompiledModel, x: Array, target: Target = "host") -> Array:

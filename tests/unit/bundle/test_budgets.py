@@ -21,6 +21,7 @@ from pipeline.head import HeadShape
 from pipeline.head.memory import RamParts
 from pipeline.models import backbone
 from pipeline.sim.bench import Bench, HeadCost, LearningCost
+from pipeline.sim.network_cost import NetworkCost
 
 DEFAULT = {
     "fc": HeadShape(416, 8, 416),
@@ -115,7 +116,9 @@ def test_a_network_or_figure_without_a_budget_is_refused(tmp_path: Path) -> None
 def test_the_committed_budgets_are_readable_and_of_what_bench_counts() -> None:
     budgets = read_budgets()
     assert "hapt/dscnn/fc" in budgets
-    result = Bench("mps2", "instructions", "0" * 16, 1, 1, 1, 2, 1, 1, 1, 1, 1, LEARNING)
+    inference = NetworkCost("0" * 16, 1, 1, 1, 1.0, 1, 1, 1, 1, ())
+    counts = 1, 1, 1, 2, 1, 1, 1, 1, 1
+    result = Bench("mps2", "instructions", "0" * 16, *counts, inference, LEARNING)
     assert all(set(budget) == set(figures_of(result)) for budget in budgets.values())
     with pytest.raises(InputError, match="host counts none"):
-        figures_of(replace(result, target="host", learning=None))
+        figures_of(replace(result, target="host", inference=None, learning=None))

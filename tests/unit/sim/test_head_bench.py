@@ -19,6 +19,7 @@ from pipeline.sim.bench import (
     random_workload,
     training_macs,
 )
+from pipeline.sim.network_cost import LayerCost, NetworkCost
 
 SHAPES = {
     "fc": HeadShape(7, 5, 7),
@@ -101,14 +102,31 @@ def test_the_workload_is_seeded_and_of_unit_variance(name: str) -> None:
     assert np.var(frozen) == pytest.approx(1, abs=0.1)
 
 
-def bench(learning: LearningCost | None) -> Bench:
-    return Bench("mps2", "instructions", "0" * 16, 10, 5, 1, 6, 9, 100, 8192, 900, 90, learning)
+LAYER = LayerCost("CONV_2D", (1, 4, 1, 2), 40, 90)
+INFERENCE = NetworkCost("0" * 16, 40, 100, 130, 2.5, 700, 300, 64, 32, (LAYER,))
+
+
+def bench(inference: NetworkCost | None, learning: LearningCost | None) -> Bench:
+    counts = 10, 5, 1, 6, 9, 100, 8192, 900, 90
+    return Bench("mps2", "instructions", "0" * 16, *counts, inference, learning)
 
 
 def test_document_has_the_heads_beside_the_counts() -> None:
     cost = HeadCost(90, 9, 3, 10, RamParts(1, 2, 3, 4), 50, 30, 0.5, 0.1)
-    document = bench(LearningCost({"fc": cost}, 10, 5_000)).document()
-    assert document["inference"] == 6
+    document = bench(INFERENCE, LearningCost({"fc": cost}, 10, 5_000)).document()
+    assert document["prediction"] == 6
+    assert document["inference"] == {
+        "model": "0" * 16,
+        "macs": 40,
+        "instructions": 100,
+        "cycles_model": 130,
+        "instructions_per_mac": 2.5,
+        "code_bytes": 700,
+        "constant_bytes": 300,
+        "arena_bytes": 64,
+        "stack_bytes": 32,
+        "layers": ({"operator": "CONV_2D", "shape": (1, 4, 1, 2), "macs": 40, "instructions": 90},),
+    }
     assert document["learning_ram_bytes"] == 10
     assert document["fc_64x6_step_instructions"] == 5_000
     assert document["heads"] == {
@@ -129,5 +147,6 @@ def test_document_has_the_heads_beside_the_counts() -> None:
 
 
 def test_document_of_a_board_that_counts_no_instructions_has_no_heads() -> None:
-    document = bench(None).document()
+    document = bench(None, None).document()
+    assert document["inference"] is None
     assert document["heads"] is None and document["learning_ram_bytes"] is None

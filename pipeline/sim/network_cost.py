@@ -1,0 +1,89 @@
+"""What one inference of a network costs on the compiled engine, layer by layer."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.compiler import CompiledModel
+from pipeline.core.types import Array
+from pipeline.sim.build import FirmwareImage, LinkerMap
+from pipeline.sim.cycles import Code, block_counter, model_cycles
+from pipeline.sim.parity import build_net, parity_inputs, run_net
+
+INPUTS = 8  # the largest count of these; seeded
+_OURS = r"har_net\.c\.o|har_kernels"
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """A step of the generated C; ``shape`` is its output's."""
+
+    operator: str
+    shape: tuple[int, ...]
+    macs: int
+    instructions: int
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """Of one inference, the largest of `INPUTS` inputs, on the emulated Cortex-M4F.
+
+    cycles_model: `pipeline.sim.cycles`, of that input, not yet times a chip's factor;
+    code_bytes: the generated function and the kernels that it calls; constant_bytes: weights,
+    biases, parameters and tables; arena_bytes: activations; stack_bytes: what the net's own
+    function takes. Instructions of ``layers`` are counted one by one in a build of its own, so that
+    their sum differs a little from ``instructions``.
+    """
+
+    model: str
+    macs: int
+    instructions: int
+    cycles_model: int
+    instructions_per_mac: float
+    code_bytes: int
+    constant_bytes: int
+    arena_bytes: int
+    stack_bytes: int
+    layers: tuple[LayerCost, ...]
+
+
+def network_cost(model: str, compiled: CompiledModel) -> NetworkCost:
+    """Builds and counts a compiled network. Raises ExternalError for a missing tool."""
+    source = compiled.inputs[0]
+    x = parity_inputs(INPUTS, tuple(source.shape[1:]), source.zero_point, 0)
+    with tempfile.TemporaryDirectory(prefix="har-cost-") as scratch:
+        folder = Path(scratch)
+        image = build_net("har_parity", compiled, "mps2", folder)
+        run = run_net(compiled, image, x)
+        if run.counts is None or run.stack_bytes is None:
+            raise AssertionError("the emulated core counts instructions")
+        cycles = _cycles(compiled, image, x[int(run.counts.argmax())], folder)
+        profile = run_net(compiled, build_net("har_profile", compiled, "mps2", folder), x)
+    instructions = int(run.counts.max())
+    return NetworkCost(
+        model=model,
+        macs=compiled.macs,
+        instructions=instructions,
+        cycles_model=cycles,
+        instructions_per_mac=round(instructions / max(compiled.macs, 1), 4),
+        code_bytes=_bytes(image.map, ".text"),
+        constant_bytes=_bytes(image.map, ".rodata"),
+        arena_bytes=compiled.arena_bytes,
+        stack_bytes=run.stack_bytes,
+        layers=tuple(
+            LayerCost(layer.operator, layer.shape, layer.macs, count)
+            for layer, count in zip(compiled.layers, profile.step_counts, strict=True)
+        ),
+    )
+
+
+def _cycles(compiled: CompiledModel, image: FirmwareImage, one: Array, folder: Path) -> int:
+    counter = block_counter(image.path, "har_net_run", "har_board_count_end", folder)
+    run_net(compiled, image, one[None], counter.options)
+    return model_cycles(counter.read(), Code(image.path.read_bytes())).cycles
+
+
+def _bytes(linked: LinkerMap, section: str) -> int:
+    return linked.flash_bytes_from(_OURS, section)
