@@ -161,21 +161,24 @@ static void check_depthwise(const char *name, har_depthwise_kernel *kernel,
                  p, true, false);                                                                  \
     check_matrix("har_matrix_p" #p "_k" #k "_scattered", har_matrix_p##p##_k##k##_scattered,       \
                  har_matrix_p##p##_k##k##_scattered_twin, p, false, false);
-#define MATRIX_LINEAR(p)                                                                           \
-    check_matrix("har_matrix_p" #p "_linear", har_matrix_p##p##_linear,                            \
-                 har_matrix_p##p##_linear_twin, p, false, true);
+#define MATRIX_LINEAR(p)                                                \
+    check_matrix("har_matrix_p" #p "_linear", har_matrix_p##p##_linear, \
+                 har_matrix_p##p##_linear_twin, p, false, true)
 #define WORDS_1x3 2
 #define WORDS_1x5 3
 #define WORDS_3x3 6
-#define DEPTHWISE(shape, s, n, k)                                                                  \
-    check_depthwise("har_depthwise_" #shape "_s" #s "_n" #n "_k" #k,                               \
-                    har_depthwise_##shape##_s##s##_n##n##_k##k,                                    \
+#define DEPTHWISE(shape, s, n, k)                                    \
+    check_depthwise("har_depthwise_" #shape "_s" #s "_n" #n "_k" #k, \
+                    har_depthwise_##shape##_s##s##_n##n##_k##k,      \
                     har_depthwise_##shape##_s##s##_n##n##_k##k##_twin, WORDS_##shape, n);
 
 int main(void) {
     har_board_init();
     HAR_FOR_MATRIX(MATRIX)
-    MATRIX_LINEAR(1) MATRIX_LINEAR(2) MATRIX_LINEAR(3) MATRIX_LINEAR(4)
+    MATRIX_LINEAR(1);
+    MATRIX_LINEAR(2);
+    MATRIX_LINEAR(3);
+    MATRIX_LINEAR(4);
     HAR_FOR_DEPTHWISE(DEPTHWISE)
     report("kernels are missing", checked == 4u * 5u * 2u + 4u + 3u * 2u * 4u * 5u);
     har_mps2_exit(failed > 125u ? 125 : (int)failed);

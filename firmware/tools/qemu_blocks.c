@@ -1,11 +1,12 @@
-/* A plugin for QEMU that counts how often each translated block of code runs while the emulated core
- * is between two addresses, and how often it is left by a jump. pipeline/sim/cycles.py builds it with
- * the host's compiler, runs it and reads what it leaves:
+/* A plugin for QEMU that counts how often each translated block of code runs while the emulated
+ * core is between two addresses, and how often it is left by a jump. pipeline/sim/cycles.py builds
+ * it with the host's compiler, runs it and reads what it leaves:
  *
  *   -plugin FILE,out=PATH,first=ADDRESS,last=ADDRESS
  *
  * PATH: a line "start end runs jumps" for each block, addresses in hexadecimal, end exclusive. The
- * counting begins with the block at `first` and ends with the block at `last`, which is not counted.
+ * counting begins with the block at `first` and ends with the block at `last`, which is not
+ * counted.
  *
  * Distributions ship QEMU without qemu-plugin.h: the few functions needed are declared here, as
  * QEMU's documentation has them (docs/devel/tcg-plugins). They are the same from 4.2 on. */

@@ -1,7 +1,6 @@
 /* The depthwise kernels in C: what har_depthwise_m4.S computes, for all other cores. HAR_TWIN(name)
  * may be defined to compile them under other names, beside the assembly. */
 #include "lib/nn/har_matrix.h"
-
 #include "lib/nn/har_requant.h"
 
 #if !defined(__ARM_FEATURE_DSP) || defined(HAR_TWIN)
@@ -9,7 +8,8 @@
 #define HAR_TWIN(name) name
 #endif
 
-/* Of a packed row, where tap i lies: words (w0, w2), (w1, w3), w4 or (w0, w2), w1, low half first. */
+/* Of a packed row, where tap i lies: words (w0, w2), (w1, w3), w4 or (w0, w2), w1, low half first.
+ */
 static int32_t tap_of(const int32_t *row, int32_t i) {
     const int32_t word = row[i == 4 ? 2 : i % 2];
     return i == 2 || i == 3 ? word >> 16 : (int16_t)(uint16_t)((uint32_t)word & 0xFFFFu);
@@ -38,17 +38,18 @@ static void depthwise(int32_t rows, int32_t taps, int32_t stride, int32_t output
     }
 }
 
-#define KERNEL(name, rows, taps, stride, outputs, k)                                               \
-    void HAR_TWIN(name)(const uint8_t *planes, int32_t plane_bytes, int32_t row_bytes,             \
-                        int16_t *block, int32_t block_step, const int32_t *weights,                \
-                        int32_t channels) {                                                        \
-        depthwise(rows, taps, stride, outputs, k, planes, plane_bytes, row_bytes, block,           \
-                  block_step, weights, channels);                                                  \
+#define KERNEL(name, rows, taps, stride, outputs, k)                                     \
+    void HAR_TWIN(name)(const uint8_t *planes, int32_t plane_bytes, int32_t row_bytes,   \
+                        int16_t *block, int32_t block_step, const int32_t *weights,      \
+                        int32_t channels) {                                              \
+        depthwise(rows, taps, stride, outputs, k, planes, plane_bytes, row_bytes, block, \
+                  block_step, weights, channels);                                        \
     }
 #define ROWS_1x3 1, 3
 #define ROWS_1x5 1, 5
 #define ROWS_3x3 3, 3
-#define EACH(shape, s, n, k) KERNEL_OF(har_depthwise_##shape##_s##s##_n##n##_k##k, ROWS_##shape, s, n, k)
+#define EACH(shape, s, n, k) \
+    KERNEL_OF(har_depthwise_##shape##_s##s##_n##n##_k##k, ROWS_##shape, s, n, k)
 #define KERNEL_OF(...) KERNEL(__VA_ARGS__)
 
 HAR_FOR_DEPTHWISE(EACH)

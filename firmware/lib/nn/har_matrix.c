@@ -161,8 +161,8 @@ static void multiply(const har_matrix_params *p, har_matrix_kernel *kernel, cons
         weights += pair_bytes / 4;
         out += p->channel_stride;
     }
-    kernel(block, weights, block_bytes, p->output_channels / 2 * pair_bytes, out,
-           p->channel_stride, offsets);
+    kernel(block, weights, block_bytes, p->output_channels / 2 * pair_bytes, out, p->channel_stride,
+           offsets);
 }
 
 void har_matrix_run(const har_matrix_params *params, const void *input, int16_t *block,

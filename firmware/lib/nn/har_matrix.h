@@ -44,8 +44,8 @@ typedef void har_matrix_kernel(const int16_t *block, const int32_t *weights, int
 
 /* Computes `channels` channels of a depthwise convolution for neighbouring outputs of a row.
  * `planes`: the first tap of the first output in the first channel. The outputs, 0 to 255, go to
- * block[0], block[2], ... in int16; `block_step` bytes further for each channel. `weights`: for each
- * channel its taps, packed, and {b, m}. */
+ * block[0], block[2], ... in int16; `block_step` bytes further for each channel. `weights`: for
+ * each channel its taps, packed, and {b, m}. */
 typedef void har_depthwise_kernel(const uint8_t *planes, int32_t plane_bytes, int32_t row_bytes,
                                   int16_t *block, int32_t block_step, const int32_t *weights,
                                   int32_t channels);
@@ -57,22 +57,22 @@ typedef void har_depthwise_kernel(const uint8_t *planes, int32_t plane_bytes, in
  *   har_matrix_pP_linear        to int8 of any zero point, any offsets. {2 b, m, rounding, shift}
  *                               requantize a channel as TensorFlow Lite does, in three roundings
  *   har_depthwise_1x3_sS_nN_kK  N outputs, stride S; 1x5 and 3x3 likewise */
-#define HAR_DECLARE_MATRIX(p, k)                                                                   \
+#define HAR_DECLARE_MATRIX(p, k) \
     har_matrix_kernel har_matrix_p##p##_k##k, har_matrix_p##p##_k##k##_scattered;
-#define HAR_DECLARE_DEPTHWISE(shape, s, n, k)                                                      \
+#define HAR_DECLARE_DEPTHWISE(shape, s, n, k) \
     har_depthwise_kernel har_depthwise_##shape##_s##s##_n##n##_k##k;
 
-#define HAR_FOR_SHIFTS(X, ...)                                                                     \
+#define HAR_FOR_SHIFTS(X, ...) \
     X(__VA_ARGS__, 10) X(__VA_ARGS__, 11) X(__VA_ARGS__, 12) X(__VA_ARGS__, 13) X(__VA_ARGS__, 14)
-#define HAR_FOR_OUTPUTS(X, shape, s)                                                               \
-    HAR_FOR_SHIFTS(X, shape, s, 1)                                                                 \
+#define HAR_FOR_OUTPUTS(X, shape, s) \
+    HAR_FOR_SHIFTS(X, shape, s, 1)   \
     HAR_FOR_SHIFTS(X, shape, s, 2) HAR_FOR_SHIFTS(X, shape, s, 3) HAR_FOR_SHIFTS(X, shape, s, 4)
-#define HAR_FOR_DEPTHWISE(X)                                                                       \
-    HAR_FOR_OUTPUTS(X, 1x3, 1)                                                                     \
-    HAR_FOR_OUTPUTS(X, 1x3, 2)                                                                     \
-    HAR_FOR_OUTPUTS(X, 1x5, 1)                                                                     \
+#define HAR_FOR_DEPTHWISE(X)   \
+    HAR_FOR_OUTPUTS(X, 1x3, 1) \
+    HAR_FOR_OUTPUTS(X, 1x3, 2) \
+    HAR_FOR_OUTPUTS(X, 1x5, 1) \
     HAR_FOR_OUTPUTS(X, 1x5, 2) HAR_FOR_OUTPUTS(X, 3x3, 1) HAR_FOR_OUTPUTS(X, 3x3, 2)
-#define HAR_FOR_MATRIX(X)                                                                          \
+#define HAR_FOR_MATRIX(X) \
     HAR_FOR_SHIFTS(X, 1) HAR_FOR_SHIFTS(X, 2) HAR_FOR_SHIFTS(X, 3) HAR_FOR_SHIFTS(X, 4)
 
 HAR_FOR_MATRIX(HAR_DECLARE_MATRIX)
@@ -115,7 +115,7 @@ struct har_matrix_params {
 
     int32_t pairs; /* of inputs of an output pixel, a multiple of 4 */
     const int32_t *weights;
-    int32_t channel_pair_bytes; /* of weights, for a pair of channels */
+    int32_t channel_pair_bytes;            /* of weights, for a pair of channels */
     int32_t output_width, output_channels; /* channels >= 2 */
     /* `spans` times `blocks[n]` blocks of 4 - n pixels: a span is a row, or the whole image. */
     int32_t spans, blocks[4];

@@ -1,7 +1,6 @@
-/* The matrix kernels in C: what har_matrix_m4.S computes, for all other cores. HAR_TWIN(name) may be
- * defined to compile them under other names, beside the assembly. */
+/* The matrix kernels in C: what har_matrix_m4.S computes, for all other cores. HAR_TWIN(name) may
+ * be defined to compile them under other names, beside the assembly. */
 #include "lib/nn/har_matrix.h"
-
 #include "lib/nn/har_requant.h"
 
 #if !defined(__ARM_FEATURE_DSP) || defined(HAR_TWIN)
@@ -32,9 +31,8 @@ static void multiply(int32_t pixels, int32_t k, enum target target, const int16_
                     const int8_t *w = taps + 4 * pair + channel;
                     sum += (uint32_t)(x[0] * w[0] + x[1] * w[2]);
                 }
-                out[offsets[pixel]] =
-                    target == LINEAR ? (uint8_t)har_linear_s8(sum, scale)
-                                     : har_scale_u8(sum, scale[0], scale[1], k);
+                out[offsets[pixel]] = target == LINEAR ? (uint8_t)har_linear_s8(sum, scale)
+                                                       : har_scale_u8(sum, scale[0], scale[1], k);
             }
             if (target == ROW && pixels == 3) out[3] = 0;
             out += channel_stride;
@@ -43,15 +41,15 @@ static void multiply(int32_t pixels, int32_t k, enum target target, const int16_
     }
 }
 
-#define KERNEL(name, pixels, k, target)                                                            \
-    void HAR_TWIN(name)(const int16_t *block, const int32_t *weights, int32_t block_bytes,         \
-                        int32_t weights_bytes, uint8_t *out, int32_t channel_stride,               \
-                        const int32_t *offsets) {                                                  \
-        multiply(pixels, k, target, block, weights, block_bytes, weights_bytes, out,               \
-                 channel_stride, offsets);                                                         \
+#define KERNEL(name, pixels, k, target)                                                    \
+    void HAR_TWIN(name)(const int16_t *block, const int32_t *weights, int32_t block_bytes, \
+                        int32_t weights_bytes, uint8_t *out, int32_t channel_stride,       \
+                        const int32_t *offsets) {                                          \
+        multiply(pixels, k, target, block, weights, block_bytes, weights_bytes, out,       \
+                 channel_stride, offsets);                                                 \
     }
-#define BOTH(p, k)                                                                                 \
-    KERNEL(har_matrix_p##p##_k##k, p, k, ROW)                                                      \
+#define BOTH(p, k)                            \
+    KERNEL(har_matrix_p##p##_k##k, p, k, ROW) \
     KERNEL(har_matrix_p##p##_k##k##_scattered, p, k, SCATTERED)
 
 HAR_FOR_MATRIX(BOTH)
