@@ -65,6 +65,11 @@ int har_parity_run(uint8_t *memory, uint32_t size_bytes) {
     har_parity_forget_stack();
     const uint32_t stack_before = har_board_stack_used();
     for (uint32_t n = 0; n < request.inputs; ++n) {
+#ifdef HAR_NET_HOPS
+        uint32_t restart;
+        memcpy(&restart, count, sizeof(restart));
+        if (restart != 0u) har_net_restart();
+#endif
         memcpy(har_net_input(), input, request.input_bytes);
         input += request.input_bytes;
 

@@ -6,7 +6,8 @@
  *   4  number of inputs N            host
  *   8  bytes of one input            host
  *  12  bytes of one input's outputs  host (all outputs of the net, in order)
- *  16  offset of counts,  u32 (N)    host (a multiple of 4)
+ *  16  offset of counts,  u32 (N)    host (a multiple of 4); before the start, for a net that
+ *      streams: not 0 where a restart comes before this input
  *  20  offset of inputs,  int8 (N, input bytes)    host
  *  24  offset of outputs, int8 (N, output bytes)   host
  *  28  inputs done                   board

@@ -81,3 +81,10 @@ def generated_or_default(generated: Path, bundle: Path | None = None) -> Path:
         note(f"no C files in {generated}: emitting those of {folder}")
     emit(load_bundle(folder), generated)
     return generated
+
+
+def extractor_of(bundle: Path) -> Path:
+    """The .tflite that the engine runs, of a bundle's folder."""
+    from pipeline.bundle.bundle import EXTRACTOR
+
+    return bundle / EXTRACTOR

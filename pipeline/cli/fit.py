@@ -19,13 +19,14 @@ from pipeline.cli.common import (
     say,
     working,
 )
-from pipeline.cli.defaults import BUNDLE, bundle_or_default
+from pipeline.cli.defaults import BUNDLE, bundle_or_default, extractor_of
 from pipeline.cli.train import BundleOption
 from pipeline.cli.views.network_cost import show_network_cost
 from pipeline.core.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
     from pipeline.sim.bench import Bench
+    from pipeline.sim.parity import ParityReport, StreamingReport
 
 BuildOption = Annotated[Path, typer.Option(help="Folder to build in.")]
 
@@ -95,6 +96,9 @@ def bench(
         Path | None,
         typer.Option(help="An int8 .tflite file instead of a bundle: its engine alone."),
     ] = None,
+    streaming: Annotated[
+        bool, typer.Option("--streaming", help="Count an answer every few samples instead.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Count instructions, cycles, flash and RAM: of the engine, of learning at each cut."""
@@ -102,10 +106,14 @@ def bench(
 
     if check and write_budgets:
         raise InputError("--check compares with the budgets and --write-budgets writes them: one")
-    if model is not None:
+    if model is not None or streaming:
         if check or write_budgets or target != "mps2":
-            raise InputError("--model is counted on target mps2 and has no budget; drop the others")
-        _bench_model(model, as_json=as_json)
+            raise InputError(
+                "--model and --streaming are counted on target mps2 and have no budget: "
+                "drop the other options"
+            )
+        model = extractor_of(bundle_or_default(bundle)) if model is None else model
+        (_bench_streaming if streaming else _bench_model)(model, as_json=as_json)
         return
     bundle = bundle_or_default(bundle)
     with working(f"building and counting on {target}"):
@@ -133,6 +141,24 @@ def bench(
         say(
             f"{cut:<11} {cost.update_instructions:>15,} {per_mac:>8.2f} "
             f"{cost.predict_instructions:>16,} {cost.ram_bytes:>12,} {cost.flash_bytes:>12,}"
+        )
+
+
+def _bench_streaming(path: Path, *, as_json: bool) -> None:
+    from pipeline.sim.network_cost import streaming_costs
+    from pipeline.sim.parity import read_tflite
+
+    with working(f"building and counting {path.name} at each hop"):
+        costs = streaming_costs(read_tflite(path))
+    if as_json:
+        print_json([asdict(cost) for cost in costs])
+        return
+    columns = ("instructions", 13), ("model cycles", 13), ("of a window", 12), ("RAM bytes", 10)
+    say(" hop " + " ".join(f"{name:>{width}}" for name, width in columns))
+    for cost in costs:
+        say(
+            f"{cost.hop:>4} {cost.instructions:>13,} {cost.cycles_model:>13,} "
+            f"{100 * cost.share_of_window:>10.1f} % {cost.ram_bytes:>10,}"
         )
 
 
@@ -180,27 +206,57 @@ def _compare_with_budget(directory: Path, result: Bench, path: Path, *, write: b
 
 @guarded
 def parity(
-    model: Annotated[Path, typer.Option(help="An int8 .tflite file.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="An int8 .tflite file.", show_default="the bundle's extractor"),
+    ] = None,
     inputs: Annotated[int, typer.Option(min=1, help="How many inputs to compare.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the inputs.")] = 0,
     target: TargetOption = "mps2",
+    streaming: Annotated[
+        bool, typer.Option("--streaming", help="Compare answers every few samples instead.")
+    ] = False,
+    hop: Annotated[
+        int | None,
+        typer.Option(min=1, help="Samples between them.", show_default="an eighth of a window"),
+    ] = None,
+    windows: Annotated[int, typer.Option(min=1, help="How many of them to compare.")] = 200,
     as_json: JsonOption = False,
 ) -> None:
     """Compare our int8 engine with TFLite-Micro, byte by byte. Exit code 1 if they differ."""
-    from pipeline.sim.parity import run_parity
+    from pipeline.sim.parity import run_parity, run_streaming_parity
 
-    with working(f"running {inputs} inputs on {target} and in TFLite-Micro"):
-        report = run_parity(model, inputs, seed, target)
+    if hop is not None and not streaming:
+        raise InputError("--hop is for --streaming: add it")
+    path = extractor_of(bundle_or_default(BUNDLE)) if model is None else model
+    report: ParityReport | StreamingReport
+    if streaming:
+        with working(f"streaming {windows} windows on {target} and running TFLite-Micro"):
+            report = run_streaming_parity(path, hop, windows, seed, target)
+    else:
+        with working(f"running {inputs} inputs on {target} and in TFLite-Micro"):
+            report = run_parity(path, inputs, seed, target)
     if as_json:
         print_json(asdict(report))
     else:
-        verdict = "equal" if report.mismatches == 0 else f"{report.mismatches} DIFFER"
-        say(f"{report.model} on {report.target}: {report.compared} inputs, {verdict}")
-        say(f"  distinct outputs {report.distinct_outputs:>12,}")
-        say(f"  MACs             {report.macs:>12,}")
-        say(f"  flash            {report.flash_bytes:>12,} bytes: constants, code, kernels")
-        say(f"  arena            {report.arena_bytes:>12,} bytes")
-        if report.instructions is not None:
-            say(f"  instructions     {report.instructions:>12,} an inference")
+        _show_parity(report)
     if report.mismatches:
         raise typer.Exit(1)
+
+
+def _show_parity(report: ParityReport | StreamingReport) -> None:
+    from pipeline.sim.parity import StreamingReport
+
+    verdict = "equal" if report.mismatches == 0 else f"{report.mismatches} DIFFER"
+    what = f"windows at hop {report.hop}" if isinstance(report, StreamingReport) else "inputs"
+    say(f"{report.model} on {report.target}: {report.compared} {what}, {verdict}")
+    say(f"  distinct outputs {report.distinct_outputs:>12,}")
+    say(f"  MACs             {report.macs:>12,}")
+    if isinstance(report, StreamingReport):
+        say(f"  restarts         {report.restarts:>12,}")
+    else:
+        say(f"  flash            {report.flash_bytes:>12,} bytes: constants, code, kernels")
+    say(f"  arena            {report.arena_bytes:>12,} bytes")
+    if report.instructions is not None:
+        each = "a hop" if isinstance(report, StreamingReport) else "an inference"
+        say(f"  instructions     {report.instructions:>12,} {each}")

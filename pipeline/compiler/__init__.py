@@ -4,7 +4,7 @@
 that the compiled engine equals byte for byte.
 """
 
-from pipeline.compiler.compile import CompiledModel, compile_model
+from pipeline.compiler.compile import CompiledModel, compile_model, possible_hops
 from pipeline.compiler.emit import c_float
 from pipeline.compiler.errors import UnsupportedModel
 from pipeline.compiler.graph import TensorInfo
@@ -18,5 +18,6 @@ __all__ = [
     "UnsupportedModel",
     "c_float",
     "compile_model",
+    "possible_hops",
     "run_tflm",
 ]

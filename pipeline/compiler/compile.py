@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pipeline.compiler.emit import constant_bytes, emit_c
+from pipeline.compiler.emit import Hop, constant_bytes, emit_c
 from pipeline.compiler.graph import KernelCall, TensorInfo
 from pipeline.compiler.lower import lower
 from pipeline.compiler.plan import plan_memory
 from pipeline.compiler.reader import read_model
 from pipeline.compiler.schedule import schedule
+from pipeline.compiler.stream import stream, stream_hops
 from pipeline.core.errors import InputError
 
 
@@ -44,24 +45,34 @@ class CompiledModel:
     layers: tuple[CompiledLayer, ...]
 
 
-def compile_model(model: bytes, *, name: str = "har_net") -> CompiledModel:
+def possible_hops(model: bytes) -> tuple[int, ...]:
+    """The hops up to half a window that `compile_model` takes for an int8 .tflite's bytes. Raises
+    as that, and UnsupportedModel for a network that cannot stream."""
+    return stream_hops(lower(read_model(model)))
+
+
+def compile_model(model: bytes, *, name: str = "har_net", hop: int | None = None) -> CompiledModel:
     """Compiles an int8 .tflite's bytes to C that calls firmware/lib/nn.
 
-    ``name`` prefixes files and symbols. Raises InputError for bytes that are no valid .tflite or
-    a name that is no C identifier, UnsupportedModel for a model outside what the engine takes.
+    ``name`` prefixes files and symbols. With ``hop``, the C streams: each run takes so many new
+    samples; ``inputs`` and costs are then those of a hop. Raises InputError for bytes that are no
+    valid .tflite or a name that is no C identifier, UnsupportedModel for a model outside what the
+    engine takes.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise InputError(f"{name!r} is not a lower-case C identifier; choose another name")
     given = lower(read_model(model))
-    graph = schedule(given)
+    graph = schedule(given) if hop is None else stream(given, hop)
     plan = plan_memory(graph)
+    window = max(given.tensors[given.input].shape)
+    runs = None if hop is None else Hop(hop, -(-window // hop))
     layers = tuple(
         CompiledLayer(step.operator, graph.tensors[step.output].shape, step.macs)
         for step in graph.steps
         if isinstance(step, KernelCall)
     )
     return CompiledModel(
-        sources=emit_c(graph, plan, name),
+        sources=emit_c(graph, plan, name, runs),
         macs=sum(layer.macs for layer in layers),
         arena_bytes=plan.arena_bytes,
         weights_bytes=constant_bytes(graph),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,10 +22,10 @@ from pipeline.compiler.plan import ALIGNMENT, Plan
 _COLUMNS = 100
 
 
-def emit_c(graph: Graph, plan: Plan, name: str) -> dict[str, str]:
+def emit_c(graph: Graph, plan: Plan, name: str, hop: Hop | None = None) -> dict[str, str]:
     """File name -> text of NAME.h and NAME.c. The same graph gives the same text."""
     return {
-        f"{name}.h": _header(graph, plan, name),
+        f"{name}.h": _header(graph, plan, name, hop),
         f"{name}.c": "\n".join(_Source(graph, plan, name).lines()) + "\n",
     }
 
@@ -47,7 +48,15 @@ def constant_bytes(graph: Graph) -> int:
     )
 
 
-def _header(graph: Graph, plan: Plan, name: str) -> str:
+@dataclass(frozen=True)
+class Hop:
+    """Of a streaming network: the samples of a run, and runs until the first whole window."""
+
+    samples: int
+    runs: int
+
+
+def _header(graph: Graph, plan: Plan, name: str, hop: Hop | None) -> str:
     upper = name.upper()
     outputs = [graph.tensors[index] for index in graph.outputs]
     about = [f" * input     {_describe(graph.tensors[graph.input])}"]
@@ -74,6 +83,7 @@ def _header(graph: Graph, plan: Plan, name: str) -> str:
             f"#define {upper}_INPUT_BYTES {graph.tensors[graph.input].size_bytes}",
             f"#define {upper}_OUTPUTS {len(outputs)}",
             f"#define {upper}_ARENA_BYTES {plan.arena_bytes}",
+            *_hop_lines(name, hop),
             "",
             f"extern const uint32_t {name}_output_bytes[{upper}_OUTPUTS];",
             f"extern const float {name}_output_scales[{upper}_OUTPUTS];",
@@ -96,6 +106,22 @@ def _header(graph: Graph, plan: Plan, name: str) -> str:
     )
 
 
+def _hop_lines(name: str, hop: Hop | None) -> list[str]:
+    if hop is None:
+        return []
+    upper = name.upper()
+    return [
+        "",
+        "/* It streams: a run takes the newest samples and answers for the window that ends with",
+        " * them, once so many runs have followed each other since the last restart. */",
+        f"#define {upper}_HOP_SAMPLES {hop.samples}",
+        f"#define {upper}_HOPS {hop.runs}",
+        "",
+        "/* Before the first run, and wherever samples are missing. */",
+        f"void {name}_restart(void);",
+    ]
+
+
 class _Source:
     def __init__(self, graph: Graph, plan: Plan, name: str) -> None:
         self._graph = graph
@@ -108,9 +134,13 @@ class _Source:
         yield f'#include "{self._name}.h"'
         yield ""
         yield "#include <stddef.h>"
+        if self._graph.lengths:
+            yield "#include <string.h>"
         yield ""
         yield '#include "lib/nn/har_matrix.h"'
         yield '#include "lib/nn/har_nn.h"'
+        if self._graph.lengths:
+            yield '#include "lib/nn/har_stream.h"'
         yield ""
         yield "#ifdef HAR_NET_PROFILE /* firmware/tools/parity.c counts each step */"
         yield "void har_net_stepped(uint32_t step);"
@@ -159,14 +189,28 @@ class _Source:
             arguments = [f"&{_prefix(step)}", *inputs]
             if step.scratch_bytes:
                 arguments.append(f"(int16_t *)(arena + {self._plan.scratch[now]})")
+            if step.state_bytes:
+                arguments.append(f"(int32_t *)(arena + {self._plan.states[now]})")
             named = _names(step)
             arguments += [shared for constant, _, shared in arrays if constant.role not in named]
             arguments.append(self._place(step.output))
             yield from _wrapped(f"    {step.kernel}(", arguments, ");")
             yield f"    har_net_stepped({calls});"
             calls += 1
+        for stay in self._graph.stays:
+            memory = f"(uint8_t *)arena + {self._plan.offsets[stay.tensor]}"
+            sizes = (stay.planes, stay.plane_bytes, stay.start, stay.bytes)
+            yield from _wrapped("    har_keep_last(", [memory, *map(str, sizes)], ");")
         yield "}"
         yield ""
+        if self._graph.lengths:
+            yield f"void {self._name}_restart(void) {{"
+            for now, place in self._plan.states.items():
+                step = self._graph.steps[now]
+                if isinstance(step, KernelCall):
+                    yield f"    memset(arena + {place}, 0, {step.state_bytes});"
+            yield "}"
+            yield ""
 
     def _access(self) -> Iterator[str]:
         name, upper = self._name, self._upper
@@ -181,7 +225,9 @@ class _Source:
             yield from _wrapped(start, values, "};")
         yield ""
         yield f"int8_t *{name}_input(void) {{"
-        yield f"    return {self._place(self._graph.input)};"
+        kept = self._graph.kept.get(self._graph.input, 0)
+        skipped = kept * self._graph.tensors[self._graph.input].shape[-1]
+        yield f"    return {self._place(self._graph.input)}{f' + {skipped}' if kept else ''};"
         yield "}"
         yield ""
         yield f"const int8_t *{name}_output(uint32_t i) {{"

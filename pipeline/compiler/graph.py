@@ -50,7 +50,7 @@ class KernelCall:
     ``struct`` and ``params`` fill the kernel's parameter struct; ``arrays`` follow the inputs in
     the call, in order, unless ``params`` name them. ``gathered`` says that the inputs go in as one
     array of pointers. ``scratch_bytes``: of memory that the call needs for itself; its place goes
-    in behind the inputs.
+    in behind the inputs. ``state_bytes``: of memory that stays from run to run, likewise.
     """
 
     index: int
@@ -64,6 +64,7 @@ class KernelCall:
     gathered: bool = False
     macs: int = 0
     scratch_bytes: int = 0
+    state_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,35 @@ Step = KernelCall | View
 
 
 @dataclass(frozen=True)
+class Stay:
+    """After a hop: in each of ``planes`` stretches of a tensor, ``bytes`` from ``start`` on come to
+    its front."""
+
+    tensor: int
+    planes: int
+    plane_bytes: int
+    start: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Graph:
     """Steps in the order of execution. Tensor keys are the .tflite's tensor indexes.
-    ``storage_bytes``: of tensors that do not lie as int8 in the order of their shape."""
+    ``storage_bytes``: of tensors that do not lie as int8 in the order of their shape.
+
+    Of a streaming graph (`pipeline.compiler.stream`): ``lengths``, the columns of a whole window,
+    of each tensor along time; ``kept``, how many columns before the new ones stay from hop to hop;
+    ``stays``, what moves them there.
+    """
 
     tensors: dict[int, TensorInfo]
     steps: tuple[Step, ...]
     input: int
     outputs: tuple[int, ...] = field(default=())
     storage_bytes: dict[int, int] = field(default_factory=dict)
+    lengths: dict[int, int] = field(default_factory=dict)
+    kept: dict[int, int] = field(default_factory=dict)
+    stays: tuple[Stay, ...] = field(default=())
 
     def size_bytes(self, tensor: int) -> int:
         """What the tensor takes in memory."""

@@ -2,14 +2,15 @@
 
 Tensors that are views of each other (RESHAPE) share one buffer. A buffer lives from the step that
 writes it to the last that reads it: the network's input from before the first step, its outputs
-beyond the last, a step's scratch memory during the step. Buffers are placed one by one, each at the
-lowest gap between those placed before it that are alive at the same time.
+beyond the last, a step's scratch memory during the step; what a streaming network keeps, always.
+Buffers are placed one by one, each at the lowest gap between those placed before it that are alive
+at the same time.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.compiler.graph import Graph, KernelCall, View
 
@@ -33,24 +34,29 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Plan:
-    """Byte offsets in the arena, multiples of ALIGNMENT: ``offsets`` of tensors, ``scratch`` of the
-    memory of steps that have such, by their place in the order."""
+    """Byte offsets in the arena, multiples of ALIGNMENT: ``offsets`` of tensors, ``scratch`` and
+    ``states`` of the memory of steps that have such, by their place in the order."""
 
     offsets: dict[int, int]
     scratch: dict[int, int]
     arena_bytes: int
+    states: dict[int, int] = field(default_factory=dict)
 
 
 def plan_memory(graph: Graph) -> Plan:
     """Places every tensor of the graph; the result has passed ``check_plan``."""
     owners = view_owners(graph)
     scratch = scratch_memory(graph)
+    states = state_memory(graph)
     # Keys of tensors are not negative.
-    buffers = lifetimes(graph, owners) | {-1 - now: buffer for now, buffer in scratch.items()}
+    buffers = lifetimes(graph, owners)
+    buffers |= {-1 - 2 * now: buffer for now, buffer in scratch.items()}
+    buffers |= {-2 - 2 * now: buffer for now, buffer in states.items()}
     placed = place(buffers)
     plan = Plan(
         offsets={tensor: placed[owner] for tensor, owner in owners.items()},
-        scratch={now: placed[-1 - now] for now in scratch},
+        scratch={now: placed[-1 - 2 * now] for now in scratch},
+        states={now: placed[-2 - 2 * now] for now in states},
         arena_bytes=arena_size(buffers, placed, SLACK_BYTES if scratch else 0),
     )
     check_plan(graph, plan)
@@ -75,6 +81,8 @@ def lifetimes(graph: Graph, owners: dict[int, int]) -> dict[int, Buffer]:
             last[owners[tensor]] = now
     for tensor in graph.outputs:
         last[owners[tensor]] = len(graph.steps)
+    for tensor in graph.kept:
+        first[owners[tensor]], last[owners[tensor]] = -1, len(graph.steps)
     return {owner: Buffer(graph.size_bytes(owner), first[owner], last[owner]) for owner in first}
 
 
@@ -84,6 +92,15 @@ def scratch_memory(graph: Graph) -> dict[int, Buffer]:
         now: Buffer(step.scratch_bytes, now, now)
         for now, step in enumerate(graph.steps)
         if isinstance(step, KernelCall) and step.scratch_bytes
+    }
+
+
+def state_memory(graph: Graph) -> dict[int, Buffer]:
+    """Place of a step in the order -> the memory that it keeps from run to run."""
+    return {
+        now: Buffer(step.state_bytes, -1, len(graph.steps))
+        for now, step in enumerate(graph.steps)
+        if isinstance(step, KernelCall) and step.state_bytes
     }
 
 
@@ -164,6 +181,12 @@ def check_plan(graph: Graph, plan: Plan) -> None:
             raise AssertionError(f"tensor {tensor} is overwritten before it is read")
 
     write(*span(graph.input), graph.input, [])
+    for tensor in graph.kept:
+        write(*span(tensor), tensor, [])
+    for now, start in plan.states.items():
+        step = graph.steps[now]
+        if isinstance(step, KernelCall):
+            write(start, start + step.state_bytes, -2 - 2 * now, [])
     for now, step in enumerate(graph.steps):
         for tensor in step.inputs:
             read(tensor)
@@ -175,11 +198,16 @@ def check_plan(graph: Graph, plan: Plan) -> None:
         apart = [span(tensor) for tensor in step.inputs]
         if step.scratch_bytes:
             start = plan.scratch[now]
-            write(start, start + step.scratch_bytes, -1 - now, apart)
+            write(start, start + step.scratch_bytes, -1 - 2 * now, apart)
             apart.append((start, start + step.scratch_bytes))
+        if step.output in graph.kept:
+            read(step.output)  # what it kept is still there
         write(*span(step.output), step.output, apart)
-    for tensor in graph.outputs:
+    for tensor in (*graph.outputs, *graph.kept):
         read(tensor)
+    for now, start in plan.states.items():
+        if not any(begin == start and owner == -2 - 2 * now for begin, _, owner in arena):
+            raise AssertionError(f"the state of step {now} is overwritten")
 
 
 def _align(size: int) -> int:

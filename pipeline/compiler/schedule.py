@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pipeline.compiler import pack
 from pipeline.compiler.fixedpoint import INT8_MAX, INT8_MIN
-from pipeline.compiler.graph import Constant, Graph, KernelCall, Name, Param, Step
+from pipeline.compiler.graph import Constant, Graph, KernelCall, Name, Param, Stay, Step
 from pipeline.compiler.requant import Lines, average_levels, exact_lines, staircases, tabulated
 
 _SLACK_BYTES = 4  # a matrix kernel of 3 pixels stores a fourth byte
@@ -31,7 +31,7 @@ _DEPTHWISE_SHAPES = ((1, 3), (1, 5), (3, 3))  # of which there are kernels, at s
 
 # Instructions, for choosing among block sizes: of one pair of inputs by two channels, of the end of
 # a pair of channels by pixel, of a block.
-_STEP = {1: 6, 2: 8, 3: 11, 4: 13}
+_STEP = {1: 4.5, 2: 7, 3: 11, 4: 13}
 _END, _END_PIXEL, _SCATTERED_PIXEL, _BLOCK = 14, 7, 4, 80
 _DEPTHWISE_CALL, _DEPTHWISE_PIXEL = 12, 9  # of a channel
 
@@ -65,6 +65,11 @@ class Window:
         return max(rows, 0), max(columns, 0)
 
     @property
+    def with_kept_columns(self) -> Window:
+        """Of a hop: what is kept lies where padding would, and is part of the image."""
+        return replace(self, input_width=self.input_width + self.pad_left, pad_left=0)
+
+    @property
     def is_within_rows(self) -> bool:
         """Whether the kernel is a run of neighbours in a row, nowhere outside of the image."""
         run = self.kernel_height == 1 and (self.dilation_width == 1 or self.kernel_width == 1)
@@ -84,7 +89,8 @@ class Window:
 @dataclass(frozen=True)
 class Planes:
     """Where a tensor lies as planes: margins around an image of ``height`` x ``width``. ``dense``:
-    rows follow each other without a gap, for pools, which then see one row."""
+    rows follow each other without a gap, for pools, which then see one row. ``kept``: ``left`` is
+    no margin but columns that stay from hop to hop."""
 
     channels: int
     height: int
@@ -94,6 +100,7 @@ class Planes:
     bottom: int
     right: int
     dense: bool
+    kept: bool
 
     @property
     def row_bytes(self) -> int:
@@ -114,7 +121,7 @@ class Planes:
 
     @property
     def has_margin(self) -> bool:
-        return any((self.top, self.left, self.bottom, self.right))
+        return not self.kept and any((self.top, self.left, self.bottom, self.right))
 
     @property
     def takes_a_byte_after_rows(self) -> bool:
@@ -122,7 +129,13 @@ class Planes:
         they are dense, in the last."""
         if self.dense:
             return self.plane_bytes > self.height * self.width
-        return self.left > 0 or self.row_bytes > self.width
+        return self.has_margin or self.row_bytes > self.left + self.width
+
+
+def _bytes_run(count: int) -> tuple[int, int]:
+    """har_bytes_run of so many bytes, at least 1."""
+    words, last = divmod(count - 1, 4)
+    return words, 24 - 8 * last
 
 
 def _whole_words(size: int) -> int:
@@ -136,7 +149,7 @@ def schedule(graph: Graph) -> Graph:
 
 def planes_bytes(channels: int, length: int) -> int:
     """Of one row of ``length`` pixels without a margin."""
-    return Planes(channels, 1, length, 0, 0, 0, 0, dense=False).size_bytes
+    return Planes(channels, 1, length, 0, 0, 0, 0, dense=False, kept=False).size_bytes
 
 
 def block_bytes(inputs: int, pixels: int = 4) -> int:
@@ -163,7 +176,7 @@ def pools_first(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Convolution:
+class Convolution:
     """A step that the packed kernels could take. ``layer``: weights (C, taps) in the order of the
     window's kernel: rows, columns, channels."""
 
@@ -210,7 +223,7 @@ class _Scheduler:
         for step in graph.steps:
             for tensor in step.inputs:
                 self._readers.setdefault(tensor, []).append(step)
-        found = [_convolution(step) for step in graph.steps if isinstance(step, KernelCall)]
+        found = [convolution_of(step) for step in graph.steps if isinstance(step, KernelCall)]
         self._convolutions = {each.output: each for each in found if each is not None}
         self._planes = {
             tensor: self._layout(each)
@@ -227,11 +240,29 @@ class _Scheduler:
     def run(self) -> Graph:
         steps = [self._group(step) for step in self._graph.steps if step.output not in self._inside]
         storage = {tensor: planes.size_bytes for tensor, planes in self._planes.items()}
-        return replace(self._graph, steps=pools_first(tuple(steps)), storage_bytes=storage)
+        for tensor, columns in self._graph.kept.items():
+            if tensor not in storage:
+                info = self._graph.tensors[tensor]
+                storage[tensor] = info.size_bytes + columns * info.shape[-1]
+        return replace(
+            self._graph,
+            steps=pools_first(tuple(steps)),
+            storage_bytes=storage,
+            stays=tuple(
+                self._stay(tensor, columns) for tensor, columns in self._graph.kept.items()
+            ),
+        )
+
+    def _stay(self, tensor: int, columns: int) -> Stay:
+        """How the last ``columns`` of a tensor come to its front after a hop."""
+        planes, info = self._planes.get(tensor), self._graph.tensors[tensor]
+        if planes is not None:
+            return Stay(tensor, planes.channels, planes.plane_bytes, planes.width, columns)
+        return Stay(tensor, 1, 0, info.size_bytes, columns * info.shape[-1])
 
     # ---- layouts ---------------------------------------------------------------------------------
 
-    def _lies_in_planes(self, made: _Convolution) -> bool:
+    def _lies_in_planes(self, made: Convolution) -> bool:
         """Whether one exact line stores the tensor, and only depthwise convolutions that can be in
         a group, and pools of whole planes, read it."""
         readers = self._readers.get(made.output, [])
@@ -244,7 +275,7 @@ class _Scheduler:
         )
 
     def _reads_planes(self, reader: Step, made: Window) -> bool:
-        if isinstance(reader, KernelCall) and _mean_of(reader) is not None:
+        if isinstance(reader, KernelCall) and mean_of(reader) is not None:
             return True
         depthwise = self._convolutions.get(reader.output)
         if depthwise is None or not depthwise.is_depthwise:
@@ -264,7 +295,7 @@ class _Scheduler:
             and depthwise.lines is not None
         )
 
-    def _layout(self, made: _Convolution) -> Planes:
+    def _layout(self, made: Convolution) -> Planes:
         windows = [
             self._convolutions[reader.output].window
             for reader in self._readers[made.output]
@@ -280,6 +311,7 @@ class _Scheduler:
             bottom=max((rows for rows, _ in ends), default=0),
             right=max((columns for _, columns in ends), default=0),
             dense=not windows,
+            kept=made.output in self._graph.kept,
         )
 
     # ---- groups ----------------------------------------------------------------------------------
@@ -289,7 +321,7 @@ class _Scheduler:
         step itself."""
         if not isinstance(step, KernelCall):
             return step
-        mean = _mean_of(step) if step.inputs[0] in self._planes else None
+        mean = mean_of(step) if step.inputs[0] in self._planes else None
         if mean is not None:
             return self._pool(step, mean)
         made = self._convolutions.get(step.output)
@@ -311,8 +343,10 @@ class _Scheduler:
             scratch_bytes=4 * len(source.pairs) * target.most_pixels + source.scratch_bytes,
         )
 
-    def _patches(self, made: _Convolution) -> _Source:
-        window = made.window
+    def _patches(self, made: Convolution) -> _Source:
+        kept = self._graph.kept.get(made.input, 0)
+        unused = (kept - made.window.pad_left) * made.window.input_channels if kept else 0
+        window = made.window.with_kept_columns if kept else made.window
         taps = window.kernel_height * window.kernel_width * window.input_channels
         pairs = pack.pairs_of_patch(taps)
         runs = window.is_within_rows
@@ -321,13 +355,14 @@ class _Scheduler:
                 "fill": Name("har_fill_runs" if runs else "har_fill_patches"),
                 **_geometry(window),
                 "input_zero_point": self._graph.tensors[made.input].zero_point,
+                "input_offset": unused,
             },
             pairs=pairs,
             bias=made.layer.bias,
             scratch_bytes=0 if runs else 2 * len(pairs) + 4,
         )
 
-    def _depthwise(self, front: _Convolution, made: _Convolution) -> _Source:
+    def _depthwise(self, front: Convolution, made: Convolution) -> _Source:
         window, planes, lines = front.window, self._planes[front.input], front.lines
         if lines is None:
             raise AssertionError("a depthwise convolution in a group has exact lines")
@@ -360,7 +395,25 @@ class _Scheduler:
         )
 
     def _pool(self, step: KernelCall, mean: _Mean) -> KernelCall:
-        planes = self._planes[step.inputs[0]]
+        planes, length = self._planes[step.inputs[0]], self._graph.lengths.get(step.inputs[0])
+        if length is not None:
+            hops, rest = divmod(length, planes.width)
+            return replace(
+                step,
+                kernel="har_pool_stream",
+                struct="har_pool_stream_params",
+                params={
+                    "channels": planes.channels,
+                    "offset": planes.offset,
+                    "plane_bytes": planes.plane_bytes,
+                    "hops": hops,
+                    "all": _bytes_run(planes.width),
+                    "head": _bytes_run(planes.width - rest),
+                    "k": mean.k,
+                    "scale": mean.scale,
+                },
+                state_bytes=_whole_words(2 * (2 + planes.channels * (hops + 3))),
+            )
         return replace(
             step,
             kernel="har_pool_planes",
@@ -377,7 +430,7 @@ class _Scheduler:
             },
         )
 
-    def _target(self, made: _Convolution, source: _Source) -> _Target:
+    def _target(self, made: Convolution, source: _Source) -> _Target:
         """Blocks, kernels, and weights for them."""
         window, planes = made.window, self._planes.get(made.output)
         channels, image = window.output_channels, _Image(window.output_height, window.output_width)
@@ -386,6 +439,7 @@ class _Scheduler:
             best = plan.best(source, channels, scattered=False)
             kernel, scales = "linear", pack.linear_scales(made.layer, made.zero_point, source.bias)
             strides = {
+                "output_offset": self._graph.kept.get(made.output, 0) * channels,
                 "channel_stride": 1,
                 "row_stride": window.output_width * channels,
                 "pixel_stride": channels,
@@ -470,7 +524,7 @@ class _Choice:
     """``counts`` of blocks of 4, 3, 2 and 1 pixels in each of ``spans`` equal spans; ``places``:
     each block's size and column."""
 
-    cost: int
+    cost: float
     spans: int
     counts: tuple[int, int, int, int]
     places: tuple[tuple[int, int], ...]
@@ -512,7 +566,7 @@ class _Blocks:
                 places.append((size, at % width))
                 at += size
         pairs, halves = len(source.pairs), -(-channels // 2)
-        cost = 0
+        cost = 0.0
         for size, x in places:
             crosses = x + size > width
             end = _END + size * (_END_PIXEL + _SCATTERED_PIXEL * (crosses and scattered))
@@ -578,7 +632,7 @@ class _Mean:
     scale: tuple[int, ...]
 
 
-def _mean_of(step: KernelCall) -> _Mean | None:
+def mean_of(step: KernelCall) -> _Mean | None:
     """Of a step that is the mean over all pixels of each channel, where it can be exact."""
     params: dict[str, Any] = dict(step.params)
     if step.operator == "MEAN":
@@ -604,7 +658,7 @@ def _mean_of(step: KernelCall) -> _Mean | None:
     return None if lines is None else _Mean(lines.k, (int(lines.b[0]), int(lines.m[0])))
 
 
-def _convolution(step: KernelCall) -> _Convolution | None:
+def convolution_of(step: KernelCall) -> Convolution | None:
     """The step as a convolution, if it is one of a kind that packed kernels may take."""
     params: dict[str, Any] = dict(step.params)
     if step.operator not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
@@ -637,7 +691,7 @@ def _convolution(step: KernelCall) -> _Convolution | None:
         multiplier=np.broadcast_to(arrays["multiplier"], channels).astype(np.int64),
         shift=np.broadcast_to(arrays["shift"], channels).astype(np.int64),
     )
-    return _Convolution(step, window, layer, params["output_zero_point"])
+    return Convolution(step, window, layer, params["output_zero_point"])
 
 
 def _turned(name: str) -> str:

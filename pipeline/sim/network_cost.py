@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.compiler import CompiledModel
+from pipeline.compiler import CompiledModel, compile_model, possible_hops
 from pipeline.core.types import Array
 from pipeline.sim.build import FirmwareImage, LinkerMap
 from pipeline.sim.cycles import Code, block_counter, model_cycles
@@ -47,6 +47,39 @@ class NetworkCost:
     arena_bytes: int
     stack_bytes: int
     layers: tuple[LayerCost, ...]
+
+
+@dataclass(frozen=True)
+class HopCost:
+    """What an answer every ``hop`` samples costs: instructions and model cycles of one hop, as a
+    share of a whole window's instructions, and RAM: what is kept, activations and stack."""
+
+    hop: int
+    instructions: int
+    cycles_model: int
+    share_of_window: float
+    ram_bytes: int
+
+
+def streaming_costs(content: bytes) -> tuple[HopCost, ...]:
+    """Of each hop that the strides of a .tflite allow, up to half a window.
+
+    Raises UnsupportedModel for a network that cannot stream, ExternalError for a missing tool.
+    """
+    whole = network_cost("", compile_model(content))
+    costs = []
+    for hop in possible_hops(content):
+        cost = network_cost("", compile_model(content, hop=hop))
+        costs.append(
+            HopCost(
+                hop=hop,
+                instructions=cost.instructions,
+                cycles_model=cost.cycles_model,
+                share_of_window=round(cost.instructions / whole.instructions, 4),
+                ram_bytes=cost.arena_bytes + cost.stack_bytes,
+            )
+        )
+    return tuple(costs)
 
 
 def network_cost(model: str, compiled: CompiledModel) -> NetworkCost:

@@ -84,6 +84,78 @@ def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityRep
     )
 
 
+@dataclass(frozen=True)
+class StreamingReport:
+    """``compared`` windows that ended with a hop of ``hop`` samples, of which ``mismatches`` gave
+    other bytes than TFLite-Micro of the whole window; ``restarts``: starts and gaps in between.
+    instructions: of one hop, the largest, None where they are not counted."""
+
+    model: str
+    target: str
+    hop: int
+    compared: int
+    distinct_outputs: int
+    mismatches: int
+    restarts: int
+    macs: int
+    arena_bytes: int
+    instructions: int | None
+
+
+def run_streaming_parity(
+    model: Path, hop: int | None, windows: int, seed: int, target: Target
+) -> StreamingReport:
+    """Streams seeded samples, with restarts at random, through a network that answers every ``hop``
+    samples (an eighth of a window if None), and compares ``windows`` answers with TFLite-Micro's.
+
+    Raises as `run_parity`, and UnsupportedModel for a network or a hop that cannot stream.
+    """
+    from pipeline.compiler import compile_model
+    from pipeline.compiler.oracle import run_tflm
+
+    content = read_tflite(model)
+    source = compile_model(content).inputs[0]
+    length, channels = max(source.shape), source.shape[-1]
+    hop = length // 8 if hop is None else hop
+    compiled = compile_model(content, hop=hop)
+    needed = -(-length // hop)
+    rng = np.random.default_rng(seed)
+    hops: list[Array] = []
+    marks: list[bool] = []
+    compared: list[tuple[int, Array]] = []  # (hop that ends the window, its samples)
+    while len(compared) < windows:
+        runs = needed + int(rng.integers(-2, max(windows // 3, 4)))  # some never fill a window
+        runs = min(max(runs, 1), needed + windows - len(compared) - 1)
+        samples = parity_inputs(
+            1, (runs * hop, channels), source.zero_point, int(rng.integers(1 << 30))
+        )[0]
+        for run in range(runs):
+            hops.append(samples[run * hop : (run + 1) * hop])
+            marks.append(run == 0)
+            if run + 1 >= needed:
+                end = (run + 1) * hop
+                compared.append((len(hops) - 1, samples[end - length : end]))
+    with tempfile.TemporaryDirectory(prefix="har-parity-") as scratch:
+        image = build_net("har_parity", compiled, target, Path(scratch))
+        run_of = run_net(compiled, image, np.stack(hops), restarts=np.array(marks))
+    whole = np.stack([samples for _, samples in compared]).reshape(-1, *source.shape[1:])
+    oracle = run_tflm(content, whole)
+    theirs = np.concatenate([np.reshape(out, (windows, -1)) for out in oracle.outputs], axis=1)
+    ours = run_of.outputs[[at for at, _ in compared]]
+    return StreamingReport(
+        model=str(model),
+        target=target,
+        hop=hop,
+        compared=windows,
+        distinct_outputs=len(np.unique(ours, axis=0)),
+        mismatches=int((ours != theirs).any(axis=1).sum()),
+        restarts=sum(marks),
+        macs=compiled.macs,
+        arena_bytes=compiled.arena_bytes,
+        instructions=int(run_of.counts.max()) if run_of.counts is not None else None,
+    )
+
+
 def read_tflite(path: Path) -> bytes:
     """The content of a model's file. Raises InputError where it cannot be read."""
     try:
@@ -142,11 +214,16 @@ class NetRun:
 
 
 def run_net(
-    compiled: CompiledModel, image: FirmwareImage, x: Array, options: tuple[str, ...] = ()
+    compiled: CompiledModel,
+    image: FirmwareImage,
+    x: Array,
+    options: tuple[str, ...] = (),
+    restarts: Array | None = None,
 ) -> NetRun:
     """Runs an image that `build_net` made of ``compiled`` on int8 inputs (N, ...). ``options``:
-    more of QEMU's. Raises InputError for inputs beyond the exchange memory, ExternalError for a net
-    that stops."""
+    more of QEMU's; ``restarts``, of a net that streams: whether one comes before each input, else
+    before the first. Raises InputError for inputs beyond the exchange memory, ExternalError for a
+    net that stops."""
     target, output_bytes, steps = image.target, _output_bytes(compiled), len(compiled.layers)
     inputs, input_bytes = len(x), x[0].size
     timeout_s = _TIMEOUT_S + _TIMEOUT_S_PER_MAC * compiled.macs * inputs
@@ -160,10 +237,11 @@ def run_net(
         *(b"HARP", inputs, input_bytes, output_bytes, counts_at, inputs_at, outputs_at),
         *(0, 0, 0, steps_at, steps),
     )
+    marks = np.arange(inputs) == 0 if restarts is None else restarts
     memory = exchange(
         target,
         image.path,
-        header.ljust(inputs_at, b"\0") + x.tobytes(),
+        header.ljust(counts_at, b"\0") + marks.astype("<u4").tobytes() + x.tobytes(),
         outputs_at + inputs * output_bytes,
         timeout_s,
         "the net",

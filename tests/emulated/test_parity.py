@@ -11,7 +11,12 @@ from pipeline.compiler import UnsupportedModel, compile_model
 from pipeline.core.errors import CheckFailed, InputError
 from pipeline.sim.build import build_image
 from pipeline.sim.emulator import Target
-from pipeline.sim.parity import ParityReport, parity_inputs, run_parity
+from pipeline.sim.parity import (
+    ParityReport,
+    parity_inputs,
+    run_parity,
+    run_streaming_parity,
+)
 from tests.support.tflite_builder import RELU, VALID, Net
 
 pytestmark = pytest.mark.emulated
@@ -116,3 +121,17 @@ def test_inputs_are_seeded_and_mix_extremes_with_signals(count: int) -> None:
     if count >= 5:
         assert (one[0] == -128).all()
         assert (one[1] == 127).all()
+
+
+@pytest.mark.parametrize("target", ["host", "mps2"])
+def test_a_streaming_network_equals_the_oracle_at_each_hop(tmp_path: Path, target: Target) -> None:
+    net = Net(2, (1, 64, 1, 6), scale=0.02, trained_like=True)
+    x = net.conv(net.input, 8, (5, 1), (2, 1), VALID, RELU)
+    y = net.conv(net.depthwise(x, 1, (5, 1), (1, 1), VALID, RELU), 12, activation=RELU)
+    model = tmp_path / "net.tflite"
+    model.write_bytes(net.build(net.mean(x, keep_dims=False), net.mean(y, keep_dims=False)))
+    report = run_streaming_parity(model, 8, 60, SEED, target)
+    assert (report.hop, report.compared, report.mismatches) == (8, 60, 0)
+    assert report.restarts > 1 and report.distinct_outputs > 30
+    assert (report.instructions is None) == (target == "host")
+    assert run_streaming_parity(model, None, 5, SEED, target).hop == 8

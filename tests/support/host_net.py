@@ -57,6 +57,10 @@ class HostNet:
         self._library.har_net_input.restype = ctypes.c_void_p
         self._library.har_net_output.restype = ctypes.c_void_p
 
+    def restart(self) -> None:
+        """Of a network that streams: forgets the samples so far."""
+        self._library.har_net_restart()
+
     def run(self, inputs: Array) -> list[Array]:
         """int8 inputs (N, ...) -> per output the bytes (N, size) as int8."""
         rows: list[list[bytes]] = [[] for _ in self._compiled.outputs]

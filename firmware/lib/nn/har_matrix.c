@@ -1,7 +1,7 @@
 /* Runs a group block by block, and fills blocks from nhwc tensors. */
 #include "lib/nn/har_matrix.h"
 
-#include <string.h>
+#include "lib/nn/har_bytes.h"
 
 /* Two of four int8 in a word, as two int16: bytes 0 and 2, or after a rotation 1 and 3. */
 #if defined(__ARM_FEATURE_DSP)
@@ -28,24 +28,14 @@ static uint32_t odd_bytes(uint32_t word) {
 }
 #endif
 
-static uint32_t load_word(const int8_t *from) {
-    uint32_t word;
-    memcpy(&word, from, sizeof(word));
-    return word;
-}
-
-static void store_word(void *to, uint32_t word) {
-    memcpy(to, &word, sizeof(word));
-}
-
 /* Both in whole words: up to 3 bytes too many. Returns the end. */
 static int8_t *copy(int8_t *to, const int8_t *from, int32_t bytes) {
-    for (int32_t i = 0; i < bytes; i += 4) store_word(to + i, load_word(from + i));
+    for (int32_t i = 0; i < bytes; i += 4) har_store_word(to + i, har_load_word(from + i));
     return to + bytes;
 }
 
 static int8_t *fill_with(int8_t *to, uint32_t four, int32_t bytes) {
-    for (int32_t i = 0; i < bytes; i += 4) store_word(to + i, four);
+    for (int32_t i = 0; i < bytes; i += 4) har_store_word(to + i, four);
     return to + bytes;
 }
 
@@ -85,14 +75,14 @@ static void copy_patch(const har_matrix_params *p, const int8_t *input, int32_t 
 /* `words` words of four inputs to pairs, one pixel of `size` in a block; an even number. */
 static void expand(int16_t *pair, const int8_t *bytes, int32_t words, int32_t size) {
     for (; words > 0; words -= 2, bytes += 8) {
-        const uint32_t a = load_word(bytes), b = load_word(bytes + 4);
-        store_word(pair, even_bytes(a));
+        const uint32_t a = har_load_word(bytes), b = har_load_word(bytes + 4);
+        har_store_word(pair, even_bytes(a));
         pair += 2 * size;
-        store_word(pair, odd_bytes(a));
+        har_store_word(pair, odd_bytes(a));
         pair += 2 * size;
-        store_word(pair, even_bytes(b));
+        har_store_word(pair, even_bytes(b));
         pair += 2 * size;
-        store_word(pair, odd_bytes(b));
+        har_store_word(pair, odd_bytes(b));
         pair += 2 * size;
     }
 }
@@ -103,7 +93,7 @@ void har_fill_runs(const har_matrix_params *params, const void *input, int32_t x
     const int32_t step = p->stride_width * p->input_channels;
     const int32_t row_step = p->stride_height * p->input_width * p->input_channels;
     const int32_t words = p->pairs / 2, last = p->output_width - 1;
-    const int8_t *row = (const int8_t *)input + y * row_step;
+    const int8_t *row = (const int8_t *)input + p->input_offset + y * row_step;
     const int8_t *run = row + x * step;
 
     for (int32_t pixel = 0; pixel < size; ++pixel) {
@@ -144,10 +134,10 @@ void har_fill_patches(const har_matrix_params *params, const void *input, int32_
 static void clear(void *memory, int32_t bytes) {
     int8_t *to = (int8_t *)memory;
     for (int32_t i = 0; i < bytes; i += 16) {
-        store_word(to + i, 0);
-        store_word(to + i + 4, 0);
-        store_word(to + i + 8, 0);
-        store_word(to + i + 12, 0);
+        har_store_word(to + i, 0);
+        har_store_word(to + i + 4, 0);
+        har_store_word(to + i + 8, 0);
+        har_store_word(to + i + 12, 0);
     }
 }
 

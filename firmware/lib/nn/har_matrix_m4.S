@@ -6,6 +6,7 @@
  *   r0  block, reset for each pair of channels      r1  weights, read once from end to end
  *   r2, r4, r6, r8  sums of channel 0, pixels 0 to 3     r3, r5, r7, r9  of channel 1
  *   r10, lr  weights of two inputs, channel 0 and 1      r11, r12  inputs of two pixels
+ *   (with 1 or 2 pixels the registers of the others' sums hold more weights and inputs)
  *   s0 block  s1 its end  s2 end of the weights  s3 offsets  s4 out  s5 channel_stride
  */
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb__)
@@ -14,55 +15,91 @@
     .fpu    fpv4-sp-d16
     .thumb
 
-/* Two inputs of all pixels by the weights of two channels; `mac` starts or continues the sums. */
+/* sum of channel 0 and of channel 1 of a pixel, started or continued. */
+.macro MAC first, sum0, sum1, inputs, weights0, weights1
+  .if \first
+    smuad   \sum0, \inputs, \weights0
+    smuad   \sum1, \inputs, \weights1
+  .else
+    smlad   \sum0, \inputs, \weights0, \sum0
+    smlad   \sum1, \inputs, \weights1, \sum1
+  .endif
+.endm
+
+/* Two inputs of 3 or 4 pixels by the weights of two channels. */
 .macro STEP pixels, first
     ldr     r10, [r1], #4
-  .if \pixels == 1
-    ldr     r11, [r0], #4
-  .else
     ldm     r0!, {r11, r12}
-  .endif
     sxtb16  lr, r10, ror #8
     sxtb16  r10, r10
-  .if \first
-    smuad   r2, r11, r10
-    smuad   r3, r11, lr
-  .else
-    smlad   r2, r11, r10, r2
-    smlad   r3, r11, lr, r3
-  .endif
-  .if \pixels >= 2
-    .if \first
-    smuad   r4, r12, r10
-    smuad   r5, r12, lr
-    .else
-    smlad   r4, r12, r10, r4
-    smlad   r5, r12, lr, r5
-    .endif
-  .endif
+    MAC     \first, r2, r3, r11, r10, lr
+    MAC     \first, r4, r5, r12, r10, lr
   .if \pixels == 3
     ldr     r11, [r0], #4
-  .elseif \pixels == 4
+  .else
     ldm     r0!, {r11, r12}
   .endif
-  .if \pixels >= 3
-    .if \first
-    smuad   r6, r11, r10
-    smuad   r7, r11, lr
-    .else
-    smlad   r6, r11, r10, r6
-    smlad   r7, r11, lr, r7
-    .endif
-  .endif
+    MAC     \first, r6, r7, r11, r10, lr
   .if \pixels == 4
-    .if \first
-    smuad   r8, r12, r10
-    smuad   r9, r12, lr
-    .else
-    smlad   r8, r12, r10, r8
-    smlad   r9, r12, lr, r9
-    .endif
+    MAC     \first, r8, r9, r12, r10, lr
   .endif
+.endm
+
+/* Four inputs of 2 pixels: the sums leave registers to load more at once. */
+.macro TWO_STEPS first
+    ldm     r1!, {r10, lr}
+    ldm     r0!, {r6, r7, r8, r9}
+    sxtb16  r11, r10, ror #8
+    sxtb16  r10, r10
+    MAC     \first, r2, r3, r6, r10, r11
+    MAC     \first, r4, r5, r7, r10, r11
+    sxtb16  r12, lr, ror #8
+    sxtb16  lr, lr
+    MAC     0, r2, r3, r8, lr, r12
+    MAC     0, r4, r5, r9, lr, r12
+.endm
+
+/* Eight inputs of 1 pixel. */
+.macro FOUR_STEPS first
+    ldm     r1!, {r6, r7, r8, r9}
+    ldm     r0!, {r4, r5, r10, r11}
+    sxtb16  r12, r6, ror #8
+    sxtb16  lr, r6
+    MAC     \first, r2, r3, r4, lr, r12
+    sxtb16  r12, r7, ror #8
+    sxtb16  lr, r7
+    MAC     0, r2, r3, r5, lr, r12
+    sxtb16  r12, r8, ror #8
+    sxtb16  lr, r8
+    MAC     0, r2, r3, r10, lr, r12
+    sxtb16  r12, r9, ror #8
+    sxtb16  lr, r9
+    MAC     0, r2, r3, r11, lr, r12
+.endm
+
+/* All inputs; their number of pairs is a multiple of 4. */
+.macro MULTIPLY pixels
+  .if \pixels == 1
+    FOUR_STEPS 1
+    b       3f
+2:  FOUR_STEPS 0
+3:
+  .elseif \pixels == 2
+    TWO_STEPS 1
+    b       3f
+2:  TWO_STEPS 0
+3:  TWO_STEPS 0
+  .else
+    STEP    \pixels, 1
+    b       3f
+2:  STEP    \pixels, 0
+3:  STEP    \pixels, 0
+    STEP    \pixels, 0
+    STEP    \pixels, 0
+  .endif
+    vmov    r10, s1
+    cmp     r0, r10
+    bne     2b
 .endm
 
 /* y = high word of (b + (sum << k)) * m */
@@ -137,16 +174,7 @@
     ldm     r12, {r4, r5, r6}
     vmov    s2, s3, r3, r6
     vmov    s4, s5, r4, r5
-1:  STEP    \pixels, 1
-    b       3f
-2:  STEP    \pixels, 0
-3:  STEP    \pixels, 0
-    STEP    \pixels, 0
-    STEP    \pixels, 0
-    vmov    r10, s1
-    cmp     r0, r10
-    bne     2b
-
+1:  MULTIPLY \pixels
     ldm     r1!, {r10, r11, r12, lr}
   .if \target == 2
     LINEAR  r2, r10, r11, r12, lr

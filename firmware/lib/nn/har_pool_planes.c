@@ -1,25 +1,6 @@
-#include <string.h>
-
+#include "lib/nn/har_bytes.h"
 #include "lib/nn/har_matrix.h"
 #include "lib/nn/har_requant.h"
-
-/* sum + the four bytes of a word */
-#if defined(__ARM_FEATURE_DSP)
-static inline uint32_t add_bytes(uint32_t sum, uint32_t word) {
-    __asm__("usada8 %0, %1, %2, %3" : "=r"(sum) : "r"(word), "r"(0), "r"(sum));
-    return sum;
-}
-#else
-static uint32_t add_bytes(uint32_t sum, uint32_t word) {
-    return sum + (word & 0xFFu) + (word >> 8 & 0xFFu) + (word >> 16 & 0xFFu) + (word >> 24);
-}
-#endif
-
-static uint32_t load_word(const uint8_t *from) {
-    uint32_t word;
-    memcpy(&word, from, sizeof(word));
-    return word;
-}
 
 void har_pool_planes(const har_pool_planes_params *params, const void *input, int8_t *output) {
     const har_pool_planes_params p = *params;
@@ -34,13 +15,14 @@ void har_pool_planes(const har_pool_planes_params *params, const void *input, in
         do {
             const uint8_t *at = plane + y * p.row_bytes;
             for (int32_t n = blocks; n != 0; --n, at += 16) {
-                sum = add_bytes(sum, load_word(at));
-                sum = add_bytes(sum, load_word(at + 4));
-                sum = add_bytes(sum, load_word(at + 8));
-                sum = add_bytes(sum, load_word(at + 12));
+                sum = har_add_bytes(sum, har_load_word(at));
+                sum = har_add_bytes(sum, har_load_word(at + 4));
+                sum = har_add_bytes(sum, har_load_word(at + 8));
+                sum = har_add_bytes(sum, har_load_word(at + 12));
             }
-            for (int32_t n = words; n != 0; --n, at += 4) sum = add_bytes(sum, load_word(at));
-            if (dropped != 0) sum = add_bytes(sum, load_word(at) << dropped);
+            for (int32_t n = words; n != 0; --n, at += 4)
+                sum = har_add_bytes(sum, har_load_word(at));
+            if (dropped != 0) sum = har_add_bytes(sum, har_load_word(at) << dropped);
         } while (++y != p.height);
         *output++ = p.k != 0 ? (int8_t)(har_scale_u8(sum, p.scale[0], p.scale[1], p.k) - 128)
                              : har_linear_s8(sum, p.scale);
