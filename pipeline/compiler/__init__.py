@@ -8,7 +8,7 @@ from pipeline.compiler.compile import CompiledModel, compile_model, possible_hop
 from pipeline.compiler.emit import c_float
 from pipeline.compiler.errors import UnsupportedModel
 from pipeline.compiler.graph import TensorInfo
-from pipeline.compiler.lower import OPERATORS
+from pipeline.compiler.operators import OPERATORS
 from pipeline.compiler.oracle import run_tflm
 
 __all__ = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.compiler.lower import OPERATORS
 from pipeline.compiler.operands import MAX_ACTIVATION_BYTES
+from pipeline.compiler.operators import OPERATORS
 
 _HEAD = """\
 # Operators of the engine compiler

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pipeline.compiler import OPERATORS
 from pipeline.compiler.__main__ import operators_page
-from pipeline.compiler.lower import _MAX_CONCATENATED, _MAX_SOFTMAX_DEPTH
+from pipeline.compiler.operators.concatenation import MAX_CONCATENATED
+from pipeline.compiler.operators.softmax import MAX_SOFTMAX_DEPTH
 
 PAGE = Path(__file__).parents[3] / "docs" / "OPERATORS.md"
 
@@ -16,5 +17,5 @@ def test_the_page_is_current() -> None:
 
 
 def test_limits_in_the_table_are_those_of_the_compiler() -> None:
-    assert f"up to {_MAX_CONCATENATED} activations" in OPERATORS["CONCATENATION"].supported
-    assert f"up to {_MAX_SOFTMAX_DEPTH} classes" in OPERATORS["SOFTMAX"].supported
+    assert f"up to {MAX_CONCATENATED} activations" in OPERATORS["CONCATENATION"].supported
+    assert f"up to {MAX_SOFTMAX_DEPTH} classes" in OPERATORS["SOFTMAX"].supported

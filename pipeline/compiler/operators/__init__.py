@@ -1,0 +1,34 @@
+"""What the engine takes: one file per family of operators, each with its part of the table."""
+
+from pipeline.compiler.operators import (
+    add,
+    concatenation,
+    convolution,
+    fully_connected,
+    mean,
+    pad,
+    pool,
+    requantize,
+    reshape,
+    softmax,
+)
+from pipeline.compiler.operators.operator import Operator
+
+_FAMILIES = (
+    add,
+    concatenation,
+    convolution,
+    fully_connected,
+    mean,
+    pad,
+    pool,
+    requantize,
+    reshape,
+    softmax,
+)
+
+OPERATORS: dict[str, Operator] = dict(
+    sorted((name, each) for family in _FAMILIES for name, each in family.OPERATORS.items())
+)
+
+__all__ = ["OPERATORS", "Operator"]
