@@ -14,9 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pipeline.compiler.convolution import convolution_of, mean_of
 from pipeline.compiler.errors import UnsupportedModel
 from pipeline.compiler.graph import Graph, KernelCall, Step
-from pipeline.compiler.schedule import convolution_of, mean_of, schedule
+from pipeline.compiler.schedule import schedule
 
 _KERNELS = ("har_matrix_run", "har_pool_stream")
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")

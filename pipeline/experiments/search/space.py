@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.compiler.layout import block_bytes, planes_bytes
 from pipeline.compiler.plan import SLACK_BYTES, Buffer, arena_size, place
-from pipeline.compiler.schedule import block_bytes, planes_bytes
 from pipeline.core.errors import InputError
 from pipeline.models import backbone_names, shape_of
 from pipeline.models.dscnn import Shape
