@@ -159,3 +159,26 @@ def test_a_map_that_an_addition_reads_too_stays_in_the_usual_order(tmp_path: Pat
     x = net.conv(net.input, 6, activation=RELU)
     y = net.conv(net.depthwise(x, 1, (3, 3), (1, 1), SAME, RELU), 6)
     equal_to_tflm(net.build(net.add(x, y)), tmp_path, "har_depthwise_conv2d_s8")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_map_that_depthwise_kernels_of_many_reaches_read(seed: int, tmp_path: Path) -> None:
+    net = trained(seed, (1, 40, 1, 3))
+    x = net.conv(net.input, 7, (5, 1), (1, 1), VALID, RELU)
+    dilated = net.depthwise(x, 1, (3, 1), (1, 1), SAME, RELU, (2, 1))
+    padded = net.depthwise(x, 1, (5, 1), (1, 1), SAME, RELU)
+    inside = net.depthwise(x, 1, (5, 1), (2, 2), VALID, RELU)
+    a, b, c = (net.conv(each, 5, activation=RELU) for each in (dilated, padded, inside))
+    outputs = pooled(net, a, 0), pooled(net, b, 1), pooled(net, c, 0), pooled(net, x, 1)
+    source = equal_to_tflm(net.build(*outputs), tmp_path)
+    assert "har_depthwise_conv2d_s8" not in source
+
+
+def test_an_image_that_a_pool_and_two_depthwise_kernels_read(tmp_path: Path) -> None:
+    net = trained(2, (1, 11, 9, 3))
+    x = net.conv(net.input, 6, (3, 3), (1, 1), SAME, RELU)
+    a = net.conv(net.depthwise(x, 1, (3, 3), (1, 1), SAME, RELU, (2, 2)), 5, activation=RELU)
+    b = net.conv(net.depthwise(x, 1, (3, 3), (2, 2), SAME, RELU), 6, activation=RELU)
+    outputs = pooled(net, a, 0), pooled(net, b, 1), pooled(net, x, 0)
+    source = equal_to_tflm(net.build(*outputs), tmp_path, sanitized=True)
+    assert "har_depthwise_conv2d_s8" not in source
