@@ -1,7 +1,5 @@
 #include "lib/nn/har_stream.h"
 
-#include <string.h>
-
 #include "lib/nn/har_bytes.h"
 #include "lib/nn/har_requant.h"
 
