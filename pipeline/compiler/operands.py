@@ -71,9 +71,9 @@ class Operands:
         """The named integer options."""
         return tuple(int(self._options[name]) for name in names)
 
-    def beta(self) -> float:
-        """SOFTMAX's only option."""
-        return float(self._options["beta"])
+    def real(self, name: str) -> float:
+        """The named option that is a real number."""
+        return float(self._options[name])
 
     @property
     def _options(self) -> dict[str, float]:

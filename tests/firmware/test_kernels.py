@@ -160,6 +160,26 @@ def relu6(net: Net, x: Value, _: np.random.Generator) -> Value:
     return net.unary("RELU6", net.unary("QUANTIZE", x))
 
 
+@case
+def logistic(net: Net, x: Value, _: np.random.Generator) -> Value:
+    return net.unary("LOGISTIC", net.unary("QUANTIZE", x))
+
+
+@case
+def tanh(net: Net, x: Value, _: np.random.Generator) -> Value:
+    return net.unary("TANH", net.unary("QUANTIZE", x))
+
+
+@case
+def hard_swish(net: Net, x: Value, _: np.random.Generator) -> Value:
+    return net.unary("HARD_SWISH", net.unary("QUANTIZE", x))
+
+
+@case
+def leaky_relu(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    return net.unary("LEAKY_RELU", x, alpha=float(rng.uniform(-0.5, 1.2)))
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_kernel_equals_tflm_on_noise_and_extremes(name: str, tmp_path: Path) -> None:
     model = _model(name, seed=7)

@@ -280,13 +280,21 @@ class Net:
         self.model.operator("SOFTMAX", [x.index], [y.index], "SoftmaxOptions", 2, beta=beta)
         return y
 
-    def unary(self, name: str, x: Value) -> Value:
-        """QUANTIZE and RELU, to another scale; RELU6, at the same."""
-        same = name == "RELU6"
-        scale = x.scale if same else x.scale * float(self.rng.uniform(0.4, 2.5))
-        y = self._value(x.shape, scale, x.zero_point if same else None)
-        options = {"QUANTIZE": "QuantizeOptions"}.get(name)
-        self.model.operator(name, [x.index], [y.index], options)
+    def unary(self, name: str, x: Value, **fields: Any) -> Value:
+        """An operator of single elements, to another scale; RELU6, at the same; LOGISTIC and TANH,
+        at the only one that they have. ``fields``: its options."""
+        scale, zero_point = {
+            "RELU6": (x.scale, x.zero_point),
+            "LOGISTIC": (1 / 256, -128),
+            "TANH": (1 / 128, 0),
+        }.get(name, (x.scale * float(self.rng.uniform(0.4, 2.5)), None))
+        y = self._value(x.shape, scale, zero_point)
+        options = {
+            "QUANTIZE": "QuantizeOptions",
+            "HARD_SWISH": "HardSwishOptions",
+            "LEAKY_RELU": "LeakyReluOptions",
+        }.get(name)
+        self.model.operator(name, [x.index], [y.index], options, **fields)
         return y
 
     def _convolution(

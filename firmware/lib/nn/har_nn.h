@@ -131,20 +131,12 @@ void har_softmax_s8(const har_softmax_params *params, const int8_t *input, int8_
 
 typedef struct {
     int32_t size;
-    int32_t input_zero_point, multiplier, shift, output_zero_point;
-    int32_t activation_min, activation_max;
-} har_requantize_params;
+} har_lookup_params;
 
-/* QUANTIZE from int8, and RELU: to another scale, clamped; output may be input. */
-void har_requantize_s8(const har_requantize_params *params, const int8_t *input, int8_t *output);
-
-typedef struct {
-    int32_t size;
-    int32_t activation_min, activation_max;
-} har_clamp_params;
-
-/* RELU6: same scale in and out; output may be input. */
-void har_clamp_s8(const har_clamp_params *params, const int8_t *input, int8_t *output);
+/* Any function of single elements: table has the output of each input, from -128 to 127; output may
+ * be input. */
+void har_lookup_s8(const har_lookup_params *params, const int8_t *input, const int8_t *table,
+                   int8_t *output);
 
 #ifdef __cplusplus
 }

@@ -5,10 +5,10 @@ from pipeline.compiler.operators import (
     concatenation,
     convolution,
     fully_connected,
+    lookup,
     mean,
     pad,
     pool,
-    requantize,
     reshape,
     softmax,
 )
@@ -22,7 +22,7 @@ _FAMILIES = (
     mean,
     pad,
     pool,
-    requantize,
+    lookup,
     reshape,
     softmax,
 )

@@ -25,7 +25,7 @@ def lower_softmax(op: Operands) -> KernelCall:
     )
     depth = source.shape[-1]
     require(depth <= MAX_SOFTMAX_DEPTH, f"{depth} classes; at most {MAX_SOFTMAX_DEPTH}")
-    multiplier, left_shift, difference_min = softmax_scaling(op.beta(), source.scale)
+    multiplier, left_shift, difference_min = softmax_scaling(op.real("beta"), source.scale)
     return op.call(
         "har_softmax_s8",
         {
