@@ -1,12 +1,14 @@
 /* A plugin for QEMU that counts how often each translated block of code runs while the emulated
- * core is between two addresses, and how often it is left by a jump. pipeline/sim/cycles.py builds
+ * core is between two addresses, and how often the code behind it runs next. pipeline/sim/cycles.py builds
  * it with the host's compiler, runs it and reads what it leaves:
  *
  *   -plugin FILE,out=PATH,first=ADDRESS,last=ADDRESS
  *
- * PATH: a line "start end runs jumps" for each block, addresses in hexadecimal, end exclusive. The
- * counting begins with the block at `first` and ends with the block at `last`, which is not
- * counted.
+ * PATH: a line "start final runs after2 after4" for each block: the addresses of its first and its
+ * final instruction, in hexadecimal, and how often the block that ran next began 2 and 4 bytes behind
+ * the final one's start. The size of that one is for the reader to decode: QEMU adds to it what it
+ * reads ahead at the end of a page. The counting begins with the block at `first` and ends with the
+ * block at `last`, which is not counted.
  *
  * Distributions ship QEMU without qemu-plugin.h: the few functions needed are declared here, as
  * QEMU's documentation has them (docs/devel/tcg-plugins). They are the same from 4.2 on. */
@@ -31,12 +33,11 @@ void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, on_end *call, void *dat
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *instruction);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *instruction);
 
 struct block {
     struct block *next;
-    uint64_t start, end;
-    uint64_t runs, jumps;
+    uint64_t start, final;
+    uint64_t runs, after2, after4;
 };
 
 __attribute__((visibility("default"))) int qemu_plugin_version = HAR_PLUGIN_VERSION;
@@ -50,7 +51,10 @@ static void ran(unsigned int cpu, void *data) {
     struct block *block = (struct block *)data;
     (void)cpu;
     if (block->start == first) counting = true;
-    if (counting && previous != NULL && block->start != previous->end) ++previous->jumps;
+    if (counting && previous != NULL) {
+        previous->after2 += block->start == previous->final + 2;
+        previous->after4 += block->start == previous->final + 4;
+    }
     if (block->start == last) counting = false;
     previous = counting ? block : NULL;
     block->runs += counting;
@@ -61,9 +65,8 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     const size_t count = qemu_plugin_tb_n_insns(tb);
     (void)id;
     if (block == NULL || count == 0) abort();
-    const struct qemu_plugin_insn *final = qemu_plugin_tb_get_insn(tb, count - 1);
     block->start = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
-    block->end = qemu_plugin_insn_vaddr(final) + qemu_plugin_insn_size(final);
+    block->final = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, count - 1));
     block->next = blocks;
     blocks = block;
     qemu_plugin_register_vcpu_tb_exec_cb(tb, ran, WITHOUT_REGISTERS, block);
@@ -78,8 +81,8 @@ static void ended(qemu_plugin_id_t id, void *data) {
     }
     for (const struct block *block = blocks; block != NULL; block = block->next) {
         if (block->runs == 0) continue;
-        fprintf(file, "%" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRIu64 "\n", block->start, block->end,
-                block->runs, block->jumps);
+        fprintf(file, "%" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", block->start,
+                block->final, block->runs, block->after2, block->after4);
     }
     if (fclose(file) != 0) perror(path);
 }

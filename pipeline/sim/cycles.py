@@ -48,13 +48,19 @@ _CYCLES = {
 
 @dataclass(frozen=True)
 class Block:
-    """Code from ``start`` to ``end``, bytes, that ran ``runs`` times and was left by a jump
-    ``jumps`` times."""
+    """Code from address ``start`` to its ``final`` instruction, that ran ``runs`` times. What ran
+    next began 2 bytes behind the start of the final one ``after2`` times, and 4 ``after4`` times.
+    """
 
     start: int
-    end: int
+    final: int
     runs: int
-    jumps: int
+    after2: int
+    after4: int
+
+    def jumps(self, final: Instruction) -> int:
+        """How often its ``final`` instruction jumped."""
+        return self.runs - (self.after2 if final.size == 2 else self.after4)
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,10 @@ def model_cycles(blocks: Iterable[Block], code: Code) -> Cycles:
     """Adds the blocks up."""
     instructions = cycles = 0
     for block in blocks:
-        decoded = code.instructions(block.start, block.end)
+        decoded = code.instructions(block.start, block.final)
         instructions += block.runs * len(decoded)
-        cycles += block.runs * sum(straight_cycles(decoded)) + block.jumps * _refill(decoded[-1])
+        cycles += block.runs * sum(straight_cycles(decoded))
+        cycles += block.jumps(decoded[-1]) * _refill(decoded[-1])
     return Cycles(instructions, cycles)
 
 
@@ -110,15 +117,15 @@ class Code:
                 offset, length = _word(elf, at + 4), _word(elf, at + 16)
                 self._segments.append((_word(elf, at + 8), elf[offset : offset + length]))
 
-    def instructions(self, start: int, end: int) -> list[Instruction]:
-        """Those from ``start`` to ``end``."""
+    def instructions(self, start: int, final: int) -> list[Instruction]:
+        """Those from address ``start`` to the one at ``final``."""
         base, content = next(
             (base, content)
             for base, content in self._segments
-            if base <= start and end <= base + len(content)
+            if base <= start and final < base + len(content)
         )
         found, at = [], start - base
-        while at < end - base:
+        while at <= final - base:
             found.append(decode(content, at))
             at += found[-1].size
         return found
@@ -151,7 +158,7 @@ class BlockCounter:
         if not lines:
             raise ExternalError("QEMU's plugin counted nothing; see `har doctor`")
         found = (line.split() for line in lines)
-        return [Block(int(a, 16), int(b, 16), int(runs), int(jumps)) for a, b, runs, jumps in found]
+        return [Block(int(a, 16), int(b, 16), *map(int, counts)) for a, b, *counts in found]
 
 
 def block_counter(elf: Path, first: str, last: str, folder: Path) -> BlockCounter:

@@ -87,7 +87,7 @@ def image(code: bytes, address: int) -> bytes:
 def test_a_block_costs_its_instructions_and_the_jumps_that_were_taken() -> None:
     # ldr r0, [r1]; adds; bne
     code = Code(image(code_of("6808 1888 d1fc"), 0x100))
-    counted = model_cycles([Block(0x100, 0x106, 10, 9)], code)
+    counted = model_cycles([Block(0x100, 0x104, runs=10, after2=1, after4=3)], code)
     assert counted.instructions == 30
     assert counted.cycles == 10 * (2 + 1 + 1) + 9 * REFILL
 
