@@ -1,14 +1,14 @@
 /* A plugin for QEMU that counts how often each translated block of code runs while the emulated
- * core is between two addresses, and how often the code behind it runs next. pipeline/sim/cycles.py builds
- * it with the host's compiler, runs it and reads what it leaves:
+ * core is between two addresses, and how often the code behind it runs next. pipeline/sim/cycles.py
+ * builds it with the host's compiler, runs it and reads what it leaves:
  *
  *   -plugin FILE,out=PATH,first=ADDRESS,last=ADDRESS
  *
  * PATH: a line "start final runs after2 after4" for each block: the addresses of its first and its
- * final instruction, in hexadecimal, and how often the block that ran next began 2 and 4 bytes behind
- * the final one's start. The size of that one is for the reader to decode: QEMU adds to it what it
- * reads ahead at the end of a page. The counting begins with the block at `first` and ends with the
- * block at `last`, which is not counted.
+ * final instruction, in hexadecimal, and how often the block that ran next began 2 and 4 bytes
+ * behind the final one's start. The size of that one is for the reader to decode: QEMU adds to it
+ * what it reads ahead at the end of a page. The counting begins with the block at `first` and ends
+ * with the block at `last`, which is not counted.
  *
  * Distributions ship QEMU without qemu-plugin.h: the few functions needed are declared here, as
  * QEMU's documentation has them (docs/devel/tcg-plugins). They are the same from 4.2 on. */
