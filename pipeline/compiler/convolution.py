@@ -61,12 +61,8 @@ class Window:
     @property
     def is_pointwise(self) -> bool:
         """Whether each output pixel is of the one input pixel in the same place."""
-        return (self.kernel_height, self.kernel_width, self.stride_height, self.stride_width) == (
-            1,
-            1,
-            1,
-            1,
-        )
+        sizes = self.kernel_height, self.kernel_width, self.stride_height, self.stride_width
+        return sizes == (1, 1, 1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +123,8 @@ def mean_of(step: KernelCall) -> Mean | None:
             return None
         if not 1 <= shift <= pack.LINEAR_MOST_SHIFT:
             return None
-        rounding = (1 << (shift - 1)) + (params["output_zero_point"] << shift)
-        return Mean(0, (0, params["multiplier"], rounding, shift))
+        rounding = pack.linear_rounding(params["output_zero_point"], np.array(shift))
+        return Mean(0, (0, params["multiplier"], int(rounding), shift))
     if step.operator != "AVERAGE_POOL_2D":
         return None
     count = params["input_height"] * params["input_width"]

@@ -66,8 +66,14 @@ def takes_linear(layer: Layer) -> bool:
 def linear_scales(layer: Layer, zero_point: int, bias: Int64Array) -> Words:
     """{2 b, m, rounding, shift} (C, 4) of the linear kernels. ``bias`` as in `exact_scales`."""
     right = _right_shift(layer)
-    rounding = (np.int64(1) << (right - 1)) + (np.int64(zero_point) << right)
+    rounding = linear_rounding(zero_point, right)
     return _words(np.stack([2 * bias, layer.multiplier, rounding, right], axis=1))
+
+
+def linear_rounding(zero_point: int, right: Int64Array) -> Int64Array:
+    """What is added before a shift to the right: a half, and the zero point."""
+    added: Int64Array = (np.int64(1) << (right - 1)) + (np.int64(zero_point) << right)
+    return added
 
 
 def _right_shift(layer: Layer) -> Int64Array:

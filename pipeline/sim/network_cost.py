@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.compiler import CompiledModel, compile_model, possible_hops
 from pipeline.core.types import Array
-from pipeline.sim.build import FirmwareImage, LinkerMap
+from pipeline.sim.build import FirmwareImage
 from pipeline.sim.cycles import Code, block_counter, model_cycles
 from pipeline.sim.parity import build_net, parity_inputs, run_net
 
@@ -61,22 +61,33 @@ class HopCost:
     ram_bytes: int
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """Of one inference: the image that ran, and the figures of `NetworkCost`."""
+
+    image: FirmwareImage
+    instructions: int
+    cycles_model: int
+    stack_bytes: int
+
+
 def streaming_costs(content: bytes) -> tuple[HopCost, ...]:
     """Of each hop that the strides of a .tflite allow, up to half a window.
 
     Raises UnsupportedModel for a network that cannot stream, ExternalError for a missing tool.
     """
-    whole = network_cost("", compile_model(content))
+    whole = _count(compile_model(content))
     costs = []
     for hop in possible_hops(content):
-        cost = network_cost("", compile_model(content, hop=hop))
+        compiled = compile_model(content, hop=hop)
+        counted = _count(compiled)
         costs.append(
             HopCost(
                 hop=hop,
-                instructions=cost.instructions,
-                cycles_model=cost.cycles_model,
-                share_of_window=round(cost.instructions / whole.instructions, 4),
-                ram_bytes=cost.arena_bytes + cost.stack_bytes,
+                instructions=counted.instructions,
+                cycles_model=counted.cycles_model,
+                share_of_window=round(counted.instructions / whole.instructions, 4),
+                ram_bytes=compiled.arena_bytes + counted.stack_bytes,
             )
         )
     return tuple(costs)
@@ -84,27 +95,20 @@ def streaming_costs(content: bytes) -> tuple[HopCost, ...]:
 
 def network_cost(model: str, compiled: CompiledModel) -> NetworkCost:
     """Builds and counts a compiled network. Raises ExternalError for a missing tool."""
-    source = compiled.inputs[0]
-    x = parity_inputs(INPUTS, tuple(source.shape[1:]), source.zero_point, 0)
+    counted = _count(compiled)
     with tempfile.TemporaryDirectory(prefix="har-cost-") as scratch:
-        folder = Path(scratch)
-        image = build_net("har_parity", compiled, "mps2", folder)
-        run = run_net(compiled, image, x)
-        if run.counts is None or run.stack_bytes is None:
-            raise AssertionError("the emulated core counts instructions")
-        cycles = _cycles(compiled, image, x[int(run.counts.argmax())], folder)
-        profile = run_net(compiled, build_net("har_profile", compiled, "mps2", folder), x)
-    instructions = int(run.counts.max())
+        image = build_net("har_profile", compiled, "mps2", Path(scratch))
+        profile = run_net(compiled, image, _inputs(compiled))
     return NetworkCost(
         model=model,
         macs=compiled.macs,
-        instructions=instructions,
-        cycles_model=cycles,
-        instructions_per_mac=round(instructions / max(compiled.macs, 1), 4),
-        code_bytes=_bytes(image.map, ".text"),
-        constant_bytes=_bytes(image.map, ".rodata"),
+        instructions=counted.instructions,
+        cycles_model=counted.cycles_model,
+        instructions_per_mac=round(counted.instructions / max(compiled.macs, 1), 4),
+        code_bytes=counted.image.map.flash_bytes_from(_OURS, ".text"),
+        constant_bytes=counted.image.map.flash_bytes_from(_OURS, ".rodata"),
         arena_bytes=compiled.arena_bytes,
-        stack_bytes=run.stack_bytes,
+        stack_bytes=counted.stack_bytes,
         layers=tuple(
             LayerCost(layer.operator, layer.shape, layer.macs, count)
             for layer, count in zip(compiled.layers, profile.step_counts, strict=True)
@@ -112,11 +116,21 @@ def network_cost(model: str, compiled: CompiledModel) -> NetworkCost:
     )
 
 
-def _cycles(compiled: CompiledModel, image: FirmwareImage, one: Array, folder: Path) -> int:
-    counter = block_counter(image.path, "har_net_run", "har_board_count_end", folder)
-    run_net(compiled, image, one[None], counter.options)
-    return model_cycles(counter.read(), Code(image.path.read_bytes())).cycles
+def _inputs(compiled: CompiledModel) -> Array:
+    source = compiled.inputs[0]
+    return parity_inputs(INPUTS, tuple(source.shape[1:]), source.zero_point, 0)
 
 
-def _bytes(linked: LinkerMap, section: str) -> int:
-    return linked.flash_bytes_from(_OURS, section)
+def _count(compiled: CompiledModel) -> _Counted:
+    """Without the layers, which take a build of their own."""
+    x = _inputs(compiled)
+    with tempfile.TemporaryDirectory(prefix="har-cost-") as scratch:
+        folder = Path(scratch)
+        image = build_net("har_parity", compiled, "mps2", folder)
+        run = run_net(compiled, image, x)
+        if run.counts is None or run.stack_bytes is None:
+            raise AssertionError("the emulated core counts instructions")
+        counter = block_counter(image.path, "har_net_run", "har_board_count_end", folder)
+        run_net(compiled, image, x[run.counts.argmax()][None], counter.options)
+        cycles = model_cycles(counter.read(), Code(image.path.read_bytes())).cycles
+    return _Counted(image, int(run.counts.max()), cycles, run.stack_bytes)

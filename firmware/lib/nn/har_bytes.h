@@ -29,12 +29,6 @@ static inline uint32_t har_add_bytes(uint32_t sum, uint32_t word) {
 #endif
 }
 
-/* sum + `count` bytes; reads whole words, and leaves out what lies after the last byte. */
-static inline uint32_t har_sum_bytes(uint32_t sum, const uint8_t *bytes, int32_t count) {
-    for (; count >= 4; count -= 4, bytes += 4) sum = har_add_bytes(sum, har_load_word(bytes));
-    return count > 0 ? har_add_bytes(sum, har_load_word(bytes) << (32 - 8 * count)) : sum;
-}
-
 #ifdef __cplusplus
 }
 #endif

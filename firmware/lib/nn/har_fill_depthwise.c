@@ -1,5 +1,4 @@
 #include "lib/nn/har_matrix.h"
-#include "lib/nn/har_requant.h"
 
 static int32_t smaller(int32_t a, int32_t b) {
     return a < b ? a : b;

@@ -138,6 +138,20 @@
     ssat    \sum, #8, \sum
 .endm
 
+/* All sums of one channel, whose four words are in r10, r11, r12 and lr. */
+.macro LINEAR_PIXELS pixels, sum0, sum1, sum2, sum3
+    LINEAR  \sum0, r10, r11, r12, lr
+  .if \pixels >= 2
+    LINEAR  \sum1, r10, r11, r12, lr
+  .endif
+  .if \pixels >= 3
+    LINEAR  \sum2, r10, r11, r12, lr
+  .endif
+  .if \pixels == 4
+    LINEAR  \sum3, r10, r11, r12, lr
+  .endif
+.endm
+
 .macro STORE_NEXT y, offset, last
     strb    \y, [r10, \offset]
   .if \last == 0
@@ -177,27 +191,9 @@
 1:  MULTIPLY \pixels
     ldm     r1!, {r10, r11, r12, lr}
   .if \target == 2
-    LINEAR  r2, r10, r11, r12, lr
-    .if \pixels >= 2
-    LINEAR  r4, r10, r11, r12, lr
-    .endif
-    .if \pixels >= 3
-    LINEAR  r6, r10, r11, r12, lr
-    .endif
-    .if \pixels == 4
-    LINEAR  r8, r10, r11, r12, lr
-    .endif
+    LINEAR_PIXELS \pixels, r2, r4, r6, r8
     ldm     r1!, {r10, r11, r12, lr}
-    LINEAR  r3, r10, r11, r12, lr
-    .if \pixels >= 2
-    LINEAR  r5, r10, r11, r12, lr
-    .endif
-    .if \pixels >= 3
-    LINEAR  r7, r10, r11, r12, lr
-    .endif
-    .if \pixels == 4
-    LINEAR  r9, r10, r11, r12, lr
-    .endif
+    LINEAR_PIXELS \pixels, r3, r5, r7, r9
     vmov    r10, s4
     vmov    r0, s3
     ldr     r11, [r0]
