@@ -40,7 +40,7 @@ class Name(str):
     """In a parameter struct: a C function, or the role of one of the call's own arrays."""
 
 
-Param = int | Name | tuple["int | Name", ...]
+Param = int | Name | tuple["Param", ...]
 
 
 @dataclass(frozen=True, eq=False)

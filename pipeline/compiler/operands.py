@@ -30,10 +30,15 @@ def require(condition: bool, reason: str) -> None:
 def activation_info(tensor: RawTensor) -> TensorInfo:
     """An int8 activation with one scale. Raises Refusal."""
     what = f"tensor {tensor.index} {tensor.name!r}"
+    require(tensor.data is None, f"{what} is a constant where an activation is needed")
+    return _int8_info(tensor)
+
+
+def _int8_info(tensor: RawTensor) -> TensorInfo:
+    what = f"tensor {tensor.index} {tensor.name!r}"
     require(tensor.type == "INT8", f"{what} is {tensor.type}, not INT8")
     require(not tensor.variable, f"{what} is a variable")
     require(tensor.plain, f"{what} is sparse or quantized in blocks")
-    require(tensor.data is None, f"{what} is a constant where an activation is needed")
     _check_shape(tensor, what)
     require(
         prod(tensor.shape) <= MAX_ACTIVATION_BYTES,
@@ -94,6 +99,14 @@ class Operands:
     def activation(self, position: int, rank: int | None = None) -> TensorInfo:
         """Input ``position`` as an int8 activation, of this rank if given."""
         return _with_rank(activation_info(self.tensors[self.input_index(position)]), rank)
+
+    def operand(self, position: int) -> tuple[TensorInfo, Constant | None]:
+        """Input ``position`` as int8 of one scale, and its values if it is a constant."""
+        tensor = self.tensors[self.input_index(position)]
+        if tensor.data is None:
+            return activation_info(tensor), None
+        _, values = self.constant(position, "INT8")
+        return _int8_info(tensor), Constant("operand", values)
 
     def output(self, rank: int | None = None) -> TensorInfo:
         """The only output as an int8 activation, of this rank if given."""

@@ -51,6 +51,8 @@ OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
     "AVERAGE_POOL_2D": ("Pool2DOptions", _POOL),
     "MAX_POOL_2D": ("Pool2DOptions", _POOL),
     "ADD": ("AddOptions", _ACTIVATION),
+    "MUL": ("MulOptions", _ACTIVATION),
+    "SUB": ("SubOptions", _ACTIVATION),
     "CONCATENATION": ("ConcatenationOptions", {**_ACTIVATION, "axis": "Axis"}),
     "LEAKY_RELU": ("LeakyReluOptions", {"alpha": "Alpha"}),
     "SOFTMAX": ("SoftmaxOptions", {"beta": "Beta"}),

@@ -113,6 +113,43 @@ def add(net: Net, x: Value, rng: np.random.Generator) -> Value:
     return net.add(a, b, activation=int(rng.choice([NONE, RELU, RELU6, RELU_N1_TO_1])))
 
 
+def _pair(net: Net, x: Value, rng: np.random.Generator, name: str) -> Value:
+    """With a constant or an activation, of the same or a smaller shape, first or second."""
+    chooses = name in ("MINIMUM", "MAXIMUM")
+    fixed = [x.shape, x.shape[3:], (1, 1, x.shape[2], 1), (1,), ()][int(rng.integers(0, 5))]
+    other = net.constant(fixed, x if chooses else None)
+    if rng.random() < 0.5:
+        other = net.pool(x, "MAX", (int(x.shape[1]), 1)) if rng.random() < 0.5 else x
+        other = other if chooses else net.unary("QUANTIZE", other)
+    a, b = (x, other) if rng.random() < 0.5 else (other, x)
+    return net.pair(name, a, b, int(rng.choice([NONE, RELU, RELU6, RELU_N1_TO_1])))
+
+
+@case
+def add_of_any_operands(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    return _pair(net, x, rng, "ADD")
+
+
+@case
+def sub(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    return _pair(net, x, rng, "SUB")
+
+
+@case
+def mul(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    return _pair(net, x, rng, "MUL")
+
+
+@case
+def minimum(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    return _pair(net, x, rng, "MINIMUM")
+
+
+@case
+def maximum(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    return _pair(net, x, rng, "MAXIMUM")
+
+
 @case
 def pad(net: Net, x: Value, rng: np.random.Generator) -> Value:
     x = net.reshape(x, [x.shape, x.shape[1:], (ELEMENTS,)][int(rng.integers(0, 3))])

@@ -241,6 +241,31 @@ class Net:
         )  # fmt: skip
         return y
 
+    def pair(self, name: str, a: Value, b: Value, activation: int = NONE) -> Value:
+        """ADD, SUB, MUL, MINIMUM and MAXIMUM of shapes that broadcast."""
+        scale: float = (a.scale**2 + b.scale**2) ** 0.5 * float(self.rng.uniform(0.6, 1.3))
+        if name == "MUL":
+            scale = a.scale * b.scale * 60.0
+        chooses = name in ("MINIMUM", "MAXIMUM")
+        y = self._value(
+            np.broadcast_shapes(a.shape, b.shape),
+            a.scale if chooses else scale,
+            a.zero_point if chooses else None,
+        )
+        options = "MaximumMinimumOptions" if chooses else f"{name.title()}Options"
+        fields = {} if chooses else {"fusedActivationFunction": activation}
+        self.model.operator(name, [a.index, b.index], [y.index], options, 2, **fields)
+        return y
+
+    def constant(self, shape: tuple[int, ...], like: Value | None = None) -> Value:
+        """An int8 constant, on the scale of ``like`` or one of its own."""
+        scale = like.scale if like else float(np.float32(self._scale()))
+        zero_point = like.zero_point if like else int(self.rng.integers(-128, 128))
+        data = self.rng.integers(-128, 128, shape).astype(np.int8)
+        return Value(
+            self.model.tensor(shape, scale, zero_point, data=data), shape, scale, zero_point
+        )
+
     def pad(self, x: Value, paddings: list[tuple[int, int]], value: int | None = None) -> Value:
         shape = tuple(
             n + before + after for n, (before, after) in zip(x.shape, paddings, strict=True)

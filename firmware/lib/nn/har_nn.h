@@ -102,6 +102,41 @@ typedef struct {
 void har_add_s8(const har_add_params *params, const int8_t *larger, const int8_t *smaller,
                 int8_t *output);
 
+/* Two inputs, the smaller one repeated: the output's shape, led by ones, and the elements from one
+ * to the next of each input along its axes, 0 where one is repeated. */
+typedef struct {
+    int32_t shape[4];
+    int32_t a[4], b[4];
+} har_broadcast;
+
+typedef struct {
+    int32_t offset, multiplier, shift;
+    int32_t negative; /* 1: subtracted */
+} har_term;
+
+typedef struct {
+    har_broadcast over;
+    har_term a, b;
+    int32_t multiplier, shift, output_zero_point;
+    int32_t activation_min, activation_max;
+} har_sum_params;
+
+/* a + b, a - b or b - a. */
+void har_sum_s8(const har_sum_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+
+typedef struct {
+    har_broadcast over;
+    int32_t a_offset, b_offset;
+    int32_t multiplier, shift, output_zero_point;
+    int32_t activation_min, activation_max;
+} har_mul_params;
+
+void har_mul_s8(const har_mul_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+
+/* Same scale everywhere. */
+void har_minimum_s8(const har_broadcast *params, const int8_t *a, const int8_t *b, int8_t *output);
+void har_maximum_s8(const har_broadcast *params, const int8_t *a, const int8_t *b, int8_t *output);
+
 typedef struct {
     int32_t input_shape[4];  /* shorter shapes are led by ones */
     int32_t before[4];       /* elements put in front, per axis */

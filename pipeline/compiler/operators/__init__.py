@@ -1,7 +1,7 @@
 """What the engine takes: one file per family of operators, each with its part of the table."""
 
 from pipeline.compiler.operators import (
-    add,
+    arithmetic,
     concatenation,
     convolution,
     fully_connected,
@@ -15,7 +15,7 @@ from pipeline.compiler.operators import (
 from pipeline.compiler.operators.operator import Operator
 
 _FAMILIES = (
-    add,
+    arithmetic,
     concatenation,
     convolution,
     fully_connected,

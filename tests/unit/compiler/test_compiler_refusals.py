@@ -75,9 +75,9 @@ def softmax_too_deep(net: Net) -> Value:
     return net.softmax(net.reshape(net.input, (1, 576)))
 
 
-@case(r"operator 1 ADD: shapes \(1, 12, 12, 4\) and \(1, 1, 1, 4\) .*broadcasting")
-def add_with_broadcasting(net: Net) -> Value:
-    return net.add(net.input, net.pool(net.input, "MAX", (12, 12)))
+@case(r"operator 1 ADD: shapes \(1, 12, 12, 4\) and \(1, 11, 12, 4\) to \(1, 12, 12, 4\)")
+def add_of_shapes_that_do_not_match(net: Net) -> Value:
+    return net.add(net.input, net.pool(net.input, "MAX", (2, 1)))
 
 
 @case(r"operator 1 CONCATENATION: input 1 differs from the output in scale or zero point")
@@ -180,11 +180,14 @@ def fused_activation_that_does_not_exist_in_int8(net: Net) -> Value:
     return net.conv(net.input, 3, padding=SAME, activation=5)
 
 
-@case(r"operator 0 ADD: tensor 1 't1' is a constant where an activation is needed")
-def constant_operand(net: Net) -> Value:
-    data = np.zeros(576, np.int8)
-    index = net.model.tensor((1, 12, 12, 4), 0.1, 0, data=data)
-    return net.add(net.input, Value(index, (1, 12, 12, 4), 0.1, 0))
+@case(r"operator 0 ADD: two constants")
+def constant_operands(net: Net) -> Value:
+    return net.pair("ADD", net.constant((4,)), net.constant((4,)))
+
+
+@case(r"operator 0 SOFTMAX: tensor \d+ 't\d+' is a constant where an activation is needed")
+def constant_input(net: Net) -> Value:
+    return net.softmax(net.constant((1, 4)))
 
 
 @case(r"tensor 1 is read before it is written")
