@@ -122,6 +122,8 @@ extern "C" {{
 #define HAR_RATE_HZ {c_float(bundle.rate_hz)}
 #define HAR_WINDOW_LENGTH {bundle.window_samples} /* T, samples */
 #define HAR_WINDOW_HOP {bundle.hop_samples} /* samples between predictions */
+#define HAR_ENGINE_SAMPLES HAR_WINDOW_LENGTH /* that a run of the engine takes */
+#define HAR_ENGINE_RUNS 1u /* without a gap, until its answer holds */
 #define HAR_CHANNELS {len(bundle.channels)} /* C: {" ".join(bundle.channels)} */
 #define HAR_SAMPLE_ZERO_POINT ({bundle.samples.zero_point}) /* of the window's int8 samples */
 #define HAR_SPECTROGRAM_PIXELS {pixels} /* S; 0: the engine reads the window itself */

@@ -83,7 +83,14 @@ class CWindow:
 
     def copy(self) -> np.ndarray:
         out = np.empty(self._shape, np.int8)
-        self._library.har_window_copy(ctypes.byref(self._state), ctypes.c_void_p(out.ctypes.data))
+        length = self._shape[0]
+        self.copy_part(length, length, out)
+        return out
+
+    def copy_part(self, back: int, count: int, out: np.ndarray) -> np.ndarray:
+        self._library.har_window_copy(
+            ctypes.byref(self._state), back, count, ctypes.c_void_p(out.ctypes.data)
+        )
         return out
 
 

@@ -135,6 +135,7 @@ struct har_app_stream {
     struct har_window window;
     int8_t last[HAR_CUT_BYTES]; /* (B,) the last window at the cut, for who labels it */
     bool has_last;
+    bool engine_follows; /* the next run's samples follow from the last one's */
     uint32_t last_end_index;
     float belief[HAR_ROWS]; /* (A,) */
     struct har_smoother smoother;

@@ -33,6 +33,7 @@ static const struct har_spectrogram_config spectrogram_config = {
 /* What comes next does not follow from what came before. */
 static void restart(struct har_app *app) {
     har_window_restart(&app->stream.window);
+    app->stream.engine_follows = false;
     har_stream_forget(app);
 }
 
@@ -83,15 +84,31 @@ static void keep_outputs(struct har_app *app) {
     }
 }
 
+/* The engine's answer for the window that is complete now. One that streams knows all samples but
+ * the newest, unless there was a gap. */
+static har_status run_engine(struct har_app *app) {
+    uint32_t runs = app->stream.engine_follows ? 1u : HAR_ENGINE_RUNS;
+    if (!app->stream.engine_follows) har_engine_restart();
+    app->stream.engine_follows = false;
+    for (; runs > 0u; --runs) {
+        har_window_copy(&app->stream.window, runs * HAR_ENGINE_SAMPLES, HAR_ENGINE_SAMPLES,
+                        HAR_DRAWS ? app->stream.samples : har_engine_input());
+        if (HAR_DRAWS)
+            har_spectrogram(&spectrogram_config, app->stream.samples, har_engine_input());
+        const har_status status = har_engine_run();
+        if (status != HAR_OK) return status;
+    }
+    app->stream.engine_follows = true;
+    return HAR_OK;
+}
+
 /* The window is complete: engine, head, prediction out. */
 static void predict(struct har_app *app, uint32_t end_index, uint32_t time_ms) {
     const uint16_t seq = (uint16_t)app->stream.counts.windows;
     ++app->stream.counts.windows;
     app->stream.has_last = false;
-    har_window_copy(&app->stream.window, HAR_DRAWS ? app->stream.samples : har_engine_input());
     har_board_count_begin();
-    if (HAR_DRAWS) har_spectrogram(&spectrogram_config, app->stream.samples, har_engine_input());
-    const har_status status = har_engine_run();
+    const har_status status = run_engine(app);
     const uint32_t engine_count = har_board_count_end();
     if (status != HAR_OK) {
         engine_failed(app);

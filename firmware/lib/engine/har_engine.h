@@ -21,11 +21,16 @@ extern "C" {
 har_status har_engine_init(void);
 
 /* What to fill before a run: int8[HAR_ENGINE_INPUT_BYTES], the quantized window (T, C) or a picture
- * of it (S, S, planes), see har_spectrogram.h. A run may overwrite it. */
+ * of it (S, S, planes), see har_spectrogram.h; of an engine that streams, the window's newest
+ * samples (HAR_ENGINE_SAMPLES, C). A run may overwrite it. */
 int8_t *har_engine_input(void);
 
-/* One inference. */
+/* One inference. Where the engine streams, its answer is for the window that ends with these
+ * samples, once HAR_ENGINE_RUNS runs have followed each other without a gap since a restart. */
 har_status har_engine_run(void);
+
+/* Before samples that do not follow from the last run's. */
+void har_engine_restart(void);
 
 /* After a run: int8[har_output_sizes[index]], activations at the cut on a scale of their own. NULL
  * unless index < HAR_OUTPUTS. Overwritten by the next run. */

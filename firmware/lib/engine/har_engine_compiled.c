@@ -20,6 +20,12 @@ har_status har_engine_run(void) {
     return HAR_OK;
 }
 
+void har_engine_restart(void) {
+#ifdef HAR_NET_HOPS
+    har_net_restart();
+#endif
+}
+
 const int8_t *har_engine_output(uint32_t index) {
     return har_net_output(index);
 }

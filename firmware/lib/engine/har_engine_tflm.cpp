@@ -143,6 +143,8 @@ har_status har_engine_run(void) {
     return HAR_OK;
 }
 
+void har_engine_restart(void) {}
+
 const int8_t *har_engine_output(uint32_t index) {
     return interpreter != nullptr && index < HAR_OUTPUTS ? outputs[index] : nullptr;
 }

@@ -50,11 +50,16 @@ har_status har_window_push(struct har_window *window, const float *sample, bool 
     return HAR_OK;
 }
 
-void har_window_copy(const struct har_window *window, int8_t *out) {
+void har_window_copy(const struct har_window *window, uint32_t back, uint32_t count, int8_t *out) {
     const struct har_window_config *config = window->config;
-    /* Before the ring has filled once, the oldest row is row 0. */
-    const uint32_t oldest = window->filled < config->length ? 0u : window->head;
-    const uint32_t tail_bytes = (config->length - oldest) * config->channels;
-    memcpy(out, window->ring + oldest * config->channels, tail_bytes);
-    memcpy(out + tail_bytes, window->ring, oldest * config->channels);
+    const uint32_t length = config->length, channels = config->channels;
+    const uint32_t older = back > length ? (back - length < count ? back - length : count) : 0u;
+    memset(out, config->zero_point, older * channels);
+    out += older * channels;
+    back -= older;
+    count -= older;
+    const uint32_t row = (window->head + length - back) % length;
+    const uint32_t first = count < length - row ? count : length - row; /* up to the ring's end */
+    memcpy(out, window->ring + row * channels, first * channels);
+    memcpy(out + first * channels, window->ring, (count - first) * channels);
 }

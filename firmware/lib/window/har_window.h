@@ -49,8 +49,10 @@ void har_window_restart(struct har_window *window);
  * HAR_ERR_NOT_FINITE: a value is NaN or infinite; the sample is not taken. */
 har_status har_window_push(struct har_window *window, const float *sample, bool *complete);
 
-/* Copies the last T samples, oldest first, as (T, C) int8. */
-void har_window_copy(const struct har_window *window, int8_t *out);
+/* Copies `count` samples, oldest first, as (count, C) int8, from the one on that has `back` - 1
+ * newer ones. What is older than the window is written as the zero point. A window must be whole.
+ */
+void har_window_copy(const struct har_window *window, uint32_t back, uint32_t count, int8_t *out);
 
 #ifdef __cplusplus
 }

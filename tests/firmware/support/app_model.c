@@ -161,6 +161,8 @@ har_status har_engine_run(void) {
     return HAR_OK;
 }
 
+void har_engine_restart(void) {}
+
 const int8_t *har_engine_output(uint32_t index) {
     if (index >= HAR_OUTPUTS) return NULL;
     const int8_t *start = output + HAR_CUT_BYTES;
