@@ -42,7 +42,7 @@ def bench_bundle(directory: Path, target: Target, build_directory: Path) -> Benc
     counts = bench(target, image)
     if target != "mps2":
         return counts
-    inference = network_cost(bundle.model_id, bundle.compiled)
+    inference = network_cost(bundle.model_id, bundle.engine)
     cost = bench_heads(
         build_image("har_learner_bench", target, build, generated),
         head_shapes(bundle),

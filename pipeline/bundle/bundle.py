@@ -155,6 +155,11 @@ class _Files:
         return compile_model(self.extractor)
 
     @cached_property
+    def streaming(self) -> dict[int, CompiledModel]:
+        """By hop; filled when asked for."""
+        return {}
+
+    @cached_property
     def arrays(self) -> dict[str, Array]:
         return load_weights(self.directory / HEAD)
 
@@ -166,7 +171,8 @@ class Bundle(Interface):
     what the dense layer sees. ``parameters``: weights and biases of the whole network, head
     included, batch norm folded. ``macs``: multiply-accumulates of one inference of the extractor.
     ``placement``: where on the body it was trained ("" for unknown). ``metrics`` None: there was
-    nobody to test on.
+    nobody to test on. ``hop_samples``: between the windows that are trained and judged on, and,
+    unless there are fewer ``answer_samples``, between a board's answers.
     """
 
     format: Literal[6] = 6
@@ -176,6 +182,9 @@ class Bundle(Interface):
     rate_hz: float = Field(gt=0, le=1000)
     window_samples: int = Field(ge=8, le=1024)
     hop_samples: int = Field(ge=1, le=1024)
+    answer_samples: int | None = Field(
+        default=None, ge=1, le=1024, exclude_if=lambda value: value is None
+    )
     channels: list[str] = Field(min_length=6, max_length=6)
     units: list[str] = Field(min_length=6, max_length=6)
     cut: Literal["fc", "fxc1", "fxc2"]
@@ -205,6 +214,8 @@ class Bundle(Interface):
     def _sizes(self) -> Self:
         if self.hop_samples > self.window_samples:
             raise ValueError("hop_samples must be at most window_samples")
+        if self.answer_samples and self.answer_samples >= self.hop_samples:
+            raise ValueError("answer_samples must be less than hop_samples")
         if self.spectrogram and self.cut != "fc":
             raise ValueError("an image network has cut fc only")
         if self.spectrogram and self.window_samples < FRAME:
@@ -245,6 +256,22 @@ class Bundle(Interface):
     def compiled(self) -> CompiledModel:
         """The extractor as C, compiled once. Raises as `compile_model`."""
         return self._files.compiled
+
+    @property
+    def answer_every(self) -> int:
+        """Samples between a board's answers."""
+        return self.answer_samples or self.hop_samples
+
+    @property
+    def engine(self) -> CompiledModel:
+        """The extractor as a board runs it: streaming, where it answers more often than windows are
+        judged. Raises as `compile_model`."""
+        if self.answer_samples is None:
+            return self.compiled
+        hop, made = self.answer_samples, self._files.streaming
+        if hop not in made:
+            made[hop] = compile_model(self.extractor, hop=hop)
+        return made[hop]
 
     @property
     def engine_input_bytes(self) -> int:

@@ -38,11 +38,12 @@ def emit(bundle: Bundle, output: Path) -> list[Path]:
         )
     if [info.size_bytes for info in compiled.inputs] != [bundle.engine_input_bytes]:
         raise InputError(f"{bundle.directory / EXTRACTOR}: its input is not that of bundle.json")
+    streams = bundle.answer_samples is not None
     sources = {
         "har_model.c": _model_source(bundle),
-        "har_extractor_tflite.h": _TFLITE_HEADER,
+        "har_extractor_tflite.h": _STREAMING_HEADER if streams else _TFLITE_HEADER,
         "har_extractor_tflite.c": _tflite_source(bundle.extractor),
-        **compiled.sources,
+        **bundle.engine.sources,
     }
     files = {name: _of_model(bundle.model_id, name, text) for name, text in sources.items()}
     files["har_model.h"] = _model_header(bundle, compiled.operators)
@@ -104,6 +105,8 @@ def _model_header(bundle: Bundle, operators: tuple[str, ...]) -> str:
     head = bundle.head
     spectrogram = bundle.spectrogram
     pixels, planes = (spectrogram.pixels, spectrogram.planes) if spectrogram else (0, 0)
+    taken = bundle.answer_samples or bundle.window_samples
+    runs = -(-bundle.window_samples // taken)
     parameters, pages = bundle.shape.parameters, bundle.learning_memory.store_pages
     return f"""\
 /* Written by `har emit` from bundle {bundle.model_id}. Do not edit. */
@@ -121,14 +124,14 @@ extern "C" {{
 #define HAR_MODEL_ID 0x{bundle.model_id}ull
 #define HAR_RATE_HZ {c_float(bundle.rate_hz)}
 #define HAR_WINDOW_LENGTH {bundle.window_samples} /* T, samples */
-#define HAR_WINDOW_HOP {bundle.hop_samples} /* samples between predictions */
-#define HAR_ENGINE_SAMPLES HAR_WINDOW_LENGTH /* that a run of the engine takes */
-#define HAR_ENGINE_RUNS 1u /* without a gap, until its answer holds */
+#define HAR_WINDOW_HOP {bundle.answer_every} /* samples between predictions */
+#define HAR_ENGINE_SAMPLES {taken}u /* that a run of the engine takes */
+#define HAR_ENGINE_RUNS {runs}u /* without a gap, until its answer holds */
 #define HAR_CHANNELS {len(bundle.channels)} /* C: {" ".join(bundle.channels)} */
 #define HAR_SAMPLE_ZERO_POINT ({bundle.samples.zero_point}) /* of the window's int8 samples */
 #define HAR_SPECTROGRAM_PIXELS {pixels} /* S; 0: the engine reads the window itself */
 #define HAR_SPECTROGRAM_PLANES {planes}
-#define HAR_ENGINE_INPUT_BYTES {bundle.engine_input_bytes}
+#define HAR_ENGINE_INPUT_BYTES {bundle.engine.inputs[0].size_bytes}
 #define HAR_OUTPUTS {len(bundle.outputs)} /* of the extractor, int8 */
 #define HAR_CUT_BYTES {bundle.cut_bytes} /* B, of all outputs: a window at the cut {bundle.cut} */
 #define HAR_ACTIVITIES {len(bundle.activities)} /* K, shipped */
@@ -261,6 +264,13 @@ extern const unsigned int har_extractor_tflite_len; /* bytes */
 }
 #endif
 #endif
+"""
+
+
+_STREAMING_HEADER = """\
+/* Written by `har emit`. Do not edit. */
+#error "this bundle answers more often than every half window: build the compiled engine \
+(har flash --engine compiled), which streams"
 """
 
 

@@ -119,7 +119,8 @@ class Fit(Footprint):
 
     ``stored_head_bytes``: of one of the two slots that keep learned heads. ``learning_ram_bytes``,
     in ``ram_bytes`` already, is not judged. ``estimates`` names the fields that are not measured
-    alone. ``remedy``: what to do where it does not fit. ``other``: None where only one was judged.
+    alone. ``remedy``: what to do where it does not fit. ``other``: None where only
+    one engine can run it.
     """
 
     model_id: str
@@ -242,11 +243,16 @@ def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
     if engine not in ENGINES:
         raise InputError(f"unknown engine {engine!r}; choose {' or '.join(ENGINES)}")
     bundle = load_bundle(directory)
+    if bundle.answer_samples and engine == "tflm":
+        raise InputError(
+            f"{directory} answers every {bundle.answer_samples} samples, which only the compiled "
+            "engine does: add --engine compiled"
+        )
     generated = build_directory / "generated"
     emit(bundle, generated)
     image = build_image(UNBOUNDED, "mps2", build_directory / "firmware-unbounded", generated)
     counts = bench("mps2", image)
-    cost = network_cost(bundle.model_id, bundle.compiled)
+    cost = network_cost(bundle.model_id, bundle.engine)
     judge = partial(
         check_fit,
         model_id=bundle.model_id,
@@ -257,7 +263,7 @@ def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
         macs=bundle.macs,
         tflite_bytes=len(bundle.extractor),
         net_flash_bytes=image.sizes.weights_bytes,
-        net_arena_bytes=bundle.compiled.arena_bytes,
+        net_arena_bytes=bundle.engine.arena_bytes,
         tflm_arena_bytes=bundle.tflm_arena_bytes,
     )
     own = bundle.learning_memory
@@ -270,16 +276,18 @@ def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
             memory=memory,
         )
 
-    (second,) = (each for each in ENGINES if each != engine)
-    unasked = with_memory(own, second)
-    other = OtherEngine(
-        engine=second,
-        flash_bytes=unasked.flash_bytes.used,
-        ram_bytes=unasked.ram_bytes.used,
-        latency_ms=unasked.latency_ms,
-        energy_uj=unasked.energy_uj,
-    )
-    fit = replace(with_memory(own), other=other)
+    fit = with_memory(own)
+    if bundle.answer_samples is None:
+        (second,) = (each for each in ENGINES if each != engine)
+        unasked = with_memory(own, second)
+        other = OtherEngine(
+            engine=second,
+            flash_bytes=unasked.flash_bytes.used,
+            ram_bytes=unasked.ram_bytes.used,
+            latency_ms=unasked.latency_ms,
+            energy_uj=unasked.energy_uj,
+        )
+        fit = replace(fit, other=other)
     if fit.fits:
         return fit
     activities, sizes = len(bundle.activities), bundle.replay

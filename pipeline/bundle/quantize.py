@@ -62,6 +62,7 @@ def quantize(
     exemplars: int = 4,
     smoothing: bool = True,
     rejecting: bool = True,
+    hop: int | None = None,
     full: dict[str, bytes] | None = None,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
@@ -71,6 +72,7 @@ def quantize(
     ``cut``: where the frozen extractor ends. ``spare``: rows for activities that are taught.
     ``replay``: labelled windows that the device keeps. ``exemplars``: training subjects' windows
     that ship of each activity. ``smoothing`` and ``rejecting``: as `calibrate_head`.
+    ``hop``: samples between a board's answers, if fewer than between the windows that are judged.
     ``full``: the whole network converted, by file name, filled if it is empty: to be handed on when
     the same network is quantized at another cut.
 
@@ -107,6 +109,7 @@ def quantize(
             full[FULL_FLOAT], full[FULL_INT8], to_int8(trained.extractor(cut), inputs)
         )
         interface = interface_of(network.compiled, card)
+        answer_samples = answers_every(hop, network.extractor, card)
 
         on_step(f"calibrating on {len(validation) or 'training'} windows")
         evidence = evidence_of(trained, cut, network.extractor, interface, training, validation)
@@ -133,6 +136,7 @@ def quantize(
             training.y[chosen],
             replay,
             metrics,
+            answer_samples,
         ).at(output)
 
 
@@ -162,6 +166,20 @@ class Converted:
         return compile_model(self.extractor)
 
 
+def answers_every(hop: int | None, extractor: bytes, card: TrainCard) -> int | None:
+    """``hop`` for a bundle that streams, None for one that answers as often as windows are judged.
+
+    Raises InputError for an answer less often than that, UnsupportedModel for a network or a hop
+    that cannot stream.
+    """
+    if hop is None or hop == card.hop_samples:
+        return None
+    if hop > card.hop_samples:
+        raise InputError(f"a hop of {hop} samples; give at most {card.hop_samples}, half a window")
+    compile_model(extractor, hop=hop)
+    return hop
+
+
 def interface_of(compiled: CompiledModel, card: TrainCard) -> Interface:
     """How samples enter a compiled extractor and activations leave it."""
     source = compiled.inputs[0]
@@ -183,6 +201,7 @@ def write_network(
     exemplar_activities: Array,
     replay: int,
     metrics: Metrics | None,
+    answer_samples: int | None,
 ) -> Bundle:
     """Write a bundle into the empty ``folder``. ``exemplars``: int8 (E, B) at the cut."""
     import tensorflow as tf
@@ -212,6 +231,7 @@ def write_network(
         "rate_hz": card.rate_hz,
         "window_samples": card.window_samples,
         "hop_samples": card.hop_samples,
+        "answer_samples": answer_samples,
         "channels": CHANNELS,
         "units": UNITS,
         **interface_of(compiled, card).model_dump(mode="json"),

@@ -15,7 +15,13 @@ from pipeline.bundle.int8 import float_values, quantized
 from pipeline.bundle.interface import Quantization
 from pipeline.bundle.limits import check_room
 from pipeline.bundle.material import Material, load_material
-from pipeline.bundle.quantize import Converted, check_folder, interface_of, write_network
+from pipeline.bundle.quantize import (
+    Converted,
+    answers_every,
+    check_folder,
+    interface_of,
+    write_network,
+)
 from pipeline.compiler import compile_model
 from pipeline.compiler.reader import read_model
 from pipeline.core.errors import InputError
@@ -74,6 +80,7 @@ def quantize_material(
     exemplars: int = 4,
     smoothing: bool = True,
     rejecting: bool = True,
+    hop: int | None = None,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
     """Write the bundle of a network with the extractor of ``material``: as it ships, or with a
@@ -96,6 +103,7 @@ def quantize_material(
         on_step("converting")
         extractor = _extractor(material, trained)
         interface = interface_of(compile_model(extractor), card)
+        answer_samples = answers_every(hop, extractor, card)
         known = material.training
         features, at_cut = known.features(interface), known.windows
         if len(own):
@@ -137,6 +145,7 @@ def quantize_material(
             evidence.activities[chosen],
             replay,
             None if task.own else material.card.metrics,
+            answer_samples,
         ).at(output)
 
 

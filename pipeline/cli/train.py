@@ -309,6 +309,15 @@ def quantize(
             "--unknown/--no-unknown", help="Report windows unlike the training data as unknown."
         ),
     ] = True,
+    hop: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Samples between the board's answers; fewer than half a window are for the "
+            "compiled engine, which streams.",
+            show_default="half a window",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Quantize to int8 and write the bundle that everything downstream reads."""
@@ -325,6 +334,7 @@ def quantize(
         exemplars=exemplars,
         smoothing=smoothing,
         rejecting=rejecting,
+        hop=hop,
     )
     if as_json:
         print_json(bundle.model_dump())
@@ -338,6 +348,12 @@ def quantize(
         else:
             said += "not judged: nobody was held out who knows your recordings' activities"
         say(said)
+        if bundle.answer_samples:
+            seconds = bundle.answer_samples / bundle.rate_hz
+            note(
+                f"an answer every {bundle.answer_samples} samples ({seconds:g} s): for the "
+                "compiled engine only (har flash --engine compiled)"
+            )
         _say_own(card)
 
 

@@ -48,6 +48,7 @@ _REGISTRY_SIGNS = ("HTTPClientError", "InternetConnectionError", "UnknownPackage
 _TOO_LARGE_SIGNS = ("check_image:", "greater than maximum allowed")
 AGAIN = "press the board's button twice (its orange light breathes), then run `har flash` again"
 _MODEL_ID = re.compile(r"_ID (?:!= )?0x([0-9a-f]{16})ull$", re.MULTILINE)
+_STREAMS = re.compile(r"^#error .*answers more often", re.MULTILINE)
 LIMIT_S = 1800.0  # the first run downloads a compiler; a later one takes a minute
 UPLOAD_LIMIT_S = 300.0  # takes half a minute
 BACK_S = 20.0  # until the board is on USB again, as a sketch
@@ -70,6 +71,11 @@ def check_emitted(generated: Path, engine: str) -> str:
         text = (generated / name).read_text(encoding="utf-8", errors="replace")
         if (names := _MODEL_ID.search(text)) is None:
             raise InputError(f"{generated / name}: names no model; run `har emit` again")
+        if engine == "tflm" and _STREAMS.search(text):
+            raise InputError(
+                f"{generated}: this bundle answers more often than every half window, which only "
+                "the compiled engine does: add --engine compiled"
+            )
         found.add(names[1])
     if len(found) > 1:
         raise InputError(f"{generated}: files of {len(found)} models; run `har emit` again")
