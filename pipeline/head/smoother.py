@@ -12,17 +12,21 @@ class Smoother:
     """The forward filter of a hidden Markov model over K activities (docs/SMOOTHING.md).
 
     ``change``: probability that the activity changes between two windows; 1 switches smoothing
-    off. ``change_moving``: the same where this window or the one before is unknown. Raises
-    InputError unless both are above 0 and at most 1.
+    off. ``change_moving``: the same where this window or the one before is unknown. ``roots``:
+    each window counts as the 2^roots-th part of one. Raises InputError unless both changes are
+    above 0 and at most 1.
     """
 
-    def __init__(self, activities: int, change: float, change_moving: float) -> None:
+    def __init__(
+        self, activities: int, change: float, change_moving: float, roots: int = 0
+    ) -> None:
         if not (0.0 < change <= 1.0 and 0.0 < change_moving <= 1.0):
             raise InputError(
                 f"smoother: changes {change} and {change_moving} must be above 0 and at most 1"
             )
         self._activities = activities
         self._change, self._moving_change = np.float32(change), np.float32(change_moving)
+        self._roots = roots
         self.restart()
 
     def restart(self, activities: int | None = None) -> None:
@@ -43,7 +47,10 @@ class Smoother:
         change = self._moving_change if moving else self._change
         spread = change / np.float32(self._activities)
         before = (np.float32(1.0) - change) * self.belief + spread
-        belief = before * np.asarray(probabilities, np.float32)
+        evidence = np.asarray(probabilities, np.float32)
+        for _ in range(self._roots):
+            evidence = np.sqrt(evidence)
+        belief = before * evidence
         total = np.float32(0.0)
         for value in belief:
             total = total + value

@@ -3,6 +3,9 @@
  * `change`, to any other alike; where this window or the one before was unlike all that is known,
  * somebody moves from one posture to another, and it changes with `change_moving`.
  *
+ * Windows that follow closely show mostly the same samples. So each counts as the 2^roots-th part
+ * of a window: with its probabilities' square root, `roots` times.
+ *
  * Causal, one window at a time, float32 in a fixed order: bit-equal to pipeline/head/smoother.py.
  * The caller owns the belief and keeps it alive as long as the smoother.
  */
@@ -19,6 +22,7 @@ extern "C" {
 struct har_smoother {
     float change;        /* 0 < change <= 1; 1 forgets every time: smoothing is off */
     float change_moving; /* 0 < change_moving <= 1 */
+    uint16_t roots;      /* 0: each window counts as a whole one */
     uint16_t activities; /* K */
     float *belief;       /* (K,) probability of each activity, given all windows so far */
     bool moving;         /* the last window was unknown */

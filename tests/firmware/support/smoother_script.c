@@ -1,5 +1,5 @@
 /* Runs a script of novelty and smoother, in the place of the learner's (learner_script.h):
- *   script: K, N, change, change_moving, centers (K, N), inverse_std (K, N), limits (K,);
+ *   script: K, N, change, change_moving, roots, centers (K, N), inverse_std (K, N), limits (K,);
  *           windows, then per window: x (N,), activity, probabilities (K,); activity K restarts
  *   trace:  per window: distance, novelty, belief (K,) */
 #include <string.h>
@@ -42,9 +42,10 @@ uint32_t learner_script_run(const volatile uint32_t *script, volatile uint32_t *
     const uint32_t activities = *in++;
     const uint32_t features = *in++;
     if (features > FEATURES_MAX || activities > ACTIVITIES_MAX) return 0;
-    struct har_smoother smoother = {0.0f, 0.0f, (uint16_t)activities, belief, false};
+    struct har_smoother smoother = {0.0f, 0.0f, 0, (uint16_t)activities, belief, false};
     take(&smoother.change, 1);
     take(&smoother.change_moving, 1);
+    smoother.roots = (uint16_t)*in++;
     take(center, activities * features);
     take(inverse_std, activities * features);
     take(limits, activities);

@@ -124,3 +124,11 @@ def test_a_label_widens_its_own_limit_and_never_narrows_one() -> None:
     assert limits.values[0] == LIMIT
     limits.reset()
     assert limits.values.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_windows_that_repeat_each_other_count_as_one() -> None:
+    rng = np.random.default_rng(4)
+    once = softmax(rng.normal(0, 2, (40, 4)).astype(np.float32))
+    one = Smoother(4, 1e-7, 0.5).run(once, np.zeros(40, bool))
+    four = Smoother(4, 1e-7, 0.5, roots=2).run(np.repeat(once, 4, axis=0), np.zeros(160, bool))
+    np.testing.assert_allclose(four[3::4], one, atol=1e-3)
