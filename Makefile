@@ -9,11 +9,12 @@ TARGET ?= mps2
 # The board's serial port, found by itself when empty.
 PORT ?=
 # Where the frozen extractor ends: fc, fxc1 or fxc2; spare rows, labelled windows kept, exemplars of
-# each activity. What is empty is left to `har quantize`.
+# each activity; samples between a board's answers. What is empty is left to `har quantize`.
 CUT ?=
 SPARE ?=
 REPLAY ?=
 EXEMPLARS ?=
+HOP ?=
 # Which of the shipped networks: waist, wrist or wrist-left. `make flash MODEL=wrist` takes it as it
 # ships; together with `quantize`, what that has made is flashed.
 MODEL ?=
@@ -27,7 +28,8 @@ ARGS ?=
 HAR := .venv/bin/har
 PORT_OPTION = $(if $(PORT),--port "$(PORT)")
 QUANTIZE_OPTIONS = $(if $(CUT),--cut "$(CUT)") $(if $(SPARE),--spare "$(SPARE)") \
-	$(if $(REPLAY),--replay "$(REPLAY)") $(if $(EXEMPLARS),--exemplars "$(EXEMPLARS)")
+	$(if $(REPLAY),--replay "$(REPLAY)") $(if $(EXEMPLARS),--exemplars "$(EXEMPLARS)") \
+	$(if $(HOP),--hop "$(HOP)")
 MODEL_OPTION = $(if $(MODEL),--bundle "$(MODEL)")
 SHIPPED_OPTION = $(if $(filter quantize,$(MAKECMDGOALS)),,$(MODEL_OPTION))
 FIRMWARE_SOURCES = $(shell find firmware -path firmware/generated -prune -o \
@@ -52,7 +54,7 @@ help: ## Show this list
 	@echo "  TARGET=mps2 (emulated Cortex-M4F) or host (a process here); PORT=/dev/ttyACM0; ARGS for pytest"
 	@echo "  MODEL=waist, wrist or wrist-left for train, emit and flash; ENGINE=compiled for flash"
 	@echo "  DATA=data/recordings for train: your own recordings, in addition to the shipped memory"
-	@echo "  CUT=fc, fxc1 or fxc2, SPARE, REPLAY and EXEMPLARS for quantize"
+	@echo "  CUT=fc, fxc1 or fxc2, SPARE, REPLAY, EXEMPLARS and HOP for quantize"
 
 setup: ## Install the locked Python packages into .venv
 	@scripts/setup.sh

@@ -182,9 +182,7 @@ class Bundle(Interface):
     rate_hz: float = Field(gt=0, le=1000)
     window_samples: int = Field(ge=8, le=1024)
     hop_samples: int = Field(ge=1, le=1024)
-    answer_samples: int | None = Field(
-        default=None, ge=1, le=1024, exclude_if=lambda value: value is None
-    )
+    answer_samples: int | None = Field(None, ge=1, le=1024, exclude_if=lambda given: given is None)
     channels: list[str] = Field(min_length=6, max_length=6)
     units: list[str] = Field(min_length=6, max_length=6)
     cut: Literal["fc", "fxc1", "fxc2"]
@@ -214,8 +212,8 @@ class Bundle(Interface):
     def _sizes(self) -> Self:
         if self.hop_samples > self.window_samples:
             raise ValueError("hop_samples must be at most window_samples")
-        if self.answer_samples and self.answer_samples >= self.hop_samples:
-            raise ValueError("answer_samples must be less than hop_samples")
+        if self.answer_samples and self.answer_samples not in answer_steps(self.hop_samples)[1:]:
+            raise ValueError("answer_samples must be hop_samples, halved once or more")
         if self.spectrogram and self.cut != "fc":
             raise ValueError("an image network has cut fc only")
         if self.spectrogram and self.window_samples < FRAME:
@@ -351,14 +349,24 @@ class Bundle(Interface):
         """Up to which distance a window is known, before any label."""
         return Limits(len(self.activities), self.unknown.limit, self.unknown.widen, self.rows)
 
-    def new_smoother(self) -> Smoother:
-        """A smoother with this bundle's constants."""
-        return Smoother(len(self.activities), self.smoother.change, self.smoother.change_moving)
+    def new_smoother(self, roots: int = 0) -> Smoother:
+        """A smoother with this bundle's constants, of windows every ``hop_samples`` samples, or, by
+        ``roots``, of more frequent ones."""
+        chances = self.smoother.change, self.smoother.change_moving
+        return Smoother(len(self.activities), *chances, roots)
+
+    @property
+    def smoother_roots(self) -> int:
+        """Of the board's smoother, where smoothing is on: answers that are closer than windows
+        count less each."""
+        smooths = self.smoother.change < 1.0
+        return answer_steps(self.hop_samples).index(self.answer_every) if smooths else 0
 
     def new_twin(self) -> BoardTwin:
         """What a board with this bundle computes from the cut on, nothing labelled. Raises
         InputError as `new_head`."""
-        return BoardTwin(self.new_learner(), self.novelty(), self.limits(), self.new_smoother())
+        smoother = self.new_smoother(self.smoother_roots)
+        return BoardTwin(self.new_learner(), self.novelty(), self.limits(), smoother)
 
     def at_cut(self, x: Array) -> Array:
         """Raw windows (N, T, 6) -> windows at the cut, int8 (N, B), by TFLite-Micro."""
@@ -374,6 +382,15 @@ class Bundle(Interface):
         if kind is np.float32:
             check_parameters(values, f"{path}: {name}")
         return values
+
+
+def answer_steps(hop_samples: int) -> list[int]:
+    """What a bundle's answers can be apart, samples: as far as its windows, or that halved once or
+    more, which the smoother needs (docs/SMOOTHING.md)."""
+    steps = [hop_samples]
+    while steps[-1] % 2 == 0:
+        steps.append(steps[-1] // 2)
+    return steps
 
 
 def model_id_of(content: dict[str, Any]) -> str:

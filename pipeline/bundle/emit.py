@@ -158,6 +158,7 @@ extern "C" {{
 #define HAR_NOVELTY_WIDEN {c_float(bundle.unknown.widen)} /* reach of a label */
 #define HAR_SMOOTHER_CHANGE {c_float(bundle.smoother.change)}
 #define HAR_SMOOTHER_CHANGE_MOVING {c_float(bundle.smoother.change_moving)}
+#define HAR_SMOOTHER_ROOTS {bundle.smoother_roots} /* windows that follow closely count less */
 
 #define HAR_FIRMWARE_VERSION "{__version__}" /* of the har that wrote this */
 

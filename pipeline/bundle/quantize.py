@@ -19,6 +19,7 @@ from pipeline.bundle.bundle import (
     HeadSizes,
     Metrics,
     Provenance,
+    answer_steps,
     write_bundle,
 )
 from pipeline.bundle.convert import parameter_count, to_float, to_int8
@@ -36,7 +37,7 @@ from pipeline.bundle.interface import (
     output_of,
 )
 from pipeline.bundle.limits import check_room
-from pipeline.compiler import CompiledModel, compile_model, run_tflm
+from pipeline.compiler import CompiledModel, compile_model, possible_hops, run_tflm
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_npz, written_aside
 from pipeline.core.types import Array
@@ -73,6 +74,7 @@ def quantize(
     ``replay``: labelled windows that the device keeps. ``exemplars``: training subjects' windows
     that ship of each activity. ``smoothing`` and ``rejecting``: as `calibrate_head`.
     ``hop``: samples between a board's answers, if fewer than between the windows that are judged.
+    More frequent ones need the engine that streams.
     ``full``: the whole network converted, by file name, filled if it is empty: to be handed on when
     the same network is quantized at another cut.
 
@@ -169,14 +171,16 @@ class Converted:
 def answers_every(hop: int | None, extractor: bytes, card: TrainCard) -> int | None:
     """``hop`` for a bundle that streams, None for one that answers as often as windows are judged.
 
-    Raises InputError for an answer less often than that, UnsupportedModel for a network or a hop
-    that cannot stream.
+    Raises InputError for a hop that cannot be chosen, naming those that can, and UnsupportedModel
+    for a network that cannot stream.
     """
     if hop is None or hop == card.hop_samples:
         return None
-    if hop > card.hop_samples:
-        raise InputError(f"a hop of {hop} samples; give at most {card.hop_samples}, half a window")
-    compile_model(extractor, hop=hop)
+    streams = possible_hops(extractor)
+    choice = [each for each in answer_steps(card.hop_samples) if each in streams]
+    if hop not in choice:
+        given = ", ".join(str(each) for each in sorted({card.hop_samples, *choice}))
+        raise InputError(f"--hop {hop}: this network can answer every {given} samples")
     return hop
 
 

@@ -137,6 +137,22 @@ def test_windows_equal_numpy_byte_for_byte(library: ctypes.CDLL, length: int, ho
     assert total > 10
 
 
+def test_a_part_of_the_window_is_copied_and_what_is_older_is_the_zero_point(
+    library: ctypes.CDLL,
+) -> None:
+    rng = np.random.default_rng(7)
+    quantization = _quantization(rng)
+    ours = CWindow(library, 16, 1, quantization)
+    ours.push(_samples(rng, 37, quantization.gain))
+    whole = ours.copy()
+    older = np.full((16, C), quantization.zero_point, np.int8)
+    known = np.concatenate([older, whole])  # the last 32 samples, as far as the window goes
+    for back in range(1, 33):
+        for count in range(1, back + 1):
+            part = ours.copy_part(back, count, np.empty((count, C), np.int8))
+            assert part.tobytes() == known[32 - back : 32 - back + count].tobytes()
+
+
 def test_halves_and_their_neighbours_round_as_the_header_says(library: ctypes.CDLL) -> None:
     one, none = np.ones(C, np.float32), np.zeros(C, np.float32)
     halves = (np.arange(-140, 140) + 0.5).astype(np.float32)

@@ -45,7 +45,8 @@ void har_stream_forget(struct har_app *app) {
 void har_stream_init(struct har_app *app) {
     har_window_init(&app->stream.window, &window_config, app->stream.ring);
     app->stream.smoother = (struct har_smoother){
-        HAR_SMOOTHER_CHANGE, HAR_SMOOTHER_CHANGE_MOVING, HAR_ACTIVITIES, app->stream.belief, false,
+        HAR_SMOOTHER_CHANGE, HAR_SMOOTHER_CHANGE_MOVING, HAR_SMOOTHER_ROOTS,
+        HAR_ACTIVITIES,      app->stream.belief,         false,
     };
     har_stream_begin(app, false);
 }

@@ -2,6 +2,7 @@
  * app_twin.py): value f is the saturated sum of every input times one of -2..2, over 4; output 0
  * has the last values, output 1 those before them, and so on. */
 #include <stddef.h>
+#include <string.h>
 
 #include "har_model.h"
 #include "lib/engine/har_engine.h"
@@ -133,12 +134,14 @@ const struct har_head_model har_head_model = {
     .exemplar_activities = har_exemplar_activities,
 };
 
-#define INPUTS HAR_ENGINE_INPUT_BYTES
+#define INPUTS (HAR_ENGINE_INPUT_BYTES * HAR_ENGINE_RUNS)
 
 extern int har_test_engine_broken;    /* it cannot start */
 extern int har_test_engine_run_fails; /* it starts and cannot run */
 
-static int8_t input[INPUTS];
+static int8_t window[INPUTS]; /* what the last runs took, the newest last */
+static int8_t *const input = window + INPUTS - HAR_ENGINE_INPUT_BYTES;
+static unsigned taken; /* runs since a restart */
 static int8_t output[HAR_CUT_BYTES];
 
 har_status har_engine_init(void) {
@@ -153,15 +156,20 @@ har_status har_engine_run(void) {
     if (har_test_engine_run_fails) return HAR_ERR_ENGINE;
     for (int f = 0; f < HAR_CUT_BYTES; ++f) {
         int32_t sum = 0;
-        for (int i = 0; i < INPUTS; ++i) sum += input[i] * ((i * 7 + f * 13) % 5 - 2);
+        for (int i = 0; i < (int)INPUTS; ++i) sum += window[i] * ((i * 7 + f * 13) % 5 - 2);
         sum /= 4;
         output[f] = (int8_t)(sum > 127 ? 127 : sum < -128 ? -128 : sum);
     }
-    for (int i = 0; i < INPUTS; ++i) input[i] = 0x55; /* as a run may */
+    if (++taken < HAR_ENGINE_RUNS) memset(output, 0x33, sizeof output); /* it cannot know */
+    memmove(window, window + HAR_ENGINE_INPUT_BYTES, INPUTS - HAR_ENGINE_INPUT_BYTES);
+    memset(input, 0x55, HAR_ENGINE_INPUT_BYTES); /* as a run may */
     return HAR_OK;
 }
 
-void har_engine_restart(void) {}
+void har_engine_restart(void) {
+    taken = 0;
+    memset(window, 0x66, sizeof window);
+}
 
 const int8_t *har_engine_output(uint32_t index) {
     if (index >= HAR_OUTPUTS) return NULL;

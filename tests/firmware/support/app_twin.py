@@ -169,13 +169,16 @@ class Twin(BoardTwin):
     """The board as NumPy has it, samples and engine included. `behind` collects (smoothed,
     smoothed_probability, novelty) of each window."""
 
-    def __init__(self, model: Model = SMALL, index: int = 0) -> None:
+    def __init__(
+        self, model: Model = SMALL, index: int = 0, *, hop: int = HOP, roots: int = 0
+    ) -> None:
         limits = Limits(model.shipped, LIMIT, WIDEN, model.shape.rows)
-        super().__init__(model.learner(), model.novelty, limits, Smoother(model.shipped, 0.01, 0.5))
+        smoother = Smoother(model.shipped, 0.01, 0.5, roots)
+        super().__init__(model.learner(), model.novelty, limits, smoother)
         self.model = model
         self.index = index
         self.head = self.learner.head
-        self.window = WindowReference(T, HOP, SampleQuantization(KNEE, MEAN, GAIN, -3))
+        self.window = WindowReference(T, hop, SampleQuantization(KNEE, MEAN, GAIN, -3))
         self.behind: list[tuple[int, float, float]] = []
 
     @property

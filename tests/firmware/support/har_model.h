@@ -4,7 +4,8 @@
  *   HAR_TEST_MAP    a cut within the last stage: its output is a map (2, 2), behind which a
  *                   pointwise convolution of 3 filters learns
  *   HAR_TEST_FULL   no spare row
- *   HAR_TEST_SPECTROGRAM  the engine reads a picture (5, 5, 3); for T of 32 and more */
+ *   HAR_TEST_SPECTROGRAM  the engine reads a picture (5, 5, 3); for T of 32 and more
+ *   HAR_TEST_STREAMING  an answer every 2 samples, by an engine that takes these alone */
 #ifndef HAR_MODEL_H
 #define HAR_MODEL_H
 
@@ -30,12 +31,20 @@
 #ifndef HAR_WINDOW_LENGTH
 #define HAR_WINDOW_LENGTH 8
 #endif
+#define HAR_CHANNELS 6
+#ifdef HAR_TEST_STREAMING
+#define HAR_WINDOW_HOP 2
+#define HAR_ENGINE_SAMPLES 2
+#define HAR_ENGINE_RUNS 4u
+#define HAR_SMOOTHER_ROOTS 1
+#else
 #ifndef HAR_WINDOW_HOP
 #define HAR_WINDOW_HOP 4
 #endif
-#define HAR_CHANNELS 6
 #define HAR_ENGINE_SAMPLES HAR_WINDOW_LENGTH
 #define HAR_ENGINE_RUNS 1u
+#define HAR_SMOOTHER_ROOTS 0
+#endif
 #ifdef HAR_TEST_SPECTROGRAM
 #define HAR_SPECTROGRAM_PIXELS 5
 #define HAR_SPECTROGRAM_PLANES 3
@@ -45,7 +54,7 @@
 #define HAR_SPECTROGRAM_PIXELS 0
 #define HAR_SPECTROGRAM_PLANES 0
 #define HAR_SAMPLE_ZERO_POINT HAR_INPUT_ZERO_POINT
-#define HAR_ENGINE_INPUT_BYTES (HAR_WINDOW_LENGTH * HAR_CHANNELS)
+#define HAR_ENGINE_INPUT_BYTES (HAR_ENGINE_SAMPLES * HAR_CHANNELS)
 #endif
 #ifdef HAR_TEST_LARGE
 #define HAR_OUTPUTS 5
