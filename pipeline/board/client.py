@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pipeline.board.errors import BoardRefused, NoAnswer
 from pipeline.board.link import Answer, Link
-from pipeline.board.pace import PREDICTIONS_AHEAD, Pace, StreamResult
+from pipeline.board.pace import PREDICTIONS_AHEAD, U32, Pace, StreamResult
 from pipeline.board.ports import find_board
 from pipeline.board.sensor_text import describe
 from pipeline.board.transport import Transport, open_port
@@ -40,7 +40,6 @@ TIMEOUT_S = 2.0
 ATTEMPTS = 5
 GOODBYE_ATTEMPTS = 2
 HEAD_BYTES_MAX = 1 << 20  # far above what any board stores
-U32 = 0xFFFFFFFF
 
 
 class Client:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.board.errors import BoardRefused, NoAnswer
+from pipeline.board.pace import U32
 from pipeline.core.errors import InputError
 from pipeline.protocol.messages import ErrorCode
 from pipeline.training import Scores, score
@@ -127,11 +128,11 @@ def stretches(
         if not recording.segments:
             parts = [(0, len(recording.samples), None)]
         for start, stop, activity in parts:
-            count = max(0, 1 + (stop - start - board.window) // board.hop)
+            count = max(0, 1 + (stop - start - board.window) // board.step)
             if left is not None:
                 count = min(count, left)
                 left -= count
-                stop = min(stop, start + board.window + (count - 1) * board.hop)
+                stop = min(stop, start + board.window + (count - 1) * board.step)
             if count:
                 samples = recording.samples[start:stop]
                 found.append(Stretch(recording.subject, activity, samples))
@@ -149,8 +150,10 @@ def replay(
     *,
     on_stretch: Callable[[Playback], None] = lambda _: None,
 ) -> Playback:
-    """Streams each stretch from an empty window and compares the predictions with the truth."""
-    names = client.board.activities
+    """Streams each stretch from an empty window and compares the predictions with the truth. Of a
+    board that answers more often than once in half a window, those in between are not judged."""
+    board = client.board
+    names = board.activities
     result = Playback(names)
     for stretch in what:
         streamed = client.stream(stretch.samples)
@@ -160,7 +163,12 @@ def replay(
         result.saturated += streamed.saturated
         result.predictions_missing += streamed.predictions_missing
         truth = None if stretch.activity is None else names.index(stretch.activity)
-        result.answers += [Answer(stretch.subject, truth, each) for each in streamed.predictions]
+        first = streamed.start_index + board.window - 1
+        result.answers += [
+            Answer(stretch.subject, truth, each)
+            for each in streamed.predictions
+            if (each.end_index - first) % board.step == 0
+        ]
         on_stretch(result)
     return result
 
@@ -179,7 +187,7 @@ def labelled_windows(
             raise InputError("the recording has no labels: give its --activity")
         mine = found.setdefault(stretch.activity, [])
         last = len(stretch.samples) - board.window
-        mine += [stretch.samples[at : at + board.window] for at in range(0, last + 1, board.hop)]
+        mine += [stretch.samples[at : at + board.window] for at in range(0, last + 1, board.step)]
     for activity, windows in found.items():
         if len(windows) < per_activity:
             raise InputError(
@@ -227,7 +235,7 @@ def teach_live(
 ) -> list[UpdateResult]:
     """Begins a session and labels the next ``windows`` windows that the board's own sensor fills.
 
-    Windows overlap as the model's do. One that the board has passed before its label came is
+    Windows overlap by at most half. One that the board has passed before its label came is
     not labelled, and the next one takes its place. Raises ``ExternalError`` without a working
     sensor, ``NoAnswer`` when no prediction comes or no label is taken in time.
     """
@@ -236,6 +244,7 @@ def teach_live(
     client.require_sensor()
     patience_s = PATIENCE_WINDOWS * board.window / board.rate_hz
     done: list[UpdateResult] = []
+    last: int | None = None
     deadline = time.monotonic() + LABEL_PATIENCE * patience_s
     while len(done) < windows:
         if time.monotonic() > deadline:
@@ -248,12 +257,15 @@ def teach_live(
             raise NoAnswer(
                 f"{client.port} gave no prediction for {patience_s:.0f} s: `har doctor` says more"
             )
+        if last is not None and (prediction.end_index - last) & U32 < board.step:
+            continue
         try:
             learned = client.label(prediction.end_index, activity)
         except BoardRefused as error:
             if error.status != ErrorCode.STATE:
                 raise
             continue
+        last = prediction.end_index
         deadline = time.monotonic() + LABEL_PATIENCE * patience_s
         done.append(UpdateResult(activity, learned))
         on_update(done[-1])

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from pipeline.board.client import Client
 from pipeline.board.errors import BoardRefused
+from pipeline.board.pace import U32
 from pipeline.board.sensor_text import describe
 from pipeline.core.errors import ExternalError, HarError, InputError
 from pipeline.core.names import check_name
@@ -33,7 +34,6 @@ LISTEN_S = 0.1
 RATE_TOLERANCE = 0.05
 RATE_SECONDS = 5.0  # what is shorter says little about the rate
 SUBJECT_CHARACTERS = 40  # leaves room for the session, which is the subject and the time
-U32 = 0xFFFFFFFF
 
 _BOARDS = {
     Sensor.NONE: "unknown",

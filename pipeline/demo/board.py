@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.board.client import Client
 from pipeline.bundle import Bundle
@@ -48,6 +49,11 @@ def runs(dataset: Dataset, windows: Windows, chosen: Array, hop: int) -> Iterato
             stop = int(windows.start[group[-1]]) + length
             recording = dataset.recordings[int(windows.recording[group[0]])]
             yield Run(group, recording.samples[start:stop])
+
+
+def windows_of(samples: Array, length: int, step: int) -> Array:
+    """Samples (n, C) -> all whole windows (N, T, C), one every ``step`` samples."""
+    return sliding_window_view(samples, length, axis=0)[::step].swapaxes(1, 2)
 
 
 @dataclass
@@ -121,23 +127,28 @@ class BoardSession:
         return self._client.status()
 
     def classify(self, chosen: Array) -> Answers:
-        """Streams the windows with these indices; the twin predicts the same ones."""
-        windows = self._task.windows
-        at_cut = self._at_cut(windows.x[chosen])
-        row = {int(window): i for i, window in enumerate(chosen)}
+        """Streams the windows with these indices; the twin predicts the same ones, and those
+        between them where the board answers more often."""
+        bundle = self._bundle
+        length, every = bundle.window_samples, bundle.answer_every
+        found = list(runs(self._task.dataset, self._task.windows, chosen, bundle.hop_samples))
+        windows = [windows_of(run.samples, length, every) for run in found]
+        ends = np.cumsum([len(each) for each in windows])
+        at_cut = np.split(self._at_cut(np.concatenate(windows)), ends[:-1])
         answers = Answers(sent=len(chosen))
-        for run in runs(self._task.dataset, windows, chosen, self._bundle.hop_samples):
+        for run, mine in zip(found, at_cut, strict=True):
             self._twin.restart()
-            seen = self._twin.see(at_cut[[row[int(w)] for w in run.windows]])
-            expected = dict(zip(run.windows.tolist(), seen, strict=True))
-            for window, prediction in self._stream(run.samples, run.windows):
-                answers.windows.append(window)
-                answers.activities.append(prediction.activity)
+            seen = self._twin.see(mine)
+            for number, prediction in self._stream(run.samples):
                 answers.compared += 1
-                answers.mismatches += not _agrees(prediction, expected[window])
+                answers.mismatches += not agrees(prediction, seen[number])
                 answers.inference_count = max(
                     answers.inference_count, prediction.engine_count + prediction.head_count
                 )
+                place, between = divmod(number, bundle.hop_samples // every)
+                if not between:
+                    answers.windows.append(int(run.windows[place]))
+                    answers.activities.append(prediction.activity)
             self._on_progress(len(answers.windows), len(chosen))
         return answers
 
@@ -149,7 +160,7 @@ class BoardSession:
         taught = Taught()
         for i, window in enumerate(chosen.tolist()):
             label = int(windows.y[window])
-            for _, prediction in self._stream(windows.x[window], np.array([window])):
+            for _, prediction in self._stream(windows.x[window]):
                 learned = self._client.label(prediction.end_index, label)
                 taught.compared += 1
                 taught.mismatches += not self._learns_alike(at_cut[i], learned)
@@ -215,19 +226,20 @@ class BoardSession:
             labels=tuple(learner.labels[: learner.head.activities]),
         )
 
-    def _stream(self, samples: Array, expected: Array) -> list[tuple[int, Prediction]]:
-        """Pairs of window index and prediction, matched by the window's last sample."""
+    def _stream(self, samples: Array) -> list[tuple[int, Prediction]]:
+        """Pairs of an answer's number and the answer, matched by the window's last sample."""
         result = self._client.stream(samples, restart=True)
-        first_end = result.start_index + self._task.windows.x.shape[1] - 1
+        length, every = self._bundle.window_samples, self._bundle.answer_every
+        first_end = result.start_index + length - 1
         pairs = []
         for prediction in result.predictions:
-            number, rest = divmod(prediction.end_index - first_end, self._bundle.hop_samples)
-            if rest == 0 and 0 <= number < len(expected):
-                pairs.append((int(expected[number]), prediction))
+            number, rest = divmod(prediction.end_index - first_end, every)
+            if rest == 0 and 0 <= number <= (len(samples) - length) // every:
+                pairs.append((number, prediction))
         return pairs
 
 
-def _agrees(prediction: Prediction, expected: Seen) -> bool:
+def agrees(prediction: Prediction, expected: Seen) -> bool:
     """Bit for bit; every float32 is exact in a float."""
     return (
         prediction.features_crc == expected.features_crc

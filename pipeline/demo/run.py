@@ -119,7 +119,7 @@ def run_demo(
     survived = (
         woken == replace(head, can_undo=False)
         and again.mismatches == more.mismatches == 0
-        and again.compared == again.sent
+        and len(again.windows) == again.sent
     )
     int8 = deployed_scores(bundle.extractor, bundle, bundle.new_head(), task.test)
     parts: list[Answers | Taught] = [*(each.taught for each in teachings), again, more]

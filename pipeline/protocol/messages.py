@@ -295,6 +295,12 @@ class Hello(Message, type=MessageType.HELLO_REPLY):
         """Names of the activities that the model does not have."""
         return self.activities[self.shipped :]
 
+    @property
+    def step(self) -> int:
+        """Samples between windows that are judged and labelled: half a window, however much more
+        often the board answers."""
+        return self.hop * max(1, self.window // 2 // self.hop)
+
     def check(self) -> None:
         window, hop, named = self.window, self.hop, len(self.activities)
         require(1 <= self.rate_hz <= 10_000, f"has a rate of {self.rate_hz} Hz")

@@ -46,16 +46,16 @@ class Followed:
 
 
 def follow(bundle: Bundle, task: Task, unseen: Windows | None) -> Followed:
-    """The test subjects' recordings from start to end, as the bundle's int8 model sees them,
-    and then the isolated windows of another data set."""
+    """The test subjects' recordings from start to end, as a board with the bundle sees them, each
+    of its answers, and then the isolated windows of another data set."""
     head, novelty = bundle.new_head(), bundle.novelty()
-    limits, smoother = bundle.limits(), bundle.new_smoother()
+    limits, smoother = bundle.limits(), bundle.new_smoother(bundle.smoother_roots)
     subjects = set(task.split.test)
     length = bundle.window_samples
     recordings = [
         r for r in task.dataset.recordings if r.subject in subjects and len(r.samples) >= length
     ]
-    starts = [np.arange(0, len(r.samples) - length + 1, bundle.hop_samples) for r in recordings]
+    starts = [np.arange(0, len(r.samples) - length + 1, bundle.answer_every) for r in recordings]
     known = [
         _kinds(r, s, length, bundle.activities) for r, s in zip(recordings, starts, strict=True)
     ]

@@ -109,7 +109,7 @@ class Detection(Part):
 
 
 class RecordingsReport(Part):
-    """Whole recordings of the test subjects, a window every ``hop_s`` seconds, int8: what the head
+    """Whole recordings of the test subjects, an answer every ``hop_s`` seconds, int8: what the head
     says (``plain``) and what the smoother makes of it.
 
     false_reject: share of the ``known_windows`` that came out as unknown; detection: the same of

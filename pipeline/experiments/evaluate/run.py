@@ -320,7 +320,7 @@ def _report(
                 scheme,
                 bundle.activities,
                 [found for each, found in measured if each == scheme],
-                hop_s=bundle.hop_samples / bundle.rate_hz,
+                hop_s=bundle.answer_every / bundle.rate_hz,
                 unseen=request.unseen,
             )
             for scheme in schemes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -99,6 +101,20 @@ def test_lessons_take_turns_and_say_when_there_are_too_few(client):
         labelled_windows(found, client, per_activity=3)
     with pytest.raises(InputError, match="give its --activity"):
         labelled_windows([Stretch("anna", None, found[0].samples)], client, per_activity=1)
+
+
+def test_a_board_that_answers_more_often_is_judged_and_taught_every_half_window():
+    board = FakeBoard()
+    board.hello = dataclasses.replace(board.hello, hop=16)
+    people = [recording(("walking", 300), ("lying", 192))]
+    with Client(FakeWire(board), timeout_s=0.02) as often:
+        found = stretches(people, often, windows=4)
+        assert shapes(found) == [("walking", 256), ("lying", 128)]
+        result = replay(often, found)
+        lessons = labelled_windows(stretches(people, often), often, per_activity=2)
+    assert board.windows == 1 + 128 // 16 + 1
+    assert (len(result.answers), result.predictions_missing) == (4, 0)
+    assert [len(samples) for samples, _ in lessons] == [128] * 4
 
 
 def test_each_lesson_is_learned_once(client):

@@ -86,6 +86,7 @@ def _bundle(dataset: Dataset, split: str, seed: int, **people: list[str]) -> Sim
         rate_hz=50.0,
         window_samples=128,
         hop_samples=64,
+        answer_every=64,
         provenance=SimpleNamespace(
             bundle="", dataset="watch", backbone="dscnn", split=split, seed=seed, **made
         ),
