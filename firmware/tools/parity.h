@@ -4,17 +4,20 @@
  * The exchange memory, little-endian, offsets from its start:
  *   0  magic "HARP"                  host
  *   4  number of inputs N            host
- *   8  bytes of one input            host
+ *   8  bytes of one input            host (all inputs of the net, in order)
  *  12  bytes of one input's outputs  host (all outputs of the net, in order)
  *  16  offset of counts,  u32 (N)    host (a multiple of 4); before the start, for a net that
  *      streams: not 0 where a restart comes before this input
- *  20  offset of inputs,  int8 (N, input bytes)    host
- *  24  offset of outputs, int8 (N, output bytes)   host
+ *  20  offset of inputs,  (N, input bytes)    host
+ *  24  offset of outputs, (N, output bytes)   host
  *  28  inputs done                   board
  *  32  unit of the counts, enum har_counter        board
  *  36  stack that the net needs, bytes  board
  *  40  offset of step counts, u32 (steps); used by the build with HAR_NET_PROFILE   host
  *  44  number of steps               host
+ *
+ * Each input and output of the net is int8 or float32, as its model has it, with zeros up to a
+ * multiple of 4 bytes.
  *
  * The build with HAR_NET_PROFILE counts each step of the net apart from the others, for the input
  * that needs most. Its counts per input do not hold: they lack the steps.

@@ -12,8 +12,9 @@ Written by `make operators` from the compiler's own table; do not edit. The comp
 the bytes that TFLite-Micro gives, or refuses the model with every reason at once (exit code 1).
 examples/custom_model.py compiles a network of your own.
 
-Of every model: one subgraph with one input; int8 activations with one scale each, at most
-{bytes:,} bytes, batch 1 where a window slides. Versions are those of the .tflite schema.
+Of every model: one subgraph; int8 activations with one scale each, at most {bytes:,} bytes, batch 1
+where a window slides; any inputs and outputs, int8 or, with QUANTIZE as its first operator and
+DEQUANTIZE as the last, float32. Versions are those of the .tflite schema.
 
 | operator | version | supported | refused |
 | --- | --- | --- | --- |

@@ -18,7 +18,7 @@ from pipeline.core.errors import InputError
 @dataclass(frozen=True)
 class CompiledLayer:
     """A step of the generated C: an operator, or a group of them as "A + B", and its output's
-    shape."""
+    shape. Conversions of float32 inputs come first, those of outputs last."""
 
     operator: str
     shape: tuple[int, ...]
@@ -61,23 +61,29 @@ def compile_model(model: bytes, *, name: str = "har_net", hop: int | None = None
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise InputError(f"{name!r} is not a lower-case C identifier; choose another name")
-    given = lower(read_model(model))
+    raw = read_model(model)
+    given = lower(raw)
     graph = schedule(given) if hop is None else stream(given, hop)
     plan = plan_memory(graph)
-    window = max(given.tensors[given.input].shape)
+    window = max(given.tensors[given.inputs[0]].shape)
     runs = None if hop is None else Hop(hop, -(-window // hop))
-    layers = tuple(
-        CompiledLayer(step.operator, graph.tensors[step.output].shape, step.macs)
-        for step in graph.steps
-        if isinstance(step, KernelCall)
+    inputs, outputs = graph.input_infos, graph.output_infos
+    layers = (
+        *(CompiledLayer("QUANTIZE", info.shape, 0) for info in inputs if info.is_float),
+        *(
+            CompiledLayer(step.operator, graph.tensors[step.output].shape, step.macs)
+            for step in graph.steps
+            if isinstance(step, KernelCall)
+        ),
+        *(CompiledLayer("DEQUANTIZE", info.shape, 0) for info in outputs if info.is_float),
     )
     return CompiledModel(
         sources=emit_c(graph, plan, name, runs),
         macs=sum(layer.macs for layer in layers),
         arena_bytes=plan.arena_bytes,
         weights_bytes=constant_bytes(graph),
-        inputs=(graph.tensors[graph.input],),
-        outputs=tuple(graph.tensors[index] for index in graph.outputs),
-        operators=tuple(step.operator for step in given.steps),
+        inputs=inputs,
+        outputs=outputs,
+        operators=tuple(operator.name for operator in raw.operators),
         layers=layers,
     )

@@ -58,8 +58,11 @@ class Hop:
 
 def _header(graph: Graph, plan: Plan, name: str, hop: Hop | None) -> str:
     upper = name.upper()
-    outputs = [graph.tensors[index] for index in graph.outputs]
-    about = [f" * input     {_describe(graph.tensors[graph.input])}"]
+    inputs, outputs = graph.input_infos, graph.output_infos
+    one = len(inputs) == 1
+    about = [f" * input     {_describe(inputs[0])}"]
+    if not one:
+        about = [f" * input {i}   {info.name}: {_describe(info)}" for i, info in enumerate(inputs)]
     about += [f" * output {i}  {_describe(info)}" for i, info in enumerate(outputs)]
     macs = sum(step.macs for step in graph.steps if isinstance(step, KernelCall))
     return "\n".join(
@@ -80,23 +83,26 @@ def _header(graph: Graph, plan: Plan, name: str, hop: Hop | None) -> str:
             'extern "C" {',
             "#endif",
             "",
-            f"#define {upper}_INPUT_BYTES {graph.tensors[graph.input].size_bytes}",
+            f"#define {upper}_INPUT_BYTES {inputs[0].size_bytes}"
+            if one
+            else f"#define {upper}_INPUTS {len(inputs)}",
             f"#define {upper}_OUTPUTS {len(outputs)}",
             f"#define {upper}_ARENA_BYTES {plan.arena_bytes}",
             *_hop_lines(name, hop),
             "",
+            *([] if one else [f"extern const uint32_t {name}_input_bytes[{upper}_INPUTS];"]),
             f"extern const uint32_t {name}_output_bytes[{upper}_OUTPUTS];",
             f"extern const float {name}_output_scales[{upper}_OUTPUTS];",
             f"extern const int8_t {name}_output_zero_points[{upper}_OUTPUTS];",
             "",
-            "/* Inside the arena; a run may overwrite it. */",
-            f"int8_t *{name}_input(void);",
+            *_input_lines(name, one),
             "",
             f"void {name}_run(void);",
             "",
             f"/* Valid until the next run; NULL unless i < {upper}_OUTPUTS. */",
             f"const int8_t *{name}_output(uint32_t i);",
             "",
+            *_float_lines(graph, name, one),
             "#ifdef __cplusplus",
             "}",
             "#endif",
@@ -120,6 +126,46 @@ def _hop_lines(name: str, hop: Hop | None) -> list[str]:
         "/* Before the first run, and wherever samples are missing. */",
         f"void {name}_restart(void);",
     ]
+
+
+def _input_lines(name: str, one: bool) -> list[str]:
+    if one:
+        return [
+            "/* Inside the arena; a run may overwrite it. */",
+            f"int8_t *{name}_input(void);",
+        ]
+    return [
+        f"/* Inside the arena; a run may overwrite them. NULL unless i < {name.upper()}_INPUTS. */",
+        f"int8_t *{name}_input(uint32_t i);",
+    ]
+
+
+def _float_lines(graph: Graph, name: str, one: bool) -> list[str]:
+    """What converts, of a model with float32 inputs or outputs."""
+    upper, lines = name.upper(), []
+    if graph.float_inputs:
+        size = f"{upper}_INPUT_BYTES" if one else f"{name}_input_bytes[i]"
+        place = f"{name}_input({'' if one else 'i'})"
+        lines += [
+            "/* Of inputs that are float32 in the model (bit i: input i): rounds so many values as",
+            f" * {size} says to {place}. NaN becomes 0, what is out of range the nearest. */",
+            f"#define {upper}_FLOAT_INPUTS {_mask(graph.float_inputs)}",
+            f"void {name}_quantize_input({'' if one else 'uint32_t i, '}const float *values);",
+            "",
+        ]
+    if graph.float_outputs:
+        lines += [
+            "/* Of outputs that are float32 in the model (bit i: output i): the real values of",
+            f" * {name}_output(i), as many as {name}_output_bytes[i] says. */",
+            f"#define {upper}_FLOAT_OUTPUTS {_mask(graph.float_outputs)}",
+            f"void {name}_dequantize_output(uint32_t i, float *values);",
+            "",
+        ]
+    return lines
+
+
+def _mask(positions: frozenset[int]) -> str:
+    return f"{sum(1 << position for position in positions):#x}ull"
 
 
 class _Source:
@@ -174,7 +220,7 @@ class _Source:
 
     def _run(self) -> Iterator[str]:
         yield f"void {self._name}_run(void) {{"
-        calls = 0
+        calls = len(self._graph.float_inputs)
         for now, (step, arrays) in enumerate(
             zip(self._graph.steps, _arrays(self._graph.steps), strict=True)
         ):
@@ -214,8 +260,10 @@ class _Source:
 
     def _access(self) -> Iterator[str]:
         name, upper = self._name, self._upper
-        outputs = [self._graph.tensors[index] for index in self._graph.outputs]
-        places = [self._place(index) for index in self._graph.outputs]
+        inputs, outputs = self._graph.input_infos, self._graph.output_infos
+        if len(inputs) > 1:
+            start = f"const uint32_t {name}_input_bytes[{upper}_INPUTS] = {{"
+            yield from _wrapped(start, [str(info.size_bytes) for info in inputs], "};")
         for kind, what, values in (
             ("uint32_t", "bytes", [str(info.size_bytes) for info in outputs]),
             ("float", "scales", [c_float(info.scale) for info in outputs]),
@@ -224,17 +272,57 @@ class _Source:
             start = f"const {kind} {name}_output_{what}[{upper}_OUTPUTS] = {{"
             yield from _wrapped(start, values, "};")
         yield ""
-        yield f"int8_t *{name}_input(void) {{"
-        kept = self._graph.kept.get(self._graph.input, 0)
-        skipped = kept * self._graph.tensors[self._graph.input].shape[-1]
-        yield f"    return {self._place(self._graph.input)}{f' + {skipped}' if kept else ''};"
-        yield "}"
+        if len(inputs) == 1:
+            yield f"int8_t *{name}_input(void) {{"
+            (only,) = self._graph.inputs
+            kept = self._graph.kept.get(only, 0)
+            skipped = kept * inputs[0].shape[-1]
+            yield f"    return {self._place(only)}{f' + {skipped}' if kept else ''};"
+            yield "}"
+        else:
+            yield from self._places("int8_t *", "input", self._graph.inputs)
         yield ""
-        yield f"const int8_t *{name}_output(uint32_t i) {{"
-        yield from _wrapped(
-            f"    static const int8_t *const outputs[{upper}_OUTPUTS] = {{", places, "};"
-        )
-        yield f"    return i < {upper}_OUTPUTS ? outputs[i] : NULL;"
+        yield from self._places("const int8_t *", "output", self._graph.outputs)
+        if self._graph.float_inputs:
+            yield ""
+            yield from self._quantize(inputs)
+        if self._graph.float_outputs:
+            yield ""
+            yield f"void {name}_dequantize_output(uint32_t i, float *values) {{"
+            yield f"    if (i >= {upper}_OUTPUTS) return;"
+            arguments = [f"{name}_output_{what}[i]" for what in ("bytes", "scales", "zero_points")]
+            yield from _wrapped(
+                "    har_dequantize_s8_f32(", [f"{name}_output(i)", *arguments, "values"], ");"
+            )
+            yield "}"
+
+    def _places(self, kind: str, what: str, tensors: tuple[int, ...]) -> Iterator[str]:
+        """The function that gives the i-th of them."""
+        count = f"{self._upper}_{what.upper()}S"
+        places = [self._place(index) for index in tensors]
+        yield f"{kind}{self._name}_{what}(uint32_t i) {{"
+        yield from _wrapped(f"    static {kind}const {what}s[{count}] = {{", places, "};")
+        yield f"    return i < {count} ? {what}s[i] : NULL;"
+        yield "}"
+
+    def _quantize(self, inputs: tuple[TensorInfo, ...]) -> Iterator[str]:
+        name, upper = self._name, self._upper
+        if len(inputs) == 1:
+            yield f"void {name}_quantize_input(const float *values) {{"
+            scale, zero_point = c_float(inputs[0].scale), str(inputs[0].zero_point)
+            arguments = [f"{upper}_INPUT_BYTES", scale, zero_point, f"{name}_input()"]
+        else:
+            yield f"void {name}_quantize_input(uint32_t i, const float *values) {{"
+            for kind, what, values in (
+                ("float", "scales", [c_float(info.scale) for info in inputs]),
+                ("int8_t", "zero_points", [str(info.zero_point) for info in inputs]),
+            ):
+                start = f"    static const {kind} {what}[{upper}_INPUTS] = {{"
+                yield from _wrapped(start, values, "};")
+            yield f"    if (i >= {upper}_INPUTS) return;"
+            arguments = [f"{name}_input_bytes[i]", "scales[i]", "zero_points[i]"]
+            arguments.append(f"{name}_input(i)")
+        yield from _wrapped("    har_quantize_f32_s8(", ["values", *arguments], ");")
         yield "}"
 
     def _place(self, tensor: int) -> str:
@@ -313,4 +401,5 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _describe(info: TensorInfo) -> str:
-    return f"{_shape(info.shape)} scale {info.scale!r} zero point {info.zero_point}"
+    kind = "float32, here int8 of " if info.is_float else ""
+    return f"{_shape(info.shape)} {kind}scale {info.scale!r} zero point {info.zero_point}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -12,16 +12,23 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """An int8 tensor: real value = scale * (q - zero_point). ``shape`` includes the batch, 1."""
+    """An int8 tensor: real value = scale * (q - zero_point). ``shape`` includes the batch, 1.
+    ``is_float``: an input or output that the model gives as float32, around this one."""
 
     name: str
     shape: tuple[int, ...]
     scale: float
     zero_point: int
+    is_float: bool = False
 
     @property
     def size_bytes(self) -> int:
         return prod(self.shape)
+
+    @property
+    def model_bytes(self) -> int:
+        """As the model has it, float32 or int8."""
+        return self.size_bytes * (4 if self.is_float else 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +106,7 @@ class Stay:
 @dataclass(frozen=True)
 class Graph:
     """Steps in the order of execution. Tensor keys are the .tflite's tensor indexes.
+    ``float_inputs`` and ``float_outputs``: positions of those that are float32 in the model.
     ``storage_bytes``: of tensors that do not lie as int8 in the order of their shape.
 
     Of a streaming graph (`pipeline.compiler.stream`): ``lengths``, the columns of a whole window,
@@ -108,12 +116,28 @@ class Graph:
 
     tensors: dict[int, TensorInfo]
     steps: tuple[Step, ...]
-    input: int
+    inputs: tuple[int, ...]
     outputs: tuple[int, ...] = field(default=())
+    float_inputs: frozenset[int] = field(default=frozenset())
+    float_outputs: frozenset[int] = field(default=frozenset())
     storage_bytes: dict[int, int] = field(default_factory=dict)
     lengths: dict[int, int] = field(default_factory=dict)
     kept: dict[int, int] = field(default_factory=dict)
     stays: tuple[Stay, ...] = field(default=())
+
+    @property
+    def input_infos(self) -> tuple[TensorInfo, ...]:
+        return self._infos(self.inputs, self.float_inputs)
+
+    @property
+    def output_infos(self) -> tuple[TensorInfo, ...]:
+        return self._infos(self.outputs, self.float_outputs)
+
+    def _infos(self, tensors: tuple[int, ...], floats: frozenset[int]) -> tuple[TensorInfo, ...]:
+        return tuple(
+            replace(self.tensors[tensor], is_float=position in floats)
+            for position, tensor in enumerate(tensors)
+        )
 
     def size_bytes(self, tensor: int) -> int:
         """What the tensor takes in memory."""

@@ -2,45 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from dataclasses import replace
+
 from pipeline.compiler.errors import Refusal, UnsupportedModel
 from pipeline.compiler.graph import Graph, Step, TensorInfo
 from pipeline.compiler.operands import Operands, activation_info
 from pipeline.compiler.operators import OPERATORS
-from pipeline.compiler.reader import RawModel
+from pipeline.compiler.operators.border import is_border, lower_border
+from pipeline.compiler.reader import RawModel, RawOperator
 
 
 def lower(model: RawModel) -> Graph:
     """Checks everything and gives the graph. Raises UnsupportedModel with every reason found."""
     reasons: list[str] = []
     offenders: list[str] = []
-    if len(model.inputs) != 1:
-        reasons.append(f"{len(model.inputs)} inputs; one is needed")
+    if not model.inputs:
+        reasons.append("no inputs")
+    if len(set(model.inputs)) != len(model.inputs):
+        reasons.append(f"an input twice: tensors {', '.join(map(str, model.inputs))}")
     if not model.outputs:
         reasons.append("no outputs")
     if not model.operators:
         reasons.append("no operators")
+    borders = {each.index for each in model.operators if is_border(each, model)}
+    converted = {
+        index
+        for border in borders
+        for index in (*model.operators[border].inputs, *model.operators[border].outputs)
+    }
     tensors: dict[int, TensorInfo] = {}
     for role, indexes in (("input", model.inputs), ("output", model.outputs)):
         for index in indexes:
+            if index in converted:
+                continue
             try:
                 tensors[index] = activation_info(model.tensors[index])
             except Refusal as refusal:
                 reasons.append(f"the {role}: {refusal}; quantize the model to int8 in and out")
 
     steps: list[Step] = []
+    int8_of: dict[int, int] = {}  # float32 input or output -> what it is converted to or from
     written = set(model.inputs)
     for operator in model.operators:
         operands = Operands(operator, model.tensors)
         try:
-            step = _lower_one(operands)
-            for index in step.inputs:
+            _check_version(operator)
+            if operator.index in borders:
+                outside, inside = lower_border(operands)
+                reads, writes = operator.inputs, operator.outputs[0]
+                activations: tuple[int, ...] = (inside,)
+                if outside in int8_of:
+                    raise Refusal(f"tensor {outside} is converted twice")
+                int8_of[outside] = inside
+            else:
+                step = OPERATORS[operator.name].lower(operands)
+                reads, writes = step.inputs, step.output
+                activations = (*reads, writes)
+                steps.append(step)
+            for index in reads:
                 if index not in written:
                     raise Refusal(f"tensor {index} is read before it is written")
-            if step.output in written:
-                raise Refusal(f"tensor {step.output} is written twice")
-            for index in (*step.inputs, step.output):
+            if writes in written:
+                raise Refusal(f"tensor {writes} is written twice")
+            for index in activations:
                 tensors[index] = activation_info(model.tensors[index])
-            steps.append(step)
         except Refusal as refusal:
             reasons.append(f"operator {operator.index} {operator.name}: {refusal}")
             offenders.append(operator.name)
@@ -53,13 +79,30 @@ def lower(model: RawModel) -> Graph:
     )
     if reasons:
         raise UnsupportedModel(reasons, offenders)
-    return Graph(tensors, tuple(steps), model.inputs[0], model.outputs)
+    for index in model.inputs:
+        if index in int8_of:  # by the name that the caller knows
+            tensors[int8_of[index]] = replace(
+                tensors[int8_of[index]], name=model.tensors[index].name
+            )
+    if not steps:
+        raise UnsupportedModel(["no operators between its inputs and outputs"])
+    return Graph(
+        tensors,
+        tuple(steps),
+        inputs=tuple(int8_of.get(index, index) for index in model.inputs),
+        outputs=tuple(int8_of.get(index, index) for index in model.outputs),
+        float_inputs=_positions(model.inputs, int8_of),
+        float_outputs=_positions(model.outputs, int8_of),
+    )
 
 
-def _lower_one(op: Operands) -> Step:
-    known = OPERATORS.get(op.operator.name)
+def _check_version(operator: RawOperator) -> None:
+    known = OPERATORS.get(operator.name)
     if known is None:
         raise Refusal("this operator is not supported")
-    if not 1 <= op.operator.version <= known.version:
-        raise Refusal(f"version {op.operator.version}; known up to {known.version}")
-    return known.lower(op)
+    if not 1 <= operator.version <= known.version:
+        raise Refusal(f"version {operator.version}; known up to {known.version}")
+
+
+def _positions(indexes: tuple[int, ...], among: Container[int]) -> frozenset[int]:
+    return frozenset(position for position, index in enumerate(indexes) if index in among)

@@ -34,6 +34,15 @@ def activation_info(tensor: RawTensor) -> TensorInfo:
     return _int8_info(tensor)
 
 
+def float_shape(tensor: RawTensor) -> tuple[int, ...]:
+    """The shape of a float32 activation. Raises Refusal."""
+    what = f"tensor {tensor.index} {tensor.name!r}"
+    require(tensor.type == "FLOAT32", f"{what} is {tensor.type}, not FLOAT32")
+    require(tensor.data is None, f"{what} is a constant where an activation is needed")
+    require(tensor.plain and not tensor.variable, f"{what} is sparse or a variable")
+    return tensor.shape
+
+
 def _int8_info(tensor: RawTensor) -> TensorInfo:
     what = f"tensor {tensor.index} {tensor.name!r}"
     require(tensor.type == "INT8", f"{what} is {tensor.type}, not INT8")

@@ -1,4 +1,4 @@
-"""TFLite-Micro as the oracle of every int8 output, run in a separate process: it may abort."""
+"""TFLite-Micro as the oracle of every output, run in a separate process: it may abort."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,26 +24,29 @@ _ARENA_TOTAL = re.compile(r"Arena allocation total (\d+)")
 
 @dataclass(frozen=True, eq=False)
 class OracleResult:
-    """``outputs``: one int8 array (N, ...) per output, without the batch axis. ``arena_bytes``:
-    TFLM's arena for this model on this 64-bit host, a little more than a board needs."""
+    """``outputs``: one int8 or float32 array (N, ...) per output, without the batch axis.
+    ``arena_bytes``: TFLM's arena for this model on this 64-bit host, a little more than a board
+    needs."""
 
-    outputs: list[npt.NDArray[np.int8]]
+    outputs: list[npt.NDArray[Any]]
     arena_bytes: int
 
 
-def run_tflm(
-    model: bytes, inputs: npt.NDArray[np.int8], *, timeout_s: float = 600.0
-) -> OracleResult:
-    """Runs N int8 inputs through the PyPI tflite_micro interpreter, one after another.
+def run_tflm(model: bytes, *inputs: npt.NDArray[Any], timeout_s: float = 600.0) -> OracleResult:
+    """Runs N inputs through the PyPI tflite_micro interpreter, one after another.
 
-    ``inputs`` is (N, *input shape), with or without the batch axis of 1. Raises InputError for
-    another dtype or size, CheckFailed where TFLM refuses the model or aborts on it, ExternalError
-    where the package is missing or the time is over.
+    ``inputs``: of each input of the model (N, *its shape), int8 or float32, with or without the
+    batch axis of 1. Raises InputError for another number, dtype or size, CheckFailed where TFLM
+    refuses the model or aborts on it, ExternalError where the package is missing or the time is
+    over.
     """
-    if inputs.dtype != np.int8 or inputs.ndim < 1 or len(inputs) < 1:
-        raise InputError(
-            f"the oracle needs int8 inputs (N, ...), not {inputs.dtype} {inputs.shape}"
-        )
+    for rows in inputs:
+        if rows.dtype not in (np.int8, np.float32) or rows.ndim < 1 or len(rows) < 1:
+            raise InputError(
+                f"the oracle needs int8 or float32 inputs (N, ...), not {rows.dtype} {rows.shape}"
+            )
+    if len({len(rows) for rows in inputs}) != 1:
+        raise InputError(f"the oracle needs as many of each input, not {[len(x) for x in inputs]}")
     return _run(model, inputs, timeout_s)
 
 
@@ -51,17 +55,20 @@ def tflm_arena_bytes(model: bytes, *, timeout_s: float = 600.0) -> int:
     input of zeros. Raises as `run_tflm`, and InputError for a file that is no .tflite or whose
     input is neither int8 nor float32."""
     raw = read_model(model)
-    source = raw.tensors[raw.inputs[0]]
     kinds = {"INT8": np.int8, "FLOAT32": np.float32}
-    if source.type not in kinds:
-        raise InputError(f"the model's input is {source.type}; it must be int8 or float32")
-    return _run(model, np.zeros((1, *source.shape[1:]), kinds[source.type]), timeout_s).arena_bytes
+    inputs: list[npt.NDArray[Any]] = []
+    for source in (raw.tensors[index] for index in raw.inputs):
+        if source.type not in kinds:
+            raise InputError(f"the model's input is {source.type}; it must be int8 or float32")
+        inputs.append(np.zeros((1, *source.shape[1:]), kinds[source.type]))
+    return _run(model, inputs, timeout_s).arena_bytes
 
 
-def _run(model: bytes, inputs: npt.NDArray[Any], timeout_s: float) -> OracleResult:
+def _run(model: bytes, inputs: Sequence[npt.NDArray[Any]], timeout_s: float) -> OracleResult:
     with tempfile.TemporaryDirectory(prefix="har-oracle-") as folder:
         asked, answered = Path(folder, "in.npz"), Path(folder, "out.npz")
-        np.savez(asked, model=np.frombuffer(model, np.uint8), inputs=inputs)
+        named = {f"input_{i}": rows for i, rows in enumerate(inputs)}
+        np.savez(asked, model=np.frombuffer(model, np.uint8), **named)
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         try:
             process = subprocess.run(
@@ -76,7 +83,7 @@ def _run(model: bytes, inputs: npt.NDArray[Any], timeout_s: float) -> OracleResu
             )
         except subprocess.TimeoutExpired:
             raise ExternalError(
-                f"tflite_micro did not finish {len(inputs)} inputs in {timeout_s:g} s; use fewer"
+                f"tflite_micro did not finish {len(inputs[0])} inputs in {timeout_s:g} s; use fewer"
             ) from None
         lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
         reason = "; ".join(lines[-3:]) if lines else "no message"

@@ -1,7 +1,7 @@
 """The arena: where each tensor lives, fixed at compile time.
 
 Tensors that are views of each other (RESHAPE) share one buffer. A buffer lives from the step that
-writes it to the last that reads it: the network's input from before the first step, its outputs
+writes it to the last that reads it: the network's inputs from before the first step, its outputs
 beyond the last, a step's scratch memory during the step; what a streaming network keeps, always.
 Buffers are placed one by one, each at the lowest gap between those placed before it that are alive
 at the same time.
@@ -65,16 +65,16 @@ def plan_memory(graph: Graph) -> Plan:
 
 def view_owners(graph: Graph) -> dict[int, int]:
     """Tensor -> the tensor whose buffer it uses (itself, unless it is a view)."""
-    owners = {graph.input: graph.input}
+    owners = {tensor: tensor for tensor in graph.inputs}
     for step in graph.steps:
         owners[step.output] = owners[step.input] if isinstance(step, View) else step.output
     return owners
 
 
 def lifetimes(graph: Graph, owners: dict[int, int]) -> dict[int, Buffer]:
-    """Owner -> its buffer. Steps count from 0; the input is written at -1."""
-    first = {graph.input: -1}
-    last = {graph.input: -1}
+    """Owner -> its buffer. Steps count from 0; the inputs are written at -1."""
+    first = dict.fromkeys(graph.inputs, -1)
+    last = dict.fromkeys(graph.inputs, -1)
     for now, step in enumerate(graph.steps):
         for tensor in (*step.inputs, step.output):
             first.setdefault(owners[tensor], now)
@@ -180,7 +180,8 @@ def check_plan(graph: Graph, plan: Plan) -> None:
         if (*span(tensor), holder.get(tensor, -1)) not in arena:
             raise AssertionError(f"tensor {tensor} is overwritten before it is read")
 
-    write(*span(graph.input), graph.input, [])
+    for now, tensor in enumerate(graph.inputs):
+        write(*span(tensor), tensor, [span(other) for other in graph.inputs[:now]])
     for tensor in graph.kept:
         write(*span(tensor), tensor, [])
     for now, start in plan.states.items():

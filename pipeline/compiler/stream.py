@@ -61,7 +61,11 @@ def stream_hops(graph: Graph) -> tuple[int, ...]:
 class _Streamer:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        shape = graph.tensors[graph.input].shape
+        if len(graph.inputs) != 1:
+            names = ", ".join(graph.tensors[tensor].name for tensor in graph.inputs)
+            raise UnsupportedModel([f"a network of several inputs ({names}) cannot stream"])
+        (self._input,) = graph.inputs
+        shape = graph.tensors[self._input].shape
         long = [axis for axis in (1, 2) if len(shape) == 4 and shape[axis] > 1]
         if len(shape) != 4 or len(long) != 1:
             raise UnsupportedModel([f"the input of shape {shape} is no window of samples"])
@@ -70,7 +74,7 @@ class _Streamer:
 
     def total_stride(self) -> int:
         """Samples from one column of the last layer to the next."""
-        strides = {self._graph.input: 1}
+        strides = {self._input: 1}
         for step in self._graph.steps:
             source = step.inputs[0]
             if source in strides and isinstance(step, KernelCall) and self._in_time(step):
@@ -83,7 +87,7 @@ class _Streamer:
             most = self.window // 2
             hops = ", ".join(map(str, range(step_samples, most + 1, step_samples))) or "none"
             raise UnsupportedModel([f"a hop of {hop} samples; the strides allow {hops}"])
-        times = {self._graph.input: Time(self.window, hop)}
+        times = {self._input: Time(self.window, hop)}
         kept: dict[int, int] = {}
         steps: list[Step] = []
         for step in self._graph.steps:

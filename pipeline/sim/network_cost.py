@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.compiler import CompiledModel, compile_model, possible_hops
-from pipeline.core.types import Array
 from pipeline.sim.build import FirmwareImage
 from pipeline.sim.cycles import Code, block_counter, model_cycles
-from pipeline.sim.parity import build_net, parity_inputs, run_net
+from pipeline.sim.parity import build_net, network_inputs, run_net
 
 INPUTS = 8  # the largest count of these; seeded
 _OURS = r"har_net\.c\.o|har_kernels"
@@ -98,7 +97,7 @@ def network_cost(model: str, compiled: CompiledModel) -> NetworkCost:
     counted = _count(compiled)
     with tempfile.TemporaryDirectory(prefix="har-cost-") as scratch:
         image = build_net("har_profile", compiled, "mps2", Path(scratch))
-        profile = run_net(compiled, image, _inputs(compiled))
+        profile = run_net(compiled, image, *network_inputs(compiled, INPUTS, 0))
     return NetworkCost(
         model=model,
         macs=compiled.macs,
@@ -116,21 +115,19 @@ def network_cost(model: str, compiled: CompiledModel) -> NetworkCost:
     )
 
 
-def _inputs(compiled: CompiledModel) -> Array:
-    source = compiled.inputs[0]
-    return parity_inputs(INPUTS, tuple(source.shape[1:]), source.zero_point, 0)
-
-
 def _count(compiled: CompiledModel) -> _Counted:
     """Without the layers, which take a build of their own."""
-    x = _inputs(compiled)
+    inputs = network_inputs(compiled, INPUTS, 0)
     with tempfile.TemporaryDirectory(prefix="har-cost-") as scratch:
         folder = Path(scratch)
         image = build_net("har_parity", compiled, "mps2", folder)
-        run = run_net(compiled, image, x)
+        run = run_net(compiled, image, *inputs)
         if run.counts is None or run.stack_bytes is None:
             raise AssertionError("the emulated core counts instructions")
-        counter = block_counter(image.path, "har_net_run", "har_board_count_end", folder)
-        run_net(compiled, image, x[run.counts.argmax()][None], counter.options)
+        from_float = any(info.is_float for info in compiled.inputs)
+        first = "har_net_quantize_input" if from_float else "har_net_run"
+        counter = block_counter(image.path, first, "har_board_count_end", folder)
+        most = int(run.counts.argmax())
+        run_net(compiled, image, *(x[most : most + 1] for x in inputs), options=counter.options)
         cycles = model_cycles(counter.read(), Code(image.path.read_bytes())).cycles
     return _Counted(image, int(run.counts.max()), cycles, run.stack_bytes)

@@ -1,4 +1,4 @@
-"""Our int8 engine against TFLite-Micro, byte by byte, for any model the compiler takes.
+"""Our engine against TFLite-Micro, byte by byte, for any model the compiler takes.
 
 Inputs and outputs travel through the exchange memory that firmware/tools/parity.h describes: a
 file that the emulated core sees as RAM and the host program maps.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,9 @@ from pipeline.sim.build import FirmwareImage, build_image
 from pipeline.sim.emulator import FLASH_FILE_BYTES, FLASH_REGION_BYTES, Target, exchange
 
 if TYPE_CHECKING:
-    from pipeline.compiler import CompiledModel
+    from pipeline.compiler import CompiledModel, TensorInfo
+
+Int8Array = npt.NDArray[np.int8]
 
 _HEADER = struct.Struct("<4s11I")
 _INSTRUCTIONS = 1  # enum har_counter
@@ -62,15 +64,13 @@ def run_parity(model: Path, inputs: int, seed: int, target: Target) -> ParityRep
 
     content = read_tflite(model)
     compiled = compile_model(content)
-    source = compiled.inputs[0]
-    x = parity_inputs(inputs, tuple(source.shape[1:]), source.zero_point, seed)
+    x = network_inputs(compiled, inputs, seed)
     with tempfile.TemporaryDirectory(prefix="har-parity-") as scratch:
         folder = Path(scratch)
         image = build_net("har_parity", compiled, target, folder)
-        run = run_net(compiled, image, x)
+        run = run_net(compiled, image, *x)
         flash_bytes = image.map.flash_bytes_from(r"har_net\.c\.o|har_kernels")
-    oracle = run_tflm(content, x)
-    theirs = np.concatenate([np.reshape(out, (inputs, -1)) for out in oracle.outputs], axis=1)
+    theirs = _rows(run_tflm(content, *x).outputs)
     return ParityReport(
         model=str(model),
         target=target,
@@ -114,7 +114,7 @@ def run_streaming_parity(
     from pipeline.compiler.oracle import run_tflm
 
     content = read_tflite(model)
-    source = compile_model(content).inputs[0]
+    (source, *_) = compile_model(content).inputs
     length, channels = max(source.shape), source.shape[-1]
     hop = length // 8 if hop is None else hop
     compiled = compile_model(content, hop=hop)
@@ -126,9 +126,8 @@ def run_streaming_parity(
     while len(compared) < windows:
         runs = needed + int(rng.integers(-2, max(windows // 3, 4)))  # some never fill a window
         runs = min(max(runs, 1), needed + windows - len(compared) - 1)
-        samples = parity_inputs(
-            1, (runs * hop, channels), source.zero_point, int(rng.integers(1 << 30))
-        )[0]
+        shape, seed_of_them = (runs * hop, channels), int(rng.integers(1 << 30))
+        (samples,) = _as_model_has(source, parity_inputs(1, shape, source.zero_point, seed_of_them))
         for run in range(runs):
             hops.append(samples[run * hop : (run + 1) * hop])
             marks.append(run == 0)
@@ -139,8 +138,7 @@ def run_streaming_parity(
         image = build_net("har_parity", compiled, target, Path(scratch))
         run_of = run_net(compiled, image, np.stack(hops), restarts=np.array(marks))
     whole = np.stack([samples for _, samples in compared]).reshape(-1, *source.shape[1:])
-    oracle = run_tflm(content, whole)
-    theirs = np.concatenate([np.reshape(out, (windows, -1)) for out in oracle.outputs], axis=1)
+    theirs = _rows(run_tflm(content, whole).outputs)
     ours = run_of.outputs[[at for at, _ in compared]]
     return StreamingReport(
         model=str(model),
@@ -164,19 +162,20 @@ def read_tflite(path: Path) -> bytes:
         raise InputError(f"{path}: {error.strerror}") from None
 
 
-def run_compiled(compiled: CompiledModel, x: Array, target: Target = "host") -> Array:
-    """Builds a compiled net for ``target`` and runs it on int8 inputs (N, ...).
+def run_compiled(compiled: CompiledModel, *inputs: Array, target: Target = "host") -> Array:
+    """Builds a compiled net for ``target`` and runs it on N inputs, however many. ``inputs``: of
+    each input of the net (N, ...), int8 or float32.
 
-    Returns int8 (N, bytes of all outputs, one after another). Any number of inputs; raises
-    ExternalError for a missing tool or a net that stops.
+    Returns int8 (N, bytes of all outputs, one after another). Raises ExternalError for a missing
+    tool or a net that stops.
     """
-    most = _most_inputs(x[0].size, _output_bytes(compiled))
+    most = _most_inputs(_padded_bytes(compiled.inputs), _padded_bytes(compiled.outputs))
     with tempfile.TemporaryDirectory(prefix="har-engine-") as scratch:
         folder = Path(scratch)
         image = build_net("har_parity", compiled, target, folder)
         parts = [
-            run_net(compiled, image, x[start : start + most]).outputs
-            for start in range(0, len(x), most)
+            run_net(compiled, image, *(x[start : start + most] for x in inputs)).outputs
+            for start in range(0, len(inputs[0]), most)
         ]
     return np.concatenate(parts)
 
@@ -191,8 +190,26 @@ def build_net(name: str, compiled: CompiledModel, target: Target, folder: Path) 
     return build_image(name, target, folder / "build", generated)
 
 
-def _output_bytes(compiled: CompiledModel) -> int:
-    return sum(int(np.prod(tensor.shape)) for tensor in compiled.outputs)
+def _padded_bytes(tensors: tuple[TensorInfo, ...]) -> int:
+    """Of a row in the exchange memory, where each input and output begins at a multiple of 4."""
+    return sum(-(-tensor.model_bytes // 4) * 4 for tensor in tensors)
+
+
+def _rows(arrays: Sequence[Array], alignment: int = 1) -> Int8Array:
+    """(N, ...) each, int8 or float32 -> the bytes of each in a row (N, bytes)."""
+    parts = []
+    for array in arrays:
+        part = np.ascontiguousarray(array).reshape(len(array), -1).view(np.int8)
+        parts.append(np.pad(part, ((0, 0), (0, -part.shape[1] % alignment))))
+    return np.concatenate(parts, axis=1)
+
+
+def _without_padding(rows: Int8Array, tensors: tuple[TensorInfo, ...]) -> Int8Array:
+    parts, start = [], 0
+    for tensor in tensors:
+        parts.append(rows[:, start : start + tensor.model_bytes])
+        start += _padded_bytes((tensor,))
+    return np.concatenate(parts, axis=1)
 
 
 def _most_inputs(input_bytes: int, output_bytes: int, steps: int = 0) -> int:
@@ -203,9 +220,9 @@ def _most_inputs(input_bytes: int, output_bytes: int, steps: int = 0) -> int:
 
 @dataclass(frozen=True, eq=False)
 class NetRun:
-    """``outputs`` int8 (N, bytes of all outputs). Where instructions are counted: ``counts`` (N,)
-    of each inference and ``stack_bytes`` that the net needs; else None. ``step_counts``: of a
-    har_profile, of each step, the largest of all inputs."""
+    """``outputs`` (N, bytes of all outputs), of float32 ones four a value. Where instructions are
+    counted: ``counts`` (N,) of each inference and ``stack_bytes`` that the net needs; else None.
+    ``step_counts``: of a har_profile, of each step, the largest of all inputs."""
 
     outputs: Array
     counts: Array | None
@@ -216,55 +233,78 @@ class NetRun:
 def run_net(
     compiled: CompiledModel,
     image: FirmwareImage,
-    x: Array,
+    *inputs: Array,
     options: tuple[str, ...] = (),
     restarts: Array | None = None,
 ) -> NetRun:
-    """Runs an image that `build_net` made of ``compiled`` on int8 inputs (N, ...). ``options``:
-    more of QEMU's; ``restarts``, of a net that streams: whether one comes before each input, else
-    before the first. Raises InputError for inputs beyond the exchange memory, ExternalError for a
-    net that stops."""
-    target, output_bytes, steps = image.target, _output_bytes(compiled), len(compiled.layers)
-    inputs, input_bytes = len(x), x[0].size
-    timeout_s = _TIMEOUT_S + _TIMEOUT_S_PER_MAC * compiled.macs * inputs
+    """Runs an image that `build_net` made of ``compiled`` on N inputs: of each input of the net (N,
+    ...), int8 or float32. ``options``: more of QEMU's; ``restarts``, of a net that streams: whether
+    one comes before each input, else before the first. Raises InputError for inputs beyond the
+    exchange memory, ExternalError for a net that stops."""
+    target, steps = image.target, len(compiled.layers)
+    rows, output_bytes = _rows(inputs, alignment=4), _padded_bytes(compiled.outputs)
+    count, input_bytes = rows.shape
+    timeout_s = _TIMEOUT_S + _TIMEOUT_S_PER_MAC * compiled.macs * count
     steps_at = _HEADER.size
     counts_at = steps_at + 4 * steps
-    inputs_at = counts_at + 4 * inputs
-    outputs_at = inputs_at + inputs * input_bytes
-    if inputs > (most := _most_inputs(input_bytes, output_bytes, steps)):
-        raise InputError(f"{inputs} inputs do not fit the exchange memory; give at most {most}")
+    inputs_at = counts_at + 4 * count
+    outputs_at = inputs_at + count * input_bytes
+    if count > (most := _most_inputs(input_bytes, output_bytes, steps)):
+        raise InputError(f"{count} inputs do not fit the exchange memory; give at most {most}")
     header = _HEADER.pack(
-        *(b"HARP", inputs, input_bytes, output_bytes, counts_at, inputs_at, outputs_at),
+        *(b"HARP", count, input_bytes, output_bytes, counts_at, inputs_at, outputs_at),
         *(0, 0, 0, steps_at, steps),
     )
-    marks = np.arange(inputs) == 0 if restarts is None else restarts
+    marks = np.arange(count) == 0 if restarts is None else restarts
     memory = exchange(
         target,
         image.path,
-        header.ljust(counts_at, b"\0") + marks.astype("<u4").tobytes() + x.tobytes(),
-        outputs_at + inputs * output_bytes,
+        header.ljust(counts_at, b"\0") + marks.astype("<u4").tobytes() + rows.tobytes(),
+        outputs_at + count * output_bytes,
         timeout_s,
         "the net",
         "give fewer inputs",
         options,
     )
     done, unit, stack_bytes = _HEADER.unpack_from(memory)[7:10]
-    if done != inputs:
-        raise ExternalError(f"only {done} of {inputs} inputs ran; run it again")
+    if done != count:
+        raise ExternalError(f"only {done} of {count} inputs ran; run it again")
     counted = unit == _INSTRUCTIONS
-    outputs = np.frombuffer(memory, np.int8, inputs * output_bytes, outputs_at)
+    outputs = np.frombuffer(memory, np.int8, count * output_bytes, outputs_at)
     return NetRun(
-        outputs=outputs.reshape(inputs, output_bytes),
-        counts=np.frombuffer(memory, "<u4", inputs, counts_at) if counted else None,
+        outputs=_without_padding(outputs.reshape(count, output_bytes), compiled.outputs),
+        counts=np.frombuffer(memory, "<u4", count, counts_at) if counted else None,
         stack_bytes=stack_bytes if counted else None,
         step_counts=tuple(np.frombuffer(memory, "<u4", steps, steps_at).tolist()),
     )
 
 
-Int8Array = npt.NDArray[np.int8]
+def network_inputs(compiled: CompiledModel, count: int, seed: int) -> list[Array]:
+    """Of each input of a net (count, ...), int8 or float32, all from one random stream."""
+    rng = np.random.default_rng(seed)
+    return [
+        _as_model_has(info, parity_inputs(count, info.shape[1:], info.zero_point, rng))
+        for info in compiled.inputs
+    ]
 
 
-def parity_inputs(count: int, shape: tuple[int, ...], zero_point: int, seed: int) -> Int8Array:
+def _as_model_has(info: TensorInfo, q: Int8Array) -> Array:
+    """int8 or, of a float32 input, values that lie on, between and half between its steps, and
+    far beyond its range."""
+    if not info.is_float:
+        return q
+    rng = np.random.default_rng(q.size)
+    steps = q - np.float64(info.zero_point) + rng.choice([0.0, 0.5, -0.5, 0.2], q.shape)
+    steps += rng.uniform(-0.2, 0.2, q.shape) * rng.choice([0, 1], q.shape)
+    beyond = np.isin(q, (-128, 127))
+    steps[beyond] *= 10.0 ** rng.uniform(0, 5, int(beyond.sum()))  # TFLite-Micro needs int32
+    values: Array = np.float32(info.scale) * steps.astype(np.float32)
+    return values
+
+
+def parity_inputs(
+    count: int, shape: tuple[int, ...], zero_point: int, seed: int | np.random.Generator
+) -> Int8Array:
     """(count, *shape) int8: the extremes first, then noise and smooth signals in turn.
 
     Fewer than all extremes are used when `count` is small, so that every count sees the rest.

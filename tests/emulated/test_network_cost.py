@@ -45,7 +45,7 @@ def test_blocks_hold_the_instructions_that_the_board_s_own_counter_has(tmp_path:
     image = build_net("har_parity", compiled, "mps2", tmp_path)
     x = parity_inputs(1, (60, 1, 6), 3, 0)
     counter = block_counter(image.path, "har_net_run", "har_board_count_end", tmp_path)
-    run = run_net(compiled, image, x, counter.options)
+    run = run_net(compiled, image, x, options=counter.options)
     blocks = model_cycles(counter.read(), Code(image.path.read_bytes()))
     assert run.counts is not None
     assert blocks.instructions == pytest.approx(int(run.counts[0]), abs=20)

@@ -62,7 +62,7 @@ class HostNet:
         self._library.har_net_restart()
 
     def run(self, inputs: Array) -> list[Array]:
-        """int8 inputs (N, ...) -> per output the bytes (N, size) as int8."""
+        """int8 inputs (N, ...) of a net of one input -> per output the bytes (N, size) as int8."""
         rows: list[list[bytes]] = [[] for _ in self._compiled.outputs]
         for row in inputs:
             ctypes.memmove(self._library.har_net_input(), row.tobytes(), row.size)

@@ -129,7 +129,8 @@ class Value:
 
 
 class Net:
-    """A network of one int8 input. Everything random comes from ``seed``."""
+    """A network of one int8 input; `add_input` gives it more, `float_input` and `dequantize` make
+    float32 borders. Everything random comes from ``seed``."""
 
     def __init__(
         self,
@@ -143,9 +144,32 @@ class Net:
         self.model = Model()
         self._trained_like = trained_like
         self.input = self._value(input_shape, scale or self._scale(), 3 if trained_like else None)
+        self.given = [self.input.index]
+
+    def add_input(self, shape: tuple[int, ...], like: Value | None = None) -> Value:
+        """On the scale of ``like`` or one of its own."""
+        x = (
+            self._value(shape, like.scale, like.zero_point)
+            if like
+            else self._value(shape, self._scale())
+        )
+        self.given.append(x.index)
+        return x
+
+    def float_input(self, x: Value) -> None:
+        """Makes the input ``x`` float32, quantized by the first operator."""
+        index = self.model.tensor(x.shape, kind="FLOAT32")
+        self.model.operator("QUANTIZE", [index], [x.index], "QuantizeOptions")
+        self.given[self.given.index(x.index)] = index
+
+    def dequantize(self, x: Value) -> Value:
+        """``x`` in float32."""
+        y = Value(self.model.tensor(x.shape, kind="FLOAT32"), x.shape, x.scale, x.zero_point)
+        self.model.operator("DEQUANTIZE", [x.index], [y.index], "DequantizeOptions", 2)
+        return y
 
     def build(self, *outputs: Value) -> bytes:
-        return self.model.pack([self.input.index], [value.index for value in outputs])
+        return self.model.pack(self.given, [value.index for value in outputs])
 
     def conv(
         self,

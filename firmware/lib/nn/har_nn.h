@@ -173,6 +173,17 @@ typedef struct {
 void har_lookup_s8(const har_lookup_params *params, const int8_t *input, const int8_t *table,
                    int8_t *output);
 
+/* Between float32 outside of a network and int8 inside. */
+
+/* input / scale to the nearest, halves away from zero, plus zero_point. What TFLite-Micro leaves
+ * undefined: NaN becomes zero_point, and what int8 (or int32) cannot hold the nearest it can. */
+void har_quantize_f32_s8(const float *input, uint32_t size, float scale, int32_t zero_point,
+                         int8_t *output);
+
+/* scale * (input - zero_point) */
+void har_dequantize_s8_f32(const int8_t *input, uint32_t size, float scale, int32_t zero_point,
+                           float *output);
+
 #ifdef __cplusplus
 }
 #endif

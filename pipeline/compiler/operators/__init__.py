@@ -2,6 +2,7 @@
 
 from pipeline.compiler.operators import (
     arithmetic,
+    border,
     concatenation,
     convolution,
     fully_connected,
@@ -16,6 +17,7 @@ from pipeline.compiler.operators.operator import Operator
 
 _FAMILIES = (
     arithmetic,
+    border,
     concatenation,
     convolution,
     fully_connected,

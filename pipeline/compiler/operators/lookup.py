@@ -43,6 +43,15 @@ def _lookup(
     return lower
 
 
+def _lower_quantize(op: Operands) -> KernelCall:
+    types = {op.tensors[index].type for index in (*op.operator.inputs[:1], *op.operator.outputs)}
+    require(
+        "FLOAT32" not in types,
+        "float32 inside of the network; it is taken only as the network's input",
+    )
+    return _lookup(_quantize)(op)
+
+
 def _quantize(_: Operands, source: TensorInfo, target: TensorInfo) -> Function:
     factor = quantize_multiplier(source.scale / target.scale)
     return lambda x: requant(x, *factor)
@@ -160,7 +169,11 @@ OPERATORS = {
         "an output scale other than 1/256, or zero point other than -128",
     ),
     "QUANTIZE": Operator(
-        "Quantize", 4, _lookup(_quantize), "int8 to int8", "float32 or int16 on either side"
+        "Quantize",
+        4,
+        _lower_quantize,
+        "int8 to int8; a float32 input of the network to int8",
+        "int16 on either side; float32 elsewhere",
     ),
     "RELU": Operator("Relu", 3, _lookup(_relu), "any scales", "-"),
     "RELU6": Operator("Relu6", 3, _lookup(_relu6), "one scale for both", SAME_SCALE),

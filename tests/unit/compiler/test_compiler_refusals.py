@@ -197,6 +197,73 @@ def operators_out_of_order(net: Net) -> Value:
     return y
 
 
+# ---- float32 is taken at the borders, and only there ---------------------------------------------
+
+
+@case(
+    r"operator 2 QUANTIZE: float32 inside of the network; .* only as the network's input"
+)
+def quantize_inside(net: Net) -> Value:
+    y = net.dequantize(net.unary("RELU", net.input))
+    return net.unary("QUANTIZE", y)
+
+
+@case(r"operator 1 DEQUANTIZE: float32 inside of the network; it is taken only as .* output")
+def dequantize_inside(net: Net) -> Value:
+    return net.unary("LOGISTIC", net.dequantize(net.unary("RELU", net.input)))
+
+
+@case(r"operator 1 RELU: tensor \d+ 't\d+' is FLOAT32, not INT8")
+def float_layer_at_the_end(net: Net) -> Value:
+    y = net.unary("RELU", net.dequantize(net.input))
+    _tensor_of(net, y).type = 0
+    return y
+
+
+@case(r"operator 1 QUANTIZE: tensor 1 is converted twice")
+def float_input_quantized_twice(net: Net) -> Value:
+    net.float_input(net.input)
+    other = net.unary("RELU", net.input)
+    net.model.operator("QUANTIZE", [net.given[0]], [other.index], "QuantizeOptions")
+    net.model.graph.operators.pop(1)
+    return other
+
+
+@case(r"operator 0 QUANTIZE: shape \(1, 12, 12, 4\) to \(1, 576\)")
+def quantize_that_reshapes(net: Net) -> Value:
+    net.float_input(net.input)
+    _tensor_of(net, net.input).shape = [1, 576]
+    return net.unary("RELU", net.input)
+
+
+@case(r"operator 1 DEQUANTIZE: tensor \d+ 't\d+' is INT16, not INT8")
+def dequantize_of_int16(net: Net) -> Value:
+    y = net.unary("RELU", net.input)
+    _tensor_of(net, y).type = 7
+    return net.dequantize(y)
+
+
+@case(r"operator 0 DEQUANTIZE: tensor 1 is read before it is written")
+def dequantize_before_what_it_converts(net: Net) -> Value:
+    y = net.dequantize(net.unary("RELU", net.input))
+    net.model.graph.operators.reverse()
+    return y
+
+
+@case(r"operator 0 RELU: tensor 0 is read before it is written")
+def quantize_after_what_reads_it(net: Net) -> Value:
+    net.float_input(net.input)
+    y = net.unary("RELU", net.input)
+    net.model.graph.operators.reverse()
+    return y
+
+
+@case(r"no operators between its inputs and outputs")
+def nothing_but_borders(net: Net) -> Value:
+    net.float_input(net.input)
+    return net.dequantize(net.input)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_refused_by_name_place_and_reason(name: str) -> None:
     reason, spoil = CASES[name]
@@ -236,12 +303,21 @@ def test_an_activation_beyond_any_board_is_refused() -> None:
         compile_model(net.build(net.unary("RELU", net.input)))
 
 
-def test_two_inputs_are_refused() -> None:
+def test_one_tensor_for_two_inputs_and_no_input_are_refused() -> None:
     net = Net(5, (1, 8))
-    second = net.model.tensor((1, 8), 0.1)
     y = net.unary("RELU", net.input)
-    with pytest.raises(UnsupportedModel, match="2 inputs; one is needed"):
-        compile_model(net.model.pack([net.input.index, second], [y.index]))
+    with pytest.raises(UnsupportedModel, match="an input twice: tensors 0, 0"):
+        compile_model(net.model.pack([net.input.index] * 2, [y.index]))
+    with pytest.raises(UnsupportedModel, match="no inputs"):
+        compile_model(net.model.pack([], [y.index]))
+
+
+def test_a_network_of_two_inputs_does_not_stream() -> None:
+    net = Net(5, (1, 32, 1, 3))
+    gyroscope = net.add_input((1, 32, 1, 3))
+    y = net.mean(net.conv(net.add(net.input, gyroscope), 4))
+    with pytest.raises(UnsupportedModel, match=r"of several inputs \(t0, t1\) cannot stream"):
+        compile_model(net.build(y), hop=8)
 
 
 def test_an_output_that_nothing_computes_is_refused() -> None:
