@@ -147,15 +147,16 @@ def _float_lines(graph: Graph, name: str, one: bool) -> list[str]:
         size = f"{upper}_INPUT_BYTES" if one else f"{name}_input_bytes[i]"
         place = f"{name}_input({'' if one else 'i'})"
         lines += [
-            "/* Of inputs that are float32 in the model (bit i: input i): rounds so many values as",
-            f" * {size} says to {place}. NaN becomes 0, what is out of range the nearest. */",
+            "/* Inputs that are float32 in the model (bit i: input i): rounds so many values as",
+            f" * {size} says into {place}.",
+            " * NaN reads as 0, a value out of range as the nearest one in it. */",
             f"#define {upper}_FLOAT_INPUTS {_mask(graph.float_inputs)}",
             f"void {name}_quantize_input({'' if one else 'uint32_t i, '}const float *values);",
             "",
         ]
     if graph.float_outputs:
         lines += [
-            "/* Of outputs that are float32 in the model (bit i: output i): the real values of",
+            "/* Outputs that are float32 in the model (bit i: output i): gives the real values of",
             f" * {name}_output(i), as many as {name}_output_bytes[i] says. */",
             f"#define {upper}_FLOAT_OUTPUTS {_mask(graph.float_outputs)}",
             f"void {name}_dequantize_output(uint32_t i, float *values);",

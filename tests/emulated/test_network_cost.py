@@ -40,6 +40,23 @@ def test_two_counts_are_equal_and_their_parts_add_up() -> None:
     assert 1000 < cost.code_bytes < 4700 and 0 < cost.stack_bytes < 400
 
 
+def test_conversions_of_floats_are_counted_with_the_network_and_each_in_a_row() -> None:
+    net = Net(3, (1, 20, 1, 3), scale=0.02, trained_like=True)
+    gyroscope = net.add_input((1, 16, 1, 3), like=net.input)
+    net.float_input(net.input)
+    net.float_input(gyroscope)
+    features = [net.mean(net.conv(x, 4), keep_dims=False) for x in (net.input, gyroscope)]
+    y = net.fully_connected(net.add(*features), 3)
+    cost = network_cost("net", compile_model(net.build(y, net.dequantize(y))))
+    rows = [(layer.operator, layer.shape) for layer in cost.layers]
+    assert rows[:2] == [("QUANTIZE", (1, 20, 1, 3)), ("QUANTIZE", (1, 16, 1, 3))]
+    assert rows[-1] == ("DEQUANTIZE", (1, 3))
+    counted = [layer.instructions for layer in cost.layers]
+    assert 48 * 8 < counted[1] < counted[0] < 60 * 40
+    assert abs(sum(counted) - cost.instructions) < 40 * len(rows), "a call and a hook each"
+    assert 1.2 < cost.cycles_model / cost.instructions < 2.5
+
+
 def test_blocks_hold_the_instructions_that_the_board_s_own_counter_has(tmp_path: Path) -> None:
     compiled = compile_model(network())
     image = build_net("har_parity", compiled, "mps2", tmp_path)

@@ -51,6 +51,22 @@ def test_the_cortex_m4f_gives_the_oracles_bytes_and_equal_counts_in_two_runs(
     assert parity(tmp_path, "mps2") == report
 
 
+def test_the_cortex_m4f_converts_the_floats_of_several_inputs_as_the_oracle_does(
+    tmp_path: Path,
+) -> None:
+    net = Net(6, (1, 32, 1, 3), scale=0.02, trained_like=True)
+    other = net.add_input((1, 5))
+    net.float_input(net.input)
+    x = net.conv(net.input, 8, (5, 1), (2, 1), VALID, RELU)
+    x = net.reshape(net.pool(x, "MAX", x.shape[1:3]), (1, 8))
+    y = net.add(net.fully_connected(x, 5), net.fully_connected(other, 5))
+    model = tmp_path / "net.tflite"
+    model.write_bytes(net.build(net.dequantize(y), y))
+    report = run_parity(model, INPUTS, SEED, "mps2")
+    assert (report.compared, report.mismatches) == (INPUTS, 0)
+    assert report.distinct_outputs > INPUTS / 2
+
+
 def test_the_host_process_gives_the_oracles_bytes_and_counts_no_instructions(
     tmp_path: Path,
 ) -> None:
@@ -124,8 +140,13 @@ def test_inputs_are_seeded_and_mix_extremes_with_signals(count: int) -> None:
 
 
 @pytest.mark.parametrize("target", ["host", "mps2"])
-def test_a_streaming_network_equals_the_oracle_at_each_hop(tmp_path: Path, target: Target) -> None:
+@pytest.mark.parametrize("floats", [False, True])
+def test_a_streaming_network_equals_the_oracle_at_each_hop(
+    tmp_path: Path, target: Target, floats: bool
+) -> None:
     net = Net(2, (1, 64, 1, 6), scale=0.02, trained_like=True)
+    if floats:
+        net.float_input(net.input)
     x = net.conv(net.input, 8, (5, 1), (2, 1), VALID, RELU)
     y = net.conv(net.depthwise(x, 1, (5, 1), (1, 1), VALID, RELU), 12, activation=RELU)
     model = tmp_path / "net.tflite"

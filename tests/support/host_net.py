@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.compiler import CompiledModel
+from pipeline.compiler import CompiledModel, TensorInfo
 from pipeline.core.types import Array
 from tests.support.programs import c_program
 
@@ -16,20 +16,38 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion"]
 
-# Reads inputs from stdin and writes all outputs to stdout until stdin ends.
+# Reads rows of all inputs from stdin and writes all outputs to stdout until stdin ends.
 _PIPE_MAIN = """
 #include <stdio.h>
 #include "har_net.h"
-int main(void) {
-    while (fread(har_net_input(), 1, HAR_NET_INPUT_BYTES, stdin) == HAR_NET_INPUT_BYTES) {
+int main(void) {{
+    static float values[{most_values}];
+    (void)values;
+    for (;;) {{
+{reads}
         har_net_run();
-        for (uint32_t i = 0; i < HAR_NET_OUTPUTS; ++i) {
-            fwrite(har_net_output(i), 1, har_net_output_bytes[i], stdout);
-        }
-    }
-    return har_net_output(HAR_NET_OUTPUTS) == 0 ? 0 : 1;
-}
+{writes}
+    }}
+}}
 """
+_READ = "        if (fread({place}, {size}, 1, stdin) != 1) return har_net_output({end}) != 0;"
+
+
+def _pipe_main(compiled: CompiledModel) -> str:
+    reads, writes, one = [], [], len(compiled.inputs) == 1
+    for i, info in enumerate(compiled.inputs):
+        index = "" if one else str(i)
+        place = "values" if info.is_float else f"har_net_input({index})"
+        reads.append(_READ.format(place=place, size=info.model_bytes, end=len(compiled.outputs)))
+        if info.is_float:
+            reads.append(f"        har_net_quantize_input({'' if one else f'{i}u, '}values);")
+    for i, info in enumerate(compiled.outputs):
+        place = "values" if info.is_float else f"har_net_output({i})"
+        if info.is_float:
+            writes.append(f"        har_net_dequantize_output({i}, values);")
+        writes.append(f"        fwrite({place}, {info.model_bytes}, 1, stdout);")
+    most = max(info.size_bytes for info in (*compiled.inputs, *compiled.outputs))
+    return _PIPE_MAIN.format(most_values=most, reads="\n".join(reads), writes="\n".join(writes))
 
 
 def write_sources(compiled: CompiledModel, folder: Path) -> list[Path]:
@@ -61,24 +79,42 @@ class HostNet:
         """Of a network that streams: forgets the samples so far."""
         self._library.har_net_restart()
 
-    def run(self, inputs: Array) -> list[Array]:
-        """int8 inputs (N, ...) of a net of one input -> per output the bytes (N, size) as int8."""
+    def run(self, *inputs: Array) -> list[Array]:
+        """Of each input of the net (N, ...), int8 or float32 -> of each output (N, size)."""
         rows: list[list[bytes]] = [[] for _ in self._compiled.outputs]
-        for row in inputs:
-            ctypes.memmove(self._library.har_net_input(), row.tobytes(), row.size)
+        for each in zip(*inputs, strict=True):
+            for i, row in enumerate(each):
+                self._put(i, np.ascontiguousarray(row))
             self._library.har_net_run()
             for i, info in enumerate(self._compiled.outputs):
-                address = self._library.har_net_output(i)
-                rows[i].append(ctypes.string_at(address, info.size_bytes))
-        return [np.frombuffer(b"".join(r), np.int8).reshape(len(inputs), -1) for r in rows]
+                rows[i].append(self._get(i, info))
+        kinds = [np.float32 if info.is_float else np.int8 for info in self._compiled.outputs]
+        return [
+            np.frombuffer(b"".join(row), kind).reshape(len(inputs[0]), -1)
+            for row, kind in zip(rows, kinds, strict=True)
+        ]
+
+    def _put(self, i: int, row: Array) -> None:
+        index = () if len(self._compiled.inputs) == 1 else (i,)
+        if self._compiled.inputs[i].is_float:
+            self._library.har_net_quantize_input(*index, ctypes.c_void_p(row.ctypes.data))
+        else:
+            ctypes.memmove(self._library.har_net_input(*index), row.tobytes(), row.size)
+
+    def _get(self, i: int, info: TensorInfo) -> bytes:
+        if not info.is_float:
+            return ctypes.string_at(self._library.har_net_output(i), info.size_bytes)
+        values = np.empty(info.size_bytes, np.float32)
+        self._library.har_net_dequantize_output(i, ctypes.c_void_p(values.ctypes.data))
+        return values.tobytes()
 
 
-def run_sanitized(compiled: CompiledModel, folder: Path, inputs: Array) -> bytes:
+def run_sanitized(compiled: CompiledModel, folder: Path, *inputs: Array) -> bytes:
     """Runs the network in a process of its own under AddressSanitizer and UBSan. Returns all
     outputs, input by input. Any finding ends the process."""
     sources = write_sources(compiled, folder)
     main = folder / "main.c"
-    main.write_text(_PIPE_MAIN)
+    main.write_text(_pipe_main(compiled))
     program = folder / "net"
     subprocess.run(
         ["gcc", *WARNINGS, *SANITIZE, f"-I{FIRMWARE}", f"-I{folder}"]
@@ -86,7 +122,8 @@ def run_sanitized(compiled: CompiledModel, folder: Path, inputs: Array) -> bytes
         + ["-o", str(program)],
         check=True,
     )
-    result = subprocess.run([str(program)], input=inputs.tobytes(), capture_output=True)
+    rows = b"".join(row.tobytes() for each in zip(*inputs, strict=True) for row in each)
+    result = subprocess.run([str(program)], input=rows, capture_output=True)
     assert result.returncode == 0, result.stderr.decode()
     return result.stdout
 

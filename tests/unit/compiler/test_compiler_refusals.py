@@ -200,9 +200,7 @@ def operators_out_of_order(net: Net) -> Value:
 # ---- float32 is taken at the borders, and only there ---------------------------------------------
 
 
-@case(
-    r"operator 2 QUANTIZE: float32 inside of the network; .* only as the network's input"
-)
+@case(r"operator 2 QUANTIZE: float32 inside of the network; .* only as the network's input")
 def quantize_inside(net: Net) -> Value:
     y = net.dequantize(net.unary("RELU", net.input))
     return net.unary("QUANTIZE", y)
