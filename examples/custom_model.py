@@ -1,4 +1,5 @@
-"""Any int8 .tflite as C: compile a small network, run it on this machine, compare every byte.
+"""Your own .tflite as C: compile a small network, run it on this machine, compare every byte.
+docs/OPERATORS.md says which networks are taken.
 
 .venv/bin/python examples/custom_model.py FOLDER    # writes my_net.h and my_net.c
 """

@@ -32,11 +32,11 @@ def emit(bundle: Bundle, output: Path) -> list[Path]:
     """
     compiled = bundle.compiled
     outputs = [output_of(info) for info in compiled.outputs]
-    if outputs != bundle.outputs:
+    if outputs != bundle.outputs or any(info.is_float for info in compiled.outputs):
         raise InputError(
             f"{bundle.directory / EXTRACTOR}: its outputs are not those of bundle.json"
         )
-    if [info.size_bytes for info in compiled.inputs] != [bundle.engine_input_bytes]:
+    if [info.model_bytes for info in compiled.inputs] != [bundle.engine_input_bytes]:
         raise InputError(f"{bundle.directory / EXTRACTOR}: its input is not that of bundle.json")
     streams = bundle.answer_samples is not None
     sources = {

@@ -94,7 +94,7 @@ def bench(
     ] = ROOT / "firmware" / "budgets.json",
     model: Annotated[
         Path | None,
-        typer.Option(help="An int8 .tflite file instead of a bundle: its engine alone."),
+        typer.Option(help="A .tflite of int8 layers instead of a bundle: its engine alone."),
     ] = None,
     streaming: Annotated[
         bool, typer.Option("--streaming", help="Count an answer every few samples instead.")
@@ -208,7 +208,7 @@ def _compare_with_budget(directory: Path, result: Bench, path: Path, *, write: b
 def parity(
     model: Annotated[
         Path | None,
-        typer.Option(help="An int8 .tflite file.", show_default="the bundle's extractor"),
+        typer.Option(help="A .tflite of int8 layers.", show_default="the bundle's extractor"),
     ] = None,
     inputs: Annotated[int, typer.Option(min=1, help="How many inputs to compare.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the inputs.")] = 0,

@@ -52,7 +52,8 @@ def possible_hops(model: bytes) -> tuple[int, ...]:
 
 
 def compile_model(model: bytes, *, name: str = "har_net", hop: int | None = None) -> CompiledModel:
-    """Compiles an int8 .tflite's bytes to C that calls firmware/lib/nn.
+    """Compiles a .tflite's bytes to C that calls firmware/lib/nn: int8, with float32 inputs and
+    outputs or without.
 
     ``name`` prefixes files and symbols. With ``hop``, the C streams: each run takes so many new
     samples; ``inputs`` and costs are then those of a hop. Raises InputError for bytes that are no

@@ -44,9 +44,10 @@ def _lookup(
 
 
 def _lower_quantize(op: Operands) -> KernelCall:
-    types = {op.tensors[index].type for index in (*op.operator.inputs[:1], *op.operator.outputs)}
+    op.require_count(1)
+    tensors = op.tensors[op.input_index(0)], op.tensors[op.output_index]
     require(
-        "FLOAT32" not in types,
+        all(tensor.type != "FLOAT32" for tensor in tensors),
         "float32 inside of the network; it is taken only as the network's input",
     )
     return _lookup(_quantize)(op)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.bundle import emit, load_bundle
-from pipeline.bundle.bundle import FULL_FLOAT, write_bundle
+from pipeline.bundle.bundle import FULL_FLOAT, Bundle, write_bundle
 from pipeline.bundle.convert import parameter_count, to_float, to_int8
 from pipeline.bundle.quantize import deployed_scores
 from pipeline.compiler import compile_model, run_tflm
@@ -144,4 +145,16 @@ def test_outputs_that_are_not_the_extractors_are_not_emitted(
     content["outputs"][0]["zero_point"] += 1
     bundle = write_bundle(directory, content)
     with pytest.raises(InputError, match="outputs are not those"):
+        emit(bundle, tmp_path / "generated")
+
+
+@pytest.mark.parametrize("end", ["inputs", "outputs"])
+def test_an_extractor_that_is_float_outside_is_not_emitted(
+    bundle_directory: Path, tmp_path: Path, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = load_bundle(bundle_directory)
+    floats = tuple(replace(info, is_float=True) for info in getattr(bundle.compiled, end))
+    compiled = replace(bundle.compiled, **{end: floats})
+    monkeypatch.setattr(Bundle, "compiled", property(lambda _: compiled))
+    with pytest.raises(InputError, match=f"its {end[:-1]}s? (is|are) not"):
         emit(bundle, tmp_path / "generated")
