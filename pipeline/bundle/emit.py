@@ -15,7 +15,7 @@ import numpy as np
 from pipeline import __version__
 from pipeline.bundle.bundle import EXTRACTOR, Bundle
 from pipeline.bundle.interface import output_of
-from pipeline.compiler import OPERATORS, c_float
+from pipeline.compiler import OPERATORS, c_float, for_tflm
 from pipeline.core.errors import InputError
 from pipeline.core.files import locked, write_whole
 from pipeline.core.types import Array
@@ -42,7 +42,7 @@ def emit(bundle: Bundle, output: Path) -> list[Path]:
     sources = {
         "har_model.c": _model_source(bundle),
         "har_extractor_tflite.h": _STREAMING_HEADER if streams else _TFLITE_HEADER,
-        "har_extractor_tflite.c": _tflite_source(bundle.extractor),
+        "har_extractor_tflite.c": _tflite_source(for_tflm(bundle.extractor)),
         **bundle.engine.sources,
     }
     files = {name: _of_model(bundle.model_id, name, text) for name, text in sources.items()}

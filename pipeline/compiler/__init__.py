@@ -7,6 +7,7 @@ that the compiled engine equals byte for byte.
 from pipeline.compiler.compile import CompiledModel, compile_model, possible_hops
 from pipeline.compiler.emit import c_float
 from pipeline.compiler.errors import UnsupportedModel
+from pipeline.compiler.for_tflm import for_tflm
 from pipeline.compiler.graph import TensorInfo
 from pipeline.compiler.operators import OPERATORS
 from pipeline.compiler.oracle import run_tflm
@@ -18,6 +19,7 @@ __all__ = [
     "UnsupportedModel",
     "c_float",
     "compile_model",
+    "for_tflm",
     "possible_hops",
     "run_tflm",
 ]

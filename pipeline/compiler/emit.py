@@ -351,7 +351,8 @@ def _arrays(steps: Sequence[Step]) -> Iterator[list[tuple[Constant, str, str]]]:
 
 
 def _prefix(step: Step) -> str:
-    return f"op{step.index}"
+    part = 0 if isinstance(step, View) else step.part
+    return f"op{step.index}_{part}" if part else f"op{step.index}"
 
 
 def _array(constant: Constant, name: str) -> Iterator[str]:

@@ -57,7 +57,8 @@ class KernelCall:
     ``struct`` and ``params`` fill the kernel's parameter struct; ``arrays`` follow the inputs in
     the call, in order, unless ``params`` name them. ``gathered`` says that the inputs go in as one
     array of pointers. ``scratch_bytes``: of memory that the call needs for itself; its place goes
-    in behind the inputs. ``state_bytes``: of memory that stays from run to run, likewise.
+    in behind the inputs. ``state_bytes``: of memory that stays from run to run, likewise. ``part``:
+    which of an operator's calls this is, where it takes several.
     """
 
     index: int
@@ -72,6 +73,7 @@ class KernelCall:
     macs: int = 0
     scratch_bytes: int = 0
     state_bytes: int = 0
+    part: int = 0
 
 
 @dataclass(frozen=True)

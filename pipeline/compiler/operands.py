@@ -75,11 +75,11 @@ class Operands:
     operator: RawOperator
     tensors: tuple[RawTensor, ...]
 
-    def require_count(self, low: int, high: int | None = None) -> None:
-        """Refuses another number of inputs than ``low``..``high``, or of outputs than 1."""
+    def require_count(self, low: int, high: int | None = None, *, outputs: int = 1) -> None:
+        """Refuses another number of inputs than ``low``..``high``, or of outputs."""
         count = len(self.operator.inputs)
         require(low <= count <= (high or low), f"{count} inputs")
-        require(len(self.operator.outputs) == 1, f"{len(self.operator.outputs)} outputs")
+        require(len(self.operator.outputs) == outputs, f"{len(self.operator.outputs)} outputs")
 
     def options(self, *names: str) -> tuple[int, ...]:
         """The named integer options."""

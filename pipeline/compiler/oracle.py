@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.compiler.for_tflm import for_tflm
 from pipeline.compiler.reader import read_model
 from pipeline.core.errors import CheckFailed, ExternalError, InputError
 
@@ -68,7 +69,7 @@ def _run(model: bytes, inputs: Sequence[npt.NDArray[Any]], timeout_s: float) -> 
     with tempfile.TemporaryDirectory(prefix="har-oracle-") as folder:
         asked, answered = Path(folder, "in.npz"), Path(folder, "out.npz")
         named = {f"input_{i}": rows for i, rows in enumerate(inputs)}
-        np.savez(asked, model=np.frombuffer(model, np.uint8), **named)
+        np.savez(asked, model=np.frombuffer(for_tflm(model), np.uint8), **named)
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         try:
             process = subprocess.run(

@@ -55,7 +55,19 @@ OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
     "SUB": ("SubOptions", _ACTIVATION),
     "CONCATENATION": ("ConcatenationOptions", {**_ACTIVATION, "axis": "Axis"}),
     "LEAKY_RELU": ("LeakyReluOptions", {"alpha": "Alpha"}),
+    "PACK": ("PackOptions", {"axis": "Axis"}),
     "SOFTMAX": ("SoftmaxOptions", {"beta": "Beta"}),
+    "STRIDED_SLICE": (
+        "StridedSliceOptions",
+        {
+            "begin_mask": "BeginMask",
+            "end_mask": "EndMask",
+            "ellipsis_mask": "EllipsisMask",
+            "new_axis_mask": "NewAxisMask",
+            "shrink_axis_mask": "ShrinkAxisMask",
+            "offset": "Offset",
+        },
+    ),
 }
 
 
@@ -90,12 +102,14 @@ class RawOperator:
 
 @dataclass(frozen=True)
 class RawModel:
-    """The file's only subgraph."""
+    """The file's only subgraph. ``padded_by_batches``: of a folded model, the SPACE_TO_BATCH_ND
+    operators whose padding reaches an output."""
 
     tensors: tuple[RawTensor, ...]
     operators: tuple[RawOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    padded_by_batches: tuple[int, ...] = ()
 
 
 def read_model(model: bytes) -> RawModel:

@@ -7,6 +7,7 @@ run on noise and on saturating extremes beside the tflite_micro interpreter.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,91 @@ def hard_swish(net: Net, x: Value, _: np.random.Generator) -> Value:
 @case
 def leaky_relu(net: Net, x: Value, rng: np.random.Generator) -> Value:
     return net.unary("LEAKY_RELU", x, alpha=float(rng.uniform(-0.5, 1.2)))
+
+
+@case
+def reduce_max(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    axes = [(1, 2), (1,), (2,), (3,), (2, 3), (-1,), (1, 2, 3)][int(rng.integers(0, 7))]
+    return net.most(x, axes, keep_dims=bool(rng.random() < 0.5))
+
+
+@case
+def prelu(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    shape = [x.shape[1:], x.shape[3:], (1, *x.shape[2:])][int(rng.integers(0, 3))]
+    return net.prelu(x, net.constant(shape))
+
+
+@case
+def transpose(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    x = net.reshape(x, [x.shape, x.shape[1:], (2, 3, 5, 24)][int(rng.integers(0, 3))])
+    return net.transpose(x, tuple(rng.permutation(len(x.shape)).tolist()))
+
+
+@case
+def strided_slice(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    x = net.reshape(x, [(10, 8, 9), (2, 3, 5, 24), (12, 60)][int(rng.integers(0, 3))])
+    rank = len(x.shape)
+    shrink = int(rng.integers(0, 1 << rank)) & ~1
+    begin, end, strides = [], [], []
+    for axis, size in enumerate(x.shape):
+        first, last = sorted(rng.choice(size + 1, 2, replace=False).tolist())
+        step = int(rng.choice([1, 1, 2, 3]))
+        if rng.random() < 0.3 and not shrink >> axis & 1:
+            first, last, step = last - 1, first - 1 if first else -size - 1, -step
+        elif rng.random() < 0.3:
+            first -= size
+        begin.append(min(first, size - 1))
+        end.append(last)
+        strides.append(1 if shrink >> axis & 1 else step)
+    masks = {"beginMask": int(rng.integers(0, 1 << rank)), "endMask": int(rng.integers(0, 8))}
+    return net.strided_slice(
+        x, tuple(begin), tuple(end), tuple(strides), shrinkAxisMask=shrink, **masks
+    )
+
+
+@case
+def split(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    x = net.reshape(x, (4, 6, 30))
+    axis = int(rng.integers(0, 3))
+    size = x.shape[axis]
+    sizes = [size // 2] * 2 if rng.random() < 0.5 else [1, size - 1]
+    parts = net.split(x, axis - 3 * int(rng.random() < 0.3), sizes)
+    return net.concatenate([net.reshape(part, (1, prod(part.shape))) for part in parts[::-1]], 1)
+
+
+@case
+def dilated_by_batches(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    """As Keras' dilated convolutions arrive, in one axis or two."""
+    block = tuple(rng.integers(1, 4, 2).tolist())
+    kernel = tuple(rng.integers(1, 3, 2).tolist())
+    ends = [(0, -size % times) for size, times in zip(x.shape[1:3], block, strict=True)]
+    pads, crops = ends, ends
+    y = net.to_batches(x, block, pads)
+    y = (
+        net.conv(y, 3, kernel, padding=VALID)
+        if rng.random() < 0.5
+        else net.depthwise(y, 1, kernel, padding=VALID)
+    )
+    return net.from_batches(y, block, crops)
+
+
+@case
+def dilated_and_causal_along_time(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    block, taps = int(rng.integers(2, 5)), int(rng.integers(2, 4))
+    x = net.reshape(x, (1, 120, 6))
+    x = net.pad(x, [(0, 0), (block * (taps - 1), 0), (0, 0)])
+    end = -x.shape[1] % block
+    y = net.to_batches(x, (block,), [(0, end)])
+    y = net.reshape(y, (block, 1, *y.shape[1:]))
+    y = net.conv(y, 5, (1, taps), padding=VALID)
+    return net.from_batches(net.reshape(y, (block, *y.shape[2:])), (block,), [(0, end)])
+
+
+@case
+def padded_convolution(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    pads = [(0, 0), *((int(a), int(b)) for a, b in rng.integers(0, 4, (2, 2))), (0, 0)]
+    window = _window(rng) | {"padding": VALID, "kernel": (2, 3)}
+    return net.conv(net.pad(x, pads), 4, **window, **_layer(rng))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,14 @@ from pipeline.sim.parity import run_parity
 pytestmark = pytest.mark.slow("builds networks in TensorFlow and converts them")
 
 INPUTS = 60
+WINDOW = (64, 6)
+NETWORKS: dict[str, Callable[[Any], Any]] = {}
+
+
+def network(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Of ``keras``, Keras 3 or tf_keras."""
+    NETWORKS[function.__name__] = function
+    return function
 
 
 def converted(model: Any, samples: list[Array]) -> bytes:
@@ -64,3 +74,101 @@ def test_branches_for_accelerometer_and_gyroscope_with_float_borders(tmp_path: P
     x = layers.Dense(16, activation="relu")(layers.Concatenate()(features))
     model = tf_keras.Model(inputs, layers.Dense(6, activation="softmax")(x))
     assert_equals_the_oracle(converted(model, noise(shapes, [1.0, 3.0])), tmp_path)
+
+
+@network
+def convolutions_batch_norm_flatten_dense(keras: Any) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.Input(WINDOW),
+            layers.Conv1D(16, 5, padding="same"),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.MaxPooling1D(2),
+            layers.Conv1D(24, 3, activation="relu"),
+            layers.Dropout(0.2),
+            layers.Flatten(),
+            layers.Dense(32, activation="relu"),
+            layers.Dense(4, activation="softmax"),
+        ]
+    )
+
+
+@network
+def dilated_causal_convolutions_with_residuals(keras: Any) -> Any:
+    layers = keras.layers
+    source = layers.Input(WINDOW)
+    x = layers.Conv1D(16, 1)(source)
+    for dilation in (1, 2, 4):
+        y = x
+        for _ in range(2):
+            y = layers.Conv1D(16, 3, padding="causal", dilation_rate=dilation, activation="relu")(y)
+        x = layers.Add()([x, y])
+    return keras.Model(source, layers.Dense(4, activation="softmax")(x[:, -1, :]))
+
+
+@network
+def squeeze_and_excite(keras: Any) -> Any:
+    layers = keras.layers
+    source = layers.Input(WINDOW)
+    x = layers.Conv1D(16, 5, activation="relu")(source)
+    s = layers.GlobalAveragePooling1D()(x)
+    s = layers.Dense(16, activation="sigmoid")(layers.Dense(4, activation="relu")(s))
+    x = layers.Multiply()([x, layers.Reshape((1, 16))(s)])
+    return keras.Model(source, layers.Dense(4)(layers.GlobalMaxPooling1D()(x)))
+
+
+@network
+def squeeze_and_excite_of_images(keras: Any) -> Any:
+    layers = keras.layers
+    source = layers.Input((24, 24, 3))
+    x = layers.Conv2D(16, 3, strides=2, padding="same", activation="swish")(source)
+    s = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    s = layers.Conv2D(16, 1, activation="sigmoid")(layers.Conv2D(4, 1, activation="swish")(s))
+    x = layers.Multiply()([x, s])
+    x = layers.PReLU(shared_axes=[1, 2], alpha_initializer="random_normal")(x)
+    return keras.Model(source, layers.Dense(4)(layers.GlobalAveragePooling2D()(x)))
+
+
+@network
+def separable_convolutions(keras: Any) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.Input(WINDOW),
+            layers.SeparableConv1D(16, 5, padding="same", activation="relu"),
+            layers.SeparableConv1D(24, 5, strides=2, activation="tanh"),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(4),
+        ]
+    )
+
+
+@network
+def sensors_apart_from_one_input(keras: Any) -> Any:
+    layers = keras.layers
+    source = layers.Input(WINDOW)
+    branches = []
+    for sensor in (source[:, :, :3], source[:, :, 3:]):
+        x = layers.Permute((2, 1))(layers.Conv1D(8, 5, activation="relu")(sensor))
+        branches.append(layers.Flatten()(layers.AveragePooling1D(2)(x)))
+    return keras.Model(
+        source, layers.Dense(4, activation="softmax")(layers.Concatenate()(branches))
+    )
+
+
+@pytest.mark.parametrize("library", ["tf_keras", "keras"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_of_either_keras_equals_the_oracle(
+    name: str, library: str, tmp_path: Path
+) -> None:
+    keras = importlib.import_module(library)
+    keras.utils.set_random_seed(1)
+    model = NETWORKS[name](keras)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            rng = np.random.default_rng(2)
+            layer.set_weights([rng.uniform(0.5, 1.5, each.shape) for each in layer.get_weights()])
+    shape = tuple(model.inputs[0].shape[1:])
+    assert_equals_the_oracle(converted(model, noise([shape], [1.0])), tmp_path)

@@ -8,6 +8,7 @@ scale and weights, so that a few calls make a network whose int8 values use thei
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -242,19 +243,117 @@ class Net:
         return y
 
     def mean(self, x: Value, axes: tuple[int, ...] = (1, 2), *, keep_dims: bool = False) -> Value:
+        scale = x.scale * float(self.rng.uniform(0.4, 1.4))
+        zero_point = int(np.clip(x.zero_point * x.scale / scale, -128, 127))
+        return self._reduced("MEAN", x, axes, keep_dims, scale, zero_point)
+
+    def most(self, x: Value, axes: tuple[int, ...] = (1, 2), *, keep_dims: bool = False) -> Value:
+        return self._reduced("REDUCE_MAX", x, axes, keep_dims, x.scale, x.zero_point)
+
+    def _reduced(
+        self, name: str, x: Value, axes: tuple[int, ...], keep: bool, scale: float, zero_point: int
+    ) -> Value:
         reduced = {axis % len(x.shape) for axis in axes}
-        if keep_dims:
+        if keep:
             shape = tuple(1 if i in reduced else n for i, n in enumerate(x.shape))
         else:
             shape = tuple(n for i, n in enumerate(x.shape) if i not in reduced)
-        scale = x.scale * float(self.rng.uniform(0.4, 1.4))
-        y = self._value(shape, scale, int(np.clip(x.zero_point * x.scale / scale, -128, 127)))
-        data = np.array(axes, np.int32)
-        index = self.model.tensor(data.shape, kind="INT32", data=data)
-        self.model.operator(
-            "MEAN", [x.index, index], [y.index], "ReducerOptions", 2, keepDims=keep_dims
-        )
+        y = self._value(shape, scale, zero_point)
+        inputs = [x.index, self.integers(axes)]
+        self.model.operator(name, inputs, [y.index], "ReducerOptions", 2, keepDims=keep)
         return y
+
+    def prelu(self, x: Value, slopes: Value) -> Value:
+        y = self._value(x.shape, x.scale * float(self.rng.uniform(0.4, 1.4)))
+        self.model.operator("PRELU", [x.index, slopes.index], [y.index])
+        return y
+
+    def transpose(self, x: Value, order: tuple[int, ...]) -> Value:
+        y = self._value(tuple(x.shape[axis] for axis in order), x.scale, x.zero_point)
+        inputs = [x.index, self.integers(order)]
+        self.model.operator("TRANSPOSE", inputs, [y.index], "TransposeOptions", 2)
+        return y
+
+    def strided_slice(
+        self,
+        x: Value,
+        begin: tuple[int, ...],
+        end: tuple[int, ...],
+        strides: tuple[int, ...],
+        **masks: int,
+    ) -> Value:
+        """``masks``: beginMask, endMask and shrinkAxisMask."""
+        taken: list[slice | int] = [
+            (0 if masks.get("beginMask", 0) >> axis & 1 else first)
+            if masks.get("shrinkAxisMask", 0) >> axis & 1
+            else slice(
+                None if masks.get("beginMask", 0) >> axis & 1 else first,
+                None if masks.get("endMask", 0) >> axis & 1 else last,
+                step,
+            )
+            for axis, (first, last, step) in enumerate(zip(begin, end, strides, strict=True))
+        ]
+        y = self._value(np.empty(x.shape, bool)[tuple(taken)].shape, x.scale, x.zero_point)
+        inputs = [x.index, *(self.integers(each) for each in (begin, end, strides))]
+        self.model.operator("STRIDED_SLICE", inputs, [y.index], "StridedSliceOptions", 2, **masks)
+        return y
+
+    def split(self, x: Value, axis: int, sizes: list[int]) -> list[Value]:
+        """SPLIT where all ``sizes`` are equal, else SPLIT_V."""
+        parts = []
+        for size in sizes:
+            shape = list(x.shape)
+            shape[axis] = size
+            parts.append(self._value(tuple(shape), x.scale, x.zero_point))
+        outputs, at = [part.index for part in parts], self.integers((axis,))
+        if len(set(sizes)) == 1:
+            self.model.operator(
+                "SPLIT", [at, x.index], outputs, "SplitOptions", 2, numSplits=len(sizes)
+            )
+        else:
+            self.model.operator(
+                "SPLIT_V",
+                [x.index, self.integers(tuple(sizes)), at],
+                outputs,
+                "SplitVOptions",
+                numSplits=len(sizes),
+            )
+        return parts
+
+    def to_batches(
+        self,
+        x: Value,
+        block: tuple[int, ...],
+        pads: list[tuple[int, int]],
+        batch: int | None = None,
+    ) -> Value:
+        """SPACE_TO_BATCH_ND; ``batch``: what the file says of it, if something else."""
+        sizes = [(n + sum(pad)) // b for n, pad, b in zip(x.shape[1:], pads, block, strict=False)]
+        shape = (batch or prod(block), *sizes, *x.shape[1 + len(sizes) :])
+        return self._batches("SPACE_TO_BATCH_ND", x, shape, block, pads)
+
+    def from_batches(self, x: Value, block: tuple[int, ...], crops: list[tuple[int, int]]) -> Value:
+        """BATCH_TO_SPACE_ND."""
+        sizes = [n * b - sum(crop) for n, crop, b in zip(x.shape[1:], crops, block, strict=False)]
+        shape = (1, *sizes, *x.shape[1 + len(sizes) :])
+        return self._batches("BATCH_TO_SPACE_ND", x, shape, block, crops)
+
+    def _batches(
+        self,
+        name: str,
+        x: Value,
+        shape: tuple[int, ...],
+        block: tuple[int, ...],
+        ends: list[tuple[int, int]],
+    ) -> Value:
+        y = self._value(shape, x.scale, x.zero_point)
+        self.model.operator(name, [x.index, self.integers(block), self.integers(ends)], [y.index])
+        return y
+
+    def integers(self, values: Sequence[int] | Sequence[tuple[int, int]]) -> int:
+        """An int32 constant."""
+        data = np.array(values, np.int32)
+        return self.model.tensor(data.shape, kind="INT32", data=data)
 
     def add(self, a: Value, b: Value, activation: int = NONE) -> Value:
         scale = (a.scale**2 + b.scale**2) ** 0.5 * float(self.rng.uniform(0.6, 1.3))
@@ -317,10 +416,9 @@ class Net:
         )  # fmt: skip
         return y
 
-    def reshape(self, x: Value, shape: tuple[int, ...]) -> Value:
+    def reshape(self, x: Value, shape: tuple[int, ...], computed: int | None = None) -> Value:
         y = self._value(shape, x.scale, x.zero_point)
-        data = np.array(shape, np.int32)
-        inputs = [x.index, self.model.tensor(data.shape, kind="INT32", data=data)]
+        inputs = [x.index, self.integers(shape) if computed is None else computed]
         self.model.operator("RESHAPE", inputs, [y.index], "ReshapeOptions", newShape=list(shape))
         return y
 

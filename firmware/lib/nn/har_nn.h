@@ -138,6 +138,33 @@ void har_minimum_s8(const har_broadcast *params, const int8_t *a, const int8_t *
 void har_maximum_s8(const har_broadcast *params, const int8_t *a, const int8_t *b, int8_t *output);
 
 typedef struct {
+    har_broadcast over;
+    int32_t input_offset, slope_offset;
+    int32_t multiplier, shift;             /* of what is not negative */
+    int32_t slope_multiplier, slope_shift; /* of the rest, after its slope */
+    int32_t output_zero_point;
+} har_prelu_params;
+
+void har_prelu_s8(const har_prelu_params *params, const int8_t *input, const int8_t *slopes,
+                  int8_t *output);
+
+/* Element (i, j, k, l) of the output is the input's at first + i * steps[0] + ... */
+typedef struct {
+    int32_t first;
+    int32_t shape[4]; /* of the output, led by ones */
+    int32_t steps[4];
+} har_strided_params;
+
+void har_strided_s8(const har_strided_params *params, const int8_t *input, int8_t *output);
+
+/* (outer, count, inner) -> (outer, inner), same scale. */
+typedef struct {
+    int32_t outer, count, inner;
+} har_reduce_max_params;
+
+void har_reduce_max_s8(const har_reduce_max_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
     int32_t input_shape[4];  /* shorter shapes are led by ones */
     int32_t before[4];       /* elements put in front, per axis */
     int32_t output_shape[4]; /* what is not input is value */

@@ -7,10 +7,13 @@ from pipeline.compiler.operators import (
     convolution,
     fully_connected,
     lookup,
-    mean,
     pad,
     pool,
+    prelu,
+    rearrange,
+    reduce,
     reshape,
+    shapes,
     softmax,
 )
 from pipeline.compiler.operators.operator import Operator
@@ -21,11 +24,14 @@ _FAMILIES = (
     concatenation,
     convolution,
     fully_connected,
-    mean,
+    lookup,
     pad,
     pool,
-    lookup,
+    prelu,
+    rearrange,
+    reduce,
     reshape,
+    shapes,
     softmax,
 )
 

@@ -16,7 +16,7 @@ _RANK = 4
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
     """The operands as the kernel takes them: an activation, then an activation or a constant.
     ``swapped``: they stand the other way round in the file."""
 
@@ -32,7 +32,7 @@ class _Pair:
         return shape, _steps(self.a.shape, shape), _steps(self.b.shape, shape)
 
 
-def _pair(op: Operands) -> _Pair:
+def pair_of(op: Operands) -> Pair:
     op.require_count(2)
     target = op.output()
     (a, first), (b, second) = op.operand(0), op.operand(1)
@@ -43,8 +43,8 @@ def _pair(op: Operands) -> _Pair:
     shape = tuple(max(m, n) if 1 in (m, n) or m == n else 0 for m, n in sizes)
     require(target.shape == shape, f"shapes {a.shape} and {b.shape} to {target.shape}")
     if first is not None:
-        return _Pair(b, a, target, first, swapped=True)
-    return _Pair(a, b, target, second, swapped=False)
+        return Pair(b, a, target, first, swapped=True)
+    return Pair(a, b, target, second, swapped=False)
 
 
 def _steps(shape: tuple[int, ...], output: tuple[int, ...]) -> tuple[int, ...]:
@@ -57,8 +57,8 @@ def _steps(shape: tuple[int, ...], output: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(steps[::-1])
 
 
-def _call(
-    op: Operands, kernel: str, pair: _Pair, params: Mapping[str, Param], struct: str = ""
+def call_of_pair(
+    op: Operands, kernel: str, pair: Pair, params: Mapping[str, Param], struct: str = ""
 ) -> KernelCall:
     if pair.constant is None:
         return op.call(kernel, params, struct=struct, inputs=2)
@@ -68,7 +68,7 @@ def _call(
 
 def lower_sum(op: Operands) -> KernelCall:
     """ADD and SUB."""
-    pair = _pair(op)
+    pair = pair_of(op)
     subtracts = op.operator.name == "SUB"
     if not subtracts and pair.constant is None and pair.a.shape == pair.b.shape:
         return lower_add(op)
@@ -84,11 +84,11 @@ def lower_sum(op: Operands) -> KernelCall:
         "output_zero_point": pair.target.zero_point,
         **activation_limits(op, pair.target),
     }
-    return _call(op, "har_sum_s8", pair, params)
+    return call_of_pair(op, "har_sum_s8", pair, params)
 
 
 def lower_mul(op: Operands) -> KernelCall:
-    pair = _pair(op)
+    pair = pair_of(op)
     first, second = (pair.b, pair.a) if pair.swapped else (pair.a, pair.b)
     multiplier, shift = quantize_multiplier(first.scale * second.scale / pair.target.scale)
     params: dict[str, Param] = {
@@ -100,19 +100,19 @@ def lower_mul(op: Operands) -> KernelCall:
         "output_zero_point": pair.target.zero_point,
         **activation_limits(op, pair.target),
     }
-    return _call(op, "har_mul_s8", pair, params)
+    return call_of_pair(op, "har_mul_s8", pair, params)
 
 
 def lower_extremum(op: Operands) -> KernelCall:
     """MINIMUM and MAXIMUM."""
-    pair = _pair(op)
+    pair = pair_of(op)
     require(
         same_quantization(pair.a, pair.target) and same_quantization(pair.b, pair.target),
         "inputs and output differ in scale or zero point",
     )
     shape, a, b = pair.over()
     kernel = f"har_{op.operator.name.lower()}_s8"
-    return _call(op, kernel, pair, {"shape": shape, "a": a, "b": b}, "har_broadcast")
+    return call_of_pair(op, kernel, pair, {"shape": shape, "a": a, "b": b}, "har_broadcast")
 
 
 _OPERANDS = "two operands of up to 4 axes, one of them repeated along axes or constant"

@@ -30,6 +30,6 @@ class Operator:
 
     tflm: str
     version: int
-    lower: Callable[[Operands], Step]
+    lower: Callable[[Operands], Step | tuple[Step, ...]]
     supported: str
     refused: str

@@ -1,4 +1,4 @@
-"""RESHAPE."""
+"""RESHAPE, EXPAND_DIMS and SQUEEZE: the same bytes under another shape."""
 
 from __future__ import annotations
 
@@ -22,8 +22,13 @@ def lower_reshape(op: Operands) -> View:
     )
 
 
+def _view(tflm: str, version: int) -> Operator:
+    supported = "any shape of as many values; costs nothing"
+    return Operator(tflm, version, lower_reshape, supported, SAME_SCALE)
+
+
 OPERATORS = {
-    "RESHAPE": Operator(
-        "Reshape", 1, lower_reshape, "any shape of as many values; costs nothing", SAME_SCALE
-    ),
+    "EXPAND_DIMS": _view("ExpandDims", 1),
+    "RESHAPE": _view("Reshape", 1),
+    "SQUEEZE": _view("Squeeze", 2),
 }

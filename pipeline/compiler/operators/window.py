@@ -9,7 +9,10 @@ from pipeline.compiler.fixedpoint import (
 from pipeline.compiler.graph import TensorInfo
 from pipeline.compiler.operands import Operands, require
 
-_SAME = 0
+SAME, VALID = 0, 1
+EXPLICIT = 2
+"""No padding of the file's: the options have ``pad_top`` and ``pad_left``, and the output's shape
+says what is padded at the ends."""
 
 
 def window_params(
@@ -21,7 +24,7 @@ def window_params(
     dilated = "dilation_height" in (op.operator.options or {})
     dilations = op.options("dilation_height", "dilation_width") if dilated else (1, 1)
     require(source.shape[0] == 1 and target.shape[0] == 1, f"batch of {source.shape[0]}, not 1")
-    require(padding in (0, 1), f"padding {padding}")
+    require(padding in (SAME, VALID, EXPLICIT), f"padding {padding}")
     params: dict[str, int] = {}
     for axis, kernel, stride, dilation, along, pad in (
         (1, kernel_height, stride_height, dilations[0], "height", "pad_top"),
@@ -31,16 +34,16 @@ def window_params(
             all(1 <= value <= 1 << 15 for value in (kernel, stride, dilation)),
             f"kernel {kernel}, stride {stride}, dilation {dilation}",
         )
-        size = source.shape[axis]
-        output = window_output(size, kernel, stride, dilation, padding == _SAME)
-        require(output >= 1, f"a kernel of {kernel} does not fit in {size}")
-        require(
-            target.shape[axis] == output,
-            f"output of shape {target.shape}: its {along} should be {output}",
-        )
+        size, output = source.shape[axis], target.shape[axis]
+        if padding == EXPLICIT:
+            (params[pad],) = op.options(pad)
+        else:
+            fits = window_output(size, kernel, stride, dilation, padding == SAME)
+            require(fits >= 1, f"a kernel of {kernel} does not fit in {size}")
+            require(output == fits, f"output of shape {target.shape}: its {along} should be {fits}")
+            params[pad] = window_padding(size, kernel, stride, dilation, output)
         params[f"kernel_{along}"] = kernel
         params[f"stride_{along}"] = stride
-        params[pad] = window_padding(size, kernel, stride, dilation, output)
         params[f"output_{along}"] = output
     taps = target.shape[1] * target.shape[2] * kernel_height * kernel_width
     return params, taps

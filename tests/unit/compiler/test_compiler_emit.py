@@ -104,6 +104,7 @@ def test_the_public_names_stay() -> None:
         "UnsupportedModel",
         "c_float",
         "compile_model",
+        "for_tflm",
         "possible_hops",
         "run_tflm",
     }
