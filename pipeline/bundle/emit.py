@@ -16,7 +16,7 @@ from pipeline import __version__
 from pipeline.bundle.bundle import EXTRACTOR, Bundle
 from pipeline.bundle.interface import output_of
 from pipeline.compiler import OPERATORS, c_float, for_tflm
-from pipeline.core.errors import InputError
+from pipeline.core.errors import CheckFailed, InputError
 from pipeline.core.files import locked, write_whole
 from pipeline.core.types import Array
 from pipeline.head.records import PAGE_BYTES
@@ -38,6 +38,11 @@ def emit(bundle: Bundle, output: Path) -> list[Path]:
         )
     if [info.model_bytes for info in compiled.inputs] != [bundle.engine_input_bytes]:
         raise InputError(f"{bundle.directory / EXTRACTOR}: its input is not that of bundle.json")
+    if compiled.has_state:
+        raise CheckFailed(
+            f"{bundle.directory / EXTRACTOR}: an LSTM or SVDF, whose state one window would leave "
+            "to the next; a board's extractor answers for each window alone"
+        )
     streams = bundle.answer_samples is not None
     sources = {
         "har_model.c": _model_source(bundle),

@@ -32,7 +32,7 @@ class CompiledModel:
     ``sources``: file name -> text. ``macs``: multiply-accumulates per inference, taps on padding
     included. ``operators``: the file's, in its order; ``layers``: what the generated C runs, in its
     order. ``arena_bytes``: RAM; ``weights_bytes``: const arrays in flash (weights, biases, what
-    requantizes).
+    requantizes). ``has_state``: runs depend on those before (LSTM, SVDF).
     """
 
     sources: dict[str, str]
@@ -43,6 +43,7 @@ class CompiledModel:
     outputs: tuple[TensorInfo, ...]
     operators: tuple[str, ...]
     layers: tuple[CompiledLayer, ...]
+    has_state: bool
 
 
 def possible_hops(model: bytes) -> tuple[int, ...]:
@@ -87,4 +88,5 @@ def compile_model(model: bytes, *, name: str = "har_net", hop: int | None = None
         outputs=outputs,
         operators=tuple(operator.name for operator in raw.operators),
         layers=layers,
+        has_state=hop is None and bool(plan.states),
     )

@@ -88,7 +88,7 @@ def _header(graph: Graph, plan: Plan, name: str, hop: Hop | None) -> str:
             else f"#define {upper}_INPUTS {len(inputs)}",
             f"#define {upper}_OUTPUTS {len(outputs)}",
             f"#define {upper}_ARENA_BYTES {plan.arena_bytes}",
-            *_hop_lines(name, hop),
+            *(_state_lines(name) if hop is None and plan.states else _hop_lines(name, hop)),
             "",
             *([] if one else [f"extern const uint32_t {name}_input_bytes[{upper}_INPUTS];"]),
             f"extern const uint32_t {name}_output_bytes[{upper}_OUTPUTS];",
@@ -124,6 +124,18 @@ def _hop_lines(name: str, hop: Hop | None) -> list[str]:
         f"#define {upper}_HOPS {hop.runs}",
         "",
         "/* Before the first run, and wherever samples are missing. */",
+        f"void {name}_restart(void);",
+    ]
+
+
+def _state_lines(name: str) -> list[str]:
+    return [
+        "",
+        "/* Each run changes a state on which the next one's outputs depend. */",
+        f"#define {name.upper()}_HAS_STATE 1",
+        "",
+        "/* Back to the state before the first run, as between windows that do not follow each",
+        " * other: TFLite-Micro's Reset(). */",
         f"void {name}_restart(void);",
     ]
 
@@ -181,7 +193,7 @@ class _Source:
         yield f'#include "{self._name}.h"'
         yield ""
         yield "#include <stddef.h>"
-        if self._graph.lengths:
+        if self._plan.states:
             yield "#include <string.h>"
         yield ""
         yield '#include "lib/nn/har_matrix.h"'
@@ -237,7 +249,7 @@ class _Source:
             if step.scratch_bytes:
                 arguments.append(f"(int16_t *)(arena + {self._plan.scratch[now]})")
             if step.state_bytes:
-                arguments.append(f"(int32_t *)(arena + {self._plan.states[now]})")
+                arguments.append(f"(void *)(arena + {self._plan.states[now]})")
             named = _names(step)
             arguments += [shared for constant, _, shared in arrays if constant.role not in named]
             arguments.append(self._place(step.output))
@@ -250,7 +262,7 @@ class _Source:
             yield from _wrapped("    har_keep_last(", [memory, *map(str, sizes)], ");")
         yield "}"
         yield ""
-        if self._graph.lengths:
+        if self._plan.states:
             yield f"void {self._name}_restart(void) {{"
             for now, place in self._plan.states.items():
                 step = self._graph.steps[now]
@@ -356,7 +368,7 @@ def _prefix(step: Step) -> str:
 
 
 def _array(constant: Constant, name: str) -> Iterator[str]:
-    kind = "int8_t" if constant.values.itemsize == 1 else "int32_t"
+    kind = f"{constant.values.dtype.name}_t"
     values = constant.values.reshape(-1).tolist()
     shape = f" /* {_shape(constant.values.shape)} */" if constant.values.ndim > 1 else ""
     yield f"static const {kind} {name}[{len(values)}] = {{{shape}"

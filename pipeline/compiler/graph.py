@@ -33,7 +33,7 @@ class TensorInfo:
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A const array of the generated C: ``values`` is int8 or int32, its shape a comment there."""
+    """A const array of the generated C: ``values`` are integers, their shape a comment there."""
 
     role: str
     values: npt.NDArray[Any]
@@ -57,8 +57,8 @@ class KernelCall:
     ``struct`` and ``params`` fill the kernel's parameter struct; ``arrays`` follow the inputs in
     the call, in order, unless ``params`` name them. ``gathered`` says that the inputs go in as one
     array of pointers. ``scratch_bytes``: of memory that the call needs for itself; its place goes
-    in behind the inputs. ``state_bytes``: of memory that stays from run to run, likewise. ``part``:
-    which of an operator's calls this is, where it takes several.
+    in behind the inputs. ``state_bytes``: of memory that stays from run to run, likewise; 0 at the
+    start. ``part``: which of an operator's calls this is, where it takes several.
     """
 
     index: int

@@ -152,7 +152,7 @@ class Operands:
         return position >= len(self.operator.inputs) or self.operator.inputs[position] < 0
 
     def constant(self, position: int, kind: str) -> tuple[RawTensor, npt.NDArray[Any]]:
-        """Input ``position`` as a constant of type INT8 or INT32, shaped. Raises Refusal."""
+        """Input ``position`` as a constant of type INT8, INT16 or INT32, shaped. Raises Refusal."""
         tensor = self.tensors[self.input_index(position)]
         what = f"tensor {tensor.index} {tensor.name!r}"
         require(tensor.type == kind, f"{what} is {tensor.type}, not {kind}")
@@ -160,7 +160,7 @@ class Operands:
             raise Refusal(f"{what} is not a constant")
         require(tensor.plain, f"{what} is sparse or quantized in blocks")
         _check_shape(tensor, what)
-        item = np.dtype("<i1" if kind == "INT8" else "<i4")
+        item = np.dtype({"INT8": "<i1", "INT16": "<i2", "INT32": "<i4"}[kind])
         needed = prod(tensor.shape) * item.itemsize
         require(
             tensor.data.nbytes == needed,

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.compiler.errors import NO_LOOPS, UnsupportedModel
 from pipeline.core.errors import InputError
 
+_CALLING = ("CALL_ONCE", "IF", "WHILE")
 MAX_TENSORS = 8192
 MAX_OPERATORS = 8192
 MAX_RANK = 6
@@ -56,7 +58,17 @@ OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
     "CONCATENATION": ("ConcatenationOptions", {**_ACTIVATION, "axis": "Axis"}),
     "LEAKY_RELU": ("LeakyReluOptions", {"alpha": "Alpha"}),
     "PACK": ("PackOptions", {"axis": "Axis"}),
+    "UNPACK": ("UnpackOptions", {"axis": "Axis"}),
     "SOFTMAX": ("SoftmaxOptions", {"beta": "Beta"}),
+    "SVDF": ("SVDFOptions", {"rank": "Rank"}),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (
+        "UnidirectionalSequenceLSTMOptions",
+        {
+            "activation": "FusedActivationFunction",
+            "cell_clip": "CellClip",
+            "time_major": "TimeMajor",
+        },
+    ),
     "STRIDED_SLICE": (
         "StridedSliceOptions",
         {
@@ -113,7 +125,8 @@ class RawModel:
 
 
 def read_model(model: bytes) -> RawModel:
-    """Reads a .tflite file's bytes. Raises InputError for anything that is no valid .tflite."""
+    """Reads a .tflite file's bytes. Raises InputError for anything that is no valid .tflite, and
+    UnsupportedModel for one of several subgraphs."""
     if len(model) < 8 or model[4:8] != _IDENTIFIER:
         raise InputError(
             "not a .tflite file (the identifier TFL3 is missing); give a TensorFlow Lite model"
@@ -146,16 +159,24 @@ class _Reader:
         model = self._schema.Model.GetRootAs(self._bytes, 0)
         if model.Version() != _SCHEMA_VERSION:
             raise InputError(f".tflite schema version {model.Version()}, not {_SCHEMA_VERSION}")
-        if model.SubgraphsLength() != 1:
-            raise InputError(f"the .tflite has {model.SubgraphsLength()} subgraphs; one is needed")
+        if model.SubgraphsLength() < 1:
+            raise InputError("the .tflite has no subgraph")
         graph = model.Subgraphs(0)
         tensor_count = self._bounded(graph.TensorsLength(), MAX_TENSORS, "tensors")
         operator_count = self._bounded(graph.OperatorsLength(), MAX_OPERATORS, "operators")
-        tensors = tuple(self._tensor(model, graph.Tensors(i), i) for i in range(tensor_count))
         operators = tuple(
             self._operator(model, graph.Operators(i), i, tensor_count)
             for i in range(operator_count)
         )
+        if model.SubgraphsLength() > 1:
+            callers = [f"{each.name} (operator {each.index})" for each in operators]
+            loops = [caller for caller in callers if caller.split()[0] in _CALLING]
+            where = f"{', '.join(loops)}: " if loops else ""
+            raise UnsupportedModel(
+                [f"{where}{model.SubgraphsLength()} subgraphs; one is needed. {NO_LOOPS}"],
+                [caller.split()[0] for caller in loops],
+            )
+        tensors = tuple(self._tensor(model, graph.Tensors(i), i) for i in range(tensor_count))
         return RawModel(
             tensors=tensors,
             operators=operators,

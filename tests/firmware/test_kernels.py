@@ -269,6 +269,13 @@ def split(net: Net, x: Value, rng: np.random.Generator) -> Value:
 
 
 @case
+def unpack(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    x = net.reshape(x, (4, 6, 30))
+    parts = net.unpack(x, int(rng.integers(0, 2)))
+    return net.concatenate([net.reshape(part, (1, prod(part.shape))) for part in parts[::-1]], 1)
+
+
+@case
 def dilated_by_batches(net: Net, x: Value, rng: np.random.Generator) -> Value:
     """As Keras' dilated convolutions arrive, in one axis or two."""
     block = tuple(rng.integers(1, 4, 2).tolist())
@@ -301,6 +308,23 @@ def padded_convolution(net: Net, x: Value, rng: np.random.Generator) -> Value:
     pads = [(0, 0), *((int(a), int(b)) for a, b in rng.integers(0, 4, (2, 2))), (0, 0)]
     window = _window(rng) | {"padding": VALID, "kernel": (2, 3)}
     return net.conv(net.pad(x, pads), 4, **window, **_layer(rng))
+
+
+@case
+def lstm(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    steps = int(rng.choice([1, 12, 60]))
+    shape = (1, steps, ELEMENTS // steps)
+    first = bool(rng.random() < 0.3)
+    y = net.reshape(x, (shape[1], 1, shape[2]) if first else shape)
+    clip = float(rng.choice([0.0, 0.5]))
+    return net.lstm(y, int(rng.integers(1, 9)), time_major=first, cell_clip=clip)
+
+
+@case
+def svdf(net: Net, x: Value, rng: np.random.Generator) -> Value:
+    x = net.reshape(x, (1, ELEMENTS))
+    units, rank, memory = (int(n) for n in rng.integers(1, 6, 3))
+    return net.svdf(x, units, rank, memory, str(rng.choice(["INT8", "INT16"])))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.compiler import compile_model
 from pipeline.core.types import Array
 from pipeline.sim.parity import run_parity
 
@@ -156,6 +157,26 @@ def sensors_apart_from_one_input(keras: Any) -> Any:
     return keras.Model(
         source, layers.Dense(4, activation="softmax")(layers.Concatenate()(branches))
     )
+
+
+def test_convolutions_and_lstms_of_tf_keras(tmp_path: Path) -> None:
+    import tf_keras
+    from tf_keras import layers
+
+    tf_keras.utils.set_random_seed(3)
+    model = tf_keras.Sequential(
+        [
+            layers.Input(WINDOW, batch_size=1),
+            layers.Conv1D(16, 5, strides=2, activation="relu"),
+            layers.MaxPooling1D(2),
+            layers.LSTM(12, return_sequences=True),
+            layers.LSTM(12),
+            layers.Dense(4, activation="softmax"),
+        ]
+    )
+    content = converted(model, noise([WINDOW], [1.0]))
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in compile_model(content).operators
+    assert_equals_the_oracle(content, tmp_path)
 
 
 @pytest.mark.parametrize("library", ["tf_keras", "keras"])

@@ -51,12 +51,14 @@ class Model:
         kind: str = "INT8",
         data: Array | None = None,
         axis: int = 0,
+        variable: bool = False,
     ) -> int:
         s = _schema()
         tensor = s.TensorT()
         tensor.shape = list(shape)
         tensor.type = getattr(s.TensorType, kind)
         tensor.name = f"t{len(self.graph.tensors)}"
+        tensor.isVariable = variable
         if scales is not None:
             quantization = s.QuantizationParametersT()
             quantization.scale = np.atleast_1d(np.asarray(scales, np.float32)).tolist()
@@ -320,6 +322,15 @@ class Net:
             )
         return parts
 
+    def unpack(self, x: Value, axis: int) -> list[Value]:
+        shape = x.shape[:axis] + x.shape[axis + 1 :]
+        parts = [self._value(shape, x.scale, x.zero_point) for _ in range(x.shape[axis])]
+        outputs = [part.index for part in parts]
+        self.model.operator(
+            "UNPACK", [x.index], outputs, "UnpackOptions", 2, axis=axis, num=len(parts)
+        )
+        return parts
+
     def to_batches(
         self,
         x: Value,
@@ -348,6 +359,70 @@ class Net:
     ) -> Value:
         y = self._value(shape, x.scale, x.zero_point)
         self.model.operator(name, [x.index, self.integers(block), self.integers(ends)], [y.index])
+        return y
+
+    def lstm(
+        self, x: Value, units: int, *, time_major: bool = False, cell_clip: float = 0.0
+    ) -> Value:
+        """UNIDIRECTIONAL_SEQUENCE_LSTM of a batch of 1."""
+        inputs = x.shape[2]
+        y = self._value((*x.shape[:2], units), 1 / 128)
+        sizes = [inputs] * 4 + [units] * 4
+        weights = [
+            self.model.tensor(
+                (units, size),
+                float(self.rng.uniform(0.2, 2.0))
+                / (127 * size**0.5 * (x.scale * 60 if i < 4 else 1)),
+                data=self._weights((units, size)),
+            )
+            for i, size in enumerate(sizes)
+        ]
+        biases = [
+            self.model.tensor(
+                (units,), 1e-4, kind="INT32", data=self.rng.integers(-9999, 9999, units, np.int32)
+            )
+            for _ in range(4)
+        ]
+        hidden = self.model.tensor((1, units), y.scale, y.zero_point, variable=True)
+        cell_scale = 2.0 ** -int(self.rng.integers(9, 14))
+        cell = self.model.tensor((1, units), cell_scale, 0, kind="INT16", variable=True)
+        self.model.operator(
+            "UNIDIRECTIONAL_SEQUENCE_LSTM",
+            [x.index, *weights, *[-1] * 3, *biases, -1, -1, hidden, cell, *[-1] * 4],
+            [y.index],
+            "UnidirectionalSequenceLSTMOptions",
+            fusedActivationFunction=4,
+            cellClip=cell_clip,
+            timeMajor=time_major,
+        )
+        return y
+
+    def svdf(self, x: Value, units: int, rank: int, memory: int, kind: str = "INT16") -> Value:
+        filters, inputs = units * rank, x.shape[1]
+        wide = kind == "INT16"
+        y = self._value((1, units), 0.05)
+        state = (0.5 / 32768 * 8, 0) if wide else (0.05, int(self.rng.integers(-60, 60)))
+        features = (state[0] * (9000 if wide else 40)) / (x.scale * 128 * 127 * inputs**0.5 / 2)
+        time = 1 / (32767 if wide else 127)
+        most = 32767 if wide else 127
+        data = self.rng.integers(-most, most + 1, (filters, memory))
+        operands = [
+            self.model.tensor((filters, inputs), features, data=self._weights((filters, inputs))),
+            self.model.tensor(
+                (filters, memory), time, kind=kind, data=data.astype(np.int16 if wide else np.int8)
+            ),
+            self.model.tensor(
+                (units,),
+                state[0] * time,
+                kind="INT32",
+                data=self.rng.integers(-1000, 1000, units, np.int32),
+            ),
+            self.model.tensor((1, filters * memory), *state, kind=kind, variable=True),
+        ]
+        self.model.operator(
+            "SVDF", [x.index, *operands], [y.index], "SVDFOptions", 3, rank=rank,
+            fusedActivationFunction=RELU,
+        )  # fmt: skip
         return y
 
     def integers(self, values: Sequence[int] | Sequence[tuple[int, int]]) -> int:

@@ -148,6 +148,47 @@ typedef struct {
 void har_prelu_s8(const har_prelu_params *params, const int8_t *input, const int8_t *slopes,
                   int8_t *output);
 
+typedef struct {
+    int32_t multiplier, shift;
+} har_factor;
+
+typedef struct {
+    har_factor input, recurrent; /* to Q3.12 */
+} har_lstm_gate;
+
+typedef struct {
+    int32_t steps, inputs, units;
+    har_lstm_gate gates[4];              /* forget, input, cell, output */
+    har_factor forget, add;              /* of the old cell, and of what comes to it */
+    har_factor output;                   /* of tanh(cell) * output gate */
+    int32_t cell_clip;                   /* 0: none */
+    int32_t tanh_multiplier, tanh_shift; /* from the cell to Q3.12, times 3 */
+    int32_t output_zero_point;
+} har_lstm_params;
+
+/* A sequence (steps, inputs) to (steps, units). `scratch`: 4 * units; `state`, from run to run:
+ * cell (units,) and the last output above its zero point (units,), both 0 at the start. Of each
+ * gate, weights (units, inputs), recurrent (units, units) and bias (units,) in which the input's
+ * zero point is folded. `table`: sigmoid(i / 24) in Q0.16, of 256. */
+void har_lstm_s8(const har_lstm_params *params, const int8_t *input, int16_t *scratch,
+                 int16_t *state, const int8_t *weights, const int8_t *recurrent,
+                 const int32_t *bias, const uint16_t *table, int8_t *output);
+
+typedef struct {
+    int32_t inputs, units, rank, memory;
+    int32_t input_zero_point;
+    har_factor state; /* of what comes to it */
+    int32_t state_is_s8, state_zero_point;
+    har_factor output;
+    int32_t output_zero_point;
+} har_svdf_params;
+
+/* One step of a singular value decomposition filter: (inputs,) to (units,). Each of units * rank
+ * filters has features (inputs,) and weights in time (memory,), the newest last. `state`, from run
+ * to run: (units * rank, memory) above its zero point, 0 at the start. */
+void har_svdf_s8(const har_svdf_params *params, const int8_t *input, int16_t *state,
+                 const int8_t *features, const int16_t *time, const int32_t *bias, int8_t *output);
+
 /* Element (i, j, k, l) of the output is the input's at first + i * steps[0] + ... */
 typedef struct {
     int32_t first;

@@ -1,4 +1,4 @@
-"""TRANSPOSE, STRIDED_SLICE, SPLIT and SPLIT_V: elements in another order, or some of them."""
+"""TRANSPOSE, STRIDED_SLICE, SPLIT, SPLIT_V and UNPACK: elements in another order, or some."""
 
 from __future__ import annotations
 
@@ -71,22 +71,37 @@ def lower_split(op: Operands) -> tuple[KernelCall, ...]:
     equal = op.operator.name == "SPLIT"
     op.require_count(2 if equal else 3, outputs=len(op.operator.outputs))
     position, axis_at = (1, 0) if equal else (0, 2)
-    source = op.activation(position)
     _, values = op.constant(axis_at, "INT32")
+    require(values.size == 1, f"axes {values.tolist()}")
+    return _parts(op, position, int(values.flat[0]), keeps_axis=True)
+
+
+def lower_unpack(op: Operands) -> tuple[KernelCall, ...]:
+    op.require_count(1, outputs=len(op.operator.outputs))
+    (axis,) = op.options("axis")
+    return _parts(op, 0, axis, keeps_axis=False)
+
+
+def _parts(op: Operands, position: int, axis: int, *, keeps_axis: bool) -> tuple[KernelCall, ...]:
+    """Input ``position`` along ``axis``, part by part: as much as each output has, or one element
+    each."""
+    source = op.activation(position)
     rank = len(source.shape)
-    require(values.size == 1 and -rank <= int(values.flat[0]) < rank, f"axis {values.tolist()}")
-    axis = int(values.flat[0]) % rank
+    require(-rank <= axis < rank, f"axis {axis} of {rank}")
+    axis %= rank
     targets = [activation_info(op.tensors[index]) for index in op.operator.outputs]
     ends = [0]
     for target in targets:
-        require(len(target.shape) == rank, f"output of shape {target.shape}")
-        ends.append(ends[-1] + target.shape[axis])
+        require(len(target.shape) == rank - (not keeps_axis), f"output of shape {target.shape}")
+        ends.append(ends[-1] + (target.shape[axis] if keeps_axis else 1))
     require(ends[-1] == source.shape[axis], f"{ends[-1]} of {source.shape[axis]} elements")
     steps = _steps(source.shape)
     calls = []
     for part, (target, (start, stop)) in enumerate(zip(targets, pairwise(ends), strict=True)):
-        sizes = [*source.shape[:axis], stop - start, *source.shape[axis + 1 :]]
-        call = _call(op, source, target, start * steps[axis], sizes, steps)
+        kept = [stop - start] if keeps_axis else []
+        sizes = [*source.shape[:axis], *kept, *source.shape[axis + 1 :]]
+        along = steps if keeps_axis else steps[:axis] + steps[axis + 1 :]
+        call = _call(op, source, target, start * steps[axis], sizes, along)
         index = op.operator.outputs[part]
         calls.append(replace(call, inputs=(op.input_index(position),), output=index, part=part))
     return tuple(calls)
@@ -152,4 +167,5 @@ OPERATORS = {
         f"{SAME_SCALE}; an ellipsis, a new axis",
     ),
     "TRANSPOSE": Operator("Transpose", 4, lower_transpose, "any order of up to 4 axes", SAME_SCALE),
+    "UNPACK": Operator("Unpack", 4, lower_unpack, "along any axis", SAME_SCALE),
 }

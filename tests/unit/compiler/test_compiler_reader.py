@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.compiler import CompiledModel, compile_model
+from pipeline.compiler import CompiledModel, UnsupportedModel, compile_model
 from pipeline.compiler.reader import read_model
 from pipeline.core.errors import CheckFailed, InputError
 from tests.support.tflite_builder import RELU, Net
@@ -77,5 +77,15 @@ def test_two_subgraphs_are_refused() -> None:
     net = Net(1, (1, 8))
     y = net.unary("RELU", net.input)
     net.model.duplicate_graph()
-    with pytest.raises(InputError, match="2 subgraphs"):
+    with pytest.raises(UnsupportedModel, match=r"2 subgraphs; one is needed\. An LSTM of tf_keras"):
         read_model(net.build(y))
+
+
+def test_a_loop_is_named_with_its_place() -> None:
+    net = Net(1, (1, 8))
+    y = net.unary("RELU", net.input)
+    z = net.unary("RELU", y)
+    net.model.operator("WHILE", [y.index], [z.index], "WhileOptions", condSubgraphIndex=1)
+    net.model.duplicate_graph()
+    with pytest.raises(UnsupportedModel, match=r"WHILE\): WHILE \(operator 2\): 2 subgraphs;"):
+        read_model(net.build(z))

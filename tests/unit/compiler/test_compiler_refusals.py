@@ -329,3 +329,23 @@ def test_an_output_that_nothing_computes_is_refused() -> None:
 def test_a_name_that_is_no_identifier_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="identifier"):
         compile_model(b"", name=name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("FLOAT32", r"\. Quantize all of it: .*representative_dataset$"),
+        ("INT16", r"\. Int16 activations are not taken: leave 16x8 out of"),
+        ("UINT8", r"\. Convert it with TensorFlow 2"),
+    ],
+)
+def test_a_model_of_another_type_is_refused_once_with_how_to_convert_it(
+    kind: str, remedy: str
+) -> None:
+    model = Model()
+    x, y, z = (model.tensor((1, 8), 0.1, kind=kind) for _ in range(3))
+    model.operator("RELU", [x], [y])
+    model.operator("RELU", [y], [z])
+    with pytest.raises(UnsupportedModel, match=remedy) as raised:
+        compile_model(model.pack([x], [z]))
+    assert str(raised.value).count(". ") == 1
