@@ -66,11 +66,10 @@ class _Streamer:
             raise UnsupportedModel([f"a network of several inputs ({names}) cannot stream"])
         (self._input,) = graph.inputs
         shape = graph.tensors[self._input].shape
-        long = [axis for axis in (1, 2) if len(shape) == 4 and shape[axis] > 1]
-        if len(shape) != 4 or len(long) != 1:
+        long = [size for size in shape[1:-1] if size > 1]
+        if len(shape) not in (3, 4) or len(long) != 1:
             raise UnsupportedModel([f"the input of shape {shape} is no window of samples"])
-        self.window = shape[long[0]]
-        self._axis = long[0]
+        self.window = long[0]
 
     def total_stride(self) -> int:
         """Samples from one column of the last layer to the next."""
@@ -78,7 +77,7 @@ class _Streamer:
         for step in self._graph.steps:
             source = step.inputs[0]
             if source in strides and isinstance(step, KernelCall) and self._in_time(step):
-                strides[step.output] = strides[source] * self._along(step, "stride")
+                strides[step.output] = strides[source] * _along(step, "stride")
         return max(strides.values())
 
     def run(self, hop: int) -> Graph:
@@ -108,7 +107,7 @@ class _Streamer:
         tensors = dict(self._graph.tensors)
         for tensor, time in times.items():
             shape = list(tensors[tensor].shape)
-            shape[self._axis] = time.new
+            shape[shape.index(time.length, 1)] = time.new
             tensors[tensor] = replace(tensors[tensor], shape=tuple(shape))
         return replace(
             self._graph,
@@ -121,19 +120,13 @@ class _Streamer:
     def _in_time(self, step: KernelCall) -> bool:
         return step.operator in _CONVOLUTIONS and convolution_of(step) is not None
 
-    def _along(self, step: KernelCall, what: str) -> int:
-        value = step.params[f"{what}_{'height' if self._axis == 1 else 'width'}"]
-        if not isinstance(value, int):
-            raise AssertionError(f"{what} of {step.operator} is {value}")
-        return value
-
     def _convolution(self, step: KernelCall, source: Time) -> tuple[Time, int]:
         """What it makes of time, and how many columns before the new ones a hop reads."""
         if step.params["pad_top"] or step.params["pad_left"]:
             raise _refusal(step, "pads (SAME); use VALID")
-        kernel, stride = self._along(step, "kernel"), self._along(step, "stride")
-        reach = (kernel - 1) * self._along(step, "dilation") + 1
-        length = self._along(step, "output")
+        kernel, stride = _along(step, "kernel"), _along(step, "stride")
+        reach = (kernel - 1) * _along(step, "dilation") + 1
+        length = _along(step, "output")
         if (source.length - reach) // stride + 1 != length:
             raise _refusal(step, "pads (SAME); use VALID")
         keeps = source.length - length * stride
@@ -146,7 +139,7 @@ class _Streamer:
 
     def _narrowed(self, step: KernelCall, source: Time, made: Time, keeps: int) -> KernelCall:
         """The same over the columns that a hop adds; those that were kept lie in front of them."""
-        along, pad = ("height", "pad_top") if self._axis == 1 else ("width", "pad_left")
+        along, pad = _time_of(step)
         params: dict[str, Any] = {
             **step.params,
             f"input_{along}": source.new,
@@ -155,6 +148,19 @@ class _Streamer:
         }
         macs = step.macs * made.new // made.length
         return replace(step, params=params, macs=macs)
+
+
+def _time_of(step: KernelCall) -> tuple[str, str]:
+    """Which way time runs in a convolution, and its padding there."""
+    down = step.params["input_width"] == 1 and step.params["output_width"] == 1
+    return ("height", "pad_top") if down else ("width", "pad_left")
+
+
+def _along(step: KernelCall, what: str) -> int:
+    value = step.params[f"{what}_{_time_of(step)[0]}"]
+    if not isinstance(value, int):
+        raise AssertionError(f"{what} of {step.operator} is {value}")
+    return value
 
 
 def _refusal(step: Step, why: str) -> UnsupportedModel:
