@@ -119,8 +119,7 @@ class Fit(Footprint):
 
     ``stored_head_bytes``: of one of the two slots that keep learned heads. ``learning_ram_bytes``,
     in ``ram_bytes`` already, is not judged. ``estimates`` names the fields that are not measured
-    alone. ``remedy``: what to do where it does not fit. ``other``: None where only
-    one engine can run it.
+    alone. ``remedy``: what to do where it does not fit. ``other``: None where only one can run it.
     """
 
     model_id: str
