@@ -30,6 +30,7 @@ from pipeline.protocol.messages import (
     Message,
     MessageType,
     Prediction,
+    Recent,
     Sensed,
     SensorState,
     Status,
@@ -266,9 +267,19 @@ class Client:
     # ---- learning and heads --------------------------------------------------------------------
 
     def label(self, end_index: int, activity: str | int) -> Learned:
-        """Teaches the board its last window, named by `end_index`."""
+        """Teaches the board a window of this session and of the last ten seconds, named by
+        `end_index`."""
         number = self.activity_index(activity)
         return self.request(messages.LabelRequest(end_index & U32, number), Learned)
+
+    def recent(self) -> Recent:
+        """The windows that the board keeps of the last ten seconds, of any session."""
+        return self.request(messages.RecentRequest(), Recent)
+
+    def label_recent(self, number: int, activity: str | int) -> Learned:
+        """Teaches the board one of them. Raises `BoardRefused` when it is gone."""
+        index = self.activity_index(activity)
+        return self.request(messages.LabelRecentRequest(number & U32, index), Learned)
 
     def undo(self) -> HeadState:
         """Takes the last label back, whole; once."""

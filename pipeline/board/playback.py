@@ -272,6 +272,49 @@ def teach_live(
     return done
 
 
+def recent_numbers(client: Client, seconds: float) -> list[int]:
+    """The numbers of the windows that lie within the last ``seconds``, oldest first.
+
+    Raises `InputError` where none does.
+    """
+    board, recent = client.board, client.recent()
+    window_s = board.window / board.rate_hz
+    found = [
+        recent.number - i
+        for i, age_ms in enumerate(recent.ages_ms)
+        if age_ms / 1000 + window_s <= seconds
+    ]
+    if not found:
+        raise InputError(
+            f"{client.port} has no whole window of the last {seconds:g} s: a window takes "
+            f"{window_s:g} s, and it keeps {len(recent.ages_ms)} windows"
+            + (f", the newest {recent.ages_ms[0] / 1000:.1f} s old" if recent.ages_ms else "")
+        )
+    return found[::-1]
+
+
+def teach_recent(
+    client: Client,
+    activity: str,
+    numbers: Sequence[int],
+    *,
+    on_update: Callable[[UpdateResult], None] = lambda _: None,
+) -> list[UpdateResult]:
+    """Labels these of the windows that the board keeps. One that it has forgotten meanwhile is left
+    out."""
+    done: list[UpdateResult] = []
+    for number in numbers:
+        try:
+            learned = client.label_recent(number, activity)
+        except BoardRefused as error:
+            if error.status != ErrorCode.STATE:
+                raise
+            continue
+        done.append(UpdateResult(activity, learned))
+        on_update(done[-1])
+    return done
+
+
 def at_board_rate(recording: Recording, rate_hz: float) -> Recording:
     """The recording at the rate of the board's model, low-passed as `pipeline.data.resample` does,
     which is what a board of another rate does, too."""

@@ -130,6 +130,7 @@ extern "C" {{
 #define HAR_RATE_HZ {c_float(bundle.rate_hz)}
 #define HAR_WINDOW_LENGTH {bundle.window_samples} /* T, samples */
 #define HAR_WINDOW_HOP {bundle.answer_every} /* samples between predictions */
+#define HAR_RECENT_EVERY {bundle.hop_samples // bundle.answer_every}u /* answers: half a window */
 #define HAR_ENGINE_SAMPLES {taken}u /* that a run of the engine takes */
 #define HAR_ENGINE_RUNS {runs}u /* without a gap, until its answer holds */
 #define HAR_CHANNELS {len(bundle.channels)} /* C: {" ".join(bundle.channels)} */

@@ -304,6 +304,8 @@ def record(
 
 # ---- learn ---------------------------------------------------------------------------------------
 
+LAST_SECONDS_MAX = 60.0
+
 
 @guarded
 def learn(
@@ -319,6 +321,13 @@ def learn(
     dataset: DatasetOption = None,
     subject: SubjectOption = None,
     windows: Annotated[int, typer.Option(min=1, help="Labelled windows per activity.")] = 1,
+    last: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="What you have just done: all windows of the last seconds, 10s at most.",
+        ),
+    ] = None,
     save: Annotated[bool, typer.Option("--save", help="Save to flash when done.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -342,12 +351,17 @@ def learn(
     if new is not None:
         new = new.strip()
         check_name(new)
+    seconds = None if last is None else _seconds(last)
+    if seconds is not None and (not live or windows != 1):
+        raise InputError("--last takes the windows that the board keeps: leave the others out")
     with Client.open(port) as client:
         client.hello()
         if activity is not None:
             client.activity_index(activity)
         shown = activity or new
-        if live:
+        if seconds is not None:
+            source, count, teach_all = _recent(client, str(shown), seconds)
+        elif live:
             source, count, teach_all = _live(client, str(shown), windows)
         else:
             source, count, teach_all = _recorded(client, dataset, subject, csv, shown, windows)
@@ -378,6 +392,31 @@ def learn(
         print_json(document)
     else:
         _print(document)
+
+
+def _seconds(text: str) -> float:
+    """ "10s" or "10". Raises InputError."""
+    from pipeline.core.errors import InputError
+
+    try:
+        seconds = float(text.strip().removesuffix("s"))
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds <= LAST_SECONDS_MAX:
+        raise InputError(f"--last {text}: give seconds, up to {LAST_SECONDS_MAX:g}, like 10s")
+    return seconds
+
+
+def _recent(client: Client, activity: str, seconds: float) -> Updates:
+    """Windows that the board keeps of what was done just before."""
+    from pipeline.board.playback import recent_numbers, teach_recent
+
+    numbers = recent_numbers(client, seconds)
+    return (
+        f"the last {seconds:g} s",
+        len(numbers),
+        lambda show: teach_recent(client, activity, numbers, on_update=show),
+    )
 
 
 def _live(client: Client, activity: str, windows: int) -> Updates:

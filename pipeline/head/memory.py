@@ -14,7 +14,11 @@ from pipeline.head.records import PAGE_BYTES, RECORD_OVERHEAD_BYTES
 STORE_PAGES_LEAST = 16
 """Pages at the end of the flash that keep learned heads, if these need no more."""
 
+RECENT_WINDOWS = 8
+"""HAR_RECENT of har_app_parts.h."""
+
 _FLOAT_BYTES = 4
+_RECENT_NAME_BYTES = 13  # number, index, time, and whether it is of this session
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class RamParts:
 
     record: parameters, guard, names and replay, as they are stored (docs/STORAGE.md); undo: the
     parameters before the last label, or a head that comes in, and the window that made room;
-    scratch: of the head's arithmetic; window: at the cut, the last one, which a label is for.
+    scratch: of the head's arithmetic; window: at the cut, those of the last ten seconds, which a
+    label is for.
     """
 
     record: int
@@ -79,7 +84,7 @@ def learning_memory(
             record=record,
             undo=head_bytes(shape, shipped) + shape.window_bytes,
             scratch=_FLOAT_BYTES * scratch_floats(shape),
-            window=shape.window_bytes,
+            window=shape.window_bytes + RECENT_WINDOWS * recent_bytes(shape.window_bytes),
         ),
         replay_ram_bytes=capacity * (shape.window_bytes + 2) + 4 * shape.rows,
         parameter_flash_bytes=_FLOAT_BYTES * shape.parameters,
@@ -87,6 +92,11 @@ def learning_memory(
         exemplar_flash_bytes=exemplars * (shape.window_bytes + 1),
         record_bytes=record + RECORD_OVERHEAD_BYTES,
     )
+
+
+def recent_bytes(window_bytes: int) -> int:
+    """struct har_recent: the window and what names it, in whole words."""
+    return -(-(_RECENT_NAME_BYTES + window_bytes) // 4) * 4
 
 
 def scratch_floats(shape: HeadShape) -> int:

@@ -57,6 +57,8 @@ class MessageType(IntEnum):
     UNDO = 0x0D
     NAME = 0x0E
     SENSOR = 0x0F
+    RECENT = 0x11
+    LABEL_RECENT = 0x12
     HELLO_REPLY = 0x81
     PREDICTION = 0x82
     LEARNED = 0x83
@@ -68,6 +70,7 @@ class MessageType(IntEnum):
     NAMED = 0x8E
     SENSOR_STATE = 0x8F
     SENSED = 0x90
+    RECENT_REPLY = 0x91
     ERROR = 0xFF
 
 
@@ -190,6 +193,19 @@ class LabelRequest(Message, type=MessageType.LABEL):
     """Teaches the window that ends with sample ``end_index``."""
 
     end_index: U32
+    activity: U8
+
+
+@dataclass(frozen=True)
+class RecentRequest(Message, type=MessageType.RECENT):
+    """Asks for the windows that the board keeps of the last ten seconds."""
+
+
+@dataclass(frozen=True)
+class LabelRecentRequest(Message, type=MessageType.LABEL_RECENT):
+    """Teaches one of them; LEARNED names it by ``number``, too, in place of an index."""
+
+    number: U32
     activity: U8
 
 
@@ -352,6 +368,16 @@ class Prediction(Message, type=MessageType.PREDICTION):
         activities = len(self.probabilities)
         for index in (self.activity, self.smoothed):
             require(index < activities, f"has activity {index} of {activities}")
+
+
+@dataclass(frozen=True)
+class Recent(Message, type=MessageType.RECENT_REPLY):
+    """RECENT_REPLY: the windows that can be labelled, half a window apart and of any session, by
+    how long ago their answers came, the newest first. ``number`` is the first one's; each has one
+    less than that in front of it."""
+
+    number: U32
+    ages_ms: tuple[U32, ...]
 
 
 @dataclass(frozen=True)

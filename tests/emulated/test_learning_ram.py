@@ -29,5 +29,6 @@ def test_the_ram_for_learning_is_what_the_compiler_gives_it(
     nm = ["arm-none-eabi-nm", "-S", str(tmp_path / "size.o")]
     names = subprocess.run(nm, capture_output=True, text=True, check=True).stdout
     (size,) = (int(line.split()[1], 16) for line in names.splitlines() if "learning" in line)
-    reckoned = bundle.learning_memory.ram_bytes - bundle.cut_bytes  # the last one: the stream's
+    memory = bundle.learning_memory
+    reckoned = memory.ram_bytes - memory.ram_parts.window  # those are the stream's
     assert reckoned <= size < reckoned + _OWN

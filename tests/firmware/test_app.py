@@ -243,12 +243,12 @@ def _novelty(raw: np.ndarray) -> float:
 # --- requests ---------------------------------------------------------------------------------
 
 
-def test_only_the_last_window_and_known_activities_can_be_labelled(board: Board) -> None:
+def test_only_windows_that_are_kept_and_known_activities_can_be_labelled(board: Board) -> None:
     label = struct.Struct("<IB")
     assert board.ask(wire.LABEL, label.pack(7, 0)).status == STATE  # none yet
-    stream(board, raw_samples(T + HOP, 1))
+    stream(board, raw_samples(T + 8 * HOP, 1))
     before = head_state(board.ask(wire.SHOW))
-    assert board.ask(wire.LABEL, label.pack(7, 0)).status == STATE  # the one before
+    assert board.ask(wire.LABEL, label.pack(7, 0)).status == STATE  # the ninth last
     assert board.ask(wire.LABEL, label.pack(11, K)).status == ARGUMENT
     assert board.ask(wire.LABEL, label.pack(11, 0)[:-1]).status == LENGTH
     assert head_state(board.ask(wire.SHOW)) == before
@@ -353,7 +353,7 @@ def test_an_engine_that_fails_later_is_reported_and_leaves_no_window_to_label(
     board.tell("e", 1)
     (error,) = stream(board, raw_samples(HOP, 1), T)
     assert error.status == ENGINE
-    assert board.ask(wire.LABEL, struct.pack("<IB", 7, 0)).status == STATE
+    assert board.ask(wire.LABEL, struct.pack("<IB", T + HOP - 1, 0)).status == STATE
     board.tell("e", 0)
     (again,) = stream(board, raw_samples(HOP, 1), T + HOP)
     assert prediction(again)[0] == T + 2 * HOP - 1

@@ -151,6 +151,8 @@ def messages() -> list[dict[str, object]]:
         ("UndoRequest", 0x0D, []),
         ("NameRequest", 0x0E, [("s", "Treppe \u2193")]),
         ("SensorRequest", 0x0F, [("B", 1)]),
+        ("RecentRequest", 0x11, []),
+        ("LabelRecentRequest", 0x12, [("I", 70000), ("B", 3)]),
         (
             "Hello",
             0x81,
@@ -211,6 +213,7 @@ def messages() -> list[dict[str, object]]:
                 *(("f", v) for v in (3.9375, -4.0, 0.125, -0.0625, 1.5, -34.75)),
             ],
         ),
+        ("Recent", 0x91, [("I", 70000), ("I", 12), ("I", 1292), ("I", 0xFFFFFFFE)]),
         ("ErrorReply", 0xFF, [("B", 3), ("H", 258), ("B", 6), ("s", "no such window")]),
     ]
     return [

@@ -23,6 +23,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.names import check_name
 from pipeline.core.types import Array
 from pipeline.head import Guard, Outcome, unpack, values_offset
+from pipeline.head.memory import RECENT_WINDOWS
 from pipeline.head.payload import LearnedHead, pack
 from pipeline.protocol import messages as m
 from pipeline.protocol.frames import Frame, FrameDecoder, encode_frame
@@ -194,6 +195,14 @@ class FakeBoard:
                 return m.Status(0, self.received, self.lost, self.windows, 0, 0, 0, 0)
             case m.LabelRequest(end_index=end_index, activity=activity):
                 return self._label(end_index, activity)
+            case m.RecentRequest():
+                period_ms = round(1000 * self.hello.hop / self.hello.rate_hz)
+                kept = min(self.windows, RECENT_WINDOWS)
+                return m.Recent(self.windows, tuple(i * period_ms for i in range(kept)))
+            case m.LabelRecentRequest(number=number, activity=activity):
+                if not 0 <= self.windows - number < min(self.windows, RECENT_WINDOWS):
+                    raise Refusal(m.ErrorCode.STATE, "that window is gone")
+                return self._learn(number, activity)
             case m.UndoRequest():
                 if self.before is None:
                     raise Refusal(m.ErrorCode.STATE, "no label to take back")
@@ -240,7 +249,10 @@ class FakeBoard:
 
     def _label(self, end_index: int, activity: int) -> m.Learned:
         if end_index != self.last_end:
-            raise Refusal(m.ErrorCode.STATE, "only the last window can be labelled")
+            raise Refusal(m.ErrorCode.STATE, "that window is gone")
+        return self._learn(end_index, activity)
+
+    def _learn(self, named: int, activity: int) -> m.Learned:
         self.before = deepcopy(self.head)
         head, before = self.head, self.probabilities()[activity]
         head.labels[activity] += 1
@@ -261,7 +273,7 @@ class FakeBoard:
             head.held += outcome == Outcome.HELD_BACK
         after, crc = self.probabilities()[activity], self._crc()
         updates = self.updates
-        return m.Learned(end_index, activity, outcome, self.serves, updates, before, after, crc, 1)
+        return m.Learned(named, activity, outcome, self.serves, updates, before, after, crc, 1)
 
     def _name(self, name: str) -> m.Named:
         try:

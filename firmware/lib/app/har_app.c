@@ -72,17 +72,31 @@ static struct har_answer execute_hello(struct har_app *app, struct har_reader *i
     return har_done();
 }
 
-static struct har_answer execute_label(struct har_app *app, struct har_reader *in,
+static struct har_answer execute_recent(const struct har_app *app, struct har_writer *reply) {
+    uint32_t number = app->stream.recent_number;
+    har_put_u32(reply, number);
+    for (const struct har_recent *each; (each = har_stream_recent(app, number)) != NULL; --number)
+        har_put_u32(reply, har_board_millis() - each->at_ms);
+    return har_done();
+}
+
+/* Of LABEL, which names a window by its last sample, and of LABEL_RECENT, by its number. */
+static struct har_answer execute_label(struct har_app *app, uint8_t type, struct har_reader *in,
                                        struct har_writer *reply) {
     struct har_update_result result;
-    const uint32_t end_index = har_get_u32(in);
+    const uint32_t named = har_get_u32(in);
     const uint8_t activity = har_get_u8(in);
     if (!har_reader_done(in)) return wrong_length();
-    const int8_t *window = har_stream_window(app, end_index);
-    if (window == NULL) return har_refuse(HAR_ERR_STATE, "only the last window can be labelled");
+    const struct har_recent *recent = har_stream_recent(app, named);
+    const int8_t *window = type == HAR_MSG_LABEL ? har_stream_window(app, named)
+                           : recent != NULL      ? recent->window
+                                                 : NULL;
+    if (window == NULL) {
+        return har_refuse(HAR_ERR_STATE, "that window is gone: the last ten seconds are kept");
+    }
     const struct har_answer answer = har_app_head_learn(app, window, activity, &result);
     if (answer.status != HAR_OK) return answer;
-    har_put_u32(reply, end_index);
+    har_put_u32(reply, named);
     har_put_u8(reply, activity);
     har_put_u8(reply, result.outcome);
     har_put_u8(reply, result.learned_active ? 1u : 0u);
@@ -179,6 +193,8 @@ static struct har_answer execute_plain(struct har_app *app, uint8_t type,
         case HAR_MSG_STATUS:
             put_status(app, reply);
             return har_done();
+        case HAR_MSG_RECENT:
+            return execute_recent(app, reply);
         default: /* HEAD_SHOW, BYE */
             return har_done();
     }
@@ -189,7 +205,10 @@ static uint8_t reply_type(uint8_t type) {
         case HAR_MSG_HELLO:
             return HAR_MSG_HELLO_REPLY;
         case HAR_MSG_LABEL:
+        case HAR_MSG_LABEL_RECENT:
             return HAR_MSG_LEARNED;
+        case HAR_MSG_RECENT:
+            return HAR_MSG_RECENT_REPLY;
         case HAR_MSG_NAME:
             return HAR_MSG_NAMED;
         case HAR_MSG_SENSOR:
@@ -231,7 +250,8 @@ static struct har_answer execute(struct har_app *app, const struct har_frame *fr
         case HAR_MSG_SAMPLES:
             return har_stream_take(app, frame);
         case HAR_MSG_LABEL:
-            return execute_label(app, &in, reply);
+        case HAR_MSG_LABEL_RECENT:
+            return execute_label(app, frame->type, &in, reply);
         case HAR_MSG_NAME:
             return execute_name(app, &in, reply);
         case HAR_MSG_HEAD_READ:

@@ -4,11 +4,13 @@
 #include "lib/app/har_app_parts.h"
 
 #define SILENCE_MS 50u
-#define AGAIN_MS 5000u /* how long `r` waits for the second one; between two remarks */
+#define AGAIN_MS 5000u  /* how long `r` waits for the second one; between two remarks */
+#define BEFORE_MS 3000u /* how long a label waits for the same again */
 
 void har_keys_begin(struct har_app *app) {
     app->keys.is = HAR_TYPED_NOTHING;
     app->keys.reset_asked = false;
+    app->keys.labelled = false;
 }
 
 void har_keys_take(struct har_app *app, uint8_t byte) {
@@ -34,6 +36,7 @@ static void help(struct har_app *app) {
         "0..9 the last window was activity:",
     };
     static const char *const more[] = {
+        "the same digit again within 3 s: so was the window before",
         "u undo the last label",
         "s save what was learned",
         "r forget all that was learned",
@@ -63,19 +66,34 @@ static void turn_printing(struct har_app *app) {
     har_send_notice(app, on ? "going on" : "paused; p goes on");
 }
 
-static void label(struct har_app *app, uint8_t activity) {
+/* What a digit labels: the last window; pressed again before half a window is new, the one before,
+ * and so on. */
+static const int8_t *window_of_key(struct har_app *app, bool before) {
+    if (before) {
+        const struct har_recent *older = har_stream_recent(app, app->keys.number - 1u);
+        if (older == NULL) return NULL;
+        --app->keys.number;
+        return older->window;
+    }
+    app->keys.number = app->stream.recent_number;
+    app->keys.answers = app->stream.counts.windows;
+    return har_stream_last(app);
+}
+
+static void label(struct har_app *app, uint8_t activity, bool before) {
     static const char *const outcomes[] = {
         [HAR_HELD_BACK] = ", kept for the holdout",
         [HAR_UNDONE] = ", undone: it made others worse",
     };
     struct har_update_result result;
-    const int8_t *window = har_stream_last(app);
     if (activity >= har_app_head_activities(app)) {
         har_send_notice(app, "no such activity; ? lists them");
         return;
     }
+    const int8_t *window = window_of_key(app, before);
     if (window == NULL) {
-        har_send_notice(app, "there is no window yet to label");
+        har_send_notice(app,
+                        before ? "the window before is gone" : "there is no window yet to label");
         return;
     }
     const struct har_answer answer = har_app_head_learn(app, window, activity, &result);
@@ -83,8 +101,12 @@ static void label(struct har_app *app, uint8_t activity) {
         har_send_notice(app, answer.text);
         return;
     }
+    app->keys.labelled = true;
+    app->keys.activity = activity;
+    app->keys.labelled_ms = har_board_millis();
     struct har_line line;
     har_line_begin(&line);
+    if (before) har_line_text(&line, "the one before: ");
     if (result.outcome == HAR_LEARNED) har_line_text(&line, "learned ");
     har_line_text(&line, har_app_head_name(app, activity));
     if (result.outcome == HAR_LEARNED) {
@@ -135,9 +157,13 @@ static void reset(struct har_app *app, bool asked) {
 static void press(struct har_app *app, uint8_t key) {
     const bool asked =
         app->keys.reset_asked && har_board_millis() - app->keys.reset_asked_ms <= AGAIN_MS;
+    const bool before = app->keys.labelled && key == '0' + app->keys.activity &&
+                        har_board_millis() - app->keys.labelled_ms <= BEFORE_MS &&
+                        app->stream.counts.windows - app->keys.answers < HAR_RECENT_EVERY;
     app->keys.reset_asked = false;
+    app->keys.labelled = false;
     if (key >= '0' && key <= '9') {
-        label(app, (uint8_t)(key - '0'));
+        label(app, (uint8_t)(key - '0'), before);
         return;
     }
     switch (key) {

@@ -129,6 +129,17 @@ struct har_stream_counts {
     uint32_t windows;
 };
 
+#define HAR_RECENT 8u /* windows; with the one that is filling, ten seconds */
+
+/* A window at the cut, for who labels it later. */
+struct har_recent {
+    uint32_t number; /* since the start, from 1 on; 0: none */
+    uint32_t end_index;
+    uint32_t at_ms;  /* by the board's clock, when its answer came */
+    bool of_session; /* end_index is of this session's count */
+    int8_t window[HAR_CUT_BYTES];
+};
+
 struct har_app_stream {
     int8_t samples[HAR_DRAWS ? HAR_WINDOW_LENGTH * HAR_CHANNELS : 1]; /* (T, C), oldest first */
     int8_t ring[HAR_WINDOW_LENGTH * HAR_CHANNELS];                    /* (T, C) */
@@ -137,7 +148,10 @@ struct har_app_stream {
     bool has_last;
     bool engine_follows; /* the next run's samples follow from the last one's */
     uint32_t last_end_index;
-    float belief[HAR_ROWS]; /* (A,) */
+    struct har_recent recent[HAR_RECENT]; /* half a window apart, in a ring */
+    uint32_t recent_number;               /* of the newest */
+    uint16_t until_recent;                /* answers before the next one */
+    float belief[HAR_ROWS];               /* (A,) */
     struct har_smoother smoother;
 
     bool framed;
@@ -182,6 +196,12 @@ struct har_app_keys {
     uint8_t is;  /* enum har_typed */
     uint8_t key; /* the first byte */
     uint32_t last_ms;
+
+    bool labelled; /* the last key was the label of a window */
+    uint8_t activity;
+    uint32_t labelled_ms;
+    uint32_t answers; /* that there were then */
+    uint32_t number;  /* of the oldest window that it labelled */
 
     bool reset_asked;
     uint32_t reset_asked_ms;
@@ -387,8 +407,12 @@ struct har_answer har_stream_take(struct har_app *app, const struct har_frame *f
 /* Takes samples until there are none or one inference was done; true in the latter case. */
 bool har_stream_work(struct har_app *app);
 
-/* The window (B,) at the cut that ended at `end_index`, if that was the last one; else NULL. */
+/* The window (B,) at the cut that ended at `end_index` of this session, while it is kept; else
+ * NULL. */
 const int8_t *har_stream_window(struct har_app *app, uint32_t end_index);
+
+/* The window with this number, NULL when it is gone. */
+const struct har_recent *har_stream_recent(const struct har_app *app, uint32_t number);
 
 /* The last window (B,) at the cut, NULL when there is none. */
 const int8_t *har_stream_last(struct har_app *app);

@@ -34,6 +34,7 @@ static const struct har_spectrogram_config spectrogram_config = {
 static void restart(struct har_app *app) {
     har_window_restart(&app->stream.window);
     app->stream.engine_follows = false;
+    app->stream.until_recent = 0;
     har_stream_forget(app);
 }
 
@@ -59,6 +60,7 @@ void har_stream_begin(struct har_app *app, bool in_frames) {
     app->stream.expected = 0;
     app->stream.has_first = false;
     app->stream.pending_left = 0;
+    for (unsigned i = 0; i < HAR_RECENT; ++i) app->stream.recent[i].of_session = false;
     har_sensor_send(app, false);
     restart(app);
 }
@@ -83,6 +85,21 @@ static void keep_outputs(struct har_app *app) {
         memcpy(next, har_engine_output(i), har_output_sizes[i]);
         next += har_output_sizes[i];
     }
+}
+
+/* Every half window. */
+static void keep_recent(struct har_app *app, uint32_t end_index) {
+    if (app->stream.until_recent > 0u) {
+        --app->stream.until_recent;
+        return;
+    }
+    app->stream.until_recent = HAR_RECENT_EVERY - 1u;
+    struct har_recent *entry = &app->stream.recent[app->stream.recent_number % HAR_RECENT];
+    entry->number = ++app->stream.recent_number;
+    entry->end_index = end_index;
+    entry->at_ms = har_board_millis();
+    entry->of_session = true;
+    memcpy(entry->window, app->stream.last, sizeof entry->window);
 }
 
 /* The engine's answer for the window that is complete now. One that streams knows all samples but
@@ -127,6 +144,7 @@ static void predict(struct har_app *app, uint32_t end_index, uint32_t time_ms) {
     const uint32_t head_count = har_board_count_end();
     app->stream.has_last = true;
     app->stream.last_end_index = end_index;
+    keep_recent(app, end_index);
     har_show(app, HAR_SHOW_PREDICTING);
 
     if (!app->stream.framed && !app->stream.prints) return;
@@ -253,12 +271,23 @@ bool har_stream_work(struct har_app *app) {
 }
 
 const int8_t *har_stream_window(struct har_app *app, uint32_t end_index) {
-    return app->stream.has_last && app->stream.last_end_index == end_index ? app->stream.last
-                                                                           : NULL;
+    if (app->stream.has_last && app->stream.last_end_index == end_index) return app->stream.last;
+    for (unsigned i = 0; i < HAR_RECENT; ++i) {
+        const struct har_recent *entry = &app->stream.recent[i];
+        if (entry->number != 0 && entry->of_session && entry->end_index == end_index)
+            return entry->window;
+    }
+    return NULL;
 }
 
 const int8_t *har_stream_last(struct har_app *app) {
     return app->stream.has_last ? app->stream.last : NULL;
+}
+
+const struct har_recent *har_stream_recent(const struct har_app *app, uint32_t number) {
+    if (number == 0) return NULL;
+    const struct har_recent *entry = &app->stream.recent[(number - 1u) % HAR_RECENT];
+    return entry->number == number ? entry : NULL;
 }
 
 void har_stream_print(struct har_app *app, bool on) {

@@ -33,6 +33,8 @@ enum har_message_type {
     HAR_MSG_UNDO = 0x0D,
     HAR_MSG_NAME = 0x0E,
     HAR_MSG_SENSOR = 0x0F,
+    HAR_MSG_RECENT = 0x11,
+    HAR_MSG_LABEL_RECENT = 0x12,
     /* from the board */
     HAR_MSG_HELLO_REPLY = 0x81,
     HAR_MSG_PREDICTION = 0x82,
@@ -45,6 +47,7 @@ enum har_message_type {
     HAR_MSG_NAMED = 0x8E,
     HAR_MSG_SENSOR_STATE = 0x8F,
     HAR_MSG_SENSED = 0x90,
+    HAR_MSG_RECENT_REPLY = 0x91,
     HAR_MSG_ERROR = 0xFF
 };
 

@@ -16,6 +16,7 @@ from pipeline.head import (
     Learning,
     Limits,
     Novelty,
+    Outcome,
     Replay,
     SampleQuantization,
     Smoother,
@@ -180,6 +181,7 @@ class Twin(BoardTwin):
         self.head = self.learner.head
         self.window = WindowReference(T, hop, SampleQuantization(KNEE, MEAN, GAIN, -3))
         self.behind: list[tuple[int, float, float]] = []
+        self.at_cut: list[np.ndarray] = []
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -189,11 +191,19 @@ class Twin(BoardTwin):
         """Wire samples (n, 6) -> (end_index, features_crc, probabilities (A,)) per window."""
         predictions = []
         for position, window in self.window.push(raw.astype(np.float32) * UNITS):
-            (seen,) = self.see(self.model.engine(window)[None])
+            self.at_cut.append(self.model.engine(window))
+            (seen,) = self.see(self.at_cut[-1][None])
             predictions.append((self.index + position, seen.features_crc, seen.probabilities))
             self.behind.append((seen.smoothed, seen.smoothed_probability, seen.novelty))
         self.index += len(raw)
         return predictions
+
+    def label_again(self, back: int, activity: int) -> tuple[Outcome, float, float]:
+        """Labels the window that was answered so many answers before the last one."""
+        last, self._last = self._last, self.at_cut[-1 - back]
+        result = self.label(activity)
+        self._last = last
+        return result
 
     def restart(self) -> None:
         """A new stream, or a gap."""

@@ -9,7 +9,15 @@ import pytest
 
 from pipeline.board.client import Client
 from pipeline.board.errors import NoAnswer
-from pipeline.board.playback import Stretch, labelled_windows, replay, stretches, teach
+from pipeline.board.playback import (
+    Stretch,
+    labelled_windows,
+    recent_numbers,
+    replay,
+    stretches,
+    teach,
+    teach_recent,
+)
 from pipeline.core.errors import InputError
 from pipeline.data import Dataset, Recording, Segment, selection
 from pipeline.data.selection import Selection, as_activity, select
@@ -133,6 +141,24 @@ def test_a_window_lost_on_the_way_is_shown_again():
         done = teach(client, [(samples, "sitting")] * 2)
     assert [lesson.learned.updates for lesson in done] == [1, 2]
     assert wire.board.received == 1 + 96 + 128 + 128
+
+
+def test_the_windows_of_the_last_seconds_are_labelled_in_their_order(client):
+    # The newest came now, each other 1.28 s before the next; a window takes 2.56 s.
+    client.stream(recording(("sitting", 128 + 8 * 64)).samples)
+    assert recent_numbers(client, 6.4) == [6, 7, 8, 9]
+    assert recent_numbers(client, 60) == [2, 3, 4, 5, 6, 7, 8, 9]
+    with pytest.raises(InputError, match=r"no whole window of the last 2\.5 s: a window takes 2"):
+        recent_numbers(client, 2.5)
+    heard = []
+    done = teach_recent(client, "sitting", [1, 8, 9], on_update=heard.append)
+    assert done == heard and len(done) == 2  # the first is gone
+    assert [lesson.learned.end_index for lesson in done] == [8, 9]
+
+
+def test_a_board_that_has_not_moved_yet_has_nothing_to_label(client):
+    with pytest.raises(InputError, match=r"it keeps 0 windows$"):
+        recent_numbers(client, 10)
 
 
 def test_a_board_without_predictions_cannot_be_taught(client):

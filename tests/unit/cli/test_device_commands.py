@@ -228,6 +228,33 @@ def test_learn_takes_an_unlabelled_recording_for_the_activity_named(board, tmp_p
     assert len(board.board.saved) == 1
 
 
+def test_learn_labels_what_was_done_just_before(board, csv):
+    assert har("stream", "--port", board.port, "--csv", csv).exit_code == 0
+    options = ["--port", board.port, "--last", "10s", "--activity", "lying", "--json"]
+    document = json.loads(har("learn", *options).stdout)
+    assert document["dataset"] == "the last 10 s"
+    assert board.board.labels == [0, 0, document["labelled_windows"]]
+    assert document["labelled_windows"] == len(document["lessons"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--last", "soon"), "--last soon: give seconds, up to 60, like 10s"),
+        (("--last", "0"), "--last 0: give seconds"),
+        (("--last", "nan"), "--last nan: give seconds"),
+        (("--last", "61s"), "--last 61s: give seconds"),
+        (("--last", "1s"), "no whole window of the last 1 s"),
+        (("--last", "10s", "--windows", 2), "leave the others out"),
+        (("--last", "10s", "--csv", "x.csv"), "leave the others out"),
+    ],
+)
+def test_learn_refuses_other_times(board, options, reason):
+    result = har("learn", "--port", board.port, "--activity", "lying", *options)
+    assert result.exit_code == 2 and reason in one_line(result)
+    assert board.board.labels == [0, 0, 0]
+
+
 def test_learn_refuses_what_the_board_does_not_know(board, csv):
     result = har("learn", "--port", board.port, "--csv", csv, "--activity", "flying")
     assert result.exit_code == 2
