@@ -90,8 +90,9 @@ def test_parameters_and_scratch_are_those_of_the_firmware(name: str, tmp_path: P
 
 def test_what_learning_takes_is_told() -> None:
     fit = check_fit(**SMALL)
-    # Parameters and the copy to undo, windows and their labels, what is seen of each activity.
-    least = 2 * 4 * 8 * 417 + 36 * 418 + 4 * 8
+    # Parameters and the copy to undo, windows and their labels, what is seen of each activity, and
+    # the windows of the last ten seconds.
+    least = 2 * 4 * 8 * 417 + 36 * 418 + 4 * 8 + 9 * 416
     assert least < fit.learning_ram_bytes.used < least + 3_000
     assert fit.learning_ram_bytes.used <= fit.learning_ram_bytes.limit == 49_152
     assert fit.replay_ram_bytes == 36 * 418 + 4 * 8

@@ -66,7 +66,7 @@ def test_training_macs_are_all_that_a_step_does(name: str, steps: int) -> None:
     assert training_macs(shape, 4, steps) == steps * counted_macs(shape, 4)
 
 
-def test_ram_is_record_undo_scratch_and_the_last_window() -> None:
+def test_ram_is_record_undo_scratch_and_the_windows_of_ten_seconds() -> None:
     shape = SHAPES["fxc2"]
     parts = learning_memory(shape, 4, 10, 0).ram_parts
     window = 3 + 9 * 2
@@ -76,7 +76,8 @@ def test_ram_is_record_undo_scratch_and_the_last_window() -> None:
     assert head_bytes(shape, 4) == head
     assert parts.record == (head + replay + 3) // 4 * 4
     assert parts.undo == head + window
-    assert parts.window == window
+    recent = 13 + 21 + 2  # what names it, the window, padding
+    assert parts.window == window + 8 * recent
     assert parts.scratch == 4 * (7 + 5 + 9 * 2 + 4 * 4 + 2 * 4 * 2)
     assert parts.total == parts.record + parts.undo + parts.scratch + parts.window
 
