@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.core.errors import CheckFailed
 
-_SHOWN = 8
+_SHOWN = 3
 
 NO_LOOPS = (
     "An LSTM of tf_keras converts to one operator (TF_USE_LEGACY_KERAS=1, an Input with "

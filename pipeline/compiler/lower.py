@@ -37,7 +37,7 @@ def lower(model: RawModel) -> Graph:
             try:
                 tensors[index] = activation_info(model.tensors[index])
             except Refusal as refusal:
-                reasons.append(f"the {role}: {refusal}; quantize the model to int8 in and out")
+                reasons.append(f"the {role}: {refusal}")
 
     steps: list[Step] = []
     int8_of: dict[int, int] = {}  # float32 input or output -> what it is converted to or from
