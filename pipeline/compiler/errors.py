@@ -27,6 +27,10 @@ _REMEDIES = (
         "Convert it without SELECT_TF_OPS",
     ),
     (" TensorList", NO_LOOPS),
+    (
+        " REDUCE_PROD: ",
+        "A Dense layer on a sequence converts to what TFLite-Micro lacks: use Conv1D(units, 1)",
+    ),
     (" batch of ", "Convert it with a batch of 1"),
 )
 

@@ -349,3 +349,11 @@ def test_a_model_of_another_type_is_refused_once_with_how_to_convert_it(
     with pytest.raises(UnsupportedModel, match=remedy) as raised:
         compile_model(model.pack([x], [z]))
     assert str(raised.value).count(". ") == 1
+
+
+def test_a_dense_layer_on_a_sequence_is_refused_with_what_to_use_instead() -> None:
+    net = Net(3, (1, 8))
+    y = net._value((1, 8), 0.1)
+    net.model.operator("REDUCE_PROD", [net.input.index, net.integers((1,))], [y.index])
+    with pytest.raises(UnsupportedModel, match=r"use Conv1D\(units, 1\)$"):
+        compile_model(net.build(y))
