@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,8 @@ _NAMES = {TRANSITION: "transition", UNLABELLED: "unlabelled", MIXED: "mixed"}
 class Followed:
     """N windows in their order, arrays (N,). ``truth`` is -1 where the kind is not known; ``said``
     is the head's activity and ``smoothed`` the smoother's; ``unknown`` is bool. ``place`` numbers
-    the recording."""
+    the recording. ``now`` is the activity at the window's last sample, which began with the sample
+    ``begun``, ``since`` seconds before, after another one: -1, -1 and NaN where that is not so."""
 
     kind: Array
     truth: Array
@@ -43,6 +45,9 @@ class Followed:
     unknown: Array
     session: Array
     place: Array
+    now: Array
+    begun: Array
+    since: Array
 
 
 def follow(bundle: Bundle, task: Task, unseen: Windows | None) -> Followed:
@@ -63,6 +68,11 @@ def follow(bundle: Bundle, task: Task, unseen: Windows | None) -> Followed:
         [r.samples[s[:, None] + np.arange(length)] for r, s in zip(recordings, starts, strict=True)]
     )
     kind, truth = (np.concatenate(parts) for parts in zip(*known, strict=True))
+    begun = [
+        _begun(r, s + length - 1, bundle.activities)
+        for r, s in zip(recordings, starts, strict=True)
+    ]
+    now, begin, since = (np.concatenate(parts) for parts in zip(*begun, strict=True))
     counts = [len(s) for s in starts]
     session = np.repeat([r.session for r in recordings], counts)
     place = np.repeat(np.arange(len(recordings)), counts)
@@ -71,6 +81,8 @@ def follow(bundle: Bundle, task: Task, unseen: Windows | None) -> Followed:
         x = np.concatenate([x, unseen.x])
         kind, truth = np.append(kind, np.full(n, UNSEEN)), np.append(truth, np.full(n, -1))
         session, place = np.append(session, np.full(n, "")), np.append(place, np.full(n, -1))
+        now, begin = np.append(now, np.full(n, -1)), np.append(begin, np.full(n, -1))
+        since = np.append(since, np.full(n, np.nan))
 
     at_cut = bundle.at_cut(x)
     probabilities = head.predict(at_cut)
@@ -80,7 +92,22 @@ def follow(bundle: Bundle, task: Task, unseen: Windows | None) -> Followed:
     for number in range(len(recordings)):
         here = place == number
         smoothed[here] = smoother.run(probabilities[here], unknown[here]).argmax(axis=1)
-    return Followed(kind, truth, said, smoothed, unknown, session, place)
+    return Followed(kind, truth, said, smoothed, unknown, session, place, now, begin, since)
+
+
+def _begun(
+    recording: Recording, ends: Array, activities: Sequence[str]
+) -> tuple[Array, Array, Array]:
+    """``now``, ``begun`` and ``since`` of the windows whose last samples are ``ends``."""
+    now, begun, since = np.full(len(ends), -1), np.full(len(ends), -1), np.full(len(ends), np.nan)
+    known = [segment for segment in recording.segments if segment.activity in activities]
+    for before, segment in pairwise(sorted(known, key=lambda each: each.start)):
+        if segment.activity != before.activity:
+            here = (ends >= segment.start) & (ends < segment.stop)
+            now[here] = activities.index(segment.activity)
+            begun[here] = segment.start
+            since[here] = (ends[here] + 1 - segment.start) / recording.rate_hz
+    return now, begun, since
 
 
 def _kinds(
@@ -134,6 +161,7 @@ def _shown(followed: Sequence[Followed], all_of: dict[str, Array], column: str) 
     by_session = {str(name): float(right[session == name].mean()) for name in np.unique(session)}
     worst = worst_of(by_session)
     delays = [delay for each in followed for delay in _delays(each, getattr(each, column))]
+    seconds = [each_s for each in followed for each_s in _delays_s(each, getattr(each, column))]
     return Shown(
         accuracy=round(float(right.mean()), 6),
         worst_session=round(by_session[worst], 6),
@@ -141,7 +169,19 @@ def _shown(followed: Sequence[Followed], all_of: dict[str, Array], column: str) 
         changes=len(delays),
         delay_windows_median=float(np.median(delays)) if delays else 0.0,
         delay_windows_p95=float(np.percentile(delays, 95)) if delays else 0.0,
+        delay_s_mean=round(float(np.mean(seconds)), 3) if seconds else 0.0,
     )
+
+
+def _delays_s(each: Followed, shown: Array) -> Iterator[float]:
+    """Of every change of activity inside a recording: seconds from the new one's first sample to
+    the first answer that shows it; to its last answer where none does."""
+    changed = np.flatnonzero(each.now >= 0)
+    names = np.stack([each.place[changed], each.begun[changed]])
+    begins = np.flatnonzero((np.diff(names, axis=1) != 0).any(axis=0)) + 1
+    for windows in np.split(changed, begins) if len(changed) else ():
+        right = windows[shown[windows] == each.now[windows]]
+        yield float(each.since[right[0] if len(right) else windows[-1]])
 
 
 def _delays(each: Followed, shown: Array) -> Iterator[int]:

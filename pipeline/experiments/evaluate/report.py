@@ -83,7 +83,7 @@ class Shown(Part):
     """Activities shown over whole recordings, judged on the windows that show one activity.
 
     delay_windows_...: of the ``changes`` of activity, how many windows of the new one passed before
-    it was first shown.
+    it was first shown. delay_s_mean: seconds from its first sample to the answer that shows it.
     """
 
     accuracy: Share
@@ -92,6 +92,7 @@ class Shown(Part):
     changes: Count
     delay_windows_median: Annotated[float, Field(ge=0)]
     delay_windows_p95: Annotated[float, Field(ge=0)]
+    delay_s_mean: Annotated[float, Field(ge=0)]
 
     @property
     def delay(self) -> str:
@@ -265,6 +266,7 @@ def _recordings(found: RecordingsReport) -> list[Table]:
             percent(each.accuracy),
             f"{each.worst_session_name} {percent(each.worst_session)}",
             each.delay,
+            f"{each.delay_s_mean:.2f} s",
         ]
         for name, each in (("head", found.plain), ("smoothed", found.smoothed))
     ]
@@ -275,10 +277,13 @@ def _recordings(found: RecordingsReport) -> list[Table]:
     ]
     return [
         Table(
-            f"Whole recordings (int8), a window every {found.hop_s:.2f} s",
-            ("shown", "accuracy", "worst session", "delay"),
+            f"Whole recordings (int8), an answer every {found.hop_s:.2f} s",
+            ("shown", "accuracy", "worst session", "delay", "from its begin"),
             shown,
-            ["delay: windows until a change of activity is shown, median and 95th percentile"],
+            [
+                "delay: windows of a new activity until it is shown, median and 95th percentile; "
+                "from its begin: seconds from its first sample, mean"
+            ],
         ),
         Table("Unknown (int8)", ("windows of", "unknown", "n"), unknown),
     ]

@@ -63,6 +63,9 @@ class Bench:
                 unknown=np.zeros(len(test), bool),
                 session=test.sessions,
                 place=test.recording,
+                now=np.full(len(test), -1),
+                begun=np.full(len(test), -1),
+                since=np.full(len(test), np.nan),
             ),
         )
 

@@ -15,6 +15,7 @@ from pipeline.experiments.evaluate.measure import (
     UNLABELLED,
     UNSEEN,
     Followed,
+    _begun,
     _kinds,
     follow,
     recordings_report,
@@ -32,6 +33,9 @@ def _followed(truth: list[int], said: list[int], smoothed: list[int], **more: ob
         "unknown": np.zeros(n, bool),
         "session": np.array(["s"] * n),
         "place": np.zeros(n, int),
+        "now": np.full(n, -1),
+        "begun": np.full(n, -1),
+        "since": np.full(n, np.nan),
     }
     return Followed(**{**fields, **more})  # type: ignore[arg-type]
 
@@ -64,6 +68,33 @@ def test_only_windows_of_one_activity_are_judged_and_a_change_has_its_delay() ->
     assert report.plain.delay_windows_median == 0.0
     # The first change was shown after two windows; the second never, for both of its windows.
     assert report.smoothed.delay_windows_median == 2.0
+
+
+def test_the_delay_in_seconds_counts_from_the_first_sample_of_the_new_activity() -> None:
+    recording = Recording(
+        samples=np.zeros((100, 6), np.float32),
+        rate_hz=10.0,
+        subject="p",
+        session="p/1",
+        source="made up",
+        segments=(
+            Segment(0, 20, "b"),
+            Segment(20, 30, "b-to-a"),
+            Segment(30, 50, "a"),
+            Segment(50, 60, "a"),
+            Segment(60, 90, "b"),
+        ),
+    )
+    ends = np.array([9, 19, 29, 34, 39, 49, 64, 69, 79, 95])
+    now, begun, since = _begun(recording, ends, ["a", "b"])
+    assert now.tolist() == [-1, -1, -1, 0, 0, 0, 1, 1, 1, -1]
+    assert begun.tolist() == [-1, -1, -1, 30, 30, 30, 60, 60, 60, -1]
+    assert since[3:9].tolist() == [0.5, 1.0, 2.0, 0.5, 1.0, 2.0]
+    late = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]  # a after 1 s, b never
+    one = _followed([-1] * 9 + [0], [1] * 10, late, now=now, begun=begun, since=since)
+    report = recordings_report([one], 1.0, None)
+    assert report.smoothed.delay_s_mean == pytest.approx((1.0 + 2.0) / 2)
+    assert report.plain.delay_s_mean == pytest.approx((2.0 + 0.5) / 2)
 
 
 def test_a_new_recording_is_no_change_of_activity() -> None:

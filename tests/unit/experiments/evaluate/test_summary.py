@@ -39,6 +39,9 @@ def _measurement(
             unknown=np.zeros(len(said), bool),
             session=np.array([f"{name}/1" for name in subjects]),
             place=np.zeros(len(said), int),
+            now=np.full(len(said), -1),
+            begun=np.full(len(said), -1),
+            since=np.full(len(said), np.nan),
         ),
     }
     return Measurement(**{**fields, **changes})  # type: ignore[arg-type]
