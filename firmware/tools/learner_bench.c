@@ -203,6 +203,6 @@ static int run(uint8_t *memory, uint32_t size_bytes) {
 int main(void) {
     har_board_init();
     /* Not volatile: the emulator's file changes only before the start and is read after the end. */
-    har_mps2_exit(
-        run((uint8_t *)HAR_MPS2_PSRAM + EXCHANGE_OFFSET, HAR_MPS2_PSRAM_BYTES - EXCHANGE_OFFSET));
+    har_mps2_exit(run((uint8_t *)HAR_MPS2_PSRAM + EXCHANGE_OFFSET,
+                      HAR_MPS2_EXCHANGE_BYTES - EXCHANGE_OFFSET));
 }

@@ -30,6 +30,7 @@ TARGETS: tuple[Target, ...] = ("host", "mps2")
 
 FLASH_REGION_BYTES = 64 * 1024  # kept for learned heads
 FLASH_FILE_BYTES = 16 * 1024 * 1024  # the machine's external RAM; sparse after the region
+EXCHANGE_BYTES = 8 * 1024 * 1024  # of it for tools; constants of theirs may lie behind
 SENSOR_OFFSET = 0x200000  # in it: the recording that the emulated core plays
 SENSOR_BYTES_MAX = FLASH_FILE_BYTES - SENSOR_OFFSET
 READY_LINE = b"har: ready"

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pipeline.core.errors import ExternalError, InputError
 from pipeline.core.types import Array
 from pipeline.sim.build import FirmwareImage, build_image
-from pipeline.sim.emulator import FLASH_FILE_BYTES, FLASH_REGION_BYTES, Target, exchange
+from pipeline.sim.emulator import EXCHANGE_BYTES, FLASH_REGION_BYTES, Target, exchange
 
 if TYPE_CHECKING:
     from pipeline.compiler import CompiledModel, TensorInfo
@@ -214,7 +214,7 @@ def _without_padding(rows: Int8Array, tensors: tuple[TensorInfo, ...]) -> Int8Ar
 
 def _most_inputs(input_bytes: int, output_bytes: int, steps: int = 0) -> int:
     """How many inputs fit the exchange memory with their counts and outputs."""
-    room = FLASH_FILE_BYTES - FLASH_REGION_BYTES - _HEADER.size - 4 * steps
+    room = EXCHANGE_BYTES - FLASH_REGION_BYTES - _HEADER.size - 4 * steps
     return room // (4 + input_bytes + output_bytes)
 
 

@@ -156,3 +156,13 @@ def test_a_streaming_network_equals_the_oracle_at_each_hop(
     assert report.restarts > 1 and report.distinct_outputs > 30
     assert (report.instructions is None) == (target == "host")
     assert run_streaming_parity(model, None, 5, SEED, target).hop == 8
+
+
+@pytest.mark.slow("compiles five million weights")
+def test_a_network_larger_than_the_machine_s_flash_runs(tmp_path: Path) -> None:
+    net = Net(2, (1, 2200), scale=0.02, trained_like=True)
+    model = tmp_path / "large.tflite"
+    model.write_bytes(net.build(net.fully_connected(net.input, 2200)))
+    report = run_parity(model, 2, SEED, "mps2")
+    assert (report.compared, report.mismatches) == (2, 0)
+    assert report.flash_bytes > 4 << 20

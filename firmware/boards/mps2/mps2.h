@@ -7,6 +7,8 @@
 /* External RAM of the machine: QEMU maps a file of the host there. */
 #define HAR_MPS2_PSRAM ((volatile uint8_t *)0x21000000u)
 #define HAR_MPS2_PSRAM_BYTES (16u * 1024u * 1024u)
+/* Of it, what tools and the host exchange: behind lie constants (whole_machine.ld). */
+#define HAR_MPS2_EXCHANGE_BYTES (8u * 1024u * 1024u)
 
 /* Where in it a recording (played.h) may lie, which is then the board's motion sensor. */
 #define HAR_MPS2_SENSOR_OFFSET 0x200000u
