@@ -240,7 +240,7 @@ def test_a_late_answer_to_an_earlier_request_is_not_taken_for_a_new_one():
 
 def test_a_refused_label_tells_the_boards_reason():
     client, _ = client_on()
-    with pytest.raises(BoardRefused, match="only the last window can be labelled") as caught:
+    with pytest.raises(BoardRefused, match="that window is gone") as caught:
         client.label(5, "walking")
     assert caught.value.exit_code == 1
     assert caught.value.status == m.ErrorCode.STATE
