@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 from pipeline.bundle import emit, load_bundle
 from pipeline.bundle.ready import ready_bundle
 from pipeline.compiler import UnsupportedModel, compile_model, run_tflm
+from pipeline.compiler.operators.recurrent import _sigmoid_table
+from pipeline.compiler.oracle import _run
 from pipeline.core.errors import CheckFailed
 from pipeline.sim.emulator import TARGETS, Target
 from pipeline.sim.parity import run_parity
 from tests.support.host_net import HostNet, random_inputs
-from tests.support.tflite_builder import RELU, VALID, Net
+from tests.support.tflite_builder import RELU, VALID, Model, Net
 
 
 def network(seed: int = 1) -> bytes:
@@ -60,8 +63,19 @@ def test_it_does_not_stream() -> None:
 
 def test_no_bundle_is_emitted_with_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = load_bundle(ready_bundle("waist"))
-    stateful = bundle.compiled.__class__(**{**vars(bundle.compiled), "has_state": True})
+    stateful = replace(bundle.compiled, has_state=True)
     monkeypatch.setattr(type(bundle), "compiled", property(lambda _: stateful))
     with pytest.raises(CheckFailed, match="an LSTM or SVDF"):
         emit(bundle, tmp_path / "generated")
     assert not (tmp_path / "generated").exists()
+
+
+def test_the_table_of_sigmoids_is_the_one_that_tflm_s_tanh_of_int16_shows() -> None:
+    """At an input scale of 1/48 its outputs for 0, 1, 2, ... are the table's entries."""
+    model = Model()
+    x = model.tensor((1, 256), 1 / 48, 0, kind="INT16")
+    y = model.tensor((1, 256), 1 / 32768, 0, kind="INT16")
+    model.operator("TANH", [x], [y])
+    inputs = np.arange(256, dtype=np.int16)[None]
+    (outputs,) = _run(model.pack([x], [y]), [inputs], 60.0).outputs
+    np.testing.assert_array_equal(outputs.ravel().astype(int) + 32768, _sigmoid_table())

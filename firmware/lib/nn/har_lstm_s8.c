@@ -1,12 +1,12 @@
 #include "lib/nn/har_nn.h"
 #include "lib/nn/har_requant.h"
 
-static inline int32_t saturated(int32_t x, int32_t most) {
-    return x > most ? most : x < -most - 1 ? -most - 1 : x;
+static inline int32_t to_s16(int32_t x) {
+    return har_clamp(x, INT16_MIN, INT16_MAX);
 }
 
-static inline int32_t scaled(int32_t x, har_factor factor, int32_t most) {
-    return saturated(har_requant(x, factor.multiplier, factor.shift), most);
+static inline int32_t scaled(int32_t x, har_factor factor) {
+    return to_s16(har_requant(x, factor.multiplier, factor.shift));
 }
 
 /* 1 / (1 + e^-x) of x in Q3.12 * 3, from the table of sigmoid(i / 24) in Q0.16, in Q0.15. */
@@ -58,27 +58,21 @@ void har_lstm_s8(const har_lstm_params *params, const int8_t *input, int16_t *sc
             const int32_t from_input =
                 bias[row] + dot_s8(weights + row * p->inputs, input, p->inputs);
             const int32_t from_hidden = dot_s16(recurrent + row * units, hidden, units);
-            const int32_t x = saturated(scaled(from_input, gate->input, INT16_MAX) +
-                                            scaled(from_hidden, gate->recurrent, INT16_MAX),
-                                        INT16_MAX);
+            const int32_t x =
+                to_s16(scaled(from_input, gate->input) + scaled(from_hidden, gate->recurrent));
             gates[row] =
                 (int16_t)(row / units == 2 ? tanh_of(table, 3 * x) : sigmoid(table, 3 * x));
         }
         for (int32_t i = 0; i < units; ++i) {
-            const int32_t kept = scaled(gates[i] * cell[i], p->forget, INT16_MAX);
-            const int32_t added =
-                scaled(gates[units + i] * gates[2 * units + i], p->add, INT16_MAX);
-            int32_t c = saturated(kept + added, INT16_MAX);
-            if (p->cell_clip > 0) {
-                c = c > p->cell_clip ? p->cell_clip : c < -p->cell_clip ? -p->cell_clip : c;
-            }
+            const int32_t kept = scaled(gates[i] * cell[i], p->forget);
+            const int32_t added = scaled(gates[units + i] * gates[2 * units + i], p->add);
+            int32_t c = to_s16(kept + added);
+            if (p->cell_clip > 0) c = har_clamp(c, -p->cell_clip, p->cell_clip);
             cell[i] = (int16_t)c;
             const int32_t half = p->tanh_shift > 0 ? 1 << (p->tanh_shift - 1) : 0;
             const int32_t y = tanh_of(table, (c * p->tanh_multiplier + half) >> p->tanh_shift);
-            const int32_t q =
-                har_requant(y * gates[3 * units + i], p->output.multiplier, p->output.shift) +
-                p->output_zero_point;
-            output[i] = (int8_t)saturated(q, INT8_MAX);
+            output[i] = har_requant_s8(y * gates[3 * units + i], p->output.multiplier,
+                                       p->output.shift, p->output_zero_point, INT8_MIN, INT8_MAX);
         }
         for (int32_t i = 0; i < units; ++i) {
             hidden[i] = (int16_t)(output[i] - p->output_zero_point);

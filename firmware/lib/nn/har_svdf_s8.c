@@ -1,10 +1,6 @@
 #include "lib/nn/har_nn.h"
 #include "lib/nn/har_requant.h"
 
-static inline int32_t saturated(int32_t x, int32_t most) {
-    return x > most ? most : x < -most - 1 ? -most - 1 : x;
-}
-
 void har_svdf_s8(const har_svdf_params *params, const int8_t *input, int16_t *state,
                  const int8_t *features, const int16_t *time, const int32_t *bias, int8_t *output) {
     const har_svdf_params p = *params;
@@ -16,7 +12,8 @@ void har_svdf_s8(const har_svdf_params *params, const int8_t *input, int16_t *st
             for (int32_t i = 0; i < p.inputs; ++i) {
                 newest += *features++ * (input[i] - p.input_zero_point);
             }
-            newest = saturated(har_requant(newest, p.state.multiplier, p.state.shift),
+            newest = har_clamp(har_requant(newest, p.state.multiplier, p.state.shift),
+                               p.state_is_s8 ? INT8_MIN : INT16_MIN,
                                p.state_is_s8 ? INT8_MAX : INT16_MAX);
             if (p.state_is_s8) {
                 newest = (int8_t)(newest + p.state_zero_point) - p.state_zero_point;
@@ -30,7 +27,7 @@ void har_svdf_s8(const har_svdf_params *params, const int8_t *input, int16_t *st
             state += p.memory;
             time += p.memory;
         }
-        const int32_t q = har_requant((int32_t)sum, p.output.multiplier, p.output.shift);
-        output[unit] = (int8_t)saturated(q + p.output_zero_point, INT8_MAX);
+        output[unit] = har_requant_s8((int32_t)sum, p.output.multiplier, p.output.shift,
+                                      p.output_zero_point, INT8_MIN, INT8_MAX);
     }
 }

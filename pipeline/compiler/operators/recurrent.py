@@ -29,7 +29,7 @@ _NONE = {
     "layer normalization": (20, 21, 22, 23),
 }
 _INT16_MOST = (1 << 15) - 1
-# By its outputs; whatever made its table was less exact than it could be.
+# As its TANH of int16 shows, output by output.
 _ROUNDED_UP = 0x800000000000000000000000000000800011009020440005C0467BAEFA7BD110
 
 
@@ -80,7 +80,7 @@ def lower_lstm(op: Operands) -> KernelCall:
                 )
                 for a, b in zip(input_scales, hidden_scales, strict=True)
             ),
-            "forget": quantize_multiplier(_UNIT_SCALE * cell_scale / cell_scale),
+            "forget": quantize_multiplier(_UNIT_SCALE),
             "add": quantize_multiplier(_UNIT_SCALE * _UNIT_SCALE / cell_scale),
             "output": quantize_multiplier(_UNIT_SCALE * _UNIT_SCALE / target.scale),
             "cell_clip": int(min(max(clip, 0.0), float(_INT16_MOST))),
