@@ -19,12 +19,10 @@ import numpy as np
 from pipeline.compiler.errors import Refusal
 from pipeline.compiler.operands import Operands
 from pipeline.compiler.operators.rearrange import slices_of
+from pipeline.compiler.operators.reshape import OPERATORS as VIEWS
 from pipeline.compiler.operators.window import EXPLICIT, VALID
 from pipeline.compiler.reader import RawModel, RawOperator, RawTensor
 from pipeline.core.types import Array
-
-VIEWS = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
-"""The same bytes under another shape."""
 
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _AXES = ("top", "left"), ("height", "width")

@@ -68,6 +68,11 @@ def _check_shape(tensor: RawTensor, what: str) -> None:
     )
 
 
+def steps_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Elements from one to the next along each axis."""
+    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
 @dataclass(frozen=True)
 class Operands:
     """One operator with the model's tensors in reach."""

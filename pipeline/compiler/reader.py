@@ -169,12 +169,11 @@ class _Reader:
             for i in range(operator_count)
         )
         if model.SubgraphsLength() > 1:
-            callers = [f"{each.name} (operator {each.index})" for each in operators]
-            loops = [caller for caller in callers if caller.split()[0] in _CALLING]
-            where = f"{', '.join(loops)}: " if loops else ""
+            loops = [each for each in operators if each.name in _CALLING]
+            where = ", ".join(f"{each.name} (operator {each.index})" for each in loops)
+            reason = f"{model.SubgraphsLength()} subgraphs; one is needed. {NO_LOOPS}"
             raise UnsupportedModel(
-                [f"{where}{model.SubgraphsLength()} subgraphs; one is needed. {NO_LOOPS}"],
-                [caller.split()[0] for caller in loops],
+                [f"{where}: {reason}" if loops else reason], [each.name for each in loops]
             )
         tensors = tuple(self._tensor(model, graph.Tensors(i), i) for i in range(tensor_count))
         return RawModel(

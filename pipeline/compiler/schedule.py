@@ -15,10 +15,19 @@ import numpy.typing as npt
 from pipeline.compiler import pack
 from pipeline.compiler.blocks import Blocks, Image, Work, runs_of
 from pipeline.compiler.convolution import Convolution, Mean, Window, convolution_of, mean_of
-from pipeline.compiler.graph import Constant, Graph, KernelCall, Name, Param, Stay, Step
+from pipeline.compiler.graph import (
+    Constant,
+    Graph,
+    KernelCall,
+    Name,
+    Param,
+    Stay,
+    Step,
+    View,
+)
 from pipeline.compiler.layout import Planes, whole_words
 
-_POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "REDUCE_MAX", "RESHAPE")
+_POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "REDUCE_MAX")
 _FUSED = "DEPTHWISE_CONV_2D + {}"
 _DEPTHWISE_SHAPES = ((1, 3), (1, 5), (3, 3))  # of which there are kernels, at strides 1 and 2
 
@@ -35,7 +44,7 @@ def pools_first(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     ordered: list[Step] = []
     made: set[int] = set()  # by the last step that is no pool, and the pools behind it
     while waiting:
-        pools = (step for step in waiting if step.operator in _POOLS and set(step.inputs) <= made)
+        pools = (step for step in waiting if _is_pool(step) and set(step.inputs) <= made)
         chosen = next(pools, None)
         if chosen is None:
             chosen = waiting[0]
@@ -44,6 +53,10 @@ def pools_first(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         made.add(chosen.output)
         ordered.append(chosen)
     return tuple(ordered)
+
+
+def _is_pool(step: Step) -> bool:
+    return isinstance(step, View) or step.operator in _POOLS
 
 
 class _Scheduler:

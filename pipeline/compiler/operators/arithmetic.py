@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.compiler.fixedpoint import quantize_multiplier, quantize_multiplier_below_one
 from pipeline.compiler.graph import Constant, KernelCall, Param, TensorInfo
-from pipeline.compiler.operands import Operands, require, same_quantization
+from pipeline.compiler.operands import Operands, require, same_quantization, steps_of
 from pipeline.compiler.operators.add import lower_add
 from pipeline.compiler.operators.operator import FUSED, SAME_SCALE, Operator, activation_limits
 
@@ -48,13 +48,9 @@ def pair_of(op: Operands) -> Pair:
 
 
 def _steps(shape: tuple[int, ...], output: tuple[int, ...]) -> tuple[int, ...]:
-    """Elements from one to the next along each axis of the output; 0 where one is repeated."""
-    steps: list[int] = []
-    step = 1
-    for size in ((1,) * (len(output) - len(shape)) + shape)[::-1]:
-        steps.append(step if size > 1 else 0)
-        step *= size
-    return tuple(steps[::-1])
+    """As `steps_of`, along each axis of the output; 0 where an element is repeated."""
+    led = (1,) * (len(output) - len(shape)) + shape
+    return tuple(step if size > 1 else 0 for size, step in zip(led, steps_of(led), strict=True))
 
 
 def call_of_pair(

@@ -7,7 +7,13 @@ from dataclasses import replace
 from itertools import pairwise
 
 from pipeline.compiler.graph import KernelCall, TensorInfo
-from pipeline.compiler.operands import Operands, activation_info, require, same_quantization
+from pipeline.compiler.operands import (
+    Operands,
+    activation_info,
+    require,
+    same_quantization,
+    steps_of,
+)
 from pipeline.compiler.operators.operator import SAME_SCALE, Operator
 
 _RANK = 4
@@ -41,7 +47,7 @@ def slices_of(op: Operands, shape: tuple[int, ...]) -> tuple[slice | int, ...]:
 
 def lower_strided_slice(op: Operands) -> KernelCall:
     source, target = op.activation(0), op.output()
-    steps = _steps(source.shape)
+    steps = steps_of(source.shape)
     first, sizes, strides = 0, [], []
     taken = slices_of(op, source.shape)
     taken += (slice(None),) * (len(source.shape) - len(taken))
@@ -62,7 +68,7 @@ def lower_transpose(op: Operands) -> KernelCall:
     _, values = op.constant(1, "INT32")
     order, rank = values.reshape(-1).tolist(), len(source.shape)
     require(sorted(order) == list(range(rank)), f"axes {order} of {rank}")
-    steps = _steps(source.shape)
+    steps = steps_of(source.shape)
     return _call(op, source, target, 0, [source.shape[i] for i in order], [steps[i] for i in order])
 
 
@@ -95,7 +101,7 @@ def _parts(op: Operands, position: int, axis: int, *, keeps_axis: bool) -> tuple
         require(len(target.shape) == rank - (not keeps_axis), f"output of shape {target.shape}")
         ends.append(ends[-1] + (target.shape[axis] if keeps_axis else 1))
     require(ends[-1] == source.shape[axis], f"{ends[-1]} of {source.shape[axis]} elements")
-    steps = _steps(source.shape)
+    steps = steps_of(source.shape)
     calls = []
     for part, (target, (start, stop)) in enumerate(zip(targets, pairwise(ends), strict=True)):
         kept = [stop - start] if keeps_axis else []
@@ -105,15 +111,6 @@ def _parts(op: Operands, position: int, axis: int, *, keeps_axis: bool) -> tuple
         index = op.operator.outputs[part]
         calls.append(replace(call, inputs=(op.input_index(position),), output=index, part=part))
     return tuple(calls)
-
-
-def _steps(shape: Sequence[int]) -> list[int]:
-    """Elements from one to the next along each axis."""
-    steps, step = [], 1
-    for size in reversed(shape):
-        steps.append(step)
-        step *= size
-    return steps[::-1]
 
 
 def _call(
