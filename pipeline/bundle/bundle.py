@@ -261,6 +261,12 @@ class Bundle(Interface):
         return self.answer_samples or self.hop_samples
 
     @property
+    def streams(self) -> bool:
+        """Whether only the compiled engine can run it: it answers more often than windows are
+        judged."""
+        return self.answer_samples is not None
+
+    @property
     def engine(self) -> CompiledModel:
         """The extractor as a board runs it: streaming, where it answers more often than windows are
         judged. Raises as `compile_model`."""

@@ -43,10 +43,9 @@ def emit(bundle: Bundle, output: Path) -> list[Path]:
             f"{bundle.directory / EXTRACTOR}: an LSTM or SVDF, whose state one window would leave "
             "to the next; a board's extractor answers for each window alone"
         )
-    streams = bundle.answer_samples is not None
     sources = {
         "har_model.c": _model_source(bundle),
-        "har_extractor_tflite.h": _STREAMING_HEADER if streams else _TFLITE_HEADER,
+        "har_extractor_tflite.h": _STREAMING_HEADER if bundle.streams else _TFLITE_HEADER,
         "har_extractor_tflite.c": _tflite_source(for_tflm(bundle.extractor)),
         **bundle.engine.sources,
     }

@@ -188,10 +188,14 @@ def check_fit(
 
 
 def least_footprint(bundle: Bundle) -> Footprint:
-    """What is known of a bundle without building anything, in engine ``tflm``: the board's own
-    software, TFLite-Micro, the network, and what learning takes; our code comes on top."""
+    """What is known of a bundle without building anything, in engine ``tflm`` where that can run
+    it: the board's own software, TFLite-Micro, the network, and what learning takes; our code comes
+    on top."""
     memory = bundle.learning_memory
     known = Application(memory.flash_bytes, memory.ram_bytes, memory.store_pages)
+    if bundle.streams:
+        net = bundle.engine
+        return footprint(known, "compiled", net.weights_bytes, net.arena_bytes)
     return footprint(known, "tflm", len(bundle.extractor), bundle.tflm_arena_bytes)
 
 
@@ -242,7 +246,7 @@ def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
     if engine not in ENGINES:
         raise InputError(f"unknown engine {engine!r}; choose {' or '.join(ENGINES)}")
     bundle = load_bundle(directory)
-    if bundle.answer_samples and engine == "tflm":
+    if bundle.streams and engine == "tflm":
         raise InputError(
             f"{directory} answers every {bundle.answer_samples} samples, which only the compiled "
             "engine does: add --engine compiled"
@@ -276,7 +280,7 @@ def fit_bundle(directory: Path, engine: str, build_directory: Path) -> Fit:
         )
 
     fit = with_memory(own)
-    if bundle.answer_samples is None:
+    if not bundle.streams:
         (second,) = (each for each in ENGINES if each != engine)
         unasked = with_memory(own, second)
         other = OtherEngine(

@@ -169,8 +169,9 @@ def check_bundle(directory: Path) -> tuple[Check, Bundle | None]:
 def check_generated(generated: Path, bundle: Bundle | None) -> tuple[Check, str | None]:
     """Was the C that `har flash` builds emitted from this bundle? Gives the model id in it, too."""
     name = "emitted C"
+    streams = bundle is not None and bundle.streams
     try:
-        model_id = check_emitted(generated, "tflm")
+        model_id = check_emitted(generated, "compiled" if streams else "tflm")
     except HarError as error:
         return Check(name, "yellow", str(error).partition(";")[0], _MAKE), None
     if bundle is None:
@@ -184,8 +185,7 @@ def check_generated(generated: Path, bundle: Bundle | None) -> tuple[Check, str 
 
 
 def check_room(bundle: Bundle) -> Check:
-    """Can the bundle fit the board at all? What is known without building: the board's own
-    software, TFLite-Micro, the network, and what learning takes; our code comes on top."""
+    """Can the bundle fit the board at all? What is known without building: `least_footprint`."""
     needs = least_footprint(bundle)
     flash, ram = needs.flash_bytes, needs.ram_bytes
     detail = (

@@ -119,6 +119,8 @@ def test_what_platformio_has_downloaded_is_found(
 
 
 class Bundle:
+    streams = False
+
     def __init__(self, model_id: str) -> None:
         self.model_id = model_id
 
