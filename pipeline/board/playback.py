@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -259,11 +260,8 @@ def teach_live(
             )
         if last is not None and (prediction.end_index - last) & U32 < board.step:
             continue
-        try:
-            learned = client.label(prediction.end_index, activity)
-        except BoardRefused as error:
-            if error.status != ErrorCode.STATE:
-                raise
+        learned = _unless_gone(partial(client.label, prediction.end_index, activity))
+        if learned is None:
             continue
         last = prediction.end_index
         deadline = time.monotonic() + LABEL_PATIENCE * patience_s
@@ -304,15 +302,21 @@ def teach_recent(
     out."""
     done: list[UpdateResult] = []
     for number in numbers:
-        try:
-            learned = client.label_recent(number, activity)
-        except BoardRefused as error:
-            if error.status != ErrorCode.STATE:
-                raise
-            continue
-        done.append(UpdateResult(activity, learned))
-        on_update(done[-1])
+        learned = _unless_gone(partial(client.label_recent, number, activity))
+        if learned is not None:
+            done.append(UpdateResult(activity, learned))
+            on_update(done[-1])
     return done
+
+
+def _unless_gone(label: Callable[[], Learned]) -> Learned | None:
+    """What the label did; None where the board no longer has its window."""
+    try:
+        return label()
+    except BoardRefused as error:
+        if error.status != ErrorCode.STATE:
+            raise
+        return None
 
 
 def at_board_rate(recording: Recording, rate_hz: float) -> Recording:

@@ -26,7 +26,7 @@ from pipeline.data.splits import (
     split_subjects,
 )
 from pipeline.data.vocabulary import in_order
-from pipeline.data.windowing import WindowShape, make_windows, thin
+from pipeline.data.windowing import WindowShape, make_windows, thin, windows_of
 
 __all__ = [
     "CHANNELS",
@@ -60,5 +60,6 @@ __all__ = [
     "split_subjects",
     "swing_kept",
     "thin",
+    "windows_of",
     "worn_elsewhere",
 ]

@@ -26,6 +26,12 @@ class WindowShape:
         return self.samples / self.rate_hz
 
 
+def windows_of(samples: Array, length: int, step: int) -> Array:
+    """Samples (n, C), at least ``length``, -> all whole windows (N, length, C), one every ``step``
+    samples: a view."""
+    return sliding_window_view(samples, length, axis=0)[::step].swapaxes(1, 2)
+
+
 def make_windows(
     recordings: Sequence[Recording],
     activities: Sequence[str],
@@ -64,8 +70,7 @@ def make_windows(
     first = 0
     for (_, recording, segment), count in zip(wanted, counts, strict=True):
         stretch = recording.samples[segment.start : segment.stop]
-        views = sliding_window_view(stretch, length, axis=0)[::hop]  # (count, 6, T)
-        x[first : first + count] = views.transpose(0, 2, 1)
+        x[first : first + count] = windows_of(stretch, length, hop)
         first += count
     offsets = [
         segment.start + hop * np.arange(n)

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.board.client import Client
 from pipeline.bundle import Bundle
 from pipeline.core.types import Array
-from pipeline.data import Dataset, Windows
+from pipeline.data import Dataset, Windows, windows_of
 from pipeline.head import BoardTwin, Outcome, Seen, unpack
 from pipeline.protocol.messages import HeadState, Learned, Prediction, Status
 from pipeline.protocol.samples import decode_samples, encode_samples
@@ -49,11 +48,6 @@ def runs(dataset: Dataset, windows: Windows, chosen: Array, hop: int) -> Iterato
             stop = int(windows.start[group[-1]]) + length
             recording = dataset.recordings[int(windows.recording[group[0]])]
             yield Run(group, recording.samples[start:stop])
-
-
-def windows_of(samples: Array, length: int, step: int) -> Array:
-    """Samples (n, C) -> all whole windows (N, T, C), one every ``step`` samples."""
-    return sliding_window_view(samples, length, axis=0)[::step].swapaxes(1, 2)
 
 
 @dataclass

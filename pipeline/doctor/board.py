@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.board.client import Client
 from pipeline.board.errors import BoardRefused
+from pipeline.board.pace import U32
 from pipeline.board.ports import boards, find_board
 from pipeline.board.sensor_text import sensor_name, trouble
 from pipeline.board.transport import open_port, permission_step, ports
@@ -43,7 +44,6 @@ STACK_SHARE_MAX = 0.8
 RATE_SECONDS_MIN = 2.0
 LISTEN_S = 0.5
 HELLO_ATTEMPTS = 3
-U32 = 0xFFFFFFFF
 
 
 def check_permissions(port: str | None) -> Check | None:

@@ -10,7 +10,8 @@ import pytest
 from pipeline.board.client import Client
 from pipeline.bundle import emit, load_bundle
 from pipeline.bundle.ready import rebuild
-from pipeline.demo.board import agrees, windows_of
+from pipeline.data import windows_of
+from pipeline.demo.board import agrees
 from pipeline.protocol.samples import decode_samples, encode_samples
 from pipeline.sim.build import build_firmware
 from pipeline.sim.emulator import TARGETS, Target, launch

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from pipeline.board.client import Client
 from pipeline.board.errors import BoardRefused, NoAnswer, PortLost
+from pipeline.board.pace import U32
 from pipeline.board.recording import rate_is_wrong
 from pipeline.board.sensor_text import describe, sensor_name
 from pipeline.board.transport import Transport, open_port, port_of, serial_number
@@ -56,7 +57,6 @@ Open = Callable[[str], Transport]
 
 RATE_OVER = 8  # predictions
 DELAY_MAX_MS = 60_000.0
-U32 = 0xFFFFFFFF
 _DIGITS = {"predictions_hz": 3, "sensor_hz": 2, "latency_ms": 3, "delay_ms": 1, "celsius": 1}
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.bundle import load_bundle
 from pipeline.bundle.bundle import FULL_FLOAT, Bundle
 from pipeline.core.types import Array
-from pipeline.data import Recording, SubjectSplit, Windows
+from pipeline.data import Recording, SubjectSplit, Windows, windows_of
 from pipeline.experiments.evaluate.report import Detection, RecordingsReport, Shown
 from pipeline.head import softmax
 from pipeline.training.inputs import input_of_card
@@ -64,9 +64,7 @@ def follow(bundle: Bundle, task: Task, unseen: Windows | None) -> Followed:
     known = [
         _kinds(r, s, length, bundle.activities) for r, s in zip(recordings, starts, strict=True)
     ]
-    x = np.concatenate(
-        [r.samples[s[:, None] + np.arange(length)] for r, s in zip(recordings, starts, strict=True)]
-    )
+    x = np.concatenate([windows_of(r.samples, length, bundle.answer_every) for r in recordings])
     kind, truth = (np.concatenate(parts) for parts in zip(*known, strict=True))
     begun = [
         _begun(r, s + length - 1, bundle.activities)
